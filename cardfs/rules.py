@@ -1,0 +1,132 @@
+"""Access rules: expressions over the PIN and keys (Part 6, tables 4 to 8).
+
+A rule is written as text in a profile, ``(PIN & RK3DF03) | UK4DF03``, ``free`` or ``never``, and is
+resolved once to alternatives: each a set of proofs that together open the file. ``&`` binds
+tighter than ``|``.
+"""
+
+import re
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from typing import Final
+
+from keys.records import KeyRef
+
+FREE: Final = "free"
+NEVER: Final = "never"
+_TOKEN: Final = re.compile(r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>[&|()]))")
+
+
+class RuleSyntax(ValueError):
+    """The text of a rule cannot be read; says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An access rule, resolved.
+
+    Attributes:
+        text: as written, for people.
+        alternatives: sets of proofs; the rule holds when all of one set are proven. No set at all
+            means never, one empty set means free.
+    """
+
+    text: str
+    alternatives: tuple[frozenset[KeyRef], ...]
+
+    def holds(self, proofs: Set[KeyRef]) -> bool:
+        """Tell whether the proofs open the file."""
+        return any(needed <= proofs for needed in self.alternatives)
+
+    @property
+    def refs(self) -> frozenset[KeyRef]:
+        """Every key and PIN that the rule names."""
+        return frozenset().union(*self.alternatives) if self.alternatives else frozenset()
+
+
+FREE_RULE: Final = Rule(FREE, (frozenset(),))
+NEVER_RULE: Final = Rule(NEVER, ())
+
+
+def parse_rule(text: str, resolve: Callable[[str], KeyRef]) -> Rule:
+    """Read a rule and resolve its names.
+
+    Args:
+        text: the expression.
+        resolve: from a name (``PIN`` or a key) to what it points at; may raise ``LookupError``.
+
+    Raises:
+        RuleSyntax: not an expression.
+        LookupError: from ``resolve``.
+    """
+    parser = _Parser(text, resolve)
+    alternatives = parser.parse()
+    ordered = sorted(alternatives, key=lambda each: (len(each), sorted(each)))
+    minimal = [each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at])]
+    return Rule(" ".join(text.split()), tuple(minimal))
+
+
+class _Parser:
+    """Recursive descent over ``or := and ('|' and)*``, ``and := atom ('&' atom)*``."""
+
+    def __init__(self, text: str, resolve: Callable[[str], KeyRef]) -> None:
+        self._text = text
+        self._resolve = resolve
+        self._tokens = self._scan(text)
+        self._at = 0
+
+    def parse(self) -> list[frozenset[KeyRef]]:
+        result = self._either()
+        if self._peek():
+            raise RuleSyntax(f"{self._peek()!r} was not expected in rule {self._text!r}")
+        return result
+
+    @staticmethod
+    def _scan(text: str) -> list[str]:
+        tokens, at = [], 0
+        end = len(text.rstrip())
+        while at < end:
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise RuleSyntax(f"{text[at:].strip()[:1]!r} was not expected in rule {text!r}")
+            tokens.append(match["name"] or match["sign"])
+            at = match.end()
+        return tokens
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        self._at += 1
+        return token
+
+    def _either(self) -> list[frozenset[KeyRef]]:
+        result = self._both()
+        while self._peek() == "|":
+            self._next()
+            result = result + self._both()
+        return result
+
+    def _both(self) -> list[frozenset[KeyRef]]:
+        result = self._atom()
+        while self._peek() == "&":
+            self._next()
+            right = self._atom()
+            result = [one | other for one in result for other in right]
+        return result
+
+    def _atom(self) -> list[frozenset[KeyRef]]:
+        token = self._next()
+        if token == "(":
+            result = self._either()
+            if self._next() != ")":
+                raise RuleSyntax(f"a closing bracket is missing in rule {self._text!r}")
+            return result
+        if token == FREE:
+            return [frozenset()]
+        if token == NEVER:
+            return []
+        if not token or token in "&|)":
+            raise RuleSyntax(f"a name is missing in rule {self._text!r}")
+        return [frozenset((self._resolve(token),))]

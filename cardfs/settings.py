@@ -1,0 +1,160 @@
+"""Named settings: every point that the public sources leave open, with its default.
+
+The names and defaults are one list with the table in the README. A profile writes them as
+``[settings.read]`` / ``le_mismatch = "shorter"``; an unknown name or value is refused.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Tries = Annotated[int, Meta(ge=1, le=15)]
+Byte = Annotated[int, Meta(ge=0, le=255)]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One group of settings."""
+
+
+class StructureSettings(_Section):
+    """Where the social-security environment stands (Part 3, 6.2)."""
+
+    ssse_location: Literal["ddf", "mf"] = "ddf"
+
+
+class DirectorySettings(_Section):
+    """The directory file (Part 3, 6.3)."""
+
+    sfi: Annotated[int, Meta(ge=1, le=30)] = 0x1E
+    wrap_70: bool = False
+
+
+class SelectSettings(_Section):
+    """SELECT (Part 5, 6.11)."""
+
+    ef_with_p1_00: bool = True
+    partial_names: bool = True
+    mf_fci: Literal["empty", "fid"] = "empty"
+
+
+class ReadSettings(_Section):
+    """READ RECORD with an Le that is not the length (Part 2, 9.3.2.1; Part 5, 6.10.4)."""
+
+    le_mismatch: Literal["6Cxx", "shorter"] = "6Cxx"
+
+
+class DataSettings(_Section):
+    """Data elements (V2.0 notice, 7)."""
+
+    an_fill: Literal["00", "30"] = "00"
+    tag60_home: Literal["DF02/EF06", "DF03/EF05"] = "DF02/EF06"
+    unwritten_byte: Byte = 0x00
+
+
+class AccessSettings(_Section):
+    """Access rules on which sources differ."""
+
+    df05_read: Literal["free", "PIN"] = "free"
+    ef06_ssse: Literal["by-version", "free", "RKSSSE"] = "by-version"
+
+
+class PinSettings(_Section):
+    """The PIN (Part 5, 6.8.3 and 6.14; Part 7, 5.6 to 5.8)."""
+
+    tries: Tries = 3
+    empty_satisfies: bool = True
+    empty_form: Literal["both", "lc04", "ld00"] = "both"
+
+
+class KeySettings(_Section):
+    """Keys of EXTERNAL AUTHENTICATION."""
+
+    tries: Tries = 3
+    version_absent: Literal["1", "current"] = "1"
+    version_unknown: Literal["6A88", "6983"] = "6A88"
+
+
+class ChallengeSettings(_Section):
+    """The life of a challenge (Part 5, 6.5.1)."""
+
+    survives: Literal["reading", "nothing"] = "reading"
+    failure_consumes: bool = True
+
+
+class StateSettings(_Section):
+    """The life of proofs (Part 7, 5.8 and 6.6)."""
+
+    global_rights: Literal["within_environment", "strict"] = "within_environment"
+    pin_scope: Literal["power-off", "df-change"] = "power-off"
+
+
+class BlockSettings(_Section):
+    """APPLICATION BLOCK (Part 5, 6.1.5 against Part 7, 13.2)."""
+
+    repeat_sw: Literal["9303", "9000"] = "9303"
+    ef_readable: bool = False
+
+
+class SmSettings(_Section):
+    """Updates under secure messaging (Part 7, 7.3)."""
+
+    update_commands: Literal["off", "per-file"] = "off"
+
+
+class TradeSettings(_Section):
+    """Medical trades (Part 5, 7; Part 7, 11 to 14)."""
+
+    type_byte: Literal["ascii", "binary"] = "ascii"
+    load_tac_balance: Literal["new", "old"] = "new"
+    algorithm_byte: Literal["psam", "fci"] = "psam"
+    init_lifetime: Literal["keeps", "ends"] = "keeps"
+    proof_type_byte: Literal["both", "binary", "ascii"] = "both"
+
+
+class CryptoSettings(_Section):
+    """Diversification (Part 9, 7.3; terminal interface, 10.3)."""
+
+    level3_factor: Literal["T6..TD", "T8..TD+0000"] = "T6..TD"
+    zhejiang_rule: bool = True
+    ssf33: Literal["refuse"] = "refuse"
+
+
+class KidSettings(_Section):
+    """Key identifiers that no public source gives."""
+
+    rk1df01: Byte = 0x88
+    rk1df02: Byte = 0x88
+
+
+class TransportSettings(_Section):
+    """APDU transport (Part 2, 9).
+
+    ``tpdu``: under T=0 the card answers 61xx and 6Cxx itself. ``apdu``: it answers data at once.
+    """
+
+    level: Literal["tpdu", "apdu"] = "tpdu"
+    extended: bool = False
+
+
+class Settings(_Section):
+    """All settings of a card."""
+
+    structure: StructureSettings = StructureSettings()
+    directory: DirectorySettings = DirectorySettings()
+    select: SelectSettings = SelectSettings()
+    read: ReadSettings = ReadSettings()
+    data: DataSettings = DataSettings()
+    access: AccessSettings = AccessSettings()
+    pin: PinSettings = PinSettings()
+    key: KeySettings = KeySettings()
+    challenge: ChallengeSettings = ChallengeSettings()
+    state: StateSettings = StateSettings()
+    block: BlockSettings = BlockSettings()
+    sm: SmSettings = SmSettings()
+    trade: TradeSettings = TradeSettings()
+    crypto: CryptoSettings = CryptoSettings()
+    kid: KidSettings = KidSettings()
+    transport: TransportSettings = TransportSettings()
+    check_order: Literal["default"] = "default"
+    status: dict[str, Annotated[str, Meta(pattern="^[69][0-9A-F]{3}$")]] = {}
+    """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""

@@ -1,0 +1,70 @@
+"""Key generation (Part 4, 7.2) and the random source as a port."""
+
+import hashlib
+import secrets
+from typing import Final, Protocol
+
+from .ciphers import halves_equal
+from .suites import Suite
+
+# FIPS 74 / NIST SP 800-67: the four weak and the twelve semi-weak keys of DES, odd parity.
+WEAK_DES_KEYS: Final = frozenset(
+    bytes.fromhex(key)
+    for key in (
+        "0101010101010101 FEFEFEFEFEFEFEFE E0E0E0E0F1F1F1F1 1F1F1F1F0E0E0E0E "
+        "011F011F010E010E 1F011F010E010E01 01E001E001F101F1 E001E001F101F101 "
+        "01FE01FE01FE01FE FE01FE01FE01FE01 1FE01FE00EF10EF1 E01FE01FF10EF10E "
+        "1FFE1FFE0EFE0EFE FE1FFE1FFE0EFE0E E0FEE0FEF1FEF1FE FEE0FEE0FEF1FEF1"
+    ).split()
+)
+
+
+class RandomSource(Protocol):
+    """Where challenges and keys come from."""
+
+    def __call__(self, length: int, /) -> bytes:
+        """Return ``length`` random bytes."""
+        ...
+
+
+def system_random(length: int, /) -> bytes:
+    """Draw from the operating system, which stands for the chip's physical source (Part 4, 7.2)."""
+    return secrets.token_bytes(length)
+
+
+class SeededRandom:
+    """A reproducible stream for tests and for issuing the same card twice; never for real secrets."""
+
+    def __init__(self, seed: str) -> None:
+        self._state = hashlib.sha256(seed.encode()).digest()
+        self._pool = b""
+
+    def __call__(self, length: int, /) -> bytes:
+        while len(self._pool) < length:
+            self._state = hashlib.sha256(self._state).digest()
+            self._pool += hashlib.sha256(self._state + b"out").digest()
+        drawn, self._pool = self._pool[:length], self._pool[length:]
+        return drawn
+
+
+def odd_parity(key: bytes) -> bytes:
+    """Set the lowest bit of every byte so that each has an odd number of ones, as DES keys are written."""
+    return bytes(byte & 0xFE | (byte >> 1).bit_count() % 2 ^ 1 for byte in key)
+
+
+def is_weak(suite: Suite, key: bytes) -> bool:
+    """Tell whether a DES key is weak or semi-weak, or a double-length key no stronger than DES."""
+    if suite.block != 8:
+        return False
+    halves = [odd_parity(key[at : at + 8]) for at in range(0, len(key), 8)]
+    return any(half in WEAK_DES_KEYS for half in halves) or (len(key) == 16 and halves_equal(key))
+
+
+def generate_key(suite: Suite, random: RandomSource = system_random) -> bytes:
+    """Generate a key with odd parity (DES family), drawing again until it is not weak."""
+    while True:
+        key = random(suite.key_length)
+        if suite.block == 8:
+            key = odd_parity(key)
+        if not is_weak(suite, key):
+            return key

@@ -1,0 +1,120 @@
+"""Key records: what a card stores of a key, and what a rule or a proof points at."""
+
+import hmac
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from .errors import KeyUnknown
+from .suites import SUITES, Suite
+
+
+class Usage(StrEnum):
+    """The one function of a key (一密钥一功能; Part 4, 7.1)."""
+
+    MASTER = "master"
+    PIN = "pin"
+    INTERNAL_AUTH = "internal-auth"
+    EXTERNAL_AUTH = "external-auth"
+    PIN_UNBLOCK = "pin-unblock"
+    CARD_BLOCK = "card-block"
+    APP_BLOCK = "app-block"
+    START_DAY = "start-day"
+    MAC_ENC = "mac-enc"
+    LOAD = "load"
+    PURCHASE = "purchase"
+    TAC = "tac"
+
+    @property
+    def proves(self) -> bool:
+        """Whether EXTERNAL AUTHENTICATION accepts the key: plain ones and those with one special purpose."""
+        return self in _PROVING
+
+    @property
+    def can_lock(self) -> bool:
+        """Whether failures lock the key; the lock keys never do (Part 7, 13.1 and 13.2)."""
+        return self not in (Usage.CARD_BLOCK, Usage.APP_BLOCK)
+
+
+_PROVING = frozenset(
+    (Usage.EXTERNAL_AUTH, Usage.PIN_UNBLOCK, Usage.CARD_BLOCK, Usage.APP_BLOCK, Usage.START_DAY),
+)
+
+
+class KeyState(StrEnum):
+    """Where a key is in its life."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    DEAD = "dead"
+
+
+class KeyRef(NamedTuple):
+    """What a rule or a proof points at: the path of the owning DF and the key's name there.
+
+    Two keys with one name in two DFs are two things. Versions of one key prove one right.
+    """
+
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One version of a key, or the PIN, as the card stores it.
+
+    Attributes:
+        name: as in the key list, ``UK1DF04``; unique in its DF.
+        usage: its one function.
+        suite_name: ``DES``, ``3DES`` or ``SM4``; empty for the PIN.
+        value: the secret; never printed. For the PIN its cn bytes, empty when none is set.
+        kid: key identifier, P2 of EXTERNAL AUTHENTICATION (Part 5, table 14); None if it has none.
+        version: 1, 2 or 3.
+        tries_left, tries_max: the try counter, 0 to 15; tries_max 0 means no counter.
+    """
+
+    name: str
+    usage: Usage
+    suite_name: str
+    value: bytes = field(repr=False)
+    kid: int | None = None
+    version: int = 1
+    tries_left: int = 0
+    tries_max: int = 0
+    state: KeyState = KeyState.ACTIVE
+
+    @property
+    def suite(self) -> Suite:
+        """The crypto rules of this key; the PIN has none (``KeyError``)."""
+        return SUITES[self.suite_name]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the try counter is at zero."""
+        return self.tries_max > 0 and self.tries_left == 0
+
+    def require(self, *usages: Usage) -> "Key":
+        """Return this key if its function is one of ``usages`` and it is alive.
+
+        Raises:
+            KeyUnknown: asked for another function, or retired or dead.
+        """
+        if self.usage not in usages:
+            wanted = " or ".join(usages)
+            raise KeyUnknown(f"{self.name} is a {self.usage} key and does nothing else; {wanted} was asked for")
+        if self.state is not KeyState.ACTIVE:
+            raise KeyUnknown(f"{self.name} version {self.version} is {self.state}")
+        return self
+
+    def charged(self) -> "Key":
+        """This key with one try less."""
+        return replace(self, tries_left=max(self.tries_left - 1, 0))
+
+    def restored(self) -> "Key":
+        """This key with its try counter at the maximum."""
+        return self if self.tries_left == self.tries_max else replace(self, tries_left=self.tries_max)
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Compare two secrets in constant time."""
+    return hmac.compare_digest(left, right)

@@ -1,0 +1,158 @@
+"""Suites: a block cipher with the rules that the standard ties to its block length (Part 4, 8).
+
+A suite is chosen by the *key*, never by an ``if`` elsewhere: on one and the same card the
+authentication keys are double-length while the maintenance keys are single-length (Part 9,
+appendix B), and each brings its own rules along.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from .ciphers import DES_CIPHER, SM4_CIPHER, BlockCipher
+from .errors import ChallengeUnusable, CipherDataWrong
+
+MAC_LENGTH: Final = 4
+AUTHENTICATION_LENGTH: Final = 8
+FACTOR_LENGTH: Final = 8
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
+
+
+def _complement(data: bytes) -> bytes:
+    return bytes(0xFF ^ byte for byte in data)
+
+
+def pad(data: bytes, block: int) -> bytes:
+    """Append 80 and then 00 up to a whole block; an aligned input gets a block of its own (Part 4, 8.2.3)."""
+    return data + b"\x80" + bytes(-(len(data) + 1) % block)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The crypto rules of one kind of key.
+
+    Attributes:
+        name: as profiles write it: ``DES``, ``3DES`` or ``SM4``.
+        block: block length in bytes, 8 or 16.
+        key_length: length of a stored key in bytes.
+        session_length: length of a session key in bytes.
+    """
+
+    name: str
+    block: int
+    key_length: int
+    session_length: int
+    cipher: BlockCipher
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return suite, (self.name,)
+
+    # -- session keys and authentication ------------------------------------------------------
+
+    def session_key(self, key: bytes, challenge: bytes) -> bytes:
+        """Derive the session key (过程密钥) from a challenge of 4 bytes up to a block (Part 4, 8.4).
+
+        Raises:
+            ChallengeUnusable: the challenge is longer than a block, or empty.
+        """
+        missing = self.block - len(challenge)
+        if missing < 0 or not challenge:
+            raise ChallengeUnusable(f"a {self.name} key takes a challenge of at most {self.block} bytes")
+        return self.cipher.encrypt(key, challenge + bytes(missing) if missing else challenge)
+
+    def authentication_data(self, key: bytes, challenge: bytes, original: bytes) -> bytes:
+        """Compute the 8 bytes that prove knowledge of ``key`` (Part 4, 9.3); ``original`` has 8 bytes."""
+        session = self.session_key(key, challenge)
+        if self.block == AUTHENTICATION_LENGTH:
+            return self.cipher.encrypt(session, original)
+        enciphered = self.cipher.encrypt(session, original + bytes(8))
+        return _xor(enciphered[:8], enciphered[8:])
+
+    # -- MAC and encryption under a session key -----------------------------------------------
+
+    def truncate(self, block: bytes) -> bytes:
+        """Cut a last CBC block to a MAC of 4 bytes (Part 4, 8.2.4).
+
+        8-byte block: the leftmost 4 bytes. 16-byte block: the four 4-byte words XORed together.
+        """
+        if self.block == 8:
+            return block[:MAC_LENGTH]
+        return _xor(_xor(block[:4], block[4:8]), _xor(block[8:12], block[12:]))
+
+    def mac(self, session: bytes, data: bytes, initial: bytes = b"") -> bytes:
+        """Compute the 4-byte MAC of ``data`` under a session key (Part 4, 8.2); no initial value means zero."""
+        last = self.cipher.cbc(session, initial or bytes(self.block), pad(data, self.block))[-self.block :]
+        return self.truncate(last)
+
+    def encrypt_data(self, session: bytes, plain: bytes) -> bytes:
+        """Encipher ``LD || plain``, padded only when not aligned (Part 4, 8.3); at most 255 bytes."""
+        block = bytes([len(plain)]) + plain
+        return self.cipher.encrypt(session, pad(block, self.block) if len(block) % self.block else block)
+
+    def decrypt_data(self, session: bytes, enciphered: bytes) -> bytes:
+        """Undo `encrypt_data` (Part 4, 8.3.4).
+
+        Raises:
+            CipherDataWrong: no whole blocks, an LD that does not fit, or padding that is not 80 00...
+        """
+        if not enciphered or len(enciphered) % self.block:
+            raise CipherDataWrong("the cipher data are not whole blocks")
+        plain = self.cipher.decrypt(session, enciphered)
+        end = 1 + plain[0]
+        rest = plain[end:]
+        if end > len(plain) or len(rest) >= self.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):
+            raise CipherDataWrong("the deciphered data are not LD || data || padding")
+        return plain[1:end]
+
+    # -- long-term keys -----------------------------------------------------------------------
+
+    def diversify(self, key: bytes, factor: bytes) -> bytes:
+        """Derive the child of ``key`` for an 8-byte factor (密钥分散; Part 9, 7.1.1 and 7.2.1)."""
+        if len(factor) != FACTOR_LENGTH:
+            raise ValueError(f"a diversification factor has 8 bytes, not {len(factor)}")
+        if self.key_length == 8:
+            return self.cipher.encrypt(key, factor)
+        return self.cipher.encrypt(key, factor + _complement(factor))
+
+    def check_value(self, key: bytes) -> bytes:
+        """Compute the key check value (密钥校验值): the first 3 bytes of an enciphered zero block."""
+        return self.cipher.encrypt(key, bytes(self.block))[:3]
+
+    def tac_key(self, key: bytes) -> tuple["Suite", bytes]:
+        """Derive the suite and key that compute a TAC from DTK (Part 7, 15).
+
+        8-byte block: left half XOR right half, used as a single-length key. 16-byte block: the key itself.
+        """
+        if self.block == 8 and len(key) == 16:
+            return DES, _xor(key[:8], key[8:])
+        return self, key
+
+    # -- key loading --------------------------------------------------------------------------
+
+    def key_load_mac(self, key: bytes, challenge: bytes, data: bytes) -> bytes:
+        """Compute the MAC of a key-load command (Part 9, 7.1.3 and 7.2.3).
+
+        Unlike `mac`: the initial value is the challenge, 00 on the right up to a block; the key is the
+        controlling master key itself; a double-length key enters the last block with both halves.
+        """
+        initial = challenge + bytes(self.block - len(challenge))
+        padded = pad(data, self.block)
+        if self.block == 16 or len(key) == 8:
+            return self.truncate(self.cipher.cbc(key, initial, padded)[-self.block :])
+        left, right = key[:8], key[8:]
+        last = self.cipher.cbc(left, initial, padded)[-8:]
+        return self.truncate(self.cipher.encrypt(left, self.cipher.decrypt(right, last)))
+
+
+DES: Final = Suite("DES", block=8, key_length=8, session_length=8, cipher=DES_CIPHER)
+TRIPLE_DES: Final = Suite("3DES", block=8, key_length=16, session_length=8, cipher=DES_CIPHER)
+SM4: Final = Suite("SM4", block=16, key_length=16, session_length=16, cipher=SM4_CIPHER)
+
+SUITES: Final[dict[str, Suite]] = {each.name: each for each in (DES, TRIPLE_DES, SM4)}
+
+
+def suite(name: str) -> Suite:
+    """Find a suite by name; an unknown one is a ``KeyError``."""
+    return SUITES[name]
