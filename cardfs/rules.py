@@ -117,16 +117,16 @@ class _Parser:
         return result
 
     def _atom(self) -> list[frozenset[KeyRef]]:
-        token = self._next()
-        if token == "(":
+        word = self._next()
+        if word == "(":
             result = self._either()
             if self._next() != ")":
                 raise RuleSyntax(f"a closing bracket is missing in rule {self._text!r}")
             return result
-        if token == FREE:
+        if word == FREE:
             return [frozenset()]
-        if token == NEVER:
+        if word == NEVER:
             return []
-        if not token or token in "&|)":
+        if not word or word in "&|)":
             raise RuleSyntax(f"a name is missing in rule {self._text!r}")
-        return [frozenset((self._resolve(token),))]
+        return [frozenset((self._resolve(word),))]

@@ -16,20 +16,20 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     """One group of settings."""
 
 
-class StructureSettings(_Section):
+class StructureSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the social-security environment stands (Part 3, 6.2)."""
 
     ssse_location: Literal["ddf", "mf"] = "ddf"
 
 
-class DirectorySettings(_Section):
+class DirectorySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The directory file (Part 3, 6.3)."""
 
     sfi: Annotated[int, Meta(ge=1, le=30)] = 0x1E
     wrap_70: bool = False
 
 
-class SelectSettings(_Section):
+class SelectSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """SELECT (Part 5, 6.11)."""
 
     ef_with_p1_00: bool = True
@@ -37,13 +37,13 @@ class SelectSettings(_Section):
     mf_fci: Literal["empty", "fid"] = "empty"
 
 
-class ReadSettings(_Section):
+class ReadSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """READ RECORD with an Le that is not the length (Part 2, 9.3.2.1; Part 5, 6.10.4)."""
 
     le_mismatch: Literal["6Cxx", "shorter"] = "6Cxx"
 
 
-class DataSettings(_Section):
+class DataSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Data elements (V2.0 notice, 7)."""
 
     an_fill: Literal["00", "30"] = "00"
@@ -51,14 +51,14 @@ class DataSettings(_Section):
     unwritten_byte: Byte = 0x00
 
 
-class AccessSettings(_Section):
+class AccessSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Access rules on which sources differ."""
 
     df05_read: Literal["free", "PIN"] = "free"
     ef06_ssse: Literal["by-version", "free", "RKSSSE"] = "by-version"
 
 
-class PinSettings(_Section):
+class PinSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The PIN (Part 5, 6.8.3 and 6.14; Part 7, 5.6 to 5.8)."""
 
     tries: Tries = 3
@@ -66,7 +66,7 @@ class PinSettings(_Section):
     empty_form: Literal["both", "lc04", "ld00"] = "both"
 
 
-class KeySettings(_Section):
+class KeySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Keys of EXTERNAL AUTHENTICATION."""
 
     tries: Tries = 3
@@ -74,34 +74,34 @@ class KeySettings(_Section):
     version_unknown: Literal["6A88", "6983"] = "6A88"
 
 
-class ChallengeSettings(_Section):
+class ChallengeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The life of a challenge (Part 5, 6.5.1)."""
 
     survives: Literal["reading", "nothing"] = "reading"
     failure_consumes: bool = True
 
 
-class StateSettings(_Section):
+class StateSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The life of proofs (Part 7, 5.8 and 6.6)."""
 
     global_rights: Literal["within_environment", "strict"] = "within_environment"
     pin_scope: Literal["power-off", "df-change"] = "power-off"
 
 
-class BlockSettings(_Section):
+class BlockSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """APPLICATION BLOCK (Part 5, 6.1.5 against Part 7, 13.2)."""
 
     repeat_sw: Literal["9303", "9000"] = "9303"
     ef_readable: bool = False
 
 
-class SmSettings(_Section):
+class SmSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Updates under secure messaging (Part 7, 7.3)."""
 
     update_commands: Literal["off", "per-file"] = "off"
 
 
-class TradeSettings(_Section):
+class TradeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Medical trades (Part 5, 7; Part 7, 11 to 14)."""
 
     type_byte: Literal["ascii", "binary"] = "ascii"
@@ -111,7 +111,7 @@ class TradeSettings(_Section):
     proof_type_byte: Literal["both", "binary", "ascii"] = "both"
 
 
-class CryptoSettings(_Section):
+class CryptoSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Diversification (Part 9, 7.3; terminal interface, 10.3)."""
 
     level3_factor: Literal["T6..TD", "T8..TD+0000"] = "T6..TD"
@@ -119,14 +119,14 @@ class CryptoSettings(_Section):
     ssf33: Literal["refuse"] = "refuse"
 
 
-class KidSettings(_Section):
+class KidSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Key identifiers that no public source gives."""
 
     rk1df01: Byte = 0x88
     rk1df02: Byte = 0x88
 
 
-class TransportSettings(_Section):
+class TransportSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """APDU transport (Part 2, 9).
 
     ``tpdu``: under T=0 the card answers 61xx and 6Cxx itself. ``apdu``: it answers data at once.
@@ -136,7 +136,7 @@ class TransportSettings(_Section):
     extended: bool = False
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All settings of a card."""
 
     structure: StructureSettings = StructureSettings()
