@@ -1,0 +1,296 @@
+"""The card's end of the virtual reader: what each frame is answered, and a link that comes back.
+
+`answer` asks a card what a frame deserves and knows no socket. `Slot` is the thin shell around it: a TCP
+client of the vpcd driver, one thread, one slot.
+
+The rules of the link, all of them learned the hard way:
+
+* The driver reads an answer to GET ATR and to an APDU, to nothing else: answering power off, power on
+  or reset shifts every later answer by one frame, for good.
+* The driver blocks until it has its answer. A frame of length zero leaves it waiting for one byte more.
+* The driver sends length and payload in two segments. Unless the card's side acknowledges the first at
+  once, Nagle's algorithm and the delayed acknowledgement cost 40 ms on every exchange.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from emulator.frames import MAX_PAYLOAD, Apdu, Decoder, Frame, GetAtr, PowerOff, PowerOn, Reset, encode
+from emulator.ports import Insertable
+
+HOST: Final = "127.0.0.1"
+"""The driver listens on IPv4 only, so not ``localhost``."""
+
+PORT: Final = 35963
+"""TCP port of slot 0 (0x8C7B); slot n listens on the n-th port after it."""
+
+WRONG_LENGTH: Final = b"\x67\x00"
+NO_DIAGNOSIS: Final = b"\x6f\x00"
+BARE_ATR: Final = b"\x3b\x00"
+"""Sent for a card that cannot say its ATR: silence would block the reader."""
+
+FIRST_RETRY: Final = 0.05
+"""Seconds before the second attempt to connect; every further wait doubles."""
+
+LONGEST_RETRY: Final = 1.0
+RETURN_AFTER: Final = 1.2
+"""Seconds to stay away after a lost link: a card back within 0.4 s leaves the slot at "no card"."""
+
+CONNECT_TIMEOUT: Final = 5.0
+UNNOTICED_AFTER: Final = 3.0
+"""Seconds without a frame after which nobody seems to look at the slot."""
+
+
+# What happened ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The card sits in the slot that listens at ``host:port``."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """An established link was lost; the card tries to return after ``retry_in`` seconds."""
+
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Nothing listens there; reported once, at the first failure of a series of attempts."""
+
+    host: str
+    port: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unnoticed:
+    """Connected, but no frame came: another card holds the slot, or no reader looks at it."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The card raised where it should have answered. The link goes on; the card has a bug."""
+
+    frame: Frame
+    error: Exception
+
+
+Event = Connected | Disconnected | Unreachable | Unnoticed | Failed
+Watcher = Callable[[Event], None]
+
+
+# Answers ------------------------------------------------------------------------------------------
+
+
+def answer(card: Insertable, frame: Frame, watch: Watcher) -> bytes | None:
+    """Return the payload that the driver waits for, 1 to 65,535 bytes, or None where it waits for none.
+
+    An exception out of the card is reported as `Failed` and answered 6F00, never passed on: a dead link
+    would show the client success with no data.
+    """
+    try:
+        match frame:
+            case Apdu(command):
+                # One byte cannot be told from a control byte, and no bytes are no command.
+                return _checked(card.transmit(command), 2) if len(command) > 1 else WRONG_LENGTH
+            case GetAtr():
+                return _checked(card.atr, 2)
+            case PowerOff():
+                card.power_off()
+            case PowerOn():
+                card.power_on()
+            case Reset():
+                card.reset()
+    except Exception as error:  # whatever a card's bug raises
+        watch(Failed(frame, error))
+        return {Apdu: NO_DIAGNOSIS, GetAtr: BARE_ATR}.get(type(frame))
+    return None
+
+
+def _checked(payload: bytes, least: int) -> bytes:
+    if not least <= len(payload) <= MAX_PAYLOAD:
+        raise ValueError(f"the card answered with {len(payload)} bytes, not with {least} to {MAX_PAYLOAD}")
+    return payload
+
+
+# The link -----------------------------------------------------------------------------------------
+
+
+def dial(host: str, port: int) -> socket.socket:
+    """Connect to a listening driver; OSError when nobody listens.
+
+    The ports lie in the range the kernel draws source ports from. While nothing listens, a connection
+    may therefore reach itself, and would keep the driver off its own port: such a one is dropped.
+    """
+    connection = socket.create_connection((host, port), CONNECT_TIMEOUT)
+    if connection.getsockname() == connection.getpeername():
+        connection.close()
+        raise ConnectionRefusedError("the connection met itself: nothing listens there")
+    return connection
+
+
+class Slot:
+    """A card in a slot of the virtual reader, until `close` pulls it out.
+
+    `run` serves in the calling thread, `start` in one of its own. As a context manager: started on
+    entry, closed on exit. A lost link is dialled again for ever. ``port`` is the port of slot 0;
+    ``watch`` hears what happens, in the serving thread.
+    """
+
+    def __init__(
+        self,
+        card: Insertable,
+        slot: int = 0,
+        *,
+        host: str = HOST,
+        port: int = PORT,
+        watch: Watcher = lambda _: None,
+        connect: Callable[[str, int], socket.socket] = dial,
+    ) -> None:
+        self._card = card
+        self._host = host
+        self._port = port + slot
+        self._watch = watch
+        self._connect = connect
+        self._stop = threading.Event()
+        self._up = threading.Event()
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serve until `close` is called; returns then, and raises nothing."""
+        while not self._stop.is_set():
+            connection = self._dial()
+            if connection is None:
+                return
+            with connection:
+                reason = self._serve(connection)
+            self._socket = None
+            self._up.clear()
+            # Out of the reader a card has no power.
+            answer(self._card, PowerOff(), self._watch)
+            if not self._stop.is_set():
+                self._watch(Disconnected(reason, RETURN_AFTER))
+                self._stop.wait(RETURN_AFTER)
+
+    def start(self) -> "Slot":
+        """Serve in a thread of its own; returns at once."""
+        self._thread = threading.Thread(target=self.run, name=f"vpcd-{self._port}", daemon=True)
+        self._thread.start()
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, at most ``timeout`` seconds, for the connection; tell whether there is one.
+
+        The PC/SC side sees the card a little later: clients wait for the reader's state to change.
+        """
+        return self._up.wait(timeout)
+
+    def close(self) -> None:
+        """Pull the card out, from any thread or a signal handler's; an answer under way is still sent."""
+        self._stop.set()
+        connection = self._socket
+        if connection is not None:
+            _hang_up(connection)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def __enter__(self) -> "Slot":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _dial(self) -> socket.socket | None:
+        """Return a connection, or None when asked to stop before there was one."""
+        pause, told = FIRST_RETRY, False
+        while not self._stop.is_set():
+            try:
+                connection = self._connect(self._host, self._port)
+            except OSError as error:
+                if not told:
+                    self._watch(Unreachable(self._host, self._port, _why(error)))
+                    told = True
+                self._stop.wait(pause)
+                pause = min(pause * 2, LONGEST_RETRY)
+            else:
+                return connection
+        return None
+
+    def _serve(self, connection: socket.socket) -> str:
+        """Answer frames until the link ends; return why it ended."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(UNNOTICED_AFTER)
+        self._socket = connection
+        if self._stop.is_set():  # closed before there was a socket to hang up
+            return "closed"
+        self._watch(Connected(self._host, self._port))
+        self._up.set()
+        decoder = Decoder()
+        try:
+            for data in self._receive(connection):
+                for frame in decoder.feed(data):
+                    payload = answer(self._card, frame, self._watch)
+                    if payload is not None:
+                        connection.sendall(encode(payload))
+                    if self._stop.is_set():
+                        return "closed"
+        except OSError as error:
+            return _why(error)
+        return "the reader closed the connection"
+
+    def _receive(self, connection: socket.socket) -> Iterator[bytes]:
+        """Yield what arrives, until the other side closes."""
+        seen = False
+        while True:
+            # Not sticky: the kernel falls back to delaying acknowledgements after every exchange.
+            if hasattr(socket, "TCP_QUICKACK"):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            try:
+                data = connection.recv(MAX_PAYLOAD + 2)
+            except TimeoutError:
+                self._watch(Unnoticed(self._port))
+                seen = True
+                connection.settimeout(None)
+                continue
+            if not data:
+                return
+            if not seen:
+                seen = True
+                connection.settimeout(None)
+            yield data
+
+
+def insert(
+    card: Insertable,
+    slot: int = 0,
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    watch: Watcher = lambda _: None,
+) -> Slot:
+    """Put a card into a slot, in a thread of its own; close the returned `Slot` to pull it out."""
+    return Slot(card, slot, host=host, port=port, watch=watch).start()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Wake the thread that receives; what it is sending still leaves."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
