@@ -1,0 +1,34 @@
+"""The application firewall (应用防火墙): which proofs survive entering a DF (Part 4, 5.5 and 6.1; Part 7, 6.6).
+
+One function decides it, for every pair of DFs. What a proof is worth is settled elsewhere and
+cannot leak: rules point at keys by the DF that owns them, so a proof of one environment opens
+nothing in another.
+"""
+
+from keys.records import KeyRef
+
+from .settings import StateSettings
+
+
+def surviving(
+    proofs: frozenset[KeyRef], entered: str, environment: str, pins: frozenset[KeyRef], settings: StateSettings
+) -> frozenset[KeyRef]:
+    """Tell which proofs are still valid after the current DF has changed to another one.
+
+    Args:
+        proofs: what was proven before.
+        entered: path of the DF that is entered; it differs from the one before, since re-selecting a
+            DF keeps its security state (Part 5, 6.11.1).
+        environment: path of the DDF (or MF) whose world the entered DF belongs to.
+        pins: those of the proofs that are PINs; they last until power-off (Part 7, 5.8).
+
+    Returns:
+        the PINs, and the rights of the environment's own keys as long as one stays inside that
+        environment; rights of application keys end with every change (``state.global_rights``).
+    """
+    if not proofs:
+        return proofs
+    kept = proofs & pins if settings.pin_scope == "power-off" else frozenset()
+    if settings.global_rights == "within_environment":
+        kept |= {ref for ref in proofs - pins if ref.owner == environment}
+    return kept

@@ -1,0 +1,229 @@
+"""The image: a card's non-volatile memory, loaded, changed only through transactions.
+
+The card works on the loaded objects, so reading costs no query. A change is first written to the
+store, durably and all or nothing, and only then seen in memory.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from keys.errors import KeyUnknown
+from keys.records import Key, KeyRef, KeyState, Usage
+
+from . import cells
+from .errors import ImageError
+from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, label, parent
+from .store import Cell, CellKey, MemoryStore, SqliteStore, Store
+
+
+class Image:
+    """A card's memory.
+
+    Attributes:
+        info: what belongs to the card as a whole.
+        dfs, efs: specifications by path.
+        contents: of each EF by path.
+        keys: by what points at them, and version.
+        dictionary: data elements by path of the EF.
+    """
+
+    def __init__(self, card: CardContents, store: Store) -> None:
+        self.store = store
+        self.info: CardInfo = card.info
+        self.dfs: dict[str, Df] = dict(card.dfs)
+        self.efs: dict[str, Ef] = dict(card.efs)
+        self.contents: dict[str, Contents] = dict(card.contents)
+        self.keys: dict[tuple[KeyRef, int], Key] = dict(card.keys)
+        self.dictionary: dict[str, tuple[Element, ...]] = dict(card.dictionary)
+        self.root = min(self.dfs, key=len)
+        self._index()
+
+    @classmethod
+    def in_memory(cls, card: CardContents) -> "Image":
+        """Make an image that lives with the process, for tests."""
+        return cls(card, MemoryStore(dict(cells.write_cells(card))))
+
+    @classmethod
+    def create(cls, path: Path, card: CardContents) -> None:
+        """Write a new image file; `ImageError` if it exists or cannot be written."""
+        SqliteStore.create(path, cells.write_cells(card))
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool = True) -> "Image":
+        """Open an image file.
+
+        Raises:
+            ImageError: one sentence that names the file.
+        """
+        store = SqliteStore(path, writable=writable)
+        try:
+            return cls(cells.read_cells(store.load()), store)
+        except (ValueError, LookupError, TypeError) as error:
+            store.close()
+            raise ImageError(f"{path}: the image does not hold a whole card ({type(error).__name__})") from error
+        except BaseException:
+            store.close()
+            raise
+
+    def close(self) -> None:
+        """Give the store back."""
+        self.store.close()
+
+    # -- finding ------------------------------------------------------------------------------
+
+    def environment(self, df: str) -> str:
+        """Path of the environment that a DF belongs to: the nearest DDF at or above it, else the MF."""
+        return self._environments[df]
+
+    def children(self, df: str) -> tuple[str, ...]:
+        """Paths of the DFs directly below ``df``, in order of their FIDs."""
+        return self._children.get(df, ())
+
+    def ef_by_sfi(self, df: str, sfi: int) -> Ef | None:
+        """The EF with this short identifier in ``df``, or None."""
+        return self._by_sfi.get((df, sfi))
+
+    def key(self, ref: KeyRef, version: int) -> Key:
+        """One version of a key.
+
+        Raises:
+            KeyUnknown: not there.
+        """
+        key = self.keys.get((ref, version))
+        if key is None:
+            raise KeyUnknown(f"{ref.name} has no version {version}")
+        return key
+
+    def ref_by_kid(self, df: str, kid: int) -> KeyRef | None:
+        """The key with this identifier in ``df``, or None."""
+        return self._by_kid.get((df, kid))
+
+    def ref_by_usage(self, df: str, usage: Usage) -> KeyRef | None:
+        """The first key of ``df`` with this function, or None."""
+        return self._by_usage.get((df, usage))
+
+    def versions(self, ref: KeyRef) -> tuple[int, ...]:
+        """The versions of a key that the card holds, ascending."""
+        return self._versions.get(ref, ())
+
+    def label(self, path: str) -> str:
+        """Name a file for people: ``SSSE/EF06``, ``DF04/EF08``, ``MF``."""
+        if path in self.dfs:
+            return self.dfs[path].label
+        return f"{self.dfs[parent(path)].label}/{label(path)}"
+
+    @property
+    def pins(self) -> frozenset[KeyRef]:
+        """Every PIN on the card."""
+        return self._pins
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def begin(self) -> "Transaction":
+        """Start collecting changes."""
+        return Transaction(self)
+
+    def charge(self, ref: KeyRef, key: Key) -> Key:
+        """Take one try from a key, durably, before anything is compared; a power cut never gives it back.
+
+        Raises:
+            StoreFailed: nothing was charged, and nothing may be compared.
+        """
+        charged = key.charged()
+        transaction = self.begin()
+        transaction.put_key(ref, charged)
+        transaction.commit()
+        return charged
+
+    def _index(self) -> None:
+        self._environments = {path: self._find_environment(path) for path in self.dfs}
+        children: dict[str, list[str]] = {}
+        for path in sorted(self.dfs):
+            if path != self.root:
+                children.setdefault(parent(path), []).append(path)
+        self._children = {df: tuple(paths) for df, paths in children.items()}
+        self._by_sfi = {(ef.parent, ef.sfi): ef for ef in self.efs.values() if ef.sfi is not None}
+        self._by_kid: dict[tuple[str, int], KeyRef] = {}
+        self._by_usage: dict[tuple[str, Usage], KeyRef] = {}
+        versions: dict[KeyRef, list[int]] = {}
+        for (ref, version), key in sorted(self.keys.items(), key=lambda item: item[0]):
+            if key.kid is not None:
+                self._by_kid.setdefault((ref.owner, key.kid), ref)
+            self._by_usage.setdefault((ref.owner, key.usage), ref)
+            versions.setdefault(ref, []).append(version)
+        self._versions = {ref: tuple(found) for ref, found in versions.items()}
+        self._pins = frozenset(ref for (ref, _), key in self.keys.items() if key.usage is Usage.PIN)
+
+    def _find_environment(self, path: str) -> str:
+        at = path
+        while at != self.root and self.dfs[at].kind is not DfKind.DDF:
+            at = parent(at)
+        return at
+
+
+class Transaction:
+    """Changes of one command: all of them at `commit`, or none."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._cells: dict[CellKey, Cell | None] = {}
+        self._contents: dict[str, Contents] = {}
+        self._keys: dict[tuple[KeyRef, int], Key] = {}
+        self._dfs: dict[str, Df] = {}
+        self._info: CardInfo | None = None
+
+    def put_contents(self, path: str, contents: Contents) -> None:
+        """Replace what an EF contains."""
+        self._contents[path] = contents
+        self._cells[cells.CONTENTS, path] = cells.contents_cell(contents)
+
+    def put_key(self, ref: KeyRef, key: Key) -> None:
+        """Replace one version of a key."""
+        self._keys[ref, key.version] = key
+        self._cells[cells.KEY, cells.key_path(ref, key.version)] = cells.key_cell(key)
+
+    def put_df(self, df: Df) -> None:
+        """Replace a DF."""
+        self._dfs[df.path] = df
+        self._cells[cells.DF, df.path] = cells.df_cell(df)
+
+    def put_info(self, info: CardInfo) -> None:
+        """Replace what belongs to the card as a whole."""
+        self._info = info
+        self._cells[cells.CARD, ""] = cells.card_cell(info)
+
+    def kill_keys(self, owners: Iterable[str]) -> None:
+        """End every key of these DFs for good: dead, and its value erased (Part 4, 7.5)."""
+        dead = set(owners)
+        for (ref, _), key in self._image.keys.items():
+            if ref.owner in dead:
+                self.put_key(
+                    ref,
+                    Key(
+                        name=key.name,
+                        usage=key.usage,
+                        suite_name=key.suite_name,
+                        value=b"",
+                        kid=key.kid,
+                        version=key.version,
+                        tries_left=0,
+                        tries_max=key.tries_max,
+                        state=KeyState.DEAD,
+                    ),
+                )
+
+    def commit(self) -> None:
+        """Write everything, durably, then let it be seen.
+
+        Raises:
+            StoreFailed: nothing was written and nothing is seen.
+        """
+        if not self._cells:
+            return
+        image = self._image
+        image.store.write(self._cells)
+        image.contents.update(self._contents)
+        image.keys.update(self._keys)
+        image.dfs.update(self._dfs)
+        if self._info is not None:
+            image.info = self._info

@@ -1,0 +1,140 @@
+"""Record rules: which record a command means, and what writing does (Part 3, 5.3; Part 5, 6.10 and 6.13).
+
+Everything here is a pure function of an EF, its records and the record pointer. Places are counted
+from 0 inside and are record numbers minus 1; in a cyclic file place 0 is the newest record.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from .errors import NoSpace, RecordLengthWrong, RecordUnknown, TlvWrong
+from .files import Ef, Records, Structure
+
+CURRENT: Final = 0
+ANY_IDENTIFIER: Final = 0
+
+
+class Mode(IntEnum):
+    """b3 to b1 of P2 (Part 5, tables 32 and 44)."""
+
+    FIRST = 0b000
+    LAST = 0b001
+    NEXT = 0b010
+    PREVIOUS = 0b011
+    NUMBER = 0b100
+    TO_LAST = 0b101
+    FROM_LAST = 0b110
+
+    @property
+    def by_identifier(self) -> bool:
+        """Whether P1 is a record identifier and not a number."""
+        return self < Mode.NUMBER
+
+
+def identifier(ef: Ef, record: bytes) -> int | None:
+    """Identifier of a record: its tag; records without TLV have none (Part 3, 5.3.1)."""
+    return record[0] if ef.tlv and record else None
+
+
+def find(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> int | None:
+    """Find the place of the one record that ``mode`` and ``p1`` mean, or None.
+
+    Args:
+        pointer: place of the current record, None if there is none.
+    """
+    if not mode.by_identifier:
+        place = pointer if p1 == CURRENT else p1 - 1
+        return place if place is not None and place < len(records) else None
+    places = [at for at, each in enumerate(records) if p1 in (ANY_IDENTIFIER, identifier(ef, each))]
+    if pointer is not None and mode is Mode.NEXT:
+        places = [at for at in places if at > pointer]
+    elif pointer is not None and mode is Mode.PREVIOUS:
+        places = [at for at in places if at < pointer]
+    if not places:
+        return None
+    # Without a current record, "next" is the first and "previous" the last (Part 3, 5.3.1).
+    return places[0] if mode in (Mode.FIRST, Mode.NEXT) else places[-1]
+
+
+def locate(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> int:
+    """Like `find`, but a missing record is an error.
+
+    Raises:
+        RecordUnknown: there is no such record, or no current one.
+    """
+    place = find(ef, records, mode, p1, pointer)
+    if place is not None:
+        return place
+    if mode.by_identifier:
+        raise RecordUnknown(f"no {mode.name.lower()} record with identifier {p1:02X}, {len(records)} in the file")
+    if p1 == CURRENT:
+        raise RecordUnknown("there is no current record")
+    raise RecordUnknown(f"record {p1} was asked for, the file has {len(records)}")
+
+
+def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, limit: int) -> tuple[bytes, int]:
+    """Collect what READ RECORD answers.
+
+    Args:
+        limit: how many bytes fit into the answer; modes over several records give as many whole
+            records as fit.
+
+    Returns:
+        the bytes, and the place that the command refers to.
+
+    Raises:
+        RecordUnknown: see `locate`.
+    """
+    if mode not in (Mode.TO_LAST, Mode.FROM_LAST):
+        place = locate(ef, records, mode, p1, pointer)
+        return records[place], place
+    place = locate(ef, records, Mode.NUMBER, p1, pointer)
+    chosen = records[place:] if mode is Mode.TO_LAST else records[place:][::-1]
+    answer = bytearray()
+    for record in chosen:
+        if len(answer) + len(record) > limit:
+            break
+        answer += record
+    return bytes(answer), place
+
+
+def written(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, record: bytes) -> tuple[Records, int]:
+    """Write a whole record: replace, append, or turn a cyclic file on.
+
+    Returns:
+        the new records, and the place of the record written.
+
+    Raises:
+        RecordUnknown, RecordLengthWrong, TlvWrong, NoSpace: and nothing is written.
+    """
+    cyclic = ef.structure is Structure.CYCLIC
+    if cyclic and mode is Mode.PREVIOUS:
+        _check_form(ef, mode, p1, record)
+        return ((record, *records)[: ef.max_records], 0)
+    place = find(ef, records, mode, p1, pointer)
+    if place is None:
+        appends = not cyclic and (mode.by_identifier or p1 == len(records) + 1)
+        if not appends:
+            place = locate(ef, records, mode, p1, pointer)
+        place = len(records)
+    _check_form(ef, mode, p1, record)
+    new = (*records[:place], record, *records[place + 1 :])
+    if len(new) > ef.max_records:
+        raise NoSpace(f"the file holds {ef.max_records} records and all are there")
+    if ef.structure is Structure.LINEAR_VARIABLE:
+        needed = sum(map(len, new))
+        if needed > ef.size:
+            raise NoSpace(f"the records would need {needed} bytes, the file has {ef.size}")
+    return new, place
+
+
+def _check_form(ef: Ef, mode: Mode, p1: int, record: bytes) -> None:
+    if ef.tlv:
+        if len(record) < 2 or record[1] != len(record) - 2:
+            inner = f"an inner length of {record[1]}" if len(record) > 1 else "no inner length"
+            raise TlvWrong(f"a record of {len(record)} bytes with {inner}")
+        if mode.by_identifier and p1 not in (ANY_IDENTIFIER, record[0]):
+            raise TlvWrong(f"a record with tag {record[0]:02X} is written under identifier {p1:02X}")
+    if ef.record_length and len(record) != ef.record_length:
+        error = TlvWrong if ef.tlv else RecordLengthWrong
+        raise error(f"a record of {len(record)} bytes, every record here has {ef.record_length}")

@@ -1,0 +1,205 @@
+"""Stores: where an image keeps its cells, one durable transaction at a time.
+
+A cell is a key ``(kind, path)`` with a readable JSON text and a byte string. The SQLite store is the
+image file that people have; the memory store serves tests.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from .errors import ImageError, StoreFailed
+
+APPLICATION_ID: Final = 0x53534344  # "SSCD"
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE cell (
+    kind TEXT NOT NULL,          -- card, df, ef, contents, key, dictionary
+    path TEXT NOT NULL,          -- FIDs from the MF down; keys: DF path # name . version
+    meta TEXT NOT NULL,          -- JSON, readable
+    data BLOB NOT NULL,          -- contents of files, values of keys
+    PRIMARY KEY (kind, path)
+) WITHOUT ROWID
+"""
+
+
+class Cell(NamedTuple):
+    """What one cell holds: JSON text and bytes."""
+
+    meta: str
+    data: bytes
+
+
+CellKey = tuple[str, str]
+
+
+class Store(Protocol):
+    """The non-volatile memory of one card."""
+
+    def load(self) -> dict[CellKey, Cell]:
+        """Read every cell."""
+        ...
+
+    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+        """Write cells, None to remove one: all of them, durably, or none.
+
+        Raises:
+            StoreFailed: nothing was written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the memory back; closing twice is allowed."""
+        ...
+
+
+class MemoryStore:
+    """Cells in a dictionary, gone with the process."""
+
+    def __init__(self, cells: Mapping[CellKey, Cell] | None = None) -> None:
+        self.cells: dict[CellKey, Cell] = dict(cells or {})
+
+    def load(self) -> dict[CellKey, Cell]:
+        return dict(self.cells)
+
+    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+        for key, cell in changes.items():
+            if cell is None:
+                self.cells.pop(key, None)
+            else:
+                self.cells[key] = cell
+
+    def close(self) -> None:
+        pass
+
+
+class SqliteStore:
+    """An image file: one SQLite database, mode 0600, one writer at a time.
+
+    Write-ahead logging with full synchronisation: a commit is on the disk when `write` returns.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
+        """Open an existing image.
+
+        Raises:
+            ImageError: missing, no image, made by a newer version, damaged, or in use by another process.
+        """
+        self._path = path
+        self._lock = -1
+        if not path.is_file():
+            raise ImageError(f"{path}: there is no such image file")
+        self._connection = self._open(path, writable)
+        try:
+            self._check()
+            if writable:
+                self._claim()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def create(cls, path: Path, cells: Iterable[tuple[CellKey, Cell]]) -> None:
+        """Make a new image file, whole or not at all.
+
+        Raises:
+            ImageError: the file exists, or cannot be written.
+        """
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            connection = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute("BEGIN")
+                connection.execute(_SCHEMA)
+                connection.executemany(
+                    "INSERT INTO cell VALUES (?, ?, ?, ?)", ((*key, cell.meta, cell.data) for key, cell in cells)
+                )
+                connection.execute("COMMIT")
+                connection.execute("PRAGMA journal_mode = WAL")
+            finally:
+                connection.close()
+            os.link(temporary, path)
+        except FileExistsError:
+            raise ImageError(f"{path}: the file exists already") from None
+        except (OSError, sqlite3.Error) as error:
+            raise ImageError(f"{path}: the image cannot be written: {_why(error)}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load(self) -> dict[CellKey, Cell]:
+        try:
+            rows = self._connection.execute("SELECT kind, path, meta, data FROM cell").fetchall()
+        except sqlite3.Error as error:
+            raise ImageError(f"{self._path}: the image is damaged: {_why(error)}") from error
+        return {(kind, path): Cell(meta, bytes(data)) for kind, path, meta, data in rows}
+
+    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            try:
+                for key, cell in changes.items():
+                    if cell is None:
+                        execute("DELETE FROM cell WHERE kind = ? AND path = ?", key)
+                    else:
+                        execute("INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?)", (*key, cell.meta, cell.data))
+                execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{self._path}: {_why(error)}") from error
+
+    def close(self) -> None:
+        self._connection.close()
+        # Only now: closing any descriptor of the file earlier would drop SQLite's own locks on it.
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @staticmethod
+    def _open(path: Path, writable: bool) -> sqlite3.Connection:
+        mode = "rw" if writable else "ro"
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise ImageError(f"{path}: the image cannot be opened: {_why(error)}") from error
+        return connection
+
+    def _check(self) -> None:
+        execute = self._connection.execute
+        try:
+            (application,) = execute("PRAGMA application_id").fetchone()
+            (version,) = execute("PRAGMA user_version").fetchone()
+            execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA busy_timeout = 2000")
+            execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error as error:
+            raise ImageError(f"{self._path}: this is not a card image: {_why(error)}") from error
+        if application != APPLICATION_ID:
+            raise ImageError(f"{self._path}: this is not a card image")
+        if version > SCHEMA_VERSION:
+            raise ImageError(f"{self._path}: the image has schema {version}, this version knows {SCHEMA_VERSION}")
+
+    def _claim(self) -> None:
+        if not os.access(self._path, os.W_OK):
+            raise ImageError(f"{self._path}: the image is read-only, and a card must be able to write")
+        self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ImageError(f"{self._path}: another process has this card in use") from None
+
+
+def _why(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return text[:1].lower() + text[1:]
