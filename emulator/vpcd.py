@@ -130,16 +130,8 @@ def _checked(payload: bytes, least: int) -> bytes:
 
 
 def dial(host: str, port: int) -> socket.socket:
-    """Connect to a listening driver; OSError when nobody listens.
-
-    The ports lie in the range the kernel draws source ports from. While nothing listens, a connection
-    may therefore reach itself, and would keep the driver off its own port: such a one is dropped.
-    """
-    connection = socket.create_connection((host, port), CONNECT_TIMEOUT)
-    if connection.getsockname() == connection.getpeername():
-        connection.close()
-        raise ConnectionRefusedError("the connection met itself: nothing listens there")
-    return connection
+    """Connect to a listening driver; OSError when nobody listens."""
+    return socket.create_connection((host, port), CONNECT_TIMEOUT)
 
 
 class Slot:
@@ -220,6 +212,7 @@ class Slot:
         while not self._stop.is_set():
             try:
                 connection = self._connect(self._host, self._port)
+                _refuse_itself(connection)
             except OSError as error:
                 if not told:
                     self._watch(Unreachable(self._host, self._port, _why(error)))
@@ -284,6 +277,17 @@ def insert(
 ) -> Slot:
     """Put a card into a slot, in a thread of its own; close the returned `Slot` to pull it out."""
     return Slot(card, slot, host=host, port=port, watch=watch).start()
+
+
+def _refuse_itself(connection: socket.socket) -> None:
+    """Drop a connection that reached itself; ConnectionRefusedError then.
+
+    The driver's ports lie in the range from which the kernel draws source ports. While nothing listens,
+    a connection can therefore meet itself, and would keep the driver off its own port.
+    """
+    if connection.getsockname() == connection.getpeername():
+        connection.close()
+        raise ConnectionRefusedError("nothing listens there")
 
 
 def _hang_up(connection: socket.socket) -> None:

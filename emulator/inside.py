@@ -1,0 +1,400 @@
+"""What runs inside a private PC/SC stack: its first process, and the door for the others.
+
+`emulator.stack` starts this file as a script, so it needs nothing but the standard library and pyscard:
+
+``inside.py init FD SETTINGS``
+    Prepare the namespaces, run pcscd, answer requests on the control socket FD until its other end
+    closes. As process 1 of a process namespace it takes everything in the stack along when it ends.
+``inside.py enter SETTINGS COMMAND...``
+    Enter the namespaces of process SETTINGS.pid and run the command there, as if it were run here:
+    signals are passed on, and its exit status is this one's (128 + n after signal n).
+
+Settings and requests are JSON objects; one packet each way, a request at a time.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+IPC: Final = Path("/run/pcscd")
+COMM: Final = IPC / "pcscd.comm"
+READER: Final = "Virtual PCD"
+FIRST_PORT: Final = 35963
+START_TIMEOUT: Final = 10.0
+RUNNING_TIMEOUT: Final = 3.0
+
+_MS_BIND, _MS_REC = 0x1000, 0x4000
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_PASSED_ON: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+class Trouble(Exception):
+    """The stack cannot be built; the text is the sentence for the user."""
+
+
+class Refused(Trouble):
+    """The stack cannot be built in this way, because the kernel refuses it; another way may be open."""
+
+
+# System calls that Python 3.11 lacks ----------------------------------------------------------------
+
+
+def _libc(call: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, call)(*arguments) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{call}: {os.strerror(code)}")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:
+    _libc(
+        "mount",
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        data.encode() if data else None,
+    )
+
+
+# The first process ------------------------------------------------------------------------------------
+
+
+def _make_room() -> None:
+    """Give the stack an empty /run/pcscd of its own, where the machine may have none to mount on."""
+    if not IPC.is_dir():
+        # Nobody here may create it, and root should not leave it behind: a /run that shows the same,
+        # and has room for one directory more.
+        old = os.open("/run", os.O_PATH)
+        _mount("tmpfs", "/run", "tmpfs", data="mode=755")
+        for source in Path(f"/proc/self/fd/{old}").iterdir():
+            target = Path("/run", source.name)
+            with contextlib.suppress(OSError):  # an entry we may not see is one we cannot show
+                if source.is_symlink():
+                    target.symlink_to(source.readlink())
+                    continue
+                if source.is_dir():
+                    target.mkdir()
+                else:
+                    target.touch()
+                _mount(str(source), str(target), None, _MS_BIND | _MS_REC)
+        os.close(old)
+        IPC.mkdir()
+    _mount("tmpfs", str(IPC), "tmpfs", data="mode=755")
+
+
+def _hide_real_readers() -> None:
+    """Leave pcscd no USB driver: it must not take readers away from the machine's own pcscd."""
+    for bundle in Path("/usr/lib/pcsc/drivers").glob("*.bundle"):
+        _mount("tmpfs", str(bundle), "tmpfs", data="mode=755")
+
+
+def _loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = fcntl.ioctl(sock, _SIOCGIFFLAGS, struct.pack("16sH22x", b"lo", 0))
+        (flags,) = struct.unpack_from("H", request, 16)
+        fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
+
+
+class Init:
+    """The stack's first process: owns pcscd, knows the readers, answers the process that started it."""
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+        self.control = control
+        self.settings = settings
+        self.mode: str = settings["mode"]
+        self.pcscd: subprocess.Popen[bytes] | None = None
+        self.work = Path()
+
+    def run(self) -> None:
+        """Build the stack, then serve it until the control socket closes."""
+        # Before there is another /proc: the number by which the outside knows this process.
+        pid = int(Path("/proc/self").readlink().name)
+        try:
+            if self.mode == "private":
+                self.prepare()
+                self.work = IPC / "sscard"
+                self.work.mkdir()
+            elif self.mode == "own":
+                self.work = Path(tempfile.mkdtemp(prefix="sscard-"))
+            if self.mode != "running":
+                self.configure()
+                self.start()
+            readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else START_TIMEOUT)
+            self.send({"pid": pid, "readers": readers})
+            self.serve()
+        except (Trouble, OSError, ImportError) as error:
+            self.send({"failed": str(error), "refused": isinstance(error, Refused)})
+        finally:
+            self.stop()
+            if self.mode == "own":
+                shutil.rmtree(self.work, ignore_errors=True)
+
+    def prepare(self) -> None:
+        try:
+            _loopback_up()
+            _make_room()
+            _hide_real_readers()
+        except OSError as error:
+            raise Refused(f"the kernel refuses it a place of its own: {error}") from None
+        # So that ps shows the stack's processes; refused where parts of /proc are masked.
+        with contextlib.suppress(OSError):
+            _mount("proc", "/proc", "proc")
+
+    def configure(self) -> None:
+        """Write one entry for each pair of slots; the driver keeps its slots in static memory, so each
+        entry but the first needs a copy of the driver of its own."""
+        driver = Path(self.settings["driver"])
+        text = []
+        for pair in range((self.settings["slots"] + 1) // 2):
+            path = driver
+            if pair:
+                path = self.work / f"libifdvpcd-{pair}.so"
+                shutil.copyfile(driver, path)
+            port = f"0x{FIRST_PORT + 2 * pair:04X}"
+            text.append(f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
+        conf = self.work / "reader.conf.d"
+        conf.mkdir()
+        (conf / "vpcd").write_text("\n".join(text))
+
+    def start(self) -> None:
+        """Start pcscd on the stack's own reader configuration."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PCSCLITE_", "LISTEN_"))}
+        with (self.work / "pcscd.log").open("wb") as log:
+            self.pcscd = subprocess.Popen(  # noqa: S603
+                [*self.settings["pcscd"], "-f", "-c", str(self.work / "reader.conf.d")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+
+    def stop(self) -> None:
+        if self.pcscd is not None and self.pcscd.poll() is None:
+            self.pcscd.terminate()
+            try:
+                self.pcscd.wait(2)
+            except subprocess.TimeoutExpired:
+                self.pcscd.kill()
+                self.pcscd.wait()
+
+    def find_readers(self, timeout: float) -> list[str]:
+        """Wait until pcscd shows the virtual reader; return the names of its slots in order."""
+        from smartcard import scard  # noqa: PLC0415  # only this process needs it, and late
+
+        deadline, wanted = time.monotonic() + timeout, self.settings["slots"]
+        names: list[str] = []
+        while time.monotonic() < deadline:
+            if self.pcscd is not None and self.pcscd.poll() is not None:
+                raise Trouble(f"pcscd ended at once ({self.last_words()})")
+            code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            if code == scard.SCARD_S_SUCCESS:
+                _, found = scard.SCardListReaders(context, [])
+                names = sorted(name for name in found if name.startswith(READER))
+                if len(names) < wanted:
+                    notice = ("\\\\?PnP?\\Notification", scard.SCARD_STATE_UNAWARE)
+                    scard.SCardGetStatusChange(context, 100, [notice])
+                scard.SCardReleaseContext(context)
+            if len(names) >= wanted:
+                return names
+            time.sleep(0.005)  # pcscd's socket announces itself to nobody
+        if self.mode == "running":
+            raise Trouble(f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, not {wanted}")
+        raise Trouble(f"pcscd shows no virtual reader ({self.last_words()})")
+
+    def last_words(self) -> str:
+        """Return the last line of pcscd's log, without its time and place."""
+        with contextlib.suppress(OSError):
+            lines = (self.work / "pcscd.log").read_text(errors="replace").split("\n")
+            spoken = [line.strip() for line in lines if line.strip()]
+            if spoken:
+                return spoken[-1].split("() ", 1)[-1]
+        return "it said nothing"
+
+    # Requests
+
+    def send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the other end may be gone: the next receive will tell
+            self.control.send(json.dumps(message).encode())
+
+    def serve(self) -> None:
+        """Answer requests and bury orphans until the other end closes."""
+        told = False
+        while True:
+            ready, _, _ = select.select([self.control], [], [], 0.5)
+            if self.pcscd is not None and self.pcscd.poll() is not None and not told:
+                sys.stderr.write(f"sscard: pcscd ended ({self.last_words()})\n")
+                told = True
+            if os.getpid() == 1:
+                self.bury()
+            if not ready:
+                continue
+            packet = self.control.recv(65536)
+            if not packet:
+                return
+            request = json.loads(packet)
+            if "connect" in request:
+                self.connect(request["connect"])
+            elif "wait" in request:
+                self.send({"missing": self.wait(request["wait"], request["timeout"])})
+            elif "restart" in request:
+                self.stop()
+                self.start()
+                self.send({"readers": self.find_readers(START_TIMEOUT)})
+
+    def bury(self) -> None:
+        """Reap what was orphaned in the stack, and leave pcscd to its own wait."""
+        with contextlib.suppress(ChildProcessError):
+            while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if self.pcscd is not None and info.si_pid == self.pcscd.pid:
+                    self.pcscd.poll()
+                else:
+                    os.waitpid(info.si_pid, 0)
+
+    def connect(self, port: int) -> None:
+        """Hand a connection to a port of the stack to the outside."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            try:
+                sock.connect(("127.0.0.1", port))
+            except OSError as error:
+                self.send({"errno": error.errno})
+            else:
+                socket.send_fds(self.control, [b"{}"], [sock.fileno()])
+
+    def wait(self, readers: list[str], timeout: float) -> list[str]:
+        """Wait until PC/SC sees a card in every one of the readers; return those still without."""
+        from smartcard import scard  # noqa: PLC0415
+
+        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        if code != scard.SCARD_S_SUCCESS:
+            return readers
+        deadline = time.monotonic() + timeout
+        states = [(name, scard.SCARD_STATE_UNAWARE) for name in readers]
+        missing = readers
+        while missing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            code, seen = scard.SCardGetStatusChange(context, max(1, int(left * 1000)), states)
+            if code != scard.SCARD_S_SUCCESS:
+                break
+            states = [(name, state) for name, state, _ in seen]
+            ready = scard.SCARD_STATE_PRESENT
+            missing = [name for name, state in states if not state & ready or state & scard.SCARD_STATE_MUTE]
+        scard.SCardReleaseContext(context)
+        return missing
+
+
+# The door ---------------------------------------------------------------------------------------------
+
+
+def enter(settings: dict[str, Any], command: list[str]) -> int:
+    """Run a command in the namespaces of a stack; return its exit status."""
+    spaces = [os.open(f"/proc/{settings['pid']}/ns/{kind}", os.O_RDONLY) for kind in settings["spaces"]]
+    here = Path.cwd()
+    for space in spaces:
+        _libc("setns", space, 0)
+        os.close(space)
+    if spaces:
+        os.chdir(here)
+    else:
+        # No namespace dies with its first process here, so everyone looks after their own.
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
+    parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    child = os.fork()
+    if child == 0:
+        _execute(command, mask, parent)
+    status = shepherd(child)
+    if not spaces:
+        _end_descendants()
+    return status
+
+
+def _execute(command: list[str], mask: set[Any], parent: int) -> None:
+    """Become the command, with the signals as they were outside of Python; never returns."""
+    try:
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
+            os._exit(1)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(127 if error.errno == errno.ENOENT else 126)
+    finally:
+        os._exit(126)
+
+
+def shepherd(child: int) -> int:
+    """Wait for a child; pass on the signals sent to this process alone; return the exit status.
+
+    A signal of the terminal (Ctrl-C) reaches the child by itself: passing it on would double it.
+    A child ended by signal n gives 128 + n. Leaves the signal mask as it found it.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    try:
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            # Not for ever: another thread may have swallowed the news of the child's end.
+            info = signal.sigtimedwait({*_PASSED_ON, signal.SIGCHLD}, 0.5)
+            if info is not None and info.si_signo != signal.SIGCHLD and info.si_code <= 0:
+                os.kill(child, info.si_signo)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _end_descendants() -> None:
+    """Kill what the command left behind; as a subreaper this process inherits all of it."""
+    with contextlib.suppress(ChildProcessError, OSError):
+        while True:
+            for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+            os.wait()
+
+
+def main() -> int:
+    """Play the part named by the first argument."""
+    part, *arguments = sys.argv[1:]
+    if part == "enter":
+        settings, *command = arguments
+        return enter(json.loads(settings), command)
+    # The caller's terminal is not ours: the stack ends when its owner closes it, not by Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=int(arguments[0])) as control:
+        Init(control, json.loads(arguments[1])).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,378 @@
+"""A PC/SC stack of one's own: pcscd and the virtual reader for one process tree.
+
+`run` does for readers what xvfb-run does for screens: it starts a stack, puts cards into it, runs a
+command inside, and takes everything down again. `Stack` is the same for programs that want to keep the
+stack and start more than one command, or hold the card themselves.
+
+The stack lives in namespaces of its own (users, mounts, network, processes): it needs no privilege, many
+run at once, and the machine's own pcscd neither sees nor disturbs it. When its first process ends, the
+kernel ends all others, so nothing is left behind, however the owner dies. Inside there is no network but
+the loopback.
+
+Where namespaces are refused, the stack is shared with the machine, and says so: an own pcscd if none runs
+and /run/pcscd may be written, else the running one if it has the virtual reader.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Literal, Self
+
+from emulator import inside
+from emulator.ports import Insertable
+from emulator.vpcd import Slot, Watcher
+
+Mode = Literal["private", "own", "running"]
+
+MAX_SLOTS: Final = 16
+"""pcscd serves no more readers."""
+
+START_TIMEOUT: Final = 20.0
+INSERT_TIMEOUT: Final = 10.0
+GRACE: Final = 3.0
+"""Seconds that a process of the stack has to end by itself."""
+
+_SCRIPT: Final = str(Path(inside.__file__).resolve())
+_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
+_DRIVERS: Final = (
+    "/usr/lib/pcsc/drivers/serial/libifdvpcd.so*",
+    "/usr/lib/*/pcsc/drivers/serial/libifdvpcd.so*",
+    "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so*",
+    "/usr/local/lib/pcsc/drivers/serial/libifdvpcd.so*",
+)
+
+
+class StackError(Exception):
+    """There is no PC/SC stack to be had, or a card did not get into it; the text is one sentence."""
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, also from where only root's PATH looks."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
+
+
+def find_driver(configurations: Path = Path("/etc/reader.conf.d")) -> Path | None:
+    """Return the vpcd driver: what pcscd's configuration names, else where packages put it."""
+    with contextlib.suppress(OSError):
+        for file in sorted(configurations.iterdir()):
+            for line in file.read_text(errors="replace").splitlines():
+                name, _, value = line.strip().partition(" ")
+                library = Path(value.strip().strip('"'))
+                if name == "LIBPATH" and "vpcd" in library.name and library.is_file():
+                    return library
+    return next((path for pattern in _DRIVERS for path in sorted(Path("/").glob(pattern[1:]))), None)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"sscard: {line}\n")
+
+
+class Stack:
+    """A PC/SC stack, from entry to exit of a ``with`` block.
+
+    ``slots`` is how many readers it has, 1 to 16. ``tell`` gets a sentence when the stack is not a
+    private one; by default it goes to standard error. Raises `StackError` on entry where no stack is
+    possible. After entry: ``mode``, and ``readers``, the PC/SC names of the slots in order.
+    """
+
+    def __init__(self, slots: int = 2, *, tell: Callable[[str], None] = _tell) -> None:
+        if not 1 <= slots <= MAX_SLOTS:
+            raise StackError(f"a PC/SC stack has 1 to {MAX_SLOTS} slots, not {slots}")
+        self.readers: list[str] = []
+        self.mode: Mode = "private"
+        self.pid = 0
+        self._slots = slots
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._init: subprocess.Popen[bytes] | None = None
+        self._inserters: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Building and taking down
+
+    def _open(self) -> None:
+        refusal = "unshare is not installed"
+        unshare = find_program("unshare")
+        if unshare is not None:
+            # Root needs no user namespace, and keeps its rights over the machine's files without one.
+            for users in ([], ["--map-root-user"]) if os.geteuid() == 0 else (["--map-root-user"],):
+                wrapper = [unshare, *users, "--mount", "--net", "--pid", "--fork", "--kill-child"]
+                try:
+                    self._launch("private", wrapper)
+                except _Refused as refused:
+                    refusal = str(refused)
+                else:
+                    self._spaces = [*(["user"] if users else []), "mnt", "net", "pid"]
+                    return
+        self._spaces = []
+        mode: Mode = "running" if _answers(inside.COMM) else "own"
+        what = "the running pcscd" if mode == "running" else "a pcscd that all of the machine can see"
+        self._tell(f"no private PC/SC stack here ({refusal}); using {what}")
+        try:
+            self._launch(mode, [])
+        except _Refused as refused:
+            raise StackError(f"pcscd could not be started ({refused})") from None
+
+    def _launch(self, mode: Mode, wrapper: Sequence[str]) -> None:
+        """Start the first process and wait until the readers are there."""
+        settings: dict[str, Any] = {"mode": mode, "slots": self._slots}
+        if mode != "running":
+            settings |= {"pcscd": _pcscd(), "driver": str(_driver())}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Over this socket the stack learns of our death: no child but the first process may hold it.
+        self._control = ours
+        with theirs, tempfile.TemporaryFile() as errors:
+            command = [sys.executable, "-I", _SCRIPT, "init", str(theirs.fileno()), json.dumps(settings)]
+            self._init = subprocess.Popen(  # noqa: S603
+                [*wrapper, *command],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+            theirs.close()
+            ours.settimeout(START_TIMEOUT)
+            try:
+                packet = ours.recv(65536)
+            except TimeoutError:
+                raise StackError(f"the PC/SC stack was not ready within {START_TIMEOUT:.0f} s") from None
+            finally:
+                ours.settimeout(None)
+            answer: dict[str, Any] = (
+                json.loads(packet) if packet else {"failed": _what_it_said(self._init, errors), "refused": True}
+            )
+        if "failed" in answer:
+            self.close()
+            raise (_Refused if answer["refused"] else StackError)(answer["failed"])
+        self.mode, self.pid, self.readers = mode, answer["pid"], answer["readers"]
+
+    def close(self) -> None:
+        """Take the stack down, with everything that runs in it."""
+        for process in self._inserters:
+            if process.poll() is None:
+                process.terminate()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        for process in [*self._inserters, *([self._init] if self._init is not None else [])]:
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._inserters.clear()
+        self._init = None
+
+    def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        with self._lock:
+            if self._control is None:
+                raise StackError("the PC/SC stack is closed")
+            try:
+                self._control.send(json.dumps(request).encode())
+                packet, files, _, _ = socket.recv_fds(self._control, 65536, 1)
+            except OSError as error:
+                raise StackError(f"the PC/SC stack is gone ({error.strerror})") from None
+        if not packet:
+            raise StackError("the PC/SC stack is gone")
+        answer: dict[str, Any] = json.loads(packet)
+        if "failed" in answer:
+            raise StackError(answer["failed"])
+        return answer, files
+
+    # Cards
+
+    def insert(self, card: Insertable, slot: int = 0, *, watch: Watcher = lambda _: None) -> Slot:
+        """Put a card that lives in this process into a slot, and wait until PC/SC sees it.
+
+        Close the returned `Slot` to pull the card out.
+        """
+        link = Slot(card, slot, watch=watch, connect=self._connect).start()
+        try:
+            self.wait_for_cards([slot])
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def hold(self, inserter: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start a process that holds a card in the stack until the stack closes; do not wait for the card."""
+        process = self.popen(
+            inserter,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._inserters.append(process)
+        return process
+
+    def wait_for_cards(self, slots: Sequence[int], timeout: float = INSERT_TIMEOUT) -> None:
+        """Wait until PC/SC sees a card in each slot; StackError when a holder ends, or the time runs out."""
+        deadline = time.monotonic() + timeout
+        missing = [self.readers[slot] for slot in slots]
+        while missing:
+            for process in self._inserters:
+                if process.poll() is not None:
+                    raise StackError(_last_line(process) or f"{shlex.join(map(str, process.args))} ended")  # type: ignore[arg-type]
+            if time.monotonic() > deadline:
+                raise StackError(f"PC/SC sees no card in {' and '.join(missing)} after {timeout:.0f} s")
+            missing = self._ask({"wait": missing, "timeout": 0.25})[0]["missing"]
+
+    def _connect(self, _host: str, port: int) -> socket.socket:
+        """Connect to a port inside the stack; OSError when nobody listens."""
+        try:
+            answer, files = self._ask({"connect": port})
+        except StackError as error:
+            raise ConnectionRefusedError(str(error)) from None
+        if not files:
+            raise OSError(answer["errno"], os.strerror(answer["errno"]))
+        return socket.socket(fileno=files[0])
+
+    # Commands
+
+    def popen(self, command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+        """Start a command inside; arguments, pipes and signals as with `subprocess.Popen`.
+
+        The process is one that stands at the stack's door: it passes signals on to the command, and ends
+        with the command's status (128 + n after signal n, 127 for no such command).
+        """
+        settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
+        environment = dict(options.pop("env", None) or os.environ)
+        environment.pop("PCSCLITE_CSOCK_NAME", None)  # it would lead the command to another pcscd
+        door = [sys.executable, "-I", "-S", _SCRIPT, "enter", settings]
+        return subprocess.Popen([*door, *command], env=environment, **options)  # noqa: S603
+
+    def call(self, command: Sequence[str]) -> int:
+        """Run a command inside on this process's terminal; return its exit status.
+
+        Signals sent to this process meanwhile are passed on to the command.
+        """
+        process = self.popen(command)
+        if threading.current_thread() is not threading.main_thread():
+            return process.wait()
+        process.returncode = inside.shepherd(process.pid)
+        return process.returncode
+
+    @property
+    def socket_path(self) -> str:
+        """Where clients outside of the stack reach its pcscd: the value for PCSCLITE_CSOCK_NAME."""
+        if self.mode == "private":
+            return f"/proc/{self.pid}/root{inside.COMM}"
+        return str(inside.COMM)
+
+    def restart_pcscd(self) -> None:
+        """End the stack's pcscd and start another one; return when it shows the readers."""
+        self.readers = self._ask({"restart": True})[0]["readers"]
+
+
+def run(
+    command: Sequence[str],
+    inserters: Sequence[Sequence[str]] = (),
+    *,
+    slots: int = 2,
+    tell: Callable[[str], None] = _tell,
+) -> int:
+    """Run a command in a PC/SC stack with cards in its slots; return the command's exit status.
+
+    Each of ``inserters`` is a command that holds a card in the slot of its place in the sequence (the
+    n-th in slot n) until it is ended; the command starts when PC/SC sees all cards. Raises `StackError`,
+    before the command has started.
+    """
+    with _terminable(), Stack(max(slots, len(inserters)), tell=tell) as stack:
+        for inserter in inserters:
+            stack.hold(inserter)
+        stack.wait_for_cards(range(len(inserters)))
+        return stack.call(command)
+
+
+# Helpers --------------------------------------------------------------------------------------------
+
+
+class _Refused(Exception):
+    """This way of building a stack is not open here; another may be."""
+
+
+def _pcscd() -> list[str]:
+    path = find_program("pcscd")
+    if path is None:
+        raise StackError("pcscd is not installed (on Debian and Ubuntu: apt install pcscd)")
+    usage = subprocess.run([path, "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+    # The policy daemon that newer versions ask knows nothing of a private stack, and refuses everybody.
+    polkit = "--disable-polkit"
+    return [path, polkit] if polkit in usage.stdout + usage.stderr else [path]
+
+
+def _driver() -> Path:
+    path = find_driver()
+    if path is None:
+        raise StackError("the vpcd driver is not installed (on Debian and Ubuntu: apt install vsmartcard-vpcd)")
+    return path
+
+
+def _answers(path: Path) -> bool:
+    """Tell whether a pcscd listens at a socket; one that systemd starts on demand counts."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _what_it_said(process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> str:
+    """Return the last line of what a process that ends by itself wrote to its standard error."""
+    status = process.wait()
+    errors.seek(0)
+    return errors.read().decode(errors="replace").strip().split("\n")[-1] or f"status {status}"
+
+
+def _last_line(process: "subprocess.Popen[bytes]") -> str:
+    if process.stderr is None:
+        return ""
+    said: IO[bytes] = process.stderr
+    lines = said.read().decode(errors="replace").strip().split("\n")
+    return lines[-1].strip()
+
+
+@contextlib.contextmanager
+def _terminable() -> Any:
+    """Let SIGTERM and SIGHUP end the block by an exception, so that the stack is closed properly."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
