@@ -258,7 +258,7 @@ class Init:
             if "connect" in request:
                 self.connect(request["connect"])
             elif "wait" in request:
-                self.send({"missing": self.wait(request["wait"], request["timeout"])})
+                self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
             elif "restart" in request:
                 self.stop()
                 self.start()
@@ -283,8 +283,8 @@ class Init:
             else:
                 socket.send_fds(self.control, [b"{}"], [sock.fileno()])
 
-    def wait(self, readers: list[str], timeout: float) -> list[str]:
-        """Wait until PC/SC sees a card in every one of the readers; return those still without."""
+    def wait(self, readers: list[str], present: bool, timeout: float) -> list[str]:
+        """Wait until every reader holds a card, or none does; return those that still differ."""
         from smartcard import scard  # noqa: PLC0415
 
         code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
@@ -292,8 +292,8 @@ class Init:
             return readers
         deadline = time.monotonic() + timeout
         states = [(name, scard.SCARD_STATE_UNAWARE) for name in readers]
-        missing = readers
-        while missing:
+        differing = readers
+        while differing:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -301,10 +301,9 @@ class Init:
             if code != scard.SCARD_S_SUCCESS:
                 break
             states = [(name, state) for name, state, _ in seen]
-            ready = scard.SCARD_STATE_PRESENT
-            missing = [name for name, state in states if not state & ready or state & scard.SCARD_STATE_MUTE]
+            differing = [name for name, state in states if bool(state & scard.SCARD_STATE_PRESENT) is not present]
         scard.SCardReleaseContext(context)
-        return missing
+        return differing
 
 
 # The door ---------------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ and /run/pcscd may be written, else the running one if it has the virtual reader
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
@@ -41,6 +40,7 @@ MAX_SLOTS: Final = 16
 
 START_TIMEOUT: Final = 20.0
 INSERT_TIMEOUT: Final = 10.0
+EMPTY_TIMEOUT: Final = 3.0
 GRACE: Final = 3.0
 """Seconds that a process of the stack has to end by itself."""
 
@@ -212,6 +212,7 @@ class Stack:
 
         Close the returned `Slot` to pull the card out.
         """
+        self.wait_until_empty([slot])
         link = Slot(card, slot, watch=watch, connect=self._connect).start()
         try:
             self.wait_for_cards([slot])
@@ -234,15 +235,28 @@ class Stack:
 
     def wait_for_cards(self, slots: Sequence[int], timeout: float = INSERT_TIMEOUT) -> None:
         """Wait until PC/SC sees a card in each slot; StackError when a holder ends, or the time runs out."""
+        late = self._wait(slots, True, timeout)
+        if late:
+            raise StackError(f"PC/SC sees no card in {' and '.join(late)} after {timeout:.0f} s")
+
+    def wait_until_empty(self, slots: Sequence[int], timeout: float = EMPTY_TIMEOUT) -> None:
+        """Wait until PC/SC sees no card in any of the slots; StackError when the time runs out.
+
+        PC/SC notices a pulled card late. Who does not wait takes the old card for the new one.
+        """
+        full = self._wait(slots, False, timeout)
+        if full:
+            raise StackError(f"{' and '.join(full)} already hold{'s' if len(full) == 1 else ''} a card")
+
+    def _wait(self, slots: Sequence[int], present: bool, timeout: float) -> list[str]:
         deadline = time.monotonic() + timeout
-        missing = [self.readers[slot] for slot in slots]
-        while missing:
+        waiting = [self.readers[slot] for slot in slots]
+        while waiting and time.monotonic() < deadline:
             for process in self._inserters:
                 if process.poll() is not None:
-                    raise StackError(_last_line(process) or f"{shlex.join(map(str, process.args))} ended")  # type: ignore[arg-type]
-            if time.monotonic() > deadline:
-                raise StackError(f"PC/SC sees no card in {' and '.join(missing)} after {timeout:.0f} s")
-            missing = self._ask({"wait": missing, "timeout": 0.25})[0]["missing"]
+                    raise StackError(_last_line(process) or f"a card's process ended with {process.returncode}")
+            waiting = self._ask({"wait": waiting, "present": present, "timeout": 0.25})[0]["waiting"]
+        return waiting
 
     def _connect(self, _host: str, port: int) -> socket.socket:
         """Connect to a port inside the stack; OSError when nobody listens."""
@@ -305,6 +319,7 @@ def run(
     before the command has started.
     """
     with _terminable(), Stack(max(slots, len(inserters)), tell=tell) as stack:
+        stack.wait_until_empty(range(len(inserters)))
         for inserter in inserters:
             stack.hold(inserter)
         stack.wait_for_cards(range(len(inserters)))
