@@ -84,10 +84,11 @@ class Stack:
 
     ``slots`` is how many readers it has, 1 to 16. ``tell`` gets a sentence when the stack is not a
     private one; by default it goes to standard error. Raises `StackError` on entry where no stack is
-    possible. After entry: ``mode``, and ``readers``, the PC/SC names of the slots in order.
+    possible, or no private one and ``private_only`` asks for it. After entry: ``mode``, and ``readers``,
+    the PC/SC names of the slots in order.
     """
 
-    def __init__(self, slots: int = 2, *, tell: Callable[[str], None] = _tell) -> None:
+    def __init__(self, slots: int = 2, *, tell: Callable[[str], None] = _tell, private_only: bool = False) -> None:
         if not 1 <= slots <= MAX_SLOTS:
             raise StackError(f"a PC/SC stack has 1 to {MAX_SLOTS} slots, not {slots}")
         self.readers: list[str] = []
@@ -95,6 +96,7 @@ class Stack:
         self.pid = 0
         self._slots = slots
         self._tell = tell
+        self._private_only = private_only
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._init: subprocess.Popen[bytes] | None = None
@@ -129,6 +131,8 @@ class Stack:
                 else:
                     self._spaces = [*(["user"] if users else []), "mnt", "net", "pid"]
                     return
+        if self._private_only:
+            raise StackError(f"no private PC/SC stack here ({refusal})")
         self._spaces = []
         mode: Mode = "running" if _answers(inside.COMM) else "own"
         what = "the running pcscd" if mode == "running" else "a pcscd that all of the machine can see"
