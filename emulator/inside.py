@@ -169,12 +169,14 @@ class Init:
         driver = Path(self.settings["driver"])
         text = []
         for pair in range((self.settings["slots"] + 1) // 2):
-            path = driver
+            name, path = READER, driver
             if pair:
+                # pcscd numbers the readers of one driver, and these look to it like so many drivers.
+                name = f"{READER} {pair + 1}"
                 path = self.work / f"libifdvpcd-{pair}.so"
                 shutil.copyfile(driver, path)
             port = f"0x{FIRST_PORT + 2 * pair:04X}"
-            text.append(f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
+            text.append(f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
         conf = self.work / "reader.conf.d"
         conf.mkdir()
         (conf / "vpcd").write_text("\n".join(text))
@@ -241,12 +243,8 @@ class Init:
 
     def serve(self) -> None:
         """Answer requests and bury orphans until the other end closes."""
-        told = False
         while True:
             ready, _, _ = select.select([self.control], [], [], 0.5)
-            if self.pcscd is not None and self.pcscd.poll() is not None and not told:
-                sys.stderr.write(f"sscard: pcscd ended ({self.last_words()})\n")
-                told = True
             if os.getpid() == 1:
                 self.bury()
             if not ready:
@@ -257,6 +255,8 @@ class Init:
             request = json.loads(packet)
             if "connect" in request:
                 self.connect(request["connect"])
+            elif self.pcscd is not None and self.pcscd.poll() is not None and "restart" not in request:
+                self.send({"failed": f"pcscd ended ({self.last_words()})"})
             elif "wait" in request:
                 self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
             elif "restart" in request:

@@ -95,6 +95,7 @@ class Stack:
         self.mode: Mode = "private"
         self.pid = 0
         self._slots = slots
+        self._spaces: list[str] = []
         self._tell = tell
         self._private_only = private_only
         self._lock = threading.Lock()
@@ -133,7 +134,6 @@ class Stack:
                     return
         if self._private_only:
             raise StackError(f"no private PC/SC stack here ({refusal})")
-        self._spaces = []
         mode: Mode = "running" if _answers(inside.COMM) else "own"
         what = "the running pcscd" if mode == "running" else "a pcscd that all of the machine can see"
         self._tell(f"no private PC/SC stack here ({refusal}); using {what}")
