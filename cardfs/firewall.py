@@ -11,15 +11,14 @@ from .settings import StateSettings
 
 
 def surviving(
-    proofs: frozenset[KeyRef], entered: str, environment: str, pins: frozenset[KeyRef], settings: StateSettings
+    proofs: frozenset[KeyRef], environment: str, pins: frozenset[KeyRef], settings: StateSettings
 ) -> frozenset[KeyRef]:
     """Tell which proofs are still valid after the current DF has changed to another one.
 
     Args:
         proofs: what was proven before.
-        entered: path of the DF that is entered; it differs from the one before, since re-selecting a
-            DF keeps its security state (Part 5, 6.11.1).
-        environment: path of the DDF (or MF) whose world the entered DF belongs to.
+        environment: path of the DDF (or MF) whose world the entered DF belongs to. The entered DF is
+            another one than before: re-selecting a DF keeps its security state (Part 5, 6.11.1).
         pins: those of the proofs that are PINs; they last until power-off (Part 7, 5.8).
 
     Returns:

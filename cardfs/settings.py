@@ -64,6 +64,7 @@ class PinSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
     tries: Tries = 3
     empty_satisfies: bool = True
     empty_form: Literal["both", "lc04", "ld00"] = "both"
+    query_when_locked: Literal["63C0", "6983"] = "63C0"
 
 
 class KeySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -129,11 +130,14 @@ class KidSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
 class TransportSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """APDU transport (Part 2, 9).
 
-    ``tpdu``: under T=0 the card answers 61xx and 6Cxx itself. ``apdu``: it answers data at once.
+    ``level``: ``tpdu`` means that under T=0 the card answers 61xx and 6Cxx itself, ``apdu`` that it
+    answers data at once. ``get_response_short``: what an Le below the waiting length gets; Part 5,
+    table 20 has the first bytes and 61xx, Part 2, 9.3.2.1 has 6Cxx.
     """
 
     level: Literal["tpdu", "apdu"] = "tpdu"
     extended: bool = False
+    get_response_short: Literal["61xx", "6Cxx"] = "61xx"
 
 
 class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

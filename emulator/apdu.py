@@ -1,0 +1,82 @@
+"""Command APDUs: four cases in short form, extended where a profile allows it (Part 2, 9.4; Part 5, 5.1)."""
+
+from typing import Final, NamedTuple
+
+SHORT_LE_MAX: Final = 256
+EXTENDED_LE_MAX: Final = 65536
+HEADER_LENGTH: Final = 4
+
+
+class Command(NamedTuple):
+    """One command APDU.
+
+    Attributes:
+        data: the data field, without Lc.
+        le: how many bytes are expected, 1 to 256 (65536 extended); None if no Le was sent.
+        le_zero: whether Le was sent as 00, which means "as many as there are".
+        well_formed: whether the length bytes and the length of the whole agree.
+    """
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes = b""
+    le: int | None = None
+    le_zero: bool = False
+    well_formed: bool = True
+
+    @property
+    def header(self) -> bytes:
+        """CLA INS P1 P2."""
+        return bytes((self.cla, self.ins, self.p1, self.p2))
+
+    @property
+    def secured(self) -> bool:
+        """Whether the low nibble of CLA announces secure messaging (Part 4, 8.1)."""
+        return self.cla & 0x0F == 0x04
+
+
+def parse(raw: bytes, *, extended: bool = False) -> Command | None:
+    """Read a command APDU.
+
+    Returns:
+        the command, with ``well_formed`` false if its length bytes contradict its length; None for
+        fewer than four bytes.
+    """
+    length = len(raw)
+    if length == 5:
+        le = raw[4]
+        return Command(raw[0], raw[1], raw[2], raw[3], b"", le or 256, not le)
+    if length > 5:
+        lc = raw[4]
+        if lc:
+            if length == 5 + lc:
+                return Command(raw[0], raw[1], raw[2], raw[3], raw[5:])
+            if length == 6 + lc:
+                le = raw[-1]
+                return Command(raw[0], raw[1], raw[2], raw[3], raw[5:-1], le or 256, not le)
+        elif extended:
+            return _parse_extended(raw)
+        return Command(raw[0], raw[1], raw[2], raw[3], well_formed=False)
+    if length == HEADER_LENGTH:
+        return Command(raw[0], raw[1], raw[2], raw[3])
+    return None
+
+
+def _parse_extended(raw: bytes) -> Command:
+    """Read the cases 2E, 3E and 4E: 00, then lengths of two bytes."""
+    cla, ins, p1, p2 = raw[:HEADER_LENGTH]
+    body = raw[5:]
+    if len(body) == 2:
+        le = int.from_bytes(body)
+        return Command(cla, ins, p1, p2, b"", le or EXTENDED_LE_MAX, not le)
+    lc = int.from_bytes(body[:2])
+    data = body[2:]
+    if lc and len(body) > 2:
+        if len(data) == lc:
+            return Command(cla, ins, p1, p2, data)
+        if len(data) == lc + 2:
+            le = int.from_bytes(data[-2:])
+            return Command(cla, ins, p1, p2, data[:-2], le or EXTENDED_LE_MAX, not le)
+    return Command(cla, ins, p1, p2, well_formed=False)

@@ -1,0 +1,233 @@
+"""The card: bytes in, bytes out.
+
+``parse → row → life-cycle gate → P1 P2 → lengths → handler → transport → commit``
+
+A returned answer commits image and session together; an error drops both. The core does no input or
+output of its own: a card is a function of image, session, command bytes and random source.
+"""
+
+from typing import NamedTuple
+
+from cardfs.errors import ApplicationBlocked, CardBlocked
+from cardfs.image import Image
+from keys.errors import CardError
+from keys.generate import RandomSource, system_random
+
+from .apdu import Command, parse
+from .commands.block import application_block
+from .commands.response import get_response
+from .context import DONE, FAILED_TRY, Answer, Context
+from .session import Session
+from .status import (
+    BUG,
+    ExpectedLengthWrong,
+    LengthWrong,
+    ParametersWrong,
+    UnknownClass,
+    UnknownInstruction,
+    words_for,
+)
+from .table import ANY_LE as ANY
+from .table import Row, Table
+
+
+class Outcome(NamedTuple):
+    """What happened to the last command, for people and tests; never on the wire.
+
+    Attributes:
+        raw, response: the bytes.
+        command, row: as parsed, None if the card never got that far.
+        df, ef: paths of what was current afterwards.
+        word: the status word.
+        reason: why it answered so; empty for a plain success.
+    """
+
+    raw: bytes
+    response: bytes
+    command: Command | None
+    row: Row | None
+    df: str
+    ef: str | None
+    word: int
+    reason: str
+
+
+class Card:
+    """A social-security card.
+
+    Attributes:
+        image: its non-volatile memory.
+        last: what happened to the last command, None before the first.
+        bug: the exception behind the last 6F00 that no refusal explains.
+    """
+
+    def __init__(self, image: Image, random: RandomSource = system_random) -> None:
+        self.image = image
+        self.random = random
+        self.last: Outcome | None = None
+        self.bug: Exception | None = None
+        settings = image.info.settings
+        self._table = Table(settings)
+        self._words = words_for(settings.status)
+        self._extended = settings.transport.extended
+        self._forgetful = settings.challenge.survives == "nothing"
+        self._keeps_failed = not settings.challenge.failure_consumes
+        # T=1 carries whole APDUs; under T=0 the card itself answers 61xx and 6Cxx (Part 2, 9.3).
+        self._tpdu = settings.transport.level == "tpdu" and not offers_t1(image.info.atr)
+        self._session = Session(image.root)
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self.image.info.atr
+
+    @property
+    def session(self) -> Session:
+        """The volatile state, for people and tests."""
+        return self._session
+
+    def power_on(self) -> None:
+        """Cold reset: the MF is current and nothing is proven."""
+        self._session = Session(self.image.root)
+
+    def power_off(self) -> None:
+        """Loss of power: everything volatile is gone (Part 4, 7.5)."""
+        self._session = Session(self.image.root)
+
+    def reset(self) -> None:
+        """Warm reset: as a loss of power for all that a session holds."""
+        self._session = Session(self.image.root)
+
+    def close(self) -> None:
+        """Give the image back."""
+        self.image.close()
+
+    def transmit(self, raw: bytes) -> bytes:
+        """Answer one command APDU: response data, SW1, SW2. Any bytes get an answer."""
+        command = parse(raw, extended=self._extended)
+        row: Row | None = None
+        reason = ""
+        try:
+            row = self._find(command)
+            answer = self._run(row, command) if command is not None else DONE
+            word, data, reason = answer.word, answer.data, answer.reason
+        except CardError as error:
+            word, data, reason = self._words[type(error)], b"", error.reason
+            if isinstance(error, ExpectedLengthWrong):
+                word |= error.available & 0xFF
+        except Exception as error:
+            self.bug = error
+            word, data, reason = BUG, b"", f"a defect of this program: {type(error).__name__}"
+        response = data + word.to_bytes(2)
+        session = self._session
+        self.last = Outcome(raw, response, command, row, session.df, session.ef, word, reason)
+        return response
+
+    def _find(self, command: Command | None) -> Row:
+        """Find the row of a command: card locked, class, instruction, class with this instruction."""
+        if self.image.info.blocked:
+            raise CardBlocked("the card is locked for ever")
+        if command is None:
+            raise LengthWrong("a command has at least four bytes")
+        table = self._table
+        row = table.rows.get(command.cla << 8 | command.ins)
+        if row is None:
+            if command.cla not in table.classes:
+                raise UnknownClass(f"no command has class {command.cla:02X}")
+            if command.ins not in table.instructions:
+                raise UnknownInstruction(f"there is no instruction {command.ins:02X}")
+            raise UnknownClass(f"instruction {command.ins:02X} has another class than {command.cla:02X}")
+        return row
+
+    def _run(self, row: Row, command: Command) -> Answer:
+        """Pass the gate, run the handler, commit."""
+        session = self._session
+        ctx = Context(self.image, session, command, self.random)
+        if self.image.dfs[session.df].blocked and command.ins != 0xA4:
+            early = self._blocked(row, session.df)
+            if early is not None:
+                return early
+        if row.handler is not get_response:
+            # Waiting data and a SELECT walk end with any other command, also with one that fails.
+            session = self._forget(row, session)
+        if not row.parameters(command.p1, command.p2):
+            raise ParametersWrong(f"P1 P2 {command.p1:02X} {command.p2:02X}")
+        check_lengths(row, command)
+        challenge = session.challenge
+        if challenge is not None and (row.takes_challenge or command.secured or self._forgetful):
+            # It leaves the session before the command runs, so that no way out gives it back.
+            session = session._replace(challenge=None)
+            ctx.challenge = challenge
+        self._session = ctx.session = session
+        try:
+            answer = row.handler(ctx)
+            answer = self._deliver(row, ctx, answer)
+            if ctx.transaction is not None:
+                ctx.transaction.commit()
+        except CardError:
+            self._keep_challenge(challenge)
+            raise
+        self._session = ctx.session
+        if answer.word & 0xFFF0 == FAILED_TRY:
+            self._keep_challenge(challenge)
+        return answer
+
+    def _forget(self, row: Row, session: Session) -> Session:
+        if session.pending or (session.scan is not None and row.ins != 0xA4):
+            session = session._replace(pending=b"", scan=session.scan if row.ins == 0xA4 else None)
+            self._session = session
+        return session
+
+    def _blocked(self, row: Row, df: str) -> Answer | None:
+        """In a locked application only SELECT works (Part 7, 13.2), unless the profile says otherwise."""
+        settings = self.image.info.settings.block
+        if row.reads and settings.ef_readable:
+            return None
+        if row.handler is application_block and settings.repeat_sw == "9000":
+            return DONE
+        raise ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
+
+    def _keep_challenge(self, challenge: bytes | None) -> None:
+        if self._keeps_failed and challenge is not None:
+            self._session = self._session._replace(challenge=challenge)
+
+    def _deliver(self, row: Row, ctx: Context, answer: Answer) -> Answer:
+        """Bring response data on the wire as the transport does it (Part 2, 9.3)."""
+        data = answer.data
+        if not data or row.handler is get_response:
+            return answer
+        command = ctx.command
+        le = command.le
+        if not self._tpdu:
+            if le is not None and not command.le_zero and le < len(data):
+                return Answer(data[:le], answer.word, answer.reason)
+            return answer
+        if command.data or row.data_or_not:
+            # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
+            ctx.session = ctx.session._replace(pending=data)
+            return Answer(b"", 0x6100 | len(data) & 0xFF)
+        if (le or 256) != len(data):
+            raise ExpectedLengthWrong(len(data))
+        return answer
+
+
+def check_lengths(row: Row, command: Command) -> None:
+    """Refuse a command whose Lc or Le is not among those of its row: `LengthWrong`."""
+    if not command.well_formed:
+        raise LengthWrong("Lc does not agree with the length of the command")
+    if len(command.data) not in row.lc:
+        raise LengthWrong(f"Lc {len(command.data):02X} is not one of this command")
+    le = command.le
+    if row.le is None:
+        # Five bytes that end in 00 are a command with Lc 00.
+        if le is not None and (command.data or not command.le_zero):
+            raise LengthWrong("the command answers no data, so it has no Le")
+    elif row.le is not ANY and (le is None or le not in row.le):
+        raise LengthWrong(f"Le {'is missing' if le is None else f'{le:02X} is not one of this command'}")
+
+
+def offers_t1(atr: bytes) -> bool:
+    """Tell whether the first protocol that an ATR offers is T=1 (ISO/IEC 7816-3, 8.2.3)."""
+    indicator, at = atr[1] >> 4, 2
+    at += bin(indicator & 0b0111).count("1")
+    return bool(indicator & 0b1000) and atr[at] & 0x0F == 1

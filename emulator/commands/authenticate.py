@@ -1,0 +1,70 @@
+"""GET CHALLENGE, EXTERNAL and INTERNAL AUTHENTICATION (Part 5, 6.4, 6.5 and 6.7; Part 4, 9)."""
+
+from typing import Final
+
+from keys.errors import KeyUnknown, MethodBlocked
+from keys.records import Key, Usage, same
+
+from ..context import DONE, FAILED_TRY, Answer, Context
+
+LOCAL_KEY: Final = 0x80
+ORIGINAL_AT: Final = 8
+VERSION_AT: Final = 16
+_PROVING: Final = tuple(usage for usage in Usage if usage.proves)
+
+
+def get_challenge(ctx: Context) -> Answer:
+    """Answer 4, 8 or 16 random bytes (获取随机数); the newest replaces the one before."""
+    challenge = ctx.random(ctx.command.le or 0)
+    ctx.session = ctx.session._replace(challenge=challenge)
+    return Answer(challenge)
+
+
+def external_authentication(ctx: Context) -> Answer:
+    """Let the terminal prove that it knows a key (外部鉴别; Part 7, 6.5 and 6.6).
+
+    The key stands in the environment or, with b7 of P2, in the current ADF (Part 5, table 14).
+    """
+    kid, data = ctx.command.p2, ctx.command.data
+    owner = ctx.session.df if kid & LOCAL_KEY else ctx.environment
+    ref = ctx.image.ref_by_kid(owner, kid)
+    if ref is None:
+        raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kid:02X}")
+    key = ctx.version_of(ref, _version(data)).require(*_PROVING)
+    if key.blocked:
+        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    expected = key.suite.authentication_data(key.value, ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    counted = key.tries_max > 0 and key.usage.can_lock
+    if counted:
+        key = ctx.image.charge(ref, key)
+    if not same(expected, data[:ORIGINAL_AT]):
+        return Answer(word=FAILED_TRY | _tries(key), reason=f"authentication with {key.name} failed")
+    if counted:
+        ctx.change().put_key(ref, key.restored())
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    return DONE
+
+
+def internal_authentication(ctx: Context) -> Answer:
+    """Prove the card, or the application, to the terminal (内部鉴别; Part 7, 5.4).
+
+    Random 1 makes the session key, random 2 is enciphered.
+    """
+    data = ctx.command.data
+    for owner in (ctx.session.df, ctx.environment):
+        ref = ctx.image.ref_by_usage(owner, Usage.INTERNAL_AUTH)
+        if ref is not None:
+            key = ctx.version_of(ref, _version(data)).require(Usage.INTERNAL_AUTH)
+            return Answer(key.suite.authentication_data(key.value, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
+    raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key for internal authentication")
+
+
+def _version(data: bytes) -> int | None:
+    return data[VERSION_AT] if len(data) > VERSION_AT else None
+
+
+def _tries(key: Key) -> int:
+    """The x of 63Cx; a key that failures do not lock keeps its maximum, or shows F."""
+    if key.usage.can_lock and key.tries_max:
+        return key.tries_left
+    return key.tries_max or 0xF

@@ -1,0 +1,133 @@
+"""VERIFY, CHANGE PIN and PIN CHANGE/UNBLOCK (Part 5, 6.3, 6.8 and 6.14; Part 7, 5.6 to 5.8, 9 and 13.3)."""
+
+from dataclasses import replace
+from typing import Final
+
+from cardfs.errors import ConditionsUnmet
+from keys.errors import MethodBlocked
+from keys.records import Key, KeyRef, Usage, same
+from keys.suites import MAC_LENGTH
+
+from ..context import DONE, FAILED_TRY, Answer, Context
+from ..status import DataWrong, LengthWrong, PinFormWrong
+
+SEPARATOR: Final = 0xFF
+MIN_DIGITS: Final = 4
+MAX_PIN_LENGTH: Final = 8
+UNBLOCK: Final = 0x00
+CHANGE: Final = 0x01
+
+
+def is_pin(value: bytes) -> bool:
+    """Tell whether bytes are a PIN in cn: 4 to 16 digits, only the last nibble may be F (Part 5, 6.3.1)."""
+    digits = value.hex().removesuffix("f")
+    return len(value) <= MAX_PIN_LENGTH and len(digits) >= MIN_DIGITS and digits.isdecimal()
+
+
+def verify(ctx: Context) -> Answer:
+    """Compare the PIN (校验个人密码); with no data, ask whether one is needed and how many tries are left."""
+    ref, pin = ctx.key_for(Usage.PIN, ctx.environment)
+    given = ctx.command.data
+    if not given:
+        if not pin.value:
+            return DONE
+        if pin.blocked and ctx.settings.pin.query_when_locked == "6983":
+            raise MethodBlocked("the PIN is locked")
+        return Answer(word=FAILED_TRY | pin.tries_left, reason="a PIN is set, and none was given")
+    if pin.blocked:
+        raise MethodBlocked("the PIN is locked")
+    if not is_pin(given):
+        raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
+    failed = _compare(ctx, ref, pin, given)
+    if failed is not None:
+        return failed
+    ctx.change().put_key(ref, pin.restored())
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    return DONE
+
+
+def change_pin(ctx: Context) -> Answer:
+    """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
+    ref, pin = ctx.key_for(Usage.PIN, ctx.environment)
+    if pin.blocked:
+        raise MethodBlocked("the PIN is locked")
+    current, new = _split(ctx.command.data)
+    if current or pin.value:
+        failed = _compare(ctx, ref, pin, current)
+        if failed is not None:
+            return failed
+    ctx.change().put_key(ref, replace(pin.restored(), value=new))
+    return DONE
+
+
+def pin_change_unblock(ctx: Context) -> Answer:
+    """Reset the try counter of the PIN, or replace the PIN, under secure messaging (个人密码修改/解锁).
+
+    The right comes from the unblock key, the MAC and the encryption from the environment's
+    maintenance key with a new challenge (Part 7, 13).
+    """
+    environment = ctx.environment
+    changes = ctx.command.p2 == CHANGE
+    ref, pin = ctx.key_for(Usage.PIN, environment)
+    puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
+    _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
+    _check_length(ctx, maintenance, changes=changes)
+    session_key = ctx.session_key(maintenance)
+    ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
+    if puk.blocked:
+        raise ConditionsUnmet(f"{puk.name} is locked: too many failures")
+    # A wrong MAC costs the unblock key a try (Part 7, 13.3): charged before the comparison.
+    puk = ctx.image.charge(puk_ref, puk)
+    enciphered = ctx.unwrap(maintenance, session_key)
+    if changes:
+        pin = replace(pin, value=_new_pin(ctx, maintenance, session_key, enciphered))
+    change = ctx.change()
+    change.put_key(puk_ref, puk.restored())
+    change.put_key(ref, replace(pin, tries_left=pin.tries_max))
+    return DONE
+
+
+def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None:
+    """Charge a try, then compare; None if the PIN is right.
+
+    With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
+    """
+    if not pin.value:
+        return Answer(word=FAILED_TRY | pin.tries_left, reason="no PIN is set, so none can be right")
+    charged = ctx.image.charge(ref, pin)
+    if same(pin.value, given):
+        return None
+    return Answer(word=FAILED_TRY | charged.tries_left, reason="the PIN is wrong")
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """Split ``current || FF || new`` (Part 5, 6.3.2); no PIN contains a byte FF."""
+    for at, byte in enumerate(data):
+        current, new = data[:at], data[at + 1 :]
+        if byte == SEPARATOR and all(not part or is_pin(part) for part in (current, new)):
+            return current, new
+    raise DataWrong("the data are not current PIN || FF || new PIN")
+
+
+def _check_length(ctx: Context, maintenance: Key, *, changes: bool) -> None:
+    """Check Lc against the operation and the block length (Part 5, table 26)."""
+    block = maintenance.suite.block
+    allowed = {MAC_LENGTH}
+    if changes:
+        allowed = {length + MAC_LENGTH for length in (8, 16) if length >= block}
+        if ctx.settings.pin.empty_form != "ld00":
+            allowed.add(MAC_LENGTH)
+    if len(ctx.command.data) not in allowed:
+        raise LengthWrong(f"Lc {len(ctx.command.data):02X} does not fit this operation")
+
+
+def _new_pin(ctx: Context, maintenance: Key, session_key: bytes, enciphered: bytes) -> bytes:
+    """Decipher the new PIN; nothing at all removes it (Part 5, 6.8.3)."""
+    if not enciphered:
+        return b""
+    pin = maintenance.suite.decrypt_data(session_key, enciphered)
+    # LD is at least 1 in the 16-byte suite (Part 4, 8.3.3.2).
+    empty_allowed = ctx.settings.pin.empty_form != "lc04" and maintenance.suite.block == 8
+    if not is_pin(pin) and not (not pin and empty_allowed):
+        raise DataWrong("the deciphered data are no PIN in cn of 4 to 16 digits")
+    return pin

@@ -1,0 +1,131 @@
+"""SELECT (选择文件; Part 5, 6.11) and the FCI that it answers."""
+
+from typing import Final
+
+from cardfs.errors import ApplicationBlocked, FileUnknown
+from cardfs.files import MF_FID, SSSE_NAME, Df, DfKind, child, parent
+from cardfs.firewall import surviving
+
+from ..context import DONE, Answer, Context
+from ..session import Scan
+from ..status import LengthWrong
+
+NEXT: Final = 0x02
+BY_DF_FID: Final = 0x00
+BY_EF_FID: Final = 0x02
+BY_NAME: Final = 0x04
+NAME_LENGTHS: Final = range(0x05, 0x11)
+
+
+def select(ctx: Context) -> Answer:
+    """Select the MF, a DF or an EF; the old selection stays when nothing is found."""
+    command = ctx.command
+    data = command.data
+    if command.p1 == BY_NAME:
+        if len(data) not in NAME_LENGTHS:
+            raise LengthWrong(f"a DF name has 5 to 16 bytes, not {len(data)}")
+        return _select_by_name(ctx, data, following=command.p2 == NEXT)
+    if len(data) != 2 and (data or command.p1 == BY_EF_FID):
+        raise LengthWrong(f"a file identifier has 2 bytes, not {len(data)}")
+    fid = int.from_bytes(data) if data else MF_FID
+    if command.p2 == NEXT:
+        raise FileUnknown("there is no second file with one identifier")
+    if command.p1 == BY_DF_FID:
+        path = _find_df(ctx, fid)
+        if path is not None:
+            return _enter(ctx, ctx.image.dfs[path])
+        if not ctx.settings.select.ef_with_p1_00:
+            raise FileUnknown(f"{ctx.image.label(ctx.session.df)} sees no DF {fid:04X}")
+    return _select_ef(ctx, fid)
+
+
+def _find_df(ctx: Context, fid: int) -> str | None:
+    """Find a DF by FID: the MF, the current DF, one below it, one beside it, or the one above."""
+    image, here = ctx.image, ctx.session.df
+    if fid == MF_FID:
+        return image.root
+    dfs = image.dfs
+    above = parent(here)
+    for path in (here if dfs[here].fid == fid else "", child(here, fid), child(above, fid), above):
+        if path in dfs and dfs[path].fid == fid:
+            return path
+    return None
+
+
+def _select_ef(ctx: Context, fid: int) -> Answer:
+    here = ctx.session.df
+    if ctx.image.dfs[here].blocked:
+        raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
+    path = child(here, fid)
+    ef = ctx.image.efs.get(path)
+    if ef is None or ef.sfi is None:
+        # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
+        raise FileUnknown(f"{ctx.image.label(here)} has no EF {fid:04X}")
+    ctx.session = ctx.session._replace(ef=path, pointer=None)
+    return DONE
+
+
+def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
+    """Select by name or, where the profile allows it, by the beginning of one (Part 5, 6.11.5)."""
+    seen: frozenset[str] = frozenset()
+    if following:
+        scan = ctx.session.scan
+        seen = scan.seen if scan and scan.name == name else frozenset((ctx.session.df,))
+    partial = ctx.settings.select.partial_names
+    candidates = [ctx.image.dfs[path] for path in _visible(ctx) if path not in seen]
+    found = next((df for df in candidates if df.name == name), None)
+    if found is None and partial:
+        found = next((df for df in candidates if df.name.startswith(name)), None)
+    if found is None:
+        raise FileUnknown(f"no {'further ' if following else ''}DF here has the name {name.hex().upper()}")
+    answer = _enter(ctx, found)
+    ctx.session = ctx.session._replace(scan=Scan(name, seen | {found.path}))
+    return answer
+
+
+def _visible(ctx: Context) -> list[str]:
+    """DFs whose names work here: this environment and its applications, then the card's environments.
+
+    Applications of another environment are behind the firewall: that environment comes first.
+    """
+    image = ctx.image
+    environment = ctx.environment
+    own = [environment, *image.children(environment)]
+    return own + [path for path in (image.root, *image.children(image.root)) if path not in own]
+
+
+def _enter(ctx: Context, df: Df) -> Answer:
+    """Make ``df`` current; what was proven survives as the firewall says."""
+    session, image = ctx.session, ctx.image
+    if df.blocked:
+        raise ApplicationBlocked(f"{df.label} is permanently locked")
+    if df.path == session.df:
+        # The security state stays (Part 5, 6.11.1).
+        ctx.session = session._replace(ef=None, pointer=None)
+    else:
+        ctx.session = session._replace(
+            df=df.path,
+            ef=None,
+            pointer=None,
+            challenge=None,
+            proofs=surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state),
+        )
+    return Answer(fci(ctx, df))
+
+
+def fci(ctx: Context, df: Df) -> bytes:
+    """Build the FCI (Part 5, 6.11.4, tables 36 to 38)."""
+    name = df.name
+    if not name and df.kind is DfKind.MF and ctx.settings.select.mf_fci == "fid":
+        name = MF_FID.to_bytes(2)
+    body = _tlv(0x84, name) if name or df.kind is DfKind.ADF else b""
+    if df.kind is not DfKind.ADF:
+        proprietary = b"" if df.directory_sfi is None else _tlv(0x88, bytes((df.directory_sfi,)))
+        if df.issuer_data and (df.name == SSSE_NAME or df.kind is DfKind.DDF):
+            proprietary += b"\x9f\x0c" + bytes((len(df.issuer_data),)) + df.issuer_data
+        body += _tlv(0xA5, proprietary)
+    return _tlv(0x6F, body)
+
+
+def _tlv(tag: int, value: bytes) -> bytes:
+    return bytes((tag, len(value))) + value

@@ -1,0 +1,34 @@
+"""The session: everything that a reset forgets (Part 4, 7.5; Part 5, 6.11; Part 7, 5.8 and 6.6)."""
+
+from typing import NamedTuple
+
+from keys.records import KeyRef
+
+
+class Scan(NamedTuple):
+    """A walk through all DFs that match a partial name (Part 5, 6.11.5)."""
+
+    name: bytes
+    seen: frozenset[str]
+
+
+class Session(NamedTuple):
+    """Volatile state; a command replaces it, or leaves it alone.
+
+    Attributes:
+        df: path of the current DF.
+        ef: path of the current EF, None if there is none.
+        pointer: place of the current record, None if there is none (Part 3, 5.3).
+        proofs: keys authenticated and PINs verified.
+        challenge: the latest answer of GET CHALLENGE, until it is used.
+        pending: data that wait for GET RESPONSE.
+        scan: a SELECT walk that goes on with P2 02.
+    """
+
+    df: str
+    ef: str | None = None
+    pointer: int | None = None
+    proofs: frozenset[KeyRef] = frozenset()
+    challenge: bytes | None = None
+    pending: bytes = b""
+    scan: Scan | None = None

@@ -1,0 +1,142 @@
+"""Status words: what each means, and the one table from refusals to words (Part 5, 5.4, table 5)."""
+
+from typing import Final, NamedTuple
+
+from cardfs import errors as fs
+from keys import errors as ks
+from keys.errors import CardError
+
+
+class UnknownClass(CardError):
+    """The card knows no command with this CLA, or not this INS with it (CLA 错)."""
+
+
+class UnknownInstruction(CardError):
+    """The card has no such command (命令不存在)."""
+
+
+class ParametersWrong(CardError):
+    """P1 and P2 are not among those of the command (P1、P2 错)."""
+
+
+class LengthWrong(CardError):
+    """Lc or Le is not among those of the command (LC 错)."""
+
+
+class DataWrong(CardError):
+    """The data field has not the form that the command needs (数据域参数不正确)."""
+
+
+class PinFormWrong(CardError):
+    """What was given as a PIN is none: not whole digits, or not 4 to 16 of them."""
+
+
+class ResponseMissing(CardError):
+    """GET RESPONSE, and nothing is waiting (数据无效)."""
+
+
+class ExpectedLengthWrong(CardError):
+    """Le is not the length of the answer (Le 错误); nothing was done.
+
+    Args:
+        available: the right length, 1 to 256.
+    """
+
+    def __init__(self, available: int) -> None:
+        super().__init__(f"the answer has {available} bytes")
+        self.available = available
+
+
+class Meaning(NamedTuple):
+    """What a status word says, in words and by clause."""
+
+    text: str
+    clause: str
+
+
+OK: Final = 0x9000
+BUG: Final = 0x6F00
+
+MEANINGS: Final[dict[int, Meaning]] = {
+    0x9000: Meaning("success", "Part 5, 5.4"),
+    0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2"),
+    0x63C0: Meaning("verification failed, {} tries left", "Part 5, table 5"),
+    0x6581: Meaning("memory failure", "Part 5, table 5"),
+    0x6700: Meaning("wrong length", "Part 5, table 5"),
+    0x6901: Meaning("command not accepted in this state", "Part 5, table 5"),
+    0x6981: Meaning("command does not fit the file structure", "Part 5, table 5"),
+    0x6982: Meaning("security status not satisfied", "Part 5, table 5"),
+    0x6983: Meaning("verification method locked", "Part 5, table 5"),
+    0x6984: Meaning("referenced data invalid", "Part 5, table 5"),
+    0x6985: Meaning("conditions of use not satisfied", "Part 5, table 5"),
+    0x6986: Meaning("no current EF", "Part 5, table 5"),
+    0x6987: Meaning("MAC missing", "Part 7, 7.4"),
+    0x6988: Meaning("secure messaging data wrong", "Part 5, table 5"),
+    0x6A80: Meaning("wrong data field", "Part 5, table 5"),
+    0x6A81: Meaning("function not supported: the card is locked", "Part 5, 6.2.1"),
+    0x6A82: Meaning("file not found", "Part 5, table 5"),
+    0x6A83: Meaning("record not found", "Part 5, table 5"),
+    0x6A84: Meaning("no space in the file", "Part 5, table 45"),
+    0x6A85: Meaning("Lc does not match the TLV structure", "Part 5, table 45"),
+    0x6A86: Meaning("wrong P1 P2", "Part 5, table 5"),
+    0x6A88: Meaning("referenced data not found", "Part 5, table 5"),
+    0x6B00: Meaning("offset outside the EF", "Part 5, table 5"),
+    0x6C00: Meaning("wrong Le, {} is right", "Part 2, 9.3.2"),
+    0x6D00: Meaning("no such command", "Part 5, table 5"),
+    0x6E00: Meaning("wrong CLA", "Part 5, table 5"),
+    0x6F00: Meaning("no data", "Part 5, 6.6.4"),
+    0x9303: Meaning("application permanently locked", "Part 5, table 5"),
+}
+
+WORDS: Final[dict[type[CardError], int]] = {
+    ks.KeyUnknown: 0x6A88,
+    ks.MethodBlocked: 0x6983,
+    ks.ChallengeUnusable: 0x6984,
+    ks.MacWrong: 0x6988,
+    ks.MacMissing: 0x6987,
+    ks.CipherDataWrong: 0x6A80,
+    fs.FileUnknown: 0x6A82,
+    fs.NoCurrentEf: 0x6986,
+    fs.StructureMismatch: 0x6981,
+    fs.AccessDenied: 0x6982,
+    fs.ConditionsUnmet: 0x6985,
+    fs.RecordUnknown: 0x6A83,
+    fs.RecordLengthWrong: 0x6700,
+    fs.TlvWrong: 0x6A85,
+    fs.NoSpace: 0x6A84,
+    fs.OffsetOutside: 0x6B00,
+    fs.ApplicationBlocked: 0x9303,
+    fs.CardBlocked: 0x6A81,
+    fs.StoreFailed: 0x6581,
+    UnknownClass: 0x6E00,
+    UnknownInstruction: 0x6D00,
+    ParametersWrong: 0x6A86,
+    LengthWrong: 0x6700,
+    DataWrong: 0x6A80,
+    PinFormWrong: 0x6984,
+    ResponseMissing: 0x6F00,
+    ExpectedLengthWrong: 0x6C00,
+}
+"""Every refusal has one word; ``[settings.status]`` of a profile may replace it by the refusal's name."""
+
+
+def error_name(error: type[CardError]) -> str:
+    """Name of a refusal in a profile: ``AccessDenied`` is ``access_denied``."""
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in error.__name__).lstrip("_")
+
+
+def words_for(overrides: dict[str, str]) -> dict[type[CardError], int]:
+    """The table of one card: the standard's with the profile's replacements."""
+    return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in WORDS.items()}
+
+
+def explain(word: int) -> Meaning:
+    """Say a status word in words, with the clause."""
+    for mask, base in ((0xFFFF, word), (0xFF00, 0x6100), (0xFF00, 0x6C00), (0xFFF0, 0x63C0)):
+        if word & mask == base and base in MEANINGS:
+            meaning = MEANINGS[base]
+            count = word & (0xFFFF ^ mask)
+            if base in (0x6100, 0x6C00):
+                count = count or 256
+            return Meaning(meaning.text.format(count), meaning.clause)
+    return Meaning("not a word of the standard", "")

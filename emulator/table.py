@@ -1,0 +1,281 @@
+"""The command table: every command as a row of data (Part 5, 5.3).
+
+A row says what the gate checks before the handler runs: class, parameters, lengths. ``words`` are
+all status words that the command can answer; each has a test.
+"""
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Final
+
+from cardfs.settings import Settings
+
+from .commands import authenticate, binary, block, pin, record, response, select
+from .context import Answer, Context
+
+NO_DATA: Final[Container[int]] = frozenset((0,))
+ANY_LE: Final[Container[int]] = range(1, 65537)
+COMMON: Final = (0x6A81, 0x6E00)
+GATED: Final = (*COMMON, 0x6700, 0x6A86, 0x9303)
+
+
+def _zero(p1: int, p2: int) -> bool:
+    return not p1 and not p2
+
+
+def _always(_settings: Settings) -> bool:
+    return True
+
+
+def _secured_updates(settings: Settings) -> bool:
+    return settings.sm.update_commands == "per-file"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command.
+
+    Attributes:
+        name, zh: what the standard calls it.
+        clause: where it stands.
+        parameters: whether P1 and P2 are among those of the command.
+        lc: allowed lengths of the data field.
+        le: allowed Le when the command can answer data, else None.
+        words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
+        data_or_not: whether it may come with or without data, so that under T=0 P3 00 means no data.
+        takes_challenge: whether the challenge is used up by it; a secured command always takes it.
+        writes: whether it can change the non-volatile memory.
+        reads: whether it only reads a file.
+        enabled: whether a card with these settings has it.
+    """
+
+    name: str
+    zh: str
+    cla: int
+    ins: int
+    clause: str
+    handler: Callable[[Context], Answer]
+    words: tuple[int, ...]
+    parameters: Callable[[int, int], bool] = _zero
+    lc: Container[int] = NO_DATA
+    le: Container[int] | None = None
+    data_or_not: bool = False
+    takes_challenge: bool = False
+    writes: bool = False
+    reads: bool = False
+    enabled: Callable[[Settings], bool] = _always
+
+    @property
+    def secured(self) -> bool:
+        """Whether the class announces secure messaging."""
+        return self.cla & 0x0F == 0x04
+
+
+_UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+_SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988, 0x6A88)
+_BINARY_WORDS: Final = (*_UPDATE_WORDS, 0x6B00)
+_RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
+_BLOCK_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
+
+ROWS: Final[tuple[Row, ...]] = (
+    Row(
+        "SELECT",
+        "选择文件",
+        0x00,
+        0xA4,
+        "Part 5, 6.11",
+        select.select,
+        (0x9000, 0x6100, 0x6A82, *GATED),
+        parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
+        lc=range(0x11),
+        le=ANY_LE,
+        data_or_not=True,
+    ),
+    Row(
+        "READ RECORD",
+        "读取记录内容",
+        0x00,
+        0xB2,
+        "Part 5, 6.10",
+        record.read_record,
+        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
+        parameters=record.read_parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "READ BINARY",
+        "读取二进制数据",
+        0x00,
+        0xB0,
+        "Part 5, 6.9",
+        binary.read_binary,
+        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
+        parameters=binary.parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "UPDATE RECORD",
+        "更新记录内容",
+        0x00,
+        0xDC,
+        "Part 5, 6.13",
+        record.update_record,
+        (*_RECORD_WORDS, 0x6987),
+        parameters=record.update_parameters,
+        lc=range(1, 65536),
+        writes=True,
+    ),
+    Row(
+        "UPDATE RECORD",
+        "更新记录内容",
+        0x04,
+        0xDC,
+        "Part 5, 6.13",
+        record.update_record,
+        (*_RECORD_WORDS, *_SECURED_WORDS),
+        parameters=record.update_parameters,
+        lc=range(1, 65536),
+        writes=True,
+        enabled=_secured_updates,
+    ),
+    Row(
+        "UPDATE BINARY",
+        "更新二进制数据",
+        0x00,
+        0xD6,
+        "Part 5, 6.12",
+        binary.update_binary,
+        (*_BINARY_WORDS, 0x6987),
+        parameters=binary.parameters,
+        lc=range(1, 65536),
+        writes=True,
+    ),
+    Row(
+        "UPDATE BINARY",
+        "更新二进制数据",
+        0x04,
+        0xD6,
+        "Part 5, 6.12",
+        binary.update_binary,
+        (*_BINARY_WORDS, *_SECURED_WORDS),
+        parameters=binary.parameters,
+        lc=range(1, 65536),
+        writes=True,
+        enabled=_secured_updates,
+    ),
+    Row(
+        "GET CHALLENGE",
+        "获取随机数",
+        0x00,
+        0x84,
+        "Part 5, 6.5",
+        authenticate.get_challenge,
+        (0x9000, *GATED),
+        le=frozenset((4, 8, 16)),
+    ),
+    Row(
+        "EXTERNAL AUTHENTICATION",
+        "外部鉴别",
+        0x00,
+        0x82,
+        "Part 5, 6.4",
+        authenticate.external_authentication,
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+        parameters=lambda p1, _p2: not p1,
+        lc=range(0x10, 0x12),
+        takes_challenge=True,
+        writes=True,
+    ),
+    Row(
+        "INTERNAL AUTHENTICATION",
+        "内部鉴别",
+        0x00,
+        0x88,
+        "Part 5, 6.7",
+        authenticate.internal_authentication,
+        (0x9000, 0x6100, 0x6A88, *GATED),
+        lc=range(0x10, 0x12),
+        le=ANY_LE,
+    ),
+    Row(
+        "VERIFY",
+        "校验个人密码",
+        0x00,
+        0x20,
+        "Part 5, 6.14",
+        pin.verify,
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+        lc=frozenset((0, *range(2, 9))),
+        data_or_not=True,
+        writes=True,
+    ),
+    Row(
+        "CHANGE PIN",
+        "修改个人密码",
+        0x80,
+        0x5E,
+        "Part 5, 6.3",
+        pin.change_pin,
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6A80, 0x6A88, *GATED),
+        parameters=lambda p1, p2: p1 == 0x01 and not p2,
+        lc=range(0x03, 0x12),
+        writes=True,
+    ),
+    Row(
+        "PIN CHANGE/UNBLOCK",
+        "个人密码修改/解锁",
+        0x84,
+        0x24,
+        "Part 5, 6.8",
+        pin.pin_change_unblock,
+        (0x9000, 0x6581, 0x6982, 0x6984, 0x6985, 0x6988, 0x6A80, 0x6A88, *GATED),
+        parameters=lambda p1, p2: not p1 and p2 in (pin.UNBLOCK, pin.CHANGE),
+        lc=frozenset((0x04, 0x0C, 0x14)),
+        writes=True,
+    ),
+    Row(
+        "APPLICATION BLOCK",
+        "应用锁定",
+        0x84,
+        0x1E,
+        "Part 5, 6.1",
+        block.application_block,
+        _BLOCK_WORDS,
+        parameters=lambda p1, p2: not p1 and p2 == 0x01,
+        lc=frozenset((0x04,)),
+        writes=True,
+    ),
+    Row(
+        "CARD BLOCK",
+        "卡片锁定",
+        0x84,
+        0x16,
+        "Part 5, 6.2",
+        block.card_block,
+        _BLOCK_WORDS,
+        lc=frozenset((0x04,)),
+        writes=True,
+    ),
+    Row(
+        "GET RESPONSE",
+        "获取响应",
+        0x00,
+        0xC0,
+        "Part 5, 6.6",
+        response.get_response,
+        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
+        le=ANY_LE,
+    ),
+)
+
+
+class Table:
+    """The rows that one card has, ready to be looked up."""
+
+    def __init__(self, settings: Settings, rows: tuple[Row, ...] = ROWS) -> None:
+        enabled = [row for row in rows if row.enabled(settings)]
+        self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
+        self.classes: Final = frozenset(row.cla for row in enabled)
+        self.instructions: Final = frozenset(row.ins for row in enabled)
