@@ -306,6 +306,8 @@ class Stack:
 
     def restart_pcscd(self) -> None:
         """End the stack's pcscd and start another one; return when it shows the readers."""
+        if self.mode == "running":
+            raise StackError("the running pcscd is not the stack's to restart")
         self.readers = self._ask({"restart": True})[0]["readers"]
 
 
