@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from keys.records import Key, KeyRef, KeyState, Usage
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Structure
 from .rules import Rule
@@ -21,6 +21,7 @@ DF: Final = "df"
 EF: Final = "ef"
 CONTENTS: Final = "contents"
 KEY: Final = "key"
+TRIES: Final = "tries"
 DICTIONARY: Final = "dictionary"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -34,6 +35,13 @@ def _cell(meta: object, data: bytes = b"") -> Cell:
 def key_path(ref: KeyRef, version: int) -> str:
     """Path of a key's cell: ``3F00/DDF1#IRK.1``."""
     return f"{ref.owner}#{ref.name}.{version}"
+
+
+def key_id(path: str) -> KeyId:
+    """Undo `key_path`."""
+    owner, _, rest = path.partition("#")
+    name, _, version = rest.rpartition(".")
+    return KeyRef(owner, name), int(version)
 
 
 def card_cell(info: CardInfo) -> Cell:
@@ -103,12 +111,15 @@ def key_cell(key: Key) -> Cell:
             "usage": key.usage,
             "suite": key.suite_name,
             "kid": key.kid,
-            "tries_left": key.tries_left,
             "tries_max": key.tries_max,
             "state": key.state,
         },
         key.value,
     )
+
+
+TRIES_CELLS: Final = tuple(Cell(str(left), b"") for left in range(16))
+"""Cells of the try counters, made once: they are written twice in every authentication."""
 
 
 def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
@@ -121,7 +132,10 @@ def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
     for path, contents in card.contents.items():
         yield (CONTENTS, path), contents_cell(contents)
     for (ref, version), key in card.keys.items():
-        yield (KEY, key_path(ref, version)), key_cell(key)
+        path = key_path(ref, version)
+        yield (KEY, path), key_cell(key)
+        if key.tries_max:
+            yield (TRIES, path), TRIES_CELLS[card.tries.get((ref, version), key.tries_max)]
     for path, elements in card.dictionary.items():
         yield (DICTIONARY, path), _cell(elements)
 
@@ -152,6 +166,7 @@ def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
             path: _contents(metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == CONTENTS
         },
         keys=dict(_key(path, metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == KEY),
+        tries={key_id(path): metas[kind, path] for kind, path in paths if kind == TRIES},
         dictionary={
             path: msgspec.convert(metas[kind, path], tuple[Element, ...]) for kind, path in paths if kind == DICTIONARY
         },
@@ -198,18 +213,16 @@ def _contents(meta: list[int] | None, data: bytes) -> Contents:
     return tuple(records)
 
 
-def _key(path: str, meta: dict[str, Any], value: bytes) -> tuple[tuple[KeyRef, int], Key]:
-    owner, _, rest = path.partition("#")
-    name, _, version = rest.rpartition(".")
+def _key(path: str, meta: dict[str, Any], value: bytes) -> tuple[KeyId, Key]:
+    ref, version = key_id(path)
     key = Key(
-        name=name,
+        name=ref.name,
         usage=Usage(meta["usage"]),
         suite_name=meta["suite"],
         value=value,
         kid=meta["kid"],
-        version=int(version),
-        tries_left=meta["tries_left"],
+        version=version,
         tries_max=meta["tries_max"],
         state=KeyState(meta["state"]),
     )
-    return (KeyRef(owner, name), key.version), key
+    return (ref, version), key

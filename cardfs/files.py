@@ -5,11 +5,11 @@ Specification and contents are different objects. Values are frozen; change is r
 A path names a file by the FIDs from the MF down, four hex digits each: ``3F00/DDF1/DF04/EF06``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from keys.records import Key, KeyRef
+from keys.records import Key, KeyId
 
 from .rules import Rule
 from .settings import Settings
@@ -130,14 +130,19 @@ class CardInfo:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """Every cell of a card, as issuing makes them and an image holds them."""
+    """Every cell of a card, as issuing makes them and an image holds them.
+
+    Attributes:
+        tries: how many tries each key with a counter has left; a key that is missing here has all.
+    """
 
     info: CardInfo
     dfs: dict[str, Df]
     efs: dict[str, Ef]
     contents: dict[str, Contents]
-    keys: dict[tuple[KeyRef, int], Key]
+    keys: dict[KeyId, Key]
     dictionary: dict[str, tuple["Element", ...]]
+    tries: dict[KeyId, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

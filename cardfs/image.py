@@ -5,10 +5,11 @@ store, durably and all or nothing, and only then seen in memory.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from keys.errors import KeyUnknown
-from keys.records import Key, KeyRef, KeyState, Usage
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from . import cells
 from .errors import ImageError
@@ -24,6 +25,7 @@ class Image:
         dfs, efs: specifications by path.
         contents: of each EF by path.
         keys: by what points at them, and version.
+        tries: how many tries each key with a counter has left.
         dictionary: data elements by path of the EF.
     """
 
@@ -33,7 +35,10 @@ class Image:
         self.dfs: dict[str, Df] = dict(card.dfs)
         self.efs: dict[str, Ef] = dict(card.efs)
         self.contents: dict[str, Contents] = dict(card.contents)
-        self.keys: dict[tuple[KeyRef, int], Key] = dict(card.keys)
+        self.keys: dict[KeyId, Key] = dict(card.keys)
+        self.tries: dict[KeyId, int] = {
+            at: card.tries.get(at, key.tries_max) for at, key in card.keys.items() if key.tries_max
+        }
         self.dictionary: dict[str, tuple[Element, ...]] = dict(card.dictionary)
         self.root = min(self.dfs, key=len)
         self._index()
@@ -123,17 +128,23 @@ class Image:
         """Start collecting changes."""
         return Transaction(self)
 
-    def charge(self, ref: KeyRef, key: Key) -> Key:
+    def locked(self, at: KeyId) -> bool:
+        """Whether the try counter of a key is at zero; without a counter it never is."""
+        return self.tries.get(at, 1) == 0
+
+    def charge(self, at: KeyId) -> int:
         """Take one try from a key, durably, before anything is compared; a power cut never gives it back.
+
+        Returns:
+            how many are left.
 
         Raises:
             StoreFailed: nothing was charged, and nothing may be compared.
         """
-        charged = key.charged()
-        transaction = self.begin()
-        transaction.put_key(ref, charged)
-        transaction.commit()
-        return charged
+        left = self.tries[at] - 1
+        self.store.write({(cells.TRIES, cells.key_path(*at)): cells.TRIES_CELLS[left]})
+        self.tries[at] = left
+        return left
 
     def _index(self) -> None:
         self._environments = {path: self._find_environment(path) for path in self.dfs}
@@ -168,7 +179,8 @@ class Transaction:
         self._image = image
         self._cells: dict[CellKey, Cell | None] = {}
         self._contents: dict[str, Contents] = {}
-        self._keys: dict[tuple[KeyRef, int], Key] = {}
+        self._keys: dict[KeyId, Key] = {}
+        self._tries: dict[KeyId, int] = {}
         self._dfs: dict[str, Df] = {}
         self._info: CardInfo | None = None
 
@@ -181,6 +193,13 @@ class Transaction:
         """Replace one version of a key."""
         self._keys[ref, key.version] = key
         self._cells[cells.KEY, cells.key_path(ref, key.version)] = cells.key_cell(key)
+
+    def restore(self, at: KeyId) -> None:
+        """Put a try counter back to its maximum (Part 7, 5.8 and 6.6)."""
+        limit = self._image.keys[at].tries_max
+        if limit:
+            self._tries[at] = limit
+            self._cells[cells.TRIES, cells.key_path(*at)] = cells.TRIES_CELLS[limit]
 
     def put_df(self, df: Df) -> None:
         """Replace a DF."""
@@ -197,20 +216,7 @@ class Transaction:
         dead = set(owners)
         for (ref, _), key in self._image.keys.items():
             if ref.owner in dead:
-                self.put_key(
-                    ref,
-                    Key(
-                        name=key.name,
-                        usage=key.usage,
-                        suite_name=key.suite_name,
-                        value=b"",
-                        kid=key.kid,
-                        version=key.version,
-                        tries_left=0,
-                        tries_max=key.tries_max,
-                        state=KeyState.DEAD,
-                    ),
-                )
+                self.put_key(ref, replace(key, value=b"", state=KeyState.DEAD))
 
     def commit(self) -> None:
         """Write everything, durably, then let it be seen.
@@ -224,6 +230,7 @@ class Transaction:
         image.store.write(self._cells)
         image.contents.update(self._contents)
         image.keys.update(self._keys)
+        image.tries.update(self._tries)
         image.dfs.update(self._dfs)
         if self._info is not None:
             image.info = self._info

@@ -1,7 +1,7 @@
 """Key records: what a card stores of a key, and what a rule or a proof points at."""
 
 import hmac
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -59,6 +59,10 @@ class KeyRef(NamedTuple):
     name: str
 
 
+KeyId = tuple[KeyRef, int]
+"""One version of a key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One version of a key, or the PIN, as the card stores it.
@@ -70,7 +74,8 @@ class Key:
         value: the secret; never printed. For the PIN its cn bytes, empty when none is set.
         kid: key identifier, P2 of EXTERNAL AUTHENTICATION (Part 5, table 14); None if it has none.
         version: 1, 2 or 3.
-        tries_left, tries_max: the try counter, 0 to 15; tries_max 0 means no counter.
+        tries_max: the limit of its try counter, 1 to 15, or 0 for none. How many are left is state of
+            the card and stands beside the keys.
     """
 
     name: str
@@ -79,7 +84,6 @@ class Key:
     value: bytes = field(repr=False)
     kid: int | None = None
     version: int = 1
-    tries_left: int = 0
     tries_max: int = 0
     state: KeyState = KeyState.ACTIVE
 
@@ -87,11 +91,6 @@ class Key:
     def suite(self) -> Suite:
         """The crypto rules of this key; the PIN has none (``KeyError``)."""
         return SUITES[self.suite_name]
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the try counter is at zero."""
-        return self.tries_max > 0 and self.tries_left == 0
 
     def require(self, *usages: Usage) -> "Key":
         """Return this key if its function is one of ``usages`` and it is alive.
@@ -105,14 +104,6 @@ class Key:
         if self.state is not KeyState.ACTIVE:
             raise KeyUnknown(f"{self.name} version {self.version} is {self.state}")
         return self
-
-    def charged(self) -> "Key":
-        """This key with one try less."""
-        return replace(self, tries_left=max(self.tries_left - 1, 0))
-
-    def restored(self) -> "Key":
-        """This key with its try counter at the maximum."""
-        return self if self.tries_left == self.tries_max else replace(self, tries_left=self.tries_max)
 
 
 def same(left: bytes, right: bytes) -> bool:

@@ -3,13 +3,14 @@
 from typing import Final
 
 from keys.errors import KeyUnknown, MethodBlocked
-from keys.records import Key, Usage, same
+from keys.records import Usage, same
 
 from ..context import DONE, FAILED_TRY, Answer, Context
 
 LOCAL_KEY: Final = 0x80
 ORIGINAL_AT: Final = 8
 VERSION_AT: Final = 16
+UNLIMITED: Final = 0xF  # the x of 63Cx for a key that failures do not lock (Part 7, 13.1 and 13.2)
 _PROVING: Final = tuple(usage for usage in Usage if usage.proves)
 
 
@@ -31,16 +32,16 @@ def external_authentication(ctx: Context) -> Answer:
     if ref is None:
         raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kid:02X}")
     key = ctx.version_of(ref, _version(data)).require(*_PROVING)
-    if key.blocked:
+    at = (ref, key.version)
+    if ctx.image.locked(at):
         raise MethodBlocked(f"{key.name} is locked, no tries left")
     expected = key.suite.authentication_data(key.value, ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
-    counted = key.tries_max > 0 and key.usage.can_lock
-    if counted:
-        key = ctx.image.charge(ref, key)
+    counted = key.usage.can_lock and key.tries_max
+    left = ctx.image.charge(at) if counted else key.tries_max or UNLIMITED
     if not same(expected, data[:ORIGINAL_AT]):
-        return Answer(word=FAILED_TRY | _tries(key), reason=f"authentication with {key.name} failed")
+        return Answer(word=FAILED_TRY | left, reason=f"authentication with {key.name} failed")
     if counted:
-        ctx.change().put_key(ref, key.restored())
+        ctx.change().restore(at)
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE
 
@@ -61,10 +62,3 @@ def internal_authentication(ctx: Context) -> Answer:
 
 def _version(data: bytes) -> int | None:
     return data[VERSION_AT] if len(data) > VERSION_AT else None
-
-
-def _tries(key: Key) -> int:
-    """The x of 63Cx; a key that failures do not lock keeps its maximum, or shows F."""
-    if key.usage.can_lock and key.tries_max:
-        return key.tries_left
-    return key.tries_max or 0xF

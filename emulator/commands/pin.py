@@ -31,17 +31,17 @@ def verify(ctx: Context) -> Answer:
     if not given:
         if not pin.value:
             return DONE
-        if pin.blocked and ctx.settings.pin.query_when_locked == "6983":
+        if ctx.image.locked((ref, 1)) and ctx.settings.pin.query_when_locked == "6983":
             raise MethodBlocked("the PIN is locked")
-        return Answer(word=FAILED_TRY | pin.tries_left, reason="a PIN is set, and none was given")
-    if pin.blocked:
+        return Answer(word=FAILED_TRY | ctx.image.tries[ref, 1], reason="a PIN is set, and none was given")
+    if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
     if not is_pin(given):
         raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
     failed = _compare(ctx, ref, pin, given)
     if failed is not None:
         return failed
-    ctx.change().put_key(ref, pin.restored())
+    ctx.change().restore((ref, 1))
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE
 
@@ -49,14 +49,16 @@ def verify(ctx: Context) -> Answer:
 def change_pin(ctx: Context) -> Answer:
     """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
     ref, pin = ctx.key_for(Usage.PIN, ctx.environment)
-    if pin.blocked:
+    if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
     current, new = _split(ctx.command.data)
     if current or pin.value:
         failed = _compare(ctx, ref, pin, current)
         if failed is not None:
             return failed
-    ctx.change().put_key(ref, replace(pin.restored(), value=new))
+    change = ctx.change()
+    change.put_key(ref, replace(pin, value=new))
+    change.restore((ref, 1))
     return DONE
 
 
@@ -74,16 +76,16 @@ def pin_change_unblock(ctx: Context) -> Answer:
     _check_length(ctx, maintenance, changes=changes)
     session_key = ctx.session_key(maintenance)
     ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
-    if puk.blocked:
+    if ctx.image.locked((puk_ref, 1)):
         raise ConditionsUnmet(f"{puk.name} is locked: too many failures")
     # A wrong MAC costs the unblock key a try (Part 7, 13.3): charged before the comparison.
-    puk = ctx.image.charge(puk_ref, puk)
+    ctx.image.charge((puk_ref, 1))
     enciphered = ctx.unwrap(maintenance, session_key)
-    if changes:
-        pin = replace(pin, value=_new_pin(ctx, maintenance, session_key, enciphered))
     change = ctx.change()
-    change.put_key(puk_ref, puk.restored())
-    change.put_key(ref, replace(pin, tries_left=pin.tries_max))
+    if changes:
+        change.put_key(ref, replace(pin, value=_new_pin(ctx, maintenance, session_key, enciphered)))
+    change.restore((puk_ref, 1))
+    change.restore((ref, 1))
     return DONE
 
 
@@ -93,11 +95,11 @@ def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None
     With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
     """
     if not pin.value:
-        return Answer(word=FAILED_TRY | pin.tries_left, reason="no PIN is set, so none can be right")
-    charged = ctx.image.charge(ref, pin)
+        return Answer(word=FAILED_TRY | ctx.image.tries[ref, 1], reason="no PIN is set, so none can be right")
+    left = ctx.image.charge((ref, 1))
     if same(pin.value, given):
         return None
-    return Answer(word=FAILED_TRY | charged.tries_left, reason="the PIN is wrong")
+    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

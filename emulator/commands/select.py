@@ -1,5 +1,6 @@
 """SELECT (选择文件; Part 5, 6.11) and the FCI that it answers."""
 
+from functools import lru_cache
 from typing import Final
 
 from cardfs.errors import ApplicationBlocked, FileUnknown
@@ -110,13 +111,14 @@ def _enter(ctx: Context, df: Df) -> Answer:
             challenge=None,
             proofs=surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state),
         )
-    return Answer(fci(ctx, df))
+    return Answer(fci(df, image.info.settings.select.mf_fci == "fid"))
 
 
-def fci(ctx: Context, df: Df) -> bytes:
+@lru_cache(maxsize=64)
+def fci(df: Df, mf_by_fid: bool) -> bytes:
     """Build the FCI (Part 5, 6.11.4, tables 36 to 38)."""
     name = df.name
-    if not name and df.kind is DfKind.MF and ctx.settings.select.mf_fci == "fid":
+    if not name and df.kind is DfKind.MF and mf_by_fid:
         name = MF_FID.to_bytes(2)
     body = _tlv(0x84, name) if name or df.kind is DfKind.ADF else b""
     if df.kind is not DfKind.ADF:
