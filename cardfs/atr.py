@@ -1,0 +1,82 @@
+"""The answer to reset (复位应答; Part 2, 8): building and checking."""
+
+from dataclasses import dataclass
+from typing import Final
+
+HISTORICAL_LENGTH: Final = 13
+MAX_LENGTH: Final = 33
+"""TS and at most 32 characters after it (Part 2, 8.3)."""
+
+HEADS: Final = {
+    # TS, T0 with 13 historical bytes, TB1 no programming voltage, TC1 no extra guard time (Part 2, table 7).
+    "T=0": bytes.fromhex("3B6D0000"),
+    # The same, then TD1 and TD2 for T=1, TA3 information field of 254 bytes, TB3 waiting times (ISO/IEC 7816-3, 8).
+    "T=1": bytes.fromhex("3BED00008131FE45"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AtrPlan:
+    """What the card type fixes of the ATR; region and serial belong to the card.
+
+    Attributes:
+        head: TS to the last interface byte, before the historical bytes.
+        maker: T1 to T7: chip maker 2, COS 3, card maker 2 (Part 2, table 16).
+    """
+
+    head: bytes
+    maker: bytes
+
+    def historical(self, region: str, serial: bytes) -> bytes:
+        """The 13 historical bytes: T1 to T7, four digits of the region code, serial TA to TD."""
+        return self.maker + bytes.fromhex(region[:4]) + serial
+
+    def build(self, historical: bytes) -> bytes:
+        """The whole ATR, with the check byte TCK where the head calls for one."""
+        atr = self.head + historical
+        if not needs_check(self.head):
+            return atr
+        check = 0
+        for byte in atr[1:]:
+            check ^= byte
+        return atr + bytes((check,))
+
+
+def check_head(head: bytes) -> None:
+    """Refuse a head that no reader could take with 13 historical bytes.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if len(head) < 2 or head[0] != 0x3B:
+        raise ValueError("an ATR begins with TS = 3B (Part 2, 8.3.1) and T0")
+    if head[1] & 0x0F != HISTORICAL_LENGTH:
+        raise ValueError(f"T0 announces {head[1] & 0x0F} historical bytes, a card has {HISTORICAL_LENGTH}")
+    end = 2 + len(_interface(head)[0])
+    if end != len(head):
+        raise ValueError(f"T0 and the TD characters announce {end} characters, the head has {len(head)}")
+    if len(head) + HISTORICAL_LENGTH + needs_check(head) > MAX_LENGTH:
+        raise ValueError(f"the ATR would be longer than {MAX_LENGTH} characters")
+
+
+def protocols(head: bytes) -> tuple[int, ...]:
+    """The protocol types that the TD characters name, in order; none means T=0."""
+    return _interface(head)[1] or (0,)
+
+
+def needs_check(head: bytes) -> bool:
+    """Whether a TCK ends the ATR: as soon as another type than T=0 is named (Part 2, 8.3.3.11)."""
+    return any(protocols(head))
+
+
+def _interface(head: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Walk the interface characters: all of them as announced (short ones padded), and the types."""
+    at, mark, types = 2, head[1], []
+    while True:
+        at += (mark & 0x70).bit_count()
+        if not mark & 0x80:
+            break
+        mark = head[at] if at < len(head) else 0
+        types.append(mark & 0x0F)
+        at += 1
+    return head[2:at].ljust(at - 2, b"\x00"), tuple(types)

@@ -1,0 +1,246 @@
+"""Profiles: a card type as data, read from TOML, checked, and resolved (design: profiles are data).
+
+`load_profile` gives a `Profile` whose DFs, EFs, rules and keys are final but for what belongs to one
+card: its region, its serial, its holder and its key values. Every mistake is a `ProfileError` with
+file, place and reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from keys.records import KeyRef, Usage
+from keys.suites import SUITES
+
+from .atr import HEADS, AtrPlan, check_head
+from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, child
+from .inputs import ProfileError
+from .profile_files import DirectoryPlan, EfPlan, build_efs
+from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
+from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
+from .profile_tree import KeyPlan, Tree, check_keys, resolve
+from .settings import Settings
+
+__all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shipped_profiles"]
+
+DEMO: Final = SHIPPED / "demo"
+"""Folder of the demo inputs: ``holder.toml`` and ``roots.toml``."""
+
+ALGORITHM_BYTES: Final = {"DES": 0x01, "3DES": 0x01, "SM4": 0x03}
+"""Value of tag 86 in the FCI (terminal interface, 10.1)."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A card type.
+
+    Attributes:
+        name: as CardInfo keeps it; ``source`` is the file that was loaded, for errors.
+        specification: content of tag 03 (V2.0 notice, 8.1.1.3).
+        suite: suite of the card; the maintenance keys may have the single-length one of its family.
+        dfs, efs: by path. ``ids``: path of each DF by its id in the profile, ``SSSE``.
+        keys: every key but without values. ``pin``: the keys of usage ``pin`` among them.
+        files: by path, what people call each EF and how it is filled.
+    """
+
+    name: str
+    source: str
+    title: str
+    specification: str
+    suite: str
+    settings: Settings
+    atr: AtrPlan
+    dfs: dict[str, Df]
+    ids: dict[str, str]
+    files: dict[str, EfPlan]
+    keys: tuple[KeyPlan, ...]
+
+    @cached_property
+    def efs(self) -> dict[str, Ef]:
+        """The EFs by path."""
+        return {path: plan.ef for path, plan in self.files.items()}
+
+    @cached_property
+    def dictionary(self) -> dict[str, tuple[Element, ...]]:
+        """The data elements of each EF by path."""
+        return {path: plan.elements for path, plan in self.files.items()}
+
+    def path(self, name: str) -> str:
+        """Path of a DF or EF from its id, ``SSSE`` or ``DF01/EF05``; an unknown one is a ``KeyError``."""
+        df, _, ef = name.partition("/")
+        path = self.ids[df]
+        return child(path, int(ef, 16)) if ef else path
+
+    def id_of(self, path: str) -> str:
+        """Id of an EF from its path, ``DF01/EF05``."""
+        return self.files[path].id
+
+
+def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Profile:
+    """Load a profile by shipped name or by path.
+
+    Args:
+        name: ``ssc-2.0``, or the path of a TOML file.
+        overrides: what a profile file would say, laid over it last; errors call it ``overrides``.
+
+    Raises:
+        ProfileError: wrong; says file, place and reason.
+    """
+    source = read_source(str(name), overrides)
+    _check_head_keys(source)
+    head = read_row(source.head, HeadRow)
+    settings = _settings(source)
+    suites = _suites(source, head)
+    tree = Tree(settings)
+    rows = _dfs(source, tree, head.suite)
+    keys = tuple(
+        _key(tree, row.id, key, settings, suites)
+        for row, entry in rows
+        if row.id in tree.paths
+        for key in entry.entries("keys")
+    )
+    tree.keys = {plan.ref: plan for plan in keys}
+    check_keys(tree)
+    directories = [DirectoryPlan(row.id, entry.place) for row, entry in rows if row.directory]
+    labels = {tree.paths[row.id]: row.label for row, _ in rows}
+    files = build_efs(source.head.entries("ef"), tree, directories, labels)
+    for plan in directories:
+        path = tree.paths[plan.df]
+        tree.dfs[path] = replace(tree.dfs[path], directory_sfi=settings.directory.sfi)
+    return Profile(
+        head.name,
+        source.file,
+        head.title,
+        head.specification,
+        head.suite,
+        settings,
+        _atr(source),
+        tree.dfs,
+        tree.paths,
+        files,
+        keys,
+    )
+
+
+def _check_head_keys(source: Source) -> None:
+    for name, entries in source.head.lists.items():
+        if name not in ("df", "ef"):
+            place = next(iter(entries.values())).place if entries else source.file
+            raise ProfileError(f"{place}: {name!r} belongs into a [[df]] or [[ef]]")
+
+
+def _settings(source: Source) -> Settings:
+    try:
+        return msgspec.convert(source.tables["settings"], Settings)
+    except msgspec.ValidationError as error:
+        reason, path = split_message(str(error))
+        unknown = reason.partition("unknown field `")[2].rstrip("`")
+        dotted = "settings" + path + (f".{unknown}" if unknown else "")
+        place = source.table_places.get(dotted, f"{source.file}: {dotted}")
+        raise ProfileError(f"{place}: {'no such setting' if unknown else reason}") from None
+
+
+def _suites(source: Source, head: HeadRow) -> dict[Usage, str]:
+    """Suite by usage: the maintenance keys have their own, of the same block length."""
+    maintenance = head.maintenance_suite or head.suite
+    for key, name in (("suite", head.suite), ("maintenance_suite", maintenance)):
+        if name == "SSF33":
+            raise ProfileError(f"{source.head.at(key)}: SSF33 is not public, so no card can be made with it")
+        if name not in SUITES:
+            raise ProfileError(f"{source.head.at(key)}: no suite {name!r}; there are {', '.join(SUITES)}")
+    if SUITES[maintenance].block != SUITES[head.suite].block:
+        raise ProfileError(
+            f"{source.head.at('maintenance_suite')}: a card holds one algorithm; {maintenance} and {head.suite} are two"
+        )
+    return {usage: maintenance if usage is Usage.MAC_ENC else head.suite for usage in Usage}
+
+
+def _dfs(source: Source, tree: Tree, suite: str) -> list[tuple[DfRow, Entry]]:
+    rows = []
+    for entry in source.head.entries("df"):
+        row = read_row(entry, DfRow)
+        if tree.keeps(row.when, entry):
+            rows.append((row, entry))
+            _df(tree, row, entry, suite)
+    if MF_PATH not in tree.dfs:
+        raise ProfileError(f"{source.file}: df: there is no MF")
+    return rows
+
+
+def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
+    name = _df_name(row, entry)
+    issuer_data = bytes((0x86, 1, ALGORITHM_BYTES[suite])) if row.algorithm else b""
+    if row.kind == "mf":
+        if row.parent or (row.fid or MF_FID) != MF_FID:
+            raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
+        tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data), entry)
+        return
+    parent = tree.paths.get(row.parent)
+    if parent is None:
+        raise ProfileError(f"{entry.at('parent')}: no DF {row.parent!r} before this one")
+    if row.kind == "ddf" and tree.dfs[parent].kind is DfKind.ADF:
+        raise ProfileError(f"{entry.at('parent')}: a DDF cannot stand in the ADF {row.parent}")
+    if row.joins_parent and tree.keeps(row.joins_parent, entry):
+        joined = replace(tree.dfs[parent], name=name, issuer_data=issuer_data)
+        tree.join(row.id, joined, entry)
+        return
+    fid = _df_fid(row, entry)
+    tree.add(row.id, Df(child(parent, fid), fid, DfKind(row.kind), name, issuer_data=issuer_data), entry)
+
+
+def _df_fid(row: DfRow, entry: Entry) -> int:
+    if row.fid is not None:
+        return row.fid
+    try:
+        if len(row.id) == 4:
+            return int(row.id, 16)
+    except ValueError:
+        pass
+    raise ProfileError(f"{entry.place}: 'fid' is missing")
+
+
+def _df_name(row: DfRow, entry: Entry) -> bytes:
+    """The DF name, 5 to 16 bytes (Part 3, 5.2); an application without AID is known by its label."""
+    key = "aid" if row.aid else "name" if row.name else "label"
+    try:
+        name = bytes.fromhex(row.aid) if row.aid else (row.name or row.label).encode("gb18030")
+    except UnicodeEncodeError:
+        raise ProfileError(f"{entry.at(key)}: not text that GB 18030 can write") from None
+    if name and not 5 <= len(name) <= 16:
+        raise ProfileError(f"{entry.at(key)}: a DF name has 5 to 16 bytes, this one {len(name)}")
+    return name
+
+
+def _key(tree: Tree, df: str, entry: Entry, settings: Settings, suites: dict[Usage, str]) -> KeyPlan:
+    row = read_row(entry, KeyRow)
+    kid = resolve(row.kid, settings, entry.at("kid")) if row.kid is not None else None
+    if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
+        raise ProfileError(f"{entry.at('kid')}: a KID is one byte")
+    pin = row.usage is Usage.PIN
+    suite = "" if pin else row.suite or suites[row.usage]
+    if suite and suite not in SUITES:
+        raise ProfileError(f"{entry.at('suite')}: no suite {suite!r}; there are {', '.join(SUITES)}")
+    tries = row.tries
+    if tries is None:
+        counted = row.usage.proves and row.usage.can_lock
+        tries = settings.pin.tries if pin else settings.key.tries if counted else 0
+    ref = KeyRef(tree.paths[df], row.name)
+    return KeyPlan(ref, row.usage, suite, kid, row.versions, tries, row.root or row.name, row.zh, entry)
+
+
+def _atr(source: Source) -> AtrPlan:
+    if not source.tables["atr"]:
+        raise ProfileError(f"{source.file}: atr: the table is missing")
+    places = {key.partition(".")[2]: place for key, place in source.table_places.items() if key.startswith("atr.")}
+    entry = Entry(f"{source.file}: atr", source.tables["atr"], places)
+    row = read_row(entry, AtrRow)
+    try:
+        head = bytes.fromhex(row.head) if row.head else HEADS[row.protocol]
+        check_head(head)
+    except ValueError as error:
+        raise ProfileError(f"{entry.at('head')}: {error}") from None
+    return AtrPlan(head, bytes.fromhex(row.chip_maker + row.cos + row.card_maker))

@@ -1,0 +1,241 @@
+"""The elementary files of a profile: elements, sizes, access rules, and the directory file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .files import MAX_RECORDS, DfKind, Ef, Element, Records, Structure, child
+from .inputs import ProfileError
+from .profile_rows import EfRow, ElementRow, read_row
+from .profile_source import Entry
+from .profile_tree import Tree
+from .rules import FREE_RULE, NEVER_RULE
+
+_LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
+_TLV_HEAD: Final = 2
+"""Bytes of tag and length, one each (Part 3, 5.3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EfPlan:
+    """An EF of the card type.
+
+    Attributes:
+        id: ``DF01/EF05``. ``name``, ``zh``: what people call the file.
+        elements: its data elements; of a linear file one for each record in order, of a cyclic file
+            the fields of a record, of a transparent file at most one.
+        records: fixed contents, of the directory file.
+    """
+
+    id: str
+    ef: Ef
+    name: str
+    zh: str
+    elements: tuple[Element, ...]
+    records: Records | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPlan:
+    """A DF that holds a directory file, and the place that says so."""
+
+    df: str
+    place: str
+
+
+def build_efs(
+    entries: Sequence[Entry], tree: Tree, directories: Sequence[DirectoryPlan], labels: dict[str, str]
+) -> dict[str, EfPlan]:
+    """Build and check every EF.
+
+    Args:
+        entries: the rows. ``tree``: finished DFs and keys.
+        directories: DFs that get a directory file.
+        labels: application label by path of the DF.
+
+    Raises:
+        ProfileError: with file, place and reason.
+    """
+    plans: dict[str, EfPlan] = {}
+    places: dict[str, Entry] = {}
+    for entry in entries:
+        row = read_row(entry, EfRow)
+        if tree.keeps(row.when, entry):
+            plan = _ef(row, entry, tree)
+            _check_free(plan, entry.at("id"), entry.at("sfi"), tree, plans)
+            plans[plan.ef.path] = plan
+            places[plan.ef.path] = entry
+    for directory in directories:
+        plan = _directory(directory, tree, labels)
+        place = f"{directory.place}.directory"
+        _check_free(plan, place, place, tree, plans)
+        plans[plan.ef.path] = plan
+    return plans
+
+
+def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
+    df, _, hexa = row.id.partition("/")
+    if df not in tree.paths:
+        raise ProfileError(f"{entry.at('id')}: no DF {df!r}")
+    path, fid = child(tree.paths[df], int(hexa, 16)), int(hexa, 16)
+    tlv = row.tlv if row.tlv is not None else row.structure in _LINEAR
+    elements = tuple(_elements(entry, tree, tlv))
+    low = fid & 0xFF if row.sfi is None else row.sfi
+    sfi = low if 1 <= low <= 30 and row.structure is not Structure.INTERNAL else None
+    size, record_length, max_records = _sizes(row, entry, elements, tlv)
+    read = tree.rule(row.read, tree.paths[df], entry.at("read"))
+    update = tree.rule(row.update, tree.paths[df], entry.at("update"))
+    ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, row.secured)
+    return EfPlan(row.id, ef, row.name, row.zh, elements)
+
+
+def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[str, EfPlan]) -> None:
+    """FIDs and SFIs are unique in a DF (Part 3, 5.2)."""
+    ef = plan.ef
+    if ef.fid in (0x3F00, 0x3FFF, 0xFFFF) or ef.path in tree.dfs or ef.path in plans:
+        raise ProfileError(f"{at_id}: FID {ef.fid:04X} is taken in {tree.path_name(ef.parent)}")
+    for other in plans.values():
+        if ef.sfi is not None and other.ef.parent == ef.parent and other.ef.sfi == ef.sfi:
+            raise ProfileError(f"{at_sfi}: SFI {ef.sfi:02X} is taken by {other.id}")
+
+
+# -- elements -----------------------------------------------------------------------------------
+
+
+def _elements(entry: Entry, tree: Tree, tlv: bool) -> list[Element]:
+    inner: dict[int, Element] = {}
+    for each in entry.entries("inner"):
+        row = read_row(each, ElementRow)
+        if row.tag is None or row.holds:
+            raise ProfileError(f"{each.place}: an inner element has a tag and holds no others")
+        inner[row.tag] = _element(row, ())
+    result = []
+    for each in entry.entries("elements"):
+        row = read_row(each, ElementRow)
+        if not tree.keeps(row.when, each):
+            continue
+        if tlv and row.tag is None:
+            raise ProfileError(f"{each.place}: 'tag' is missing")
+        if not tlv and row.tag is not None:
+            raise ProfileError(f"{each.at('tag')}: records of this file have no tags")
+        if tlv and row.length > 255:
+            raise ProfileError(f"{each.at('length')}: a value has at most 255 bytes in a TLV record")
+        result.append(_element(row, _held(row, each, inner)))
+    return result
+
+
+def _held(row: ElementRow, entry: Entry, inner: dict[int, Element]) -> tuple[Element, ...]:
+    if row.type != "B-TLV":
+        if row.holds:
+            raise ProfileError(f"{entry.at('holds')}: only a B-TLV holds elements")
+        return ()
+    for tag in row.holds:
+        if tag not in inner:
+            raise ProfileError(f"{entry.at('holds')}: no inner element with tag {tag:02X}")
+    fields = tuple(inner[tag] for tag in row.holds)
+    length = sum(_TLV_HEAD + field.length for field in fields)
+    if length != row.length:
+        raise ProfileError(f"{entry.at('length')}: the inner elements take {length:02X} bytes, not {row.length:02X}")
+    return fields
+
+
+def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
+    return Element(row.name, row.zh, row.type, row.length, row.tag, row.format, fields)
+
+
+# -- sizes --------------------------------------------------------------------------------------
+
+
+def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool) -> tuple[int, int, int]:
+    """Size, record length and number of records; what the row leaves out follows from the elements."""
+    head = _TLV_HEAD if tlv else 0
+    total = sum(head + each.length for each in elements)
+    if row.structure is Structure.LINEAR_VARIABLE:
+        return _checked(row.size, total, entry, "size"), 0, _count(row, entry, len(elements))
+    if row.structure is Structure.LINEAR_FIXED:
+        length = _record_length(row, entry, {head + each.length for each in elements})
+        return 0, length, _count(row, entry, len(elements), or_else=len(elements))
+    if row.structure is Structure.CYCLIC:
+        return 0, _record_length(row, entry, {total} if elements else set()), _count(row, entry, 1, or_else=0)
+    if row.structure is Structure.TRANSPARENT and len(elements) > 1:
+        raise ProfileError(f"{entry.at('elements')}: a transparent file is one element")
+    return _checked(row.size, total, entry, "size"), 0, 0
+
+
+def _checked(written: int | None, needed: int, entry: Entry, key: str) -> int:
+    value = needed if written is None else written
+    if value < needed:
+        raise ProfileError(f"{entry.at(key)}: {value} bytes, its elements take {needed}")
+    if value == 0:
+        raise ProfileError(f"{entry.place}: {key!r} is missing, there are no elements to take it from")
+    return value
+
+
+def _record_length(row: EfRow, entry: Entry, lengths: set[int]) -> int:
+    written = row.record_length
+    if len(lengths) > 1:
+        raise ProfileError(f"{entry.at('elements')}: records of a fixed file have one length, here {sorted(lengths)}")
+    needed = lengths.pop() if lengths else written
+    if needed is None:
+        raise ProfileError(f"{entry.place}: 'record_length' is missing, there are no elements to take it from")
+    if written is not None and written != needed:
+        raise ProfileError(f"{entry.at('record_length')}: {written:02X}, but its elements take {needed:02X}")
+    if needed > 255:
+        raise ProfileError(f"{entry.at('elements')}: a record has at most 255 bytes, this one {needed}")
+    return needed
+
+
+def _count(row: EfRow, entry: Entry, needed: int, or_else: int = MAX_RECORDS) -> int:
+    count = or_else if row.max_records is None else row.max_records
+    if needed > MAX_RECORDS:
+        raise ProfileError(f"{entry.at('elements')}: a file has at most {MAX_RECORDS} records, this one {needed}")
+    if count == 0:
+        raise ProfileError(f"{entry.place}: 'max_records' is missing")
+    if count < needed:
+        raise ProfileError(f"{entry.at('max_records')}: {count}, but there are {needed} elements")
+    return count
+
+
+# -- the directory file -------------------------------------------------------------------------
+
+
+def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str]) -> EfPlan:
+    """Make the directory file of an environment: one record for each ADF below it.
+
+    ``61 L {4F L name, 50 L label}``, with ``directory.wrap_70`` in a template of tag 70 (Part 3, 6.3,
+    tables 2 and 3).
+    """
+    settings = tree.settings.directory
+    owner = tree.paths[plan.df]
+    elements, records = [], []
+    for df in tree.dfs.values():
+        if df.kind is not DfKind.ADF or not df.path.startswith(owner + "/") or not df.name:
+            continue
+        record, element = _template(tree.id_of(df.path), df.name, labels[df.path].encode("gb18030"))
+        if settings.wrap_70:
+            record = bytes((0x70, len(record))) + record
+            element = Element(f"entry_{element.name}", "目录项", "B-TLV", len(record) - 2, 0x70, "", (element,))
+        elements.append(element)
+        records.append(record)
+    fid = 0xEF00 | settings.sfi
+    ef = Ef(
+        child(owner, fid),
+        fid,
+        settings.sfi,
+        Structure.LINEAR_VARIABLE,
+        FREE_RULE,
+        NEVER_RULE,
+        size=sum(map(len, records)),
+    )
+    name = f"{plan.df}/{fid:04X}"
+    return EfPlan(name, ef, "directory", "目录文件", tuple(elements), tuple(records))
+
+
+def _template(name: str, aid: bytes, label: bytes) -> tuple[bytes, Element]:
+    fields = [Element("aid", "应用标识符", "b", len(aid), 0x4F)]
+    value = bytes((0x4F, len(aid))) + aid
+    if label:
+        fields.append(Element("label", "应用标签", "an", len(label), 0x50, "text"))
+        value += bytes((0x50, len(label))) + label
+    element = Element(f"application_{name.lower()}", "应用模板", "B-TLV", len(value), 0x61, "", tuple(fields))
+    return bytes((0x61, len(value))) + value, element
