@@ -298,13 +298,16 @@ def check_character(body: str) -> str:
     return {10: "X", 11: "0"}.get(check := 11 - total % 11, str(check))
 
 
-def check_card_number(number: str) -> str:
-    """Return a card number of 9 characters, its hyphen left out, if its check character is right.
+def card_number(text: str) -> str:
+    """Return a card number of 9 characters: 8 are completed, of 9 the check character is verified.
+
+    A hyphen before the check character may be written (V2.0 notice, annex A1.2).
 
     Raises:
         CodecError: it is wrong.
     """
-    plain = number.replace("-", "")
-    if len(plain) != 9 or check_character(plain[:8]) != plain[8]:
-        raise CodecError(f"the check character of card number {number!r} is wrong (V2.0 notice, annex A)")
-    return plain
+    plain = text.replace("-", "")
+    complete = plain[:8] + check_character(plain[:8])
+    if plain not in (complete, complete[:8]):
+        raise CodecError(f"the check character of card number {text!r} is wrong, {complete[8]} is right")
+    return complete

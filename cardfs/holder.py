@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .codecs import CodecError, encode
+from .codecs import CodecError, card_number, encode
 from .files import Element, Structure
 from .inputs import Document, IssueError, read_document
 from .profile import Profile
@@ -26,6 +26,11 @@ ALIASES: Final = {
     "photo": "digital_photo",
 }
 """Short names of elements that people write most."""
+
+CONTINUED: Final = {"holder_name": "holder_name_extension"}
+"""Where a text that is too long goes on (V2.0 notice, table 9, note to tag 4E)."""
+
+CARD_NUMBER: Final = "card_number"
 
 _BYTES: Final = ({"hex"}, {"file"})
 
@@ -142,6 +147,11 @@ class _Placer:
         values = self._placed.setdefault(plan.ef.path, Placed()).values
         if element.name in values:
             raise IssueError(f"{place}: written twice")
+        more = {each.name: each for each in plan.elements}.get(CONTINUED.get(element.name, ""))
+        if more and isinstance(value, str):
+            value, rest = _split(value, element.length)
+            if rest:
+                self._element(plan, more, rest)
         values[element.name] = self._encode(element, value, place)
 
     def _records(self, plan: EfPlan, rows: object) -> None:
@@ -171,6 +181,8 @@ class _Placer:
 
     def _encode(self, element: Element, value: object, place: str) -> bytes:
         try:
+            if element.name == CARD_NUMBER and isinstance(value, str):
+                value = card_number(value)
             return encode(element, self._read_files(value), an_fill=self._an_fill)
         except CodecError as error:
             raise IssueError(f"{place}: {error}") from None
@@ -188,6 +200,16 @@ class _Placer:
             return {"hex": ((self._holder.folder or Path()) / name).read_bytes().hex()}
         except OSError as error:
             raise CodecError(f"{error.strerror or error}: {name}") from None
+
+
+def _split(text: str, length: int) -> tuple[str, str]:
+    """Cut a text between two characters so that the first part has at most ``length`` bytes."""
+    size = 0
+    for at, char in enumerate(text):
+        size += len(char.encode("gb18030", "replace"))
+        if size > length:
+            return text[:at], text[at:]
+    return text, ""
 
 
 def _suggest(name: str, names: list[str]) -> str:

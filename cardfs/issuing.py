@@ -4,14 +4,13 @@ The same inputs give the same card; what is drawn (the serial, if none is given)
 """
 
 import datetime
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from keys.generate import RandomSource, SeededRandom, system_random
 from keys.records import Key, KeyRef, Usage
 
-from .codecs import CodecError, check_character, empty, encode, pin_to_cn, to_cn
+from .codecs import CodecError, empty, encode, from_cn, pin_to_cn
+from .codecs import card_number as complete_card_number
 from .files import CardContents, CardInfo, Contents, Element, Structure
 from .holder import Placed, place
 from .inputs import Document, IssueError, ProfileError
@@ -30,21 +29,11 @@ INSTITUTION: Final = "9156000002"
 """Identifier of the issuing institutions (V2.0 notice, table 12)."""
 AUTHENTICATION_CODE: Final = "FFFFFFFF"
 """How it is computed is not public; a test card holds FF bytes."""
+UNDISTINGUISHED: Final = "3"
+"""Card category of regions that do not tell holders apart (V2.0 notice, 8.1.1.2)."""
 ISSUE_DATE: Final = datetime.date(2024, 1, 1)
 """Deterministic, since the same inputs give the same card."""
 VALID_YEARS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What belongs to the one card that is made."""
-
-    region: str
-    serial: bytes
-    specification: str
-    issue_date: datetime.date
-    expiry_date: datetime.date
-    card_number: str
 
 
 def issue(
@@ -77,30 +66,17 @@ def issue(
         raise IssueError(f"region: six digits were expected, not {region!r}")
     random: RandomSource = system_random if seed is None else SeededRandom(seed)
     serial_bytes = _serial(serial, random)
-    issued = issue_date or ISSUE_DATE
-    facts = _Facts(
-        region,
-        serial_bytes,
-        profile.specification,
-        issued,
-        expiry_date or _years_later(issued),
-        card_number or _card_number(serial_bytes),
-    )
+    placed = place(holder, profile)
+    computed = _issuer_data(profile, region, serial_bytes, placed, (issue_date, expiry_date, card_number))
     historical = profile.atr.historical(region, serial_bytes)
     keys = card_keys(profile.keys, roots, card_factors(region, historical, roots.level, profile.settings.crypto))
     keys.update(_pins(profile, pin))
-    overrides = {"issue_date": issue_date, "expiry_date": expiry_date, "card_number": card_number}
-    taken = {name for name, value in overrides.items() if value}
-    placed = place(holder, profile)
     contents = {
-        path: _contents(plan, placed.get(path, Placed()), facts, taken, profile) for path, plan in _files(profile)
+        path: _contents(plan, placed.get(path, Placed()), profile, computed if plan.id == ISSUER_FILE else {})
+        for path, plan in profile.files.items()
     }
     info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, region, profile.settings)
     return CardContents(info, dict(profile.dfs), dict(profile.efs), contents, keys, dict(profile.dictionary))
-
-
-def _files(profile: Profile) -> Iterator[tuple[str, EfPlan]]:
-    yield from profile.files.items()
 
 
 def _serial(text: str, random: RandomSource) -> bytes:
@@ -116,19 +92,6 @@ def _serial(text: str, random: RandomSource) -> bytes:
     return serial
 
 
-def _years_later(day: datetime.date) -> datetime.date:
-    try:
-        return day.replace(year=day.year + VALID_YEARS)
-    except ValueError:  # 29 February, or beyond the year 9999
-        return day.replace(year=min(day.year + VALID_YEARS, 9999), day=28)
-
-
-def _card_number(serial: bytes) -> str:
-    """A letter for the district, seven digits from the serial, the check character (V2.0 notice, annex A)."""
-    body = f"A{int.from_bytes(serial) % 10_000_000:07d}"
-    return body + check_character(body)
-
-
 def _pins(profile: Profile, pin: str) -> dict[tuple[KeyRef, int], Key]:
     try:
         value = pin_to_cn(pin)
@@ -137,51 +100,93 @@ def _pins(profile: Profile, pin: str) -> dict[tuple[KeyRef, int], Key]:
     return {(plan.ref, 1): plan.key(value, 1) for plan in profile.keys if plan.usage is Usage.PIN}
 
 
+# -- the issuer's elements ----------------------------------------------------------------------
+
+
+def _issuer_data(
+    profile: Profile,
+    region: str,
+    serial: bytes,
+    placed: dict[str, Placed],
+    given: tuple[datetime.date | None, datetime.date | None, str],
+) -> dict[str, bytes]:
+    """Encode the issuer's elements (发卡机构数据; V2.0 notice, 8.1.1) that the holder's file leaves out.
+
+    The ``given`` issue date, expiry date and card number come before those of the holder's file.
+    """
+    plan = next((each for each in profile.files.values() if each.id == ISSUER_FILE), None)
+    if plan is None:
+        return {}
+    written = placed.setdefault(plan.ef.path, Placed()).values
+    for name, value in zip(("issue_date", "expiry_date", "card_number"), given, strict=True):
+        if value:
+            written.pop(name, None)
+    issue_date, expiry_date, number = given
+    issue_date = issue_date or _written_date(written.get("issue_date", b""))
+    values: dict[str, object] = {
+        "card_identification_code": {"hex": region + APPLICATION + serial.hex() + AUTHENTICATION_CODE},
+        "card_category": UNDISTINGUISHED,
+        "specification_version": profile.specification,
+        "initialising_institution_code": INSTITUTION + region + region + "01",
+        "issue_date": issue_date,
+        "expiry_date": expiry_date or _years_later(issue_date),
+        "card_number": number or f"A{int.from_bytes(serial) % 10_000_000:07d}",
+    }
+    result = {}
+    for element in plan.elements:
+        if element.name not in values or element.name in written:
+            continue
+        value = values[element.name]
+        try:
+            if element.name == "card_number":
+                value = complete_card_number(str(value))
+            result[element.name] = encode(element, value, an_fill=_an_fill(profile))
+        except CodecError as error:
+            raise IssueError(f"{element.name}: {error}") from None
+    return result
+
+
+def _written_date(data: bytes) -> datetime.date:
+    """The date that the holder's file gives, else the default."""
+    try:
+        return datetime.datetime.strptime(from_cn(data), "%Y%m%d").date()
+    except ValueError:
+        return ISSUE_DATE
+
+
+def _years_later(day: datetime.date) -> datetime.date:
+    year = min(day.year + VALID_YEARS, datetime.MAXYEAR)
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return day.replace(year=year, day=28)  # 29 February
+
+
 # -- contents -----------------------------------------------------------------------------------
 
 
-def _contents(plan: EfPlan, placed: Placed, facts: _Facts, taken: set[str], profile: Profile) -> Contents:
+def _contents(plan: EfPlan, placed: Placed, profile: Profile, computed: dict[str, bytes]) -> Contents:
     """Fill one EF: the holder's values, computed ones, and empty ones for the rest."""
-    settings = profile.settings.data
-    structure = plan.ef.structure
     if plan.records is not None:
         return plan.records
+    structure = plan.ef.structure
     if structure is Structure.CYCLIC:
         return tuple(placed.records)
     if structure is Structure.TRANSPARENT:
         written = b"".join(placed.values.values())
-        return written.ljust(plan.ef.size, bytes((settings.unwritten_byte,)))
+        return written.ljust(plan.ef.size, bytes((profile.settings.data.unwritten_byte,)))
     if structure is Structure.INTERNAL:
         return b"".join(placed.values.get(element.name, bytes(element.length)) for element in plan.elements)
-    computed = _computed(facts) if plan.id == ISSUER_FILE else {}
-    an_fill = int(settings.an_fill, 16)
-    records = []
-    for element in plan.elements:
-        value = None if element.name in taken and plan.id == ISSUER_FILE else placed.values.get(element.name)
-        if value is None and element.name in computed:
-            value = _encode_computed(element, computed[element.name], an_fill)
-        if value is None:
-            value = empty(element, an_fill=an_fill)
-        records.append(bytes((element.tag or 0, len(value))) + value if plan.ef.tlv else value)
-    return tuple(records)
+    values = {**computed, **placed.values}
+    return tuple(_record(element, values, profile, plan.ef.tlv) for element in plan.elements)
 
 
-def _computed(facts: _Facts) -> dict[str, object]:
-    """The issuer's elements (发卡机构数据; V2.0 notice, 8.1.1)."""
-    identification = facts.region + APPLICATION + facts.serial.hex() + AUTHENTICATION_CODE
-    return {
-        "card_identification_code": {"hex": identification},
-        "card_category": "3",
-        "specification_version": facts.specification,
-        "initialising_institution_code": {"hex": to_cn(INSTITUTION + facts.region + facts.region + "01").hex()},
-        "issue_date": facts.issue_date,
-        "expiry_date": facts.expiry_date,
-        "card_number": facts.card_number,
-    }
+def _record(element: Element, values: dict[str, bytes], profile: Profile, tlv: bool) -> bytes:
+    value = values.get(element.name)
+    if value is None:
+        value = empty(element, an_fill=_an_fill(profile))
+    return bytes((element.tag or 0, len(value))) + value if tlv else value
 
 
-def _encode_computed(element: Element, value: object, an_fill: int) -> bytes:
-    try:
-        return encode(element, value, an_fill=an_fill)
-    except CodecError as error:
-        raise IssueError(f"{element.name}: {error}") from None
+def _an_fill(profile: Profile) -> int:
+    return int(profile.settings.data.an_fill, 16)

@@ -7,7 +7,6 @@ file, place and reason.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ ALGORITHM_BYTES: Final = {"DES": 0x01, "3DES": 0x01, "SM4": 0x03}
 """Value of tag 86 in the FCI (terminal interface, 10.1)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A card type.
 
@@ -43,8 +42,8 @@ class Profile:
         specification: content of tag 03 (V2.0 notice, 8.1.1.3).
         suite: suite of the card; the maintenance keys may have the single-length one of its family.
         dfs, efs: by path. ``ids``: path of each DF by its id in the profile, ``SSSE``.
-        keys: every key but without values. ``pin``: the keys of usage ``pin`` among them.
         files: by path, what people call each EF and how it is filled.
+        keys: every key and the PIN, without values.
     """
 
     name: str
@@ -59,12 +58,12 @@ class Profile:
     files: dict[str, EfPlan]
     keys: tuple[KeyPlan, ...]
 
-    @cached_property
+    @property
     def efs(self) -> dict[str, Ef]:
         """The EFs by path."""
         return {path: plan.ef for path, plan in self.files.items()}
 
-    @cached_property
+    @property
     def dictionary(self) -> dict[str, tuple[Element, ...]]:
         """The data elements of each EF by path."""
         return {path: plan.elements for path, plan in self.files.items()}
@@ -74,10 +73,6 @@ class Profile:
         df, _, ef = name.partition("/")
         path = self.ids[df]
         return child(path, int(ef, 16)) if ef else path
-
-    def id_of(self, path: str) -> str:
-        """Id of an EF from its path, ``DF01/EF05``."""
-        return self.files[path].id
 
 
 def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Profile:

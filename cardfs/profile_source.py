@@ -109,7 +109,9 @@ def _chain(path: Path) -> list[Document]:
 def _merge_document(source: Source, document: Document) -> None:
     where = f"{document.name}: "
     plain = {key: value for key, value in document.data.items() if key not in _TABLES and key != "extends"}
+    inherited = {name: list(source.head.lists.get(name, ())) for name in ("df", "ef")}
     _merge_entry(source.head, plain, where)
+    _remove_below(source.head, inherited)
     for name in _TABLES:
         if name in document.data:
             table = document.data[name]
@@ -159,6 +161,18 @@ def _merge_list(entries: dict[str, Entry], rows: Any, where: str, id_key: str) -
             _remove(entries, row, name, place)
         else:
             _merge_entry(entries.setdefault(name, Entry(place)), row, f"{place}.")
+
+
+def _remove_below(head: Entry, inherited: dict[str, list[str]]) -> None:
+    """Take away what stood in DFs that this document removed."""
+    dfs, efs = head.lists.get("df", {}), head.lists.get("ef", {})
+    gone = [name for name in inherited["df"] if name not in dfs]
+    for name in gone:
+        for df in [df for df, entry in dfs.items() if df in inherited["df"] and entry.values.get("parent") == name]:
+            del dfs[df]
+            gone.append(df)
+        for ef in [ef for ef in efs if ef in inherited["ef"] and ef.startswith(f"{name}/")]:
+            del efs[ef]
 
 
 def _remove(entries: dict[str, Entry], row: Mapping[str, Any], name: str, place: str) -> None:
