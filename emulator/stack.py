@@ -101,7 +101,7 @@ class Stack:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._init: subprocess.Popen[bytes] | None = None
-        self._inserters: list[subprocess.Popen[bytes]] = []
+        self._holders: dict[subprocess.Popen[bytes], IO[bytes]] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -159,6 +159,7 @@ class Stack:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
+                env=_environment(os.environ),
             )
             theirs.close()
             ours.settimeout(START_TIMEOUT)
@@ -178,20 +179,16 @@ class Stack:
 
     def close(self) -> None:
         """Take the stack down, with everything that runs in it."""
-        for process in self._inserters:
-            if process.poll() is None:
-                process.terminate()
+        for process in self._holders:
+            process.terminate()
+        for process in list(self._holders):
+            self.release(process)
         if self._control is not None:
             self._control.close()
             self._control = None
-        for process in [*self._inserters, *([self._init] if self._init is not None else [])]:
-            try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._inserters.clear()
-        self._init = None
+        if self._init is not None:
+            _bury(self._init)
+            self._init = None
 
     def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
@@ -217,7 +214,7 @@ class Stack:
         Close the returned `Slot` to pull the card out.
         """
         self.wait_until_empty([slot])
-        link = Slot(card, slot, watch=watch, connect=self._connect).start()
+        link = Slot(card, slot, watch=watch, connect=self.dial).start()
         try:
             self.wait_for_cards([slot])
         except BaseException:
@@ -227,15 +224,19 @@ class Stack:
 
     def hold(self, inserter: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a process that holds a card in the stack until the stack closes; do not wait for the card."""
+        # To a file: nobody reads along, and a full pipe would stop the card.
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `release`
         process = self.popen(
-            inserter,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            inserter, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
         )
-        self._inserters.append(process)
+        self._holders[process] = errors
         return process
+
+    def release(self, holder: "subprocess.Popen[bytes]") -> None:
+        """End a process that holds a card: the card is pulled out."""
+        holder.terminate()
+        _bury(holder)
+        self._holders.pop(holder).close()
 
     def wait_for_cards(self, slots: Sequence[int], timeout: float = INSERT_TIMEOUT) -> None:
         """Wait until PC/SC sees a card in each slot; StackError when a holder ends, or the time runs out."""
@@ -256,13 +257,13 @@ class Stack:
         deadline = time.monotonic() + timeout
         waiting = [self.readers[slot] for slot in slots]
         while waiting and time.monotonic() < deadline:
-            for process in self._inserters:
+            for process, errors in self._holders.items():
                 if process.poll() is not None:
-                    raise StackError(_last_line(process) or f"a card's process ended with {process.returncode}")
+                    raise StackError(_what_it_said(process, errors))
             waiting = self._ask({"wait": waiting, "present": present, "timeout": 0.25})[0]["waiting"]
         return waiting
 
-    def _connect(self, _host: str, port: int) -> socket.socket:
+    def dial(self, _host: str, port: int) -> socket.socket:
         """Connect to a port inside the stack; OSError when nobody listens."""
         try:
             answer, files = self._ask({"connect": port})
@@ -281,8 +282,7 @@ class Stack:
         with the command's status (128 + n after signal n, 127 for no such command).
         """
         settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
-        environment = dict(options.pop("env", None) or os.environ)
-        environment.pop("PCSCLITE_CSOCK_NAME", None)  # it would lead the command to another pcscd
+        environment = _environment(options.pop("env", None) or os.environ)
         door = [sys.executable, "-I", "-S", _SCRIPT, "enter", settings]
         return subprocess.Popen([*door, *command], env=environment, **options)  # noqa: S603
 
@@ -339,6 +339,11 @@ class _Refused(Exception):
     """This way of building a stack is not open here; another may be."""
 
 
+def _environment(outside: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what would lead a PC/SC client to another pcscd."""
+    return {name: value for name, value in outside.items() if name != "PCSCLITE_CSOCK_NAME"}
+
+
 def _pcscd() -> list[str]:
     path = find_program("pcscd")
     if path is None:
@@ -366,19 +371,20 @@ def _answers(path: Path) -> bool:
     return True
 
 
+def _bury(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a process that was told to end, and end it if it does not."""
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def _what_it_said(process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> str:
     """Return the last line of what a process that ends by itself wrote to its standard error."""
     status = process.wait()
     errors.seek(0)
-    return errors.read().decode(errors="replace").strip().split("\n")[-1] or f"status {status}"
-
-
-def _last_line(process: "subprocess.Popen[bytes]") -> str:
-    if process.stderr is None:
-        return ""
-    said: IO[bytes] = process.stderr
-    lines = said.read().decode(errors="replace").strip().split("\n")
-    return lines[-1].strip()
+    return errors.read().decode(errors="replace").strip().split("\n")[-1].strip() or f"it ended with status {status}"
 
 
 @contextlib.contextmanager

@@ -179,7 +179,9 @@ class Slot:
                 self._stop.wait(RETURN_AFTER)
 
     def start(self) -> "Slot":
-        """Serve in a thread of its own; returns at once."""
+        """Serve in a thread of its own; returns at once. Starting twice is starting once."""
+        if self._thread is not None:
+            return self
         self._thread = threading.Thread(target=self.run, name=f"vpcd-{self._port}", daemon=True)
         self._thread.start()
         return self

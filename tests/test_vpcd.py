@@ -296,6 +296,18 @@ def test_a_session(driver: Driver, slot: Slot, card: FakeCard) -> None:
     assert card.calls == ["on", SELECT.hex(), "reset", "off"]
 
 
+def test_starting_twice_is_starting_once(driver: Driver, heard: Heard) -> None:
+    with vpcd.insert(FakeCard(), port=driver.port, watch=heard.put) as link:
+        driver.accept()
+        assert link.start() is link
+        heard.expect(Connected)
+        assert driver.silent()
+        driver.listener.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            driver.listener.accept()
+    assert heard.empty()
+
+
 def test_an_unknown_control_byte_is_answered(driver: Driver, slot: Slot) -> None:
     for byte in (b"\x03", b"\x05", b"\xff"):
         assert driver.ask(byte) == b"\x67\x00"

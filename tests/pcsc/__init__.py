@@ -1,0 +1,1 @@
+"""Tests through a real pcscd; see `harness` for what they stand on."""

@@ -1,0 +1,25 @@
+"""The stack for the whole session, and the guard that makes a missing pcscd a failure."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from .harness import PcscStack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[PcscStack]:
+    """A private PC/SC stack with two slots, both empty at the start and at the end of every test.
+
+    The PC/SC library of this process talks to it as well, whatever else runs on the machine. Without
+    pcscd the fixture fails: a test that did not meet a real reader has shown nothing.
+    """
+    with PcscStack() as private:
+        # Before the first call: the library asks once.
+        before = os.environ.get("PCSCLITE_CSOCK_NAME")
+        os.environ["PCSCLITE_CSOCK_NAME"] = private.socket_path
+        yield private
+        del os.environ["PCSCLITE_CSOCK_NAME"]
+        if before is not None:
+            os.environ["PCSCLITE_CSOCK_NAME"] = before
