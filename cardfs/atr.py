@@ -64,6 +64,12 @@ def protocols(head: bytes) -> tuple[int, ...]:
     return _interface(head)[1] or (0,)
 
 
+def historical_bytes(atr: bytes) -> bytes:
+    """The historical bytes of a whole ATR; fewer than announced when it is cut short."""
+    at = 2 + len(_interface(atr)[0]) if len(atr) > 1 else len(atr)
+    return atr[at : at + (atr[1] & 0x0F)] if at < len(atr) else b""
+
+
 def needs_check(head: bytes) -> bool:
     """Whether a TCK ends the ATR: as soon as another type than T=0 is named (Part 2, 8.3.3.11)."""
     return any(protocols(head))

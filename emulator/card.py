@@ -8,6 +8,7 @@ output of its own: a card is a function of image, session, command bytes and ran
 
 from typing import NamedTuple
 
+from cardfs.atr import protocols
 from cardfs.errors import ApplicationBlocked, CardBlocked
 from cardfs.image import Image
 from keys.errors import CardError
@@ -73,7 +74,7 @@ class Card:
         self._forgetful = settings.challenge.survives == "nothing"
         self._keeps_failed = not settings.challenge.failure_consumes
         # T=1 carries whole APDUs; under T=0 the card itself answers 61xx and 6Cxx (Part 2, 9.3).
-        self._tpdu = settings.transport.level == "tpdu" and not offers_t1(image.info.atr)
+        self._tpdu = settings.transport.level == "tpdu" and protocols(image.info.atr)[0] != 1
         self._session = Session(image.root)
 
     @property
@@ -224,10 +225,3 @@ def check_lengths(row: Row, command: Command) -> None:
             raise LengthWrong("the command answers no data, so it has no Le")
     elif row.le is not ANY and (le is None or le not in row.le):
         raise LengthWrong(f"Le {'is missing' if le is None else f'{le:02X} is not one of this command'}")
-
-
-def offers_t1(atr: bytes) -> bool:
-    """Tell whether the first protocol that an ATR offers is T=1 (ISO/IEC 7816-3, 8.2.3)."""
-    indicator, at = atr[1] >> 4, 2
-    at += bin(indicator & 0b0111).count("1")
-    return bool(indicator & 0b1000) and atr[at] & 0x0F == 1

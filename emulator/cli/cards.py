@@ -1,0 +1,177 @@
+"""Commands that need no reader: issue, show, apdu."""
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import IMAGE, main
+from .errors import UsageFault
+
+if TYPE_CHECKING:
+    from cardfs.files import CardContents
+    from emulator.trace import Event
+
+DEMO_NOTE = "the demo root keys are public test keys"
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("card.sscard"))
+@click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
+@click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]")
+@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
+@click.option("--region", default="519900", show_default=True, help="Application city code, six digits.")
+@click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]")
+@click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none.")
+@click.option("--seed", help="Draw from this seed, so that the same inputs give the same card.")
+@click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue.")
+@click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity.")
+@click.option("--card-number", default="", help="Card number, nine characters with the check character.")
+@click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
+@click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"')
+@click.option("--force", is_flag=True, help="Replace an existing image.")
+@click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
+def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> None:
+    """Make a card image from a profile, a holder and root keys."""
+    from cardfs.image import Image
+    from cardfs.profile import load_profile, shipped_profiles
+
+    if list_profiles:
+        for name in shipped_profiles():
+            click.echo(f"{name:<14} {load_profile(name).title}")
+        return
+    contents = issue_contents(**inputs)
+    if force:
+        image.unlink(missing_ok=True)
+    Image.create(image, contents)
+    click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
+    if inputs["roots"] is None:
+        click.echo(f"note: {DEMO_NOTE}", err=True)
+
+
+def issue_contents(
+    profile: str = "ssc-2.0",
+    holder: Path | None = None,
+    roots: Path | None = None,
+    settings: tuple[str, ...] = (),
+    values: tuple[str, ...] = (),
+    issue_date: Any = None,
+    expiry_date: Any = None,
+    **rest: Any,
+) -> "CardContents":
+    """Load the inputs and issue; the demo inputs stand in for what is not given."""
+    from cardfs.holder import load_holder
+    from cardfs.issuing import issue as make
+    from cardfs.profile import DEMO, load_profile
+    from cardfs.roots import load_roots
+
+    person = load_holder(holder or DEMO / "holder.toml")
+    _lay_over(person.data, _assignments("--value", values))
+    return make(
+        load_profile(profile, _assignments("--set", settings)),
+        person,
+        load_roots(roots or DEMO / "roots.toml"),
+        issue_date=issue_date.date() if issue_date else None,
+        expiry_date=expiry_date.date() if expiry_date else None,
+        **rest,
+    )
+
+
+def _assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
+    result: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        for candidate in (text, f"{name}={value!r}"):
+            try:
+                table = tomllib.loads(candidate)
+                break
+            except tomllib.TOMLDecodeError:
+                continue
+        else:
+            raise UsageFault(f"{option} {text}: not an assignment as TOML has it: name=value")
+        if not equals:
+            raise UsageFault(f"{option} {text}: a value is missing")
+        _lay_over(result, table)
+    return result
+
+
+def _lay_over(base: dict[str, Any], top: dict[str, Any]) -> None:
+    for name, value in top.items():
+        below = base.get(name)
+        if isinstance(below, dict) and isinstance(value, dict):
+            _lay_over(below, value)
+        else:
+            base[name] = value
+
+
+@main.command()
+@IMAGE
+def show(image: Path) -> None:
+    """Show a card's files with rules and contents, and the states of its keys; never a key's value."""
+    from cardfs.image import Image
+
+    from .console import console, image_tree
+
+    card = Image.open(image, writable=False)
+    try:
+        console().print(image_tree(card))
+    finally:
+        card.close()
+
+
+@main.command()
+@IMAGE
+@click.argument("script", type=click.File(encoding="utf-8"), default="-")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
+@click.option("--raw", is_flag=True, help="Print commands and answers in hex only.")
+def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
+    """Run a script of hex APDUs on a card, without a reader.
+
+    One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle. An answer
+    that waits (61xx) is fetched only if the script says so.
+    """
+    from cardfs.image import Image
+    from emulator.card import Card
+    from emulator.trace import JsonLines, Traced
+
+    from .console import console, trace_text
+
+    lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(script, 1)]
+    commands = [(number, _script_line(script.name, number, line)) for number, line in lines if line]
+    out = console()
+    stream = trace.open("a", encoding="utf-8") if trace else None
+    json_lines = JsonLines(stream) if stream else None
+
+    def tell(event: "Event") -> None:
+        if json_lines:
+            json_lines(event)
+        if not raw:
+            out.print(trace_text(event), soft_wrap=True)
+
+    memory = Image.open(image)
+    try:
+        card: Card = Card(memory)
+        traced = Traced(card, tell)
+        for _, command in commands:
+            if command is None:
+                traced.power_off()
+                traced.power_on()
+                continue
+            answer = traced.transmit(command)
+            if raw:
+                click.echo(f"{command.hex().upper()} > {answer.hex().upper()}")
+    finally:
+        memory.close()
+        if stream:
+            stream.close()
+
+
+def _script_line(name: str, number: int, line: str) -> bytes | None:
+    if line.lower() == "reset":
+        return None
+    try:
+        return bytes.fromhex(line)
+    except ValueError:
+        raise UsageFault(f"{name}: line {number}: not hex digits, two for a byte") from None

@@ -1,0 +1,159 @@
+"""How things look on a terminal: trace lines, the table of a reading, the tree of an image."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from cardfs.codecs import decode, decode_fields, decode_record
+from cardfs.files import Element, Structure
+from cardfs.image import Image
+from emulator.terminal import Reading
+from emulator.trace import Event, find_element, value_text
+from keys.records import KeyRef, Usage
+
+_GOOD: Final = ("90", "61", "6C")
+_PREVIEW: Final = 24
+_INDENT: Final = 14
+
+
+def trace_text(event: Event) -> Text:
+    """One command as a line, with a second line for the reason of a refusal."""
+    time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
+    line = Text(f"{time}  ", style="dim")
+    if event.kind != "command":
+        return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style="dim italic")
+    good = event.sw.startswith(_GOOD)
+    line.append(f"{event.name:<24}", style="bold")
+    line.append(f"{event.file:<10} ", style="cyan")
+    line.append(event.fields)
+    line.append(f"\n{'':{_INDENT}}> {event.apdu}  < {event.answer + ' ' if event.answer else ''}", style="dim")
+    line.append(event.sw, style="green" if good else "bold red")
+    clause = f" ({event.clause})" if event.clause else ""
+    line.append(f" {event.meaning}{clause}", style="" if good else "red")
+    line.append(f"  {event.seconds * 1000:.2f} ms", style="dim")
+    if event.reason and not good:
+        line.append(f"\n{'':{_INDENT}}why: {event.reason}", style="yellow")
+    return line
+
+
+def reading_table(reading: Reading) -> Iterator[Table | Text]:
+    """What a terminal read, as a table and a few sentences."""
+    table = Table(title="社会保障卡  Social-security card", title_style="bold", header_style="bold")
+    for column in ("file", "数据项", "element", "value"):
+        table.add_column(column, overflow="fold")
+    file = ""
+    for item in reading.items:
+        if file and file != item.file:
+            table.add_section()
+        table.add_row(item.file if item.file != file else "", item.zh, item.name, item.value)
+        file = item.file
+    yield table
+    yield Text(f"ATR        {reading.atr.hex(' ').upper()}")
+    yield Text(f"algorithm  {reading.algorithm}, specification {reading.version or 'unknown'}, region {reading.region}")
+    style = {True: "green", False: "bold red", None: "yellow"}[reading.genuine]
+    yield Text(f"genuine    {reading.proof}", style=style)
+    for note in reading.notes:
+        yield Text(f"note       {note}", style="yellow")
+
+
+def image_tree(image: Image) -> Tree:
+    """The files of a card with rules and contents, and the states of its keys; never a key's value."""
+    info = image.info
+    state = "  [locked for ever]" if info.blocked else ""
+    tree = Tree(
+        Text.assemble(
+            ("card ", "bold"),
+            f"{info.profile}, {info.suite}, region {info.region}, ATR {info.atr.hex().upper()}{state}",
+        )
+    )
+    _add_df(tree, image, image.root)
+    return tree
+
+
+def _add_df(tree: Tree, image: Image, path: str) -> None:
+    df = image.dfs[path]
+    name = f"  name {df.name.hex().upper()}" if df.name else ""
+    line = Text.assemble((df.label, "bold cyan"), f"  {df.fid:04X} {df.kind}{name}")
+    if df.blocked:
+        line.append("  permanently locked", style="bold red")
+    branch = tree.add(line)
+    keys = _key_table(image, path)
+    if keys.row_count:
+        branch.add(keys)
+    for ef_path, ef in sorted(image.efs.items()):
+        if ef.parent == path:
+            _add_ef(branch, image, ef_path)
+    for child in image.children(path):
+        _add_df(branch, image, child)
+
+
+def _key_table(image: Image, path: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in ("key", "KID", "function", "cipher", "version", "tries", "state"):
+        table.add_column(column)
+    for (ref, version), key in sorted(image.keys.items(), key=lambda item: (item[1].kid or 0, item[0])):
+        if ref.owner != path:
+            continue
+        tries = f"{image.tries[ref, version]} of {key.tries_max}" if key.tries_max else ""
+        state = _pin_state(image, ref) if key.usage is Usage.PIN else str(key.state)
+        kid = "" if key.kid is None else f"{key.kid:02X}"
+        table.add_row(ref.name, kid, key.usage, key.suite_name, str(version), tries, state)
+    return table
+
+
+def _pin_state(image: Image, ref: KeyRef) -> str:
+    return "set" if image.keys[ref, 1].value else "not set"
+
+
+def _add_ef(branch: Tree, image: Image, path: str) -> None:
+    ef, contents = image.efs[path], image.contents[path]
+    elements = image.dictionary.get(path, ())
+    sfi = "" if ef.sfi is None else f" SFI {ef.sfi:02X}"
+    line = Text.assemble(
+        (image.label(path).partition("/")[2] if ef.sfi is not None else "internal", "bold"),
+        f" {sfi} {ef.structure}  read {ef.read.text}  update {ef.update.text}",
+    )
+    leaf = branch.add(line)
+    if isinstance(contents, bytes):
+        leaf.add(_bytes_line(elements, contents, internal=ef.structure is Structure.INTERNAL))
+        return
+    if not contents:
+        leaf.add(Text(f"no records, {ef.max_records} fit", style="dim"))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for number, record in enumerate(contents, 1):
+        zh, name, value = _record_row(elements, record, number if ef.tlv else 0)
+        table.add_row(Text(str(number), style="dim"), zh, name, value)
+    leaf.add(table)
+
+
+def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: bool) -> Text:
+    if internal:
+        return Text(value_text(decode_fields(elements, contents)))
+    what = f"{elements[0].zh} {elements[0].name}  " if elements else ""
+    if not any(contents.strip(contents[:1])):
+        return Text(f"{what}{len(contents)} bytes, all {contents[:1].hex().upper()}", style="dim")
+    if len(contents) > _PREVIEW:
+        return Text(f"{what}{len(contents)} bytes, {contents[:_PREVIEW].hex().upper()}…", style="dim")
+    return Text(what + value_text(decode(elements[0], contents) if elements else contents.hex().upper()))
+
+
+def _record_row(elements: tuple[Element, ...], record: bytes, number: int) -> tuple[str, str, str]:
+    """Chinese name, English name and value of a record; number 0 for records without TLV."""
+    if not number:
+        return "", "", value_text(decode_fields(elements, record)) if elements else record.hex().upper()
+    element = find_element(elements, record, number)
+    if element is None:
+        return "", f"tag {record[0]:02X}", record.hex().upper()
+    return element.zh, element.name, value_text(decode_record(element, record))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that does not wrap what is piped into a file."""
+    made = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=160)

@@ -1,0 +1,295 @@
+"""Commands that work with readers: insert, exec, read, demo, doctor."""
+
+import queue
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emulator.vpcd import HOST, PORT
+
+from . import IMAGE, main
+from .errors import UsageFault
+
+if TYPE_CHECKING:
+    from emulator.ports import Insertable
+    from emulator.trace import Event, Sink
+
+TRACE = click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
+
+
+class Teller:
+    """Shows events from a thread of its own, so that no answer waits for a terminal.
+
+    Attributes:
+        quiet: whether events go to the trace file only.
+    """
+
+    def __init__(self, trace: Path | None, *, quiet: bool) -> None:
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self.quiet = quiet
+        try:
+            self._stream = trace.open("a", encoding="utf-8") if trace else None
+        except OSError as error:
+            raise UsageFault(f"{trace}: the trace cannot be written: {error.strerror}") from None
+        self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: "Event") -> None:
+        self._events.put(event)
+
+    def note(self, text: str) -> None:
+        """Show a sentence between the commands."""
+        import time
+
+        from emulator.trace import Event
+
+        self(Event(time.time(), "note", fields=text))
+
+    def close(self) -> None:
+        """Show what is left, then end."""
+        self._events.put(None)
+        self._thread.join()
+        if self._stream:
+            self._stream.close()
+
+    def _run(self) -> None:
+        show: Callable[[Event], None] | None = None
+        while (event := self._events.get()) is not None:
+            if self._stream:
+                self._stream.write(event.json() + "\n")
+                self._stream.flush()
+            if not self.quiet:
+                show = show or _shower()
+                show(event)
+
+
+def _shower() -> "Callable[[Event], None]":
+    from .console import console, trace_text
+
+    out = console()
+    return lambda event: out.print(trace_text(event), soft_wrap=True)
+
+
+@contextmanager
+def open_card(image: Path, sink: "Sink") -> "Iterator[Insertable]":
+    """A traced card from an image file."""
+    from cardfs.image import Image
+    from emulator.card import Card
+    from emulator.trace import Traced
+
+    memory = Image.open(image)
+    try:
+        yield Traced(Card(memory), sink)
+    finally:
+        memory.close()
+
+
+def _link_words(event: object) -> str:
+    """Say what happened on the link to the reader."""
+    from emulator import vpcd
+
+    match event:
+        case vpcd.Connected(host, port):
+            return f"in the reader at {host}:{port}"
+        case vpcd.Disconnected(reason, again):
+            return f"out of the reader: {reason}; again in {again:g} s"
+        case vpcd.Unreachable(host, port, reason):
+            return (
+                f"no reader listens at {host}:{port} ({reason}); waiting. pcscd starts its readers when the "
+                "first program asks for one; `sscard exec` needs none"
+            )
+        case vpcd.Unnoticed(port):
+            return f"connected to port {port}, but the reader asks for nothing: another card may be in it"
+        case vpcd.Failed(error):
+            return f"a defect of this program, the card answered 6F00: {type(error).__name__}"
+    return str(event)
+
+
+@main.command()
+@IMAGE
+@click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
+@click.option("--host", default=HOST, show_default=True, help="Where pcscd with the virtual reader runs.")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Port of slot 0.")
+@click.option("--quiet", is_flag=True, help="Show no trace.")
+@TRACE
+def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
+    """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
+    from emulator.vpcd import Slot
+
+    teller = Teller(trace, quiet=quiet)
+    try:
+        with open_card(image, teller) as card:
+            link = Slot(card, slot, host=host, port=port, watch=lambda event: teller.note(_link_words(event)))
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda *_: link.close())
+            link.run()
+    finally:
+        teller.close()
+
+
+@main.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write the cards' trace to this file, as JSON lines.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
+
+    Without --card, a new demo card is made for the run and thrown away.
+    """
+    from emulator.stack import run
+
+    with tempfile.TemporaryDirectory(prefix="sscard-") as folder:
+        images = [path.absolute() for path in cards]
+        if not images:
+            images = [Path(folder) / "demo.sscard"]
+            _make_demo(images[0])
+        for path in images:
+            _check_image(path)
+        inserters = [
+            [sys.executable, "-m", "emulator.cli", "insert", str(path), "--slot", str(slot), "--quiet"]
+            + (["--trace", str(trace.absolute())] if trace else [])
+            for slot, path in enumerate(images)
+        ]
+        status = run(command, inserters)
+    sys.exit(status)
+
+
+def _check_image(path: Path) -> None:
+    """Say what is wrong with an image before a stack is built for it."""
+    from cardfs.image import Image
+
+    Image.open(path, writable=False).close()
+
+
+def _make_demo(path: Path) -> None:
+    from cardfs.image import Image
+
+    from .cards import issue_contents
+
+    Image.create(path, issue_contents(region="519900"))
+
+
+@main.command()
+@click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
+@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def read(reader: str | None, roots: Path | None, *, as_json: bool) -> None:
+    """Read a card through PC/SC as a terminal does: select, authenticate, issuer and holder data."""
+    from cardfs.profile import DEMO
+    from cardfs.roots import load_roots
+    from emulator.pcsc import open_reader
+    from emulator.terminal import TerminalError, read_card
+
+    keys = load_roots(roots or DEMO / "roots.toml")
+    try:
+        with open_reader(reader) as (name, atr, channel):
+            reading = read_card(channel, atr, keys)
+    except TerminalError as error:
+        raise UsageFault(str(error)) from None
+    if as_json:
+        click.echo(_reading_json(name, reading))
+        return
+    from .console import console, reading_table
+
+    out = console()
+    out.print(f"reader     {name}")
+    for part in reading_table(reading):
+        out.print(part)
+
+
+def _reading_json(reader: str, reading: Any) -> str:
+    import json
+
+    return json.dumps(
+        {
+            "reader": reader,
+            "atr": reading.atr.hex().upper(),
+            "algorithm": reading.algorithm,
+            "version": reading.version,
+            "region": reading.region,
+            "genuine": reading.genuine,
+            "proof": reading.proof,
+            "elements": [
+                {
+                    "file": item.file,
+                    "name": item.name,
+                    "zh": item.zh,
+                    "value": item.value,
+                    "raw": item.raw.hex().upper(),
+                }
+                for item in reading.items
+            ],
+            "notes": reading.notes,
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("demo.sscard"))
+@click.option("--once", is_flag=True, help="End after the read.")
+@TRACE
+def demo(image: Path, trace: Path | None, *, once: bool) -> None:
+    """Make a demo card if there is none, put it into a private reader, read it; then trace until Ctrl-C."""
+    from emulator.stack import Stack
+
+    from .cards import DEMO_NOTE
+
+    if not image.exists():
+        _make_demo(image)
+        click.echo(f"Made {image}: an invented holder, PIN 123456; {DEMO_NOTE}.")
+    teller = Teller(trace, quiet=True)
+    try:
+        with open_card(image, teller) as card, Stack(1) as stack:
+            click.echo(f"A {stack.mode} PC/SC stack with reader {stack.readers[0]!r}; inserting the card.")
+            link = stack.insert(card, 0, watch=lambda event: teller.note(_link_words(event)))
+            try:
+                status = stack.call([sys.executable, "-m", "emulator.cli", "read"])
+                if once or status:
+                    sys.exit(status)
+                click.echo(
+                    "\nThe card stays in the reader until Ctrl-C. Other programs of yours reach it, for instance:"
+                )
+                click.echo(f"  PCSCLITE_CSOCK_NAME={stack.socket_path} opensc-tool -a\n")
+                teller.quiet = False
+                _wait_for_interrupt(threading.Event())
+            finally:
+                link.close()
+    finally:
+        teller.close()
+
+
+def _wait_for_interrupt(done: threading.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: done.set())
+    done.wait()
+
+
+@main.command()
+def doctor() -> None:
+    """Say what PC/SC needs here, what is missing, and how to get it."""
+    from rich.table import Table
+
+    from emulator.doctor import examine, usable
+
+    from .console import console
+
+    checks = examine()
+    table = Table(header_style="bold")
+    for column in ("", "what", "found", "how to get it"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        mark = "ok" if check.ok else ("missing" if check.needed else "-")
+        table.add_row(mark, check.name, check.found, check.remedy)
+    console().print(table)
+    if not usable(checks):
+        raise UsageFault("a card cannot be inserted and read here yet: see what is missing above")
+    click.echo("A card can be inserted and read here.")

@@ -1,0 +1,192 @@
+"""The terminal's read: what a terminal does first with every card (交易预处理; Part 7, 5; terminal interface, 10).
+
+SELECT SSSE, take the algorithm from the FCI, authenticate the card, read issuer and holder data. The
+terminal knows keys as a PSAM does: root keys, diversified for the card in front of it. Works over any
+channel that carries APDUs.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from cardfs.atr import historical_bytes
+from cardfs.codecs import decode_record
+from cardfs.files import SSSE_NAME, Element
+from cardfs.profile import load_profile
+from cardfs.roots import Roots, card_factors, card_value
+from cardfs.settings import Settings
+from keys.suites import SUITES, Suite
+
+from .status import explain
+from .trace import find_element, value_text
+
+Channel = Callable[[bytes], bytes]
+
+ALGORITHMS: Final = {0x01: "3DES", 0x02: "SSF33", 0x03: "SM4"}
+ISSUER_FILE: Final = 0x05
+HOLDER_FILE: Final = 0x06
+RKSSSE_KID: Final = 0x0A
+
+
+class TerminalError(Exception):
+    """The card cannot be read; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One data element as read: Chinese and English name, value for people, the record's bytes."""
+
+    file: str
+    name: str
+    zh: str
+    value: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read.
+
+    Attributes:
+        algorithm: from the FCI, or the default.
+        genuine: whether INTERNAL AUTHENTICATION proves the card under the roots; None without roots.
+        proof: one sentence on that.
+        notes: one sentence for each thing that could not be read.
+    """
+
+    atr: bytes
+    algorithm: str = ""
+    version: str = ""
+    region: str = ""
+    genuine: bool | None = None
+    proof: str = ""
+    items: list[Item] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
+    """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
+    answer = channel(command)
+    if len(answer) >= 2 and answer[-2] == 0x6C:
+        answer = channel(command[:4] + answer[-1:])
+    data = b""
+    while len(answer) >= 2 and answer[-2] == 0x61:
+        data += answer[:-2]
+        answer = channel(bytes((0x00, 0xC0, 0x00, 0x00, answer[-1])))
+    if len(answer) < 2:
+        raise TerminalError("the card gave no answer: was it pulled out?")
+    return data + answer[:-2], int.from_bytes(answer[-2:])
+
+
+def read_card(channel: Channel, atr: bytes, roots: Roots | None = None) -> Reading:
+    """Read a card as a terminal does.
+
+    Args:
+        channel: carries one command APDU and brings the answer.
+        roots: root keys of the terminal's security module; without them the card is read unproven.
+
+    Raises:
+        TerminalError: this is no social-security card, or it does not let itself be selected.
+    """
+    reading = Reading(atr)
+    fci, word = exchange(channel, b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME)
+    if word != 0x9000:
+        raise TerminalError(f"the card has no social-security environment: {_say(word)}")
+    announced = algorithm_of(fci)
+    first, second = secrets.token_bytes(8), secrets.token_bytes(8)
+    proof, proof_word = exchange(channel, b"\x00\x88\x00\x00\x10" + first + second)
+    _read_file(channel, reading, ISSUER_FILE, "EF05")
+    by_name = {item.name: item for item in reading.items}
+    reading.version = by_name["specification_version"].value if "specification_version" in by_name else ""
+    identification = by_name.get("card_identification_code")
+    reading.region = identification.raw[2:5].hex() if identification else ""
+    # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
+    reading.algorithm = announced or ("SSF33" if reading.region.startswith("11") else "3DES")
+    if roots is not None:
+        _judge(reading, roots, (first, second), (proof, proof_word))
+    _read_holder(channel, reading, roots)
+    return reading
+
+
+def algorithm_of(fci: bytes) -> str:
+    """The algorithm in tag 9F0C of an FCI: ``3DES``, ``SSF33`` or ``SM4``; empty if it announces none."""
+    at = fci.find(b"\x9f\x0c\x03\x86\x01")
+    return ALGORITHMS.get(fci[at + 5], "") if 0 <= at < len(fci) - 5 else ""
+
+
+def _judge(reading: Reading, roots: Roots, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
+    proof, word = answer
+    if word != 0x9000:
+        reading.genuine, reading.proof = False, f"the card does not authenticate itself: {_say(word)}"
+        return
+    key = _card_key(reading, roots, "IRK")
+    if key is None:
+        reading.proof = f"not checked: the roots have no IRK, or {reading.algorithm} is not public"
+        return
+    suite, value = key
+    reading.genuine = suite.authentication_data(value, *randoms) == proof
+    reading.proof = (
+        "the card knows the issuer's key"
+        if reading.genuine
+        else "the card does not know the issuer's key of these roots"
+    )
+
+
+def _read_holder(channel: Channel, reading: Reading, roots: Roots | None) -> None:
+    """Read EF06; from version 3.0 it takes RKSSSE first (terminal interface, 10.2)."""
+    before = len(reading.notes)
+    if _read_file(channel, reading, HOLDER_FILE, "EF06") != 0x6982 or roots is None:
+        return
+    key = _card_key(reading, roots, "RKSSSE")
+    if key is None:
+        return
+    suite, value = key
+    challenge, _ = exchange(channel, b"\x00\x84\x00\x00\x08")
+    original = secrets.token_bytes(8)
+    data = suite.authentication_data(value, challenge, original) + original
+    _, word = exchange(channel, bytes((0x00, 0x82, 0x00, RKSSSE_KID, len(data))) + data)
+    if word != 0x9000:
+        reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {_say(word)}")
+        return
+    del reading.notes[before:]
+    _read_file(channel, reading, HOLDER_FILE, "EF06")
+
+
+def _card_key(reading: Reading, roots: Roots, name: str) -> tuple[Suite, bytes] | None:
+    """Diversify a root for the card in front, as a PSAM does (Part 9, 7.3)."""
+    suite, root = SUITES.get(reading.algorithm), roots.values.get((name, 1))
+    historical = historical_bytes(reading.atr)
+    if suite is None or root is None or len(historical) != 13 or len(reading.region) != 6:
+        return None
+    return suite, card_value(suite, root, card_factors(reading.region, historical, roots.level, Settings().crypto))
+
+
+def _read_file(channel: Channel, reading: Reading, sfi: int, file: str) -> int:
+    """Read every record of a file, by number until there is none; the word that ended it."""
+    elements = _elements()[file]
+    number = 1
+    while True:
+        record, word = exchange(channel, bytes((0x00, 0xB2, number, sfi << 3 | 0x04, 0x00)))
+        if word != 0x9000:
+            break
+        element = find_element(elements, record, number)
+        value = value_text(decode_record(element, record)) if element else record.hex().upper()
+        name, zh = (element.name, element.zh) if element else (f"tag_{record[0]:02X}", "")
+        reading.items.append(Item(file, name, zh, value, record))
+        number += 1
+    if word not in (0x6A83, 0x9000):
+        reading.notes.append(f"{file} could not be read: {_say(word)}")
+    return word
+
+
+@cache
+def _elements() -> dict[str, tuple[Element, ...]]:
+    """What a terminal knows of EF05 and EF06, whatever card is in front of it."""
+    profile = load_profile("ssc-2.0")
+    return {file: profile.files[profile.path(f"SSSE/{file}")].elements for file in ("EF05", "EF06")}
+
+
+def _say(word: int) -> str:
+    return f"{word:04X}, {explain(word).text}"

@@ -1,0 +1,331 @@
+"""The trace: every command told to people, with the file, the fields, the word and the reason.
+
+`Traced` stands between reader link and card, bytes in and bytes out; the card knows nothing of it.
+PINs, keys and cryptograms made with keys are masked before anything is kept or written.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import IO, Final
+
+from cardfs.codecs import decode_fields, decode_record
+from cardfs.files import Element, Structure
+from cardfs.image import Image
+from cardfs.records import Mode
+
+from .card import Card, Outcome
+from .status import explain
+
+MASK: Final = "**"
+_HEADER: Final = 4
+
+_SECRET_DATA: Final[dict[int, slice]] = {
+    0x20: slice(None),  # VERIFY: the PIN
+    0x5E: slice(None),  # CHANGE PIN: both PINs
+    0x24: slice(None, -4),  # PIN CHANGE/UNBLOCK: the enciphered PIN; the MAC stays
+    0x82: slice(None, 8),  # EXTERNAL AUTHENTICATION: the cryptogram; the original data stay
+}
+"""Parts of the data field that are masked, by instruction and whatever the class is."""
+
+_OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x16))
+"""Instructions whose data field holds no secret; of any other, known or not, everything is masked."""
+
+_INTERNAL_AUTHENTICATION: Final = 0x88
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the trace.
+
+    Attributes:
+        time: seconds since 1970.
+        kind: ``command``, ``power on``, ``power off``, ``reset`` or ``note``.
+        fields: what the command says, decoded.
+        apdu, answer: hex, secrets masked.
+        sw: four hex digits; ``meaning`` and ``clause`` say it in words.
+        reason: why the card refused.
+        seconds: how long the card took.
+    """
+
+    time: float
+    kind: str
+    name: str = ""
+    file: str = ""
+    fields: str = ""
+    apdu: str = ""
+    answer: str = ""
+    sw: str = ""
+    meaning: str = ""
+    clause: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+    def json(self) -> str:
+        """One JSON object on one line."""
+        shown = {name: value for name, value in asdict(self).items() if value not in ("", 0.0)}
+        shown["time"] = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
+        return json.dumps(shown, ensure_ascii=False)
+
+
+Sink = Callable[[Event], None]
+
+
+class JsonLines:
+    """A sink that writes JSON lines to a text stream."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        self._stream.write(event.json() + "\n")
+        self._stream.flush()
+
+
+class Traced:
+    """A card that tells a sink about every command; itself something that can be inserted."""
+
+    def __init__(self, card: Card, sink: Sink, clock: Callable[[], float] = time.time) -> None:
+        self._card = card
+        self._sink = sink
+        self._clock = clock
+        self._origin: Outcome | None = None
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._card.atr
+
+    def power_on(self) -> None:
+        """Cold reset."""
+        self._card.power_on()
+        self._tell("power on")
+
+    def power_off(self) -> None:
+        """Loss of power."""
+        self._card.power_off()
+        self._tell("power off")
+
+    def reset(self) -> None:
+        """Warm reset."""
+        self._card.reset()
+        self._tell("reset")
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer one command APDU and tell of it."""
+        started = time.perf_counter()
+        response = self._card.transmit(command)
+        seconds = time.perf_counter() - started
+        outcome = self._card.last
+        if outcome is not None:
+            if not _is_get_response(outcome):
+                self._origin = outcome
+            self._sink(describe(outcome, self._card.image, self._origin, self._clock(), seconds))
+        return response
+
+    def _tell(self, kind: str) -> None:
+        self._origin = None
+        self._sink(Event(self._clock(), kind))
+
+
+def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0) -> Event:
+    """Tell one command.
+
+    Args:
+        origin: the command whose data a GET RESPONSE fetches; of other commands the command itself.
+    """
+    word = outcome.word
+    meaning = explain(word)
+    return Event(
+        time=now,
+        kind="command",
+        name=outcome.row.name if outcome.row else _unknown(outcome.raw),
+        file=_file(outcome, image),
+        fields=_fields(outcome, image),
+        apdu=masked_command(outcome.raw),
+        answer=_masked_answer(outcome, origin),
+        sw=f"{word:04X}",
+        meaning=meaning.text,
+        clause=outcome.row.clause if outcome.row and word == 0x9000 else meaning.clause,
+        reason=outcome.reason,
+        seconds=seconds,
+    )
+
+
+def masked_command(raw: bytes) -> str:
+    """A command in hex with its secrets masked; what cannot be read as a command is masked whole."""
+    if len(raw) <= _HEADER + 1:
+        return raw.hex().upper()
+    header, body, ins = raw[: _HEADER + 1], raw[_HEADER + 1 :], raw[1]
+    if ins in _OPEN:
+        return raw.hex().upper()
+    data = body[: raw[_HEADER]]
+    part = _SECRET_DATA.get(ins)
+    if part is None or len(data) != raw[_HEADER]:
+        part = slice(None)
+    shown = [f"{byte:02X}" for byte in body]
+    hidden = range(len(data))[part] if part != slice(None) else range(len(body))
+    for at in hidden:
+        shown[at] = MASK
+    return header.hex().upper() + "".join(shown)
+
+
+def _masked_answer(outcome: Outcome, origin: Outcome | None) -> str:
+    data = outcome.response[:-2]
+    if origin is not None and len(origin.raw) > 1 and origin.raw[1] == _INTERNAL_AUTHENTICATION:
+        return MASK * len(data)
+    return data.hex().upper()
+
+
+def _is_get_response(outcome: Outcome) -> bool:
+    return outcome.command is not None and outcome.command.ins == 0xC0
+
+
+def _unknown(raw: bytes) -> str:
+    return f"INS {raw[1]:02X}" if len(raw) > 1 else "fragment"
+
+
+def _target(outcome: Outcome, image: Image) -> str | None:
+    """Path of the EF that a file command means, also when it was refused."""
+    command, row = outcome.command, outcome.row
+    if command is None or row is None:
+        return None
+    sfi = 0
+    if "RECORD" in row.name:
+        sfi = command.p2 >> 3
+    elif "BINARY" in row.name:
+        sfi = command.p1 & 0x1F if command.p1 & 0x80 else 0
+    else:
+        return None
+    if not sfi:
+        return outcome.ef
+    ef = image.ef_by_sfi(outcome.df, sfi)
+    return ef.path if ef else None
+
+
+def _file(outcome: Outcome, image: Image) -> str:
+    path = _target(outcome, image)
+    if path is None and outcome.row is not None and outcome.row.name == "SELECT":
+        path = outcome.ef
+    return image.label(path or outcome.df)
+
+
+def _fields(outcome: Outcome, image: Image) -> str:
+    if outcome.row is None or outcome.command is None:
+        return ""
+    teller = _TELLERS.get(outcome.row.name)
+    return teller(outcome, image) if teller else ""
+
+
+def _tell_select(outcome: Outcome, _image: Image) -> str:
+    command = outcome.command
+    assert command is not None  # noqa: S101 - a row was found, so there is a command
+    following = ", next" if command.p2 == 0x02 else ""
+    if command.p1 == 0x04:
+        return f"name {name_text(command.data)}{following}"
+    return f"FID {command.data.hex().upper() or 'none: MF'}{following}"
+
+
+def name_text(name: bytes) -> str:
+    """A DF name for people: as text where it is text, else in hex."""
+    try:
+        text = name.decode("gb18030")
+    except UnicodeDecodeError:
+        return name.hex().upper()
+    return text if text.isprintable() else name.hex().upper()
+
+
+def _tell_record(outcome: Outcome, image: Image) -> str:
+    command = outcome.command
+    assert command is not None  # noqa: S101 - a row was found, so there is a command
+    mode = command.p2 & 7
+    which = _MODE_WORDS[mode].format(command.p1) if mode < len(_MODE_WORDS) else f"mode {mode}"
+    if mode == Mode.NUMBER and not command.p1:
+        which = "the current record"
+    record = command.data if outcome.row is not None and outcome.row.writes else outcome.response[:-2]
+    number = command.p1 if mode == Mode.NUMBER else 0
+    said = record_text(image, _target(outcome, image), record, number) if record and mode <= Mode.NUMBER else ""
+    return f"{which}: {said}" if said else which
+
+
+_MODE_WORDS: Final = (
+    "first with tag {:02X}",
+    "last with tag {:02X}",
+    "next with tag {:02X}",
+    "previous with tag {:02X}",
+    "record {}",
+    "record {} to the last",
+    "the last to record {}",
+)
+
+
+def record_text(image: Image, path: str | None, record: bytes, number: int = 0) -> str:
+    """Say what a record means: ``holder_name 测试甲``; empty if the file has no data elements."""
+    elements = image.dictionary.get(path or "", ())
+    if path is None or not elements:
+        return ""
+    if image.efs[path].structure is Structure.CYCLIC and not image.efs[path].tlv:
+        return value_text(decode_fields(elements, record))
+    element = find_element(elements, record, number)
+    return f"{element.name} {value_text(decode_record(element, record))}" if element else ""
+
+
+def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) -> Element | None:
+    """The data element of a TLV record, by its tag; of several with one tag that of the record number."""
+    if record and 0 < number <= len(elements) and elements[number - 1].tag == record[0]:
+        return elements[number - 1]
+    return next((each for each in elements if record and each.tag == record[0]), None)
+
+
+def value_text(value: object) -> str:
+    """Say a decoded value on one line."""
+    if isinstance(value, dict):
+        if set(value) == {"hex"}:
+            return str(value["hex"])
+        return ", ".join(f"{name} {value_text(inner)}" for name, inner in value.items())
+    return str(value)
+
+
+def _tell_binary(outcome: Outcome, image: Image) -> str:
+    command = outcome.command
+    assert command is not None  # noqa: S101 - a row was found, so there is a command
+    offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
+    length = len(command.data) or len(outcome.response) - 2
+    elements = image.dictionary.get(_target(outcome, image) or "", ())
+    what = f" of {elements[0].name}" if elements else ""
+    return f"{length} bytes at {offset}{what}" if length else f"at {offset}{what}"
+
+
+def _tell_challenge(outcome: Outcome, _image: Image) -> str:
+    return f"{len(outcome.response) - 2} random bytes" if outcome.word == 0x9000 else ""
+
+
+def _tell_external(outcome: Outcome, image: Image) -> str:
+    command = outcome.command
+    assert command is not None  # noqa: S101 - a row was found, so there is a command
+    owner = outcome.df if command.p2 & 0x80 else image.environment(outcome.df)
+    ref = image.ref_by_kid(owner, command.p2)
+    version = f" version {command.data[16]}" if len(command.data) > 16 else ""
+    return f"{ref.name if ref else 'key'} {command.p2:02X}{version}"
+
+
+def _tell_verify(outcome: Outcome, _image: Image) -> str:
+    command = outcome.command
+    if command is None or not command.well_formed:
+        return ""
+    return "PIN masked" if command.data else "no PIN: how many tries?"
+
+
+_TELLERS: Final[dict[str, Callable[[Outcome, Image], str]]] = {
+    "SELECT": _tell_select,
+    "READ RECORD": _tell_record,
+    "UPDATE RECORD": _tell_record,
+    "READ BINARY": _tell_binary,
+    "UPDATE BINARY": _tell_binary,
+    "GET CHALLENGE": _tell_challenge,
+    "EXTERNAL AUTHENTICATION": _tell_external,
+    "VERIFY": _tell_verify,
+    "CHANGE PIN": lambda *_: "PINs masked",
+}
