@@ -1,0 +1,283 @@
+"""The private PC/SC stack: what a command sees in it, how it ends, and that nothing stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from emulator import doctor
+from emulator.stack import Stack, StackError, find_driver, find_program, run
+
+from .harness import PcscStack
+
+pytestmark = pytest.mark.pcsc
+
+ROOT = Path(__file__).parents[2]
+HOLD = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from emulator.vpcd import Slot
+from tests.pcsc.harness import EchoCard
+Slot(EchoCard(), int(sys.argv[1])).run()
+"""
+RUN = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from emulator.stack import StackError, run
+try:
+    sys.exit(run(sys.argv[1:]))
+except StackError as error:
+    sys.exit(f"error: {{error}}")
+"""
+OPEN_PORTS = "cat /proc/net/tcp | grep -c ':8C7[BC] 00000000:0000 0A'"
+
+
+def holder(slot: int) -> list[str]:
+    return [sys.executable, "-c", HOLD, str(slot)]
+
+
+def marked(seconds: int) -> list[int]:
+    """Return the processes, of all the machine, that sleep for exactly so many seconds."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if entry.read_bytes() == b"sleep\0%d\0" % seconds:
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(seconds: int) -> bool:
+    """Tell whether the marked processes end, within the time that a kill takes."""
+    deadline = time.monotonic() + 5
+    while marked(seconds) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not marked(seconds)
+
+
+def await_marked(seconds: int) -> None:
+    deadline = time.monotonic() + 15
+    while not marked(seconds):
+        assert time.monotonic() < deadline, "the command did not start"
+        time.sleep(0.02)
+
+
+def mark() -> int:
+    """Return a number of seconds that no other process sleeps for."""
+    return 100_000 + time.time_ns() // 1000 % 1_000_000_000
+
+
+# Status and signals ---------------------------------------------------------------------------------
+
+
+def test_the_command_starts_when_both_cards_are_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["opensc-tool", "-l"], [holder(0), holder(1)]) == 0
+    output = capfd.readouterr().out
+    assert output.count("Yes") == 2, output
+
+
+@pytest.mark.parametrize(
+    ("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+)
+def test_the_status_is_the_commands(stack: PcscStack, script: str, status: int) -> None:
+    assert stack.call(["sh", "-c", script]) == status
+
+
+def test_a_command_that_cannot_be_run(stack: PcscStack) -> None:
+    missing = stack.run(["no-such-command"])
+    assert (missing.returncode, missing.stdout) == (127, "no-such-command: No such file or directory\n")
+    refused = stack.run(["/etc/passwd"])
+    assert (refused.returncode, refused.stdout) == (126, "/etc/passwd: Permission denied\n")
+
+
+def test_a_command_stays_in_its_directory_and_keeps_its_pipes(stack: PcscStack, tmp_path: Path) -> None:
+    with stack.popen(["sh", "-c", "pwd; cat"], stdin=-1, stdout=-1, text=True, cwd=tmp_path) as process:
+        output, _ = process.communicate("through the pipe\n")
+    assert output == f"{tmp_path}\nthrough the pipe\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_reaches_the_command_once(number: signal.Signals) -> None:
+    seconds = mark()
+    script = f"n=0; trap 'n=$((n+1))' {number.name[3:]}; sleep {seconds} & wait; sleep 0.3; echo $n; exit 5"
+    command = [sys.executable, "-c", RUN, "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as outer:
+        await_marked(seconds)
+        outer.send_signal(number)
+        output, _ = outer.communicate(timeout=20)
+    assert (output, outer.returncode) == ("1\n", 5)
+    assert gone(seconds)
+
+
+# Nothing stays --------------------------------------------------------------------------------------
+
+
+def test_what_a_command_leaves_behind_ends_with_the_stack() -> None:
+    seconds = mark()
+    assert run(["sh", "-c", f"setsid sleep {seconds} >/dev/null 2>&1 &"]) == 0
+    assert gone(seconds)
+
+
+def test_nothing_outlives_a_killed_owner() -> None:
+    seconds = mark()
+    script = f"setsid sleep {seconds} & sleep {seconds}"
+    with subprocess.Popen([sys.executable, "-c", RUN, "sh", "-c", script]) as outer:
+        await_marked(seconds)
+        outer.kill()
+    assert gone(seconds)
+
+
+def test_several_stacks_at_once_know_nothing_of_each_other() -> None:
+    with Stack() as one, Stack() as two, Stack() as three:
+        one.hold(holder(0))
+        two.hold(holder(1))
+        one.wait_for_cards([0])
+        two.wait_for_cards([1])
+        seen = [
+            subprocess.run(
+                ["opensc-tool", "-l"],
+                env=os.environ | {"PCSCLITE_CSOCK_NAME": stack.socket_path},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.split()
+            for stack in (one, two, three)
+        ]
+    assert [words.count("Yes") for words in seen] == [1, 1, 0]
+
+
+# Refusals -------------------------------------------------------------------------------------------
+
+
+def test_a_holder_that_fails_is_quoted() -> None:
+    with pytest.raises(StackError, match=r"^the image is not there$"):
+        run(["true"], [["sh", "-c", "echo the image is not there >&2; exit 2"]])
+
+
+def test_a_holder_that_inserts_nothing_is_not_waited_for_for_ever(stack: PcscStack) -> None:
+    process = stack.hold(["sleep", "60"])
+    with pytest.raises(StackError, match="PC/SC sees no card in Virtual PCD 00 01 after"):
+        stack.wait_for_cards([1], timeout=0.5)
+    stack.release(process)
+
+
+@pytest.mark.parametrize("slots", [0, 17])
+def test_the_number_of_slots_is_limited(slots: int) -> None:
+    with pytest.raises(StackError, match=f"1 to 16 slots, not {slots}"):
+        Stack(slots)
+
+
+def test_more_than_two_slots() -> None:
+    with PcscStack(5) as stack:
+        stack.hold(holder(4))
+        stack.wait_for_cards([4])
+        words = stack.run(["opensc-tool", "-l"]).stdout.split("\n")
+    assert len(set(stack.readers)) == len(stack.readers) == 6
+    assert [line.split()[1] for line in words[2:8]] == ["No"] * 4 + ["Yes", "No"]
+
+
+def test_a_closed_stack_says_so() -> None:
+    with Stack() as stack:
+        pass
+    with pytest.raises(StackError, match="closed"):
+        stack.wait_for_cards([0])
+
+
+# Where namespaces are refused -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> dict[str, str]:
+    """An environment in which unshare is refused, as in many containers."""
+    unshare = tmp_path / "unshare"
+    unshare.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
+    unshare.chmod(0o755)
+    return os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def test_a_running_pcscd_is_used_and_said(stack: PcscStack, refusing: dict[str, str]) -> None:
+    """Inside a stack, that stack's pcscd is the machine's."""
+    done = stack.run([sys.executable, "-c", RUN, "opensc-tool", "-l"], env=refusing)
+    assert done.stdout.startswith(
+        "sscard: no private PC/SC stack here (unshare: unshare failed: Operation not permitted);"
+        " using the running pcscd\n"
+    )
+    assert "Virtual PCD 00 01" in done.stdout
+    assert done.returncode == 0
+
+
+def test_an_own_pcscd_is_started_and_ended(stack: PcscStack, refusing: dict[str, str]) -> None:
+    seconds = mark()
+    inner = f"setsid sleep {seconds} & opensc-tool -l"
+    # A machine of its own within the stack, on which no pcscd runs yet.
+    machine = f'mount -t tmpfs tmpfs /run/pcscd; ip link set lo up; "$@"; {OPEN_PORTS}'
+    command = [
+        *[str(find_program("unshare")), "--mount", "--net", "sh", "-c", machine, "sh"],
+        *[sys.executable, "-c", RUN, "sh", "-c", inner],
+    ]
+    done = stack.run(command, env=refusing)
+    assert "using a pcscd that all of the machine can see" in done.stdout
+    assert "Virtual PCD 00 01" in done.stdout
+    assert done.stdout.endswith("\n0\n"), "its ports are closed again"
+    assert gone(seconds)
+
+
+def test_a_private_stack_only_if_asked_for(refusing: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", refusing["PATH"])
+    with pytest.raises(StackError, match="no private PC/SC stack here"):
+        Stack(private_only=True).__enter__()
+
+
+# The parts on the machine ---------------------------------------------------------------------------
+
+
+def test_the_driver_is_found_by_the_configuration_or_by_its_place(tmp_path: Path) -> None:
+    library = tmp_path / "libifdvpcd.so"
+    library.touch()
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "vpcd").write_text(f'FRIENDLYNAME "x"\nLIBPATH {library}\n')
+    assert find_driver(tmp_path / "conf") == library
+    library.unlink()
+    assert find_driver(tmp_path / "conf") == find_driver(tmp_path / "none") != library
+
+
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.stack.find_program", lambda name: None if name == "pcscd" else find_program(name))
+    with pytest.raises(StackError, match="apt install pcscd"):
+        Stack().__enter__()
+    monkeypatch.undo()
+    monkeypatch.setattr("emulator.stack.find_driver", lambda: None)
+    with pytest.raises(StackError, match="apt install vsmartcard-vpcd"):
+        Stack().__enter__()
+
+
+def test_the_doctor_finds_a_machine_that_is_fit() -> None:
+    checks = doctor.examine()
+    assert {check.name for check in checks if check.needed} == {"pcscd", "vpcd driver", "pyscard"}
+    assert doctor.usable(checks), checks
+    assert all(check.found for check in checks)
+    assert all(bool(check.remedy) is not check.ok for check in checks)
+
+
+def test_the_doctor_inside_a_stack_sees_its_pcscd(stack: PcscStack) -> None:
+    done = stack.python(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from emulator import doctor\n"
+        "print(*(check.name for check in doctor.examine() if check.ok), sep='\\n')"
+    )
+    assert {"running pcscd", "vpcd port", "PC/SC service"} <= set(done.stdout.split("\n"))
+
+
+def test_the_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_program", lambda _: None)
+    monkeypatch.setattr(doctor, "find_driver", lambda: None)
+    checks = {check.name: check for check in doctor.examine()}
+    assert (checks["pcscd"].ok, checks["pcscd"].remedy) == (False, "apt install pcscd")
+    assert checks["vpcd driver"].remedy == "apt install vsmartcard-vpcd"
+    assert checks["namespaces"].found == "not tried, there is no unshare"
+    assert not doctor.usable(list(checks.values()))
