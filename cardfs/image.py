@@ -7,6 +7,7 @@ store, durably and all or nothing, and only then seen in memory.
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
@@ -15,6 +16,9 @@ from . import cells
 from .errors import ImageError
 from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, label, parent
 from .store import Cell, CellKey, MemoryStore, SqliteStore, Store
+
+UNLIMITED: Final = 0xF
+"""The x of 63Cx for a key that failures do not lock (Part 7, 13.1 and 13.2)."""
 
 
 class Image:
@@ -132,6 +136,10 @@ class Image:
         """Whether the try counter of a key is at zero; without a counter it never is."""
         return self.tries.get(at, 1) == 0
 
+    def left(self, at: KeyId) -> int:
+        """How many tries a key has left: the x of 63Cx; `UNLIMITED` for a key without a counter."""
+        return self.tries.get(at, UNLIMITED)
+
     def charge(self, at: KeyId) -> int:
         """Take one try from a key, durably, before anything is compared; a power cut never gives it back.
 
@@ -141,7 +149,20 @@ class Image:
         Raises:
             StoreFailed: nothing was charged, and nothing may be compared.
         """
-        left = self.tries[at] - 1
+        if at not in self.tries:
+            return UNLIMITED
+        return self._count(at, self.tries[at] - 1)
+
+    def refund(self, at: KeyId) -> None:
+        """Give back the try that `charge` took: the secret was right, and the command failed later.
+
+        Raises:
+            StoreFailed: the try stays spent.
+        """
+        if at in self.tries:
+            self._count(at, self.tries[at] + 1)
+
+    def _count(self, at: KeyId, left: int) -> int:
         self.store.write({(cells.TRIES, cells.key_path(*at)): cells.TRIES_CELLS[left]})
         self.tries[at] = left
         return left

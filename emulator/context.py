@@ -110,8 +110,11 @@ class Context:
         )
 
     def _empty_pins(self) -> frozenset[KeyRef]:
-        """PINs that are not set; rules with PIN are then satisfied (Part 7, 5.6)."""
-        return frozenset(ref for ref in self.image.pins if not self.image.keys[ref, 1].value)
+        """PINs that are not set; rules with PIN are then satisfied (Part 7, 5.6). A dead PIN is no empty one."""
+        keys = self.image.keys
+        return frozenset(
+            ref for ref in self.image.pins if not keys[ref, 1].value and keys[ref, 1].state is KeyState.ACTIVE
+        )
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -125,6 +128,15 @@ class Context:
         if ref is None:
             raise KeyUnknown(f"{self.image.label(owner)} has no {usage} key")
         return ref, self.image.key(ref, 1).require(usage)
+
+    def pin(self) -> tuple[KeyRef, Key]:
+        """Find the PIN that holds here as access rules do: in the current DF, else in its environment.
+
+        Raises:
+            KeyUnknown: there is none, or it is dead.
+        """
+        here = self.session.df
+        return self.key_for(Usage.PIN, here if self.image.ref_by_usage(here, Usage.PIN) else self.environment)
 
     def version_of(self, ref: KeyRef, version: int | None) -> Key:
         """Choose a version of a key; without a version byte as ``key.version_absent`` says.

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cardfs.image import UNLIMITED
 from keys.errors import KeyUnknown, MethodBlocked
 from keys.records import Usage, same
 
@@ -10,7 +11,6 @@ from ..context import DONE, FAILED_TRY, Answer, Context
 LOCAL_KEY: Final = 0x80
 ORIGINAL_AT: Final = 8
 VERSION_AT: Final = 16
-UNLIMITED: Final = 0xF  # the x of 63Cx for a key that failures do not lock (Part 7, 13.1 and 13.2)
 _PROVING: Final = tuple(usage for usage in Usage if usage.proves)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs.errors import ConditionsUnmet
-from keys.errors import MethodBlocked
+from keys.errors import CardError, MethodBlocked
 from keys.records import Key, KeyRef, Usage, same
 from keys.suites import MAC_LENGTH
 
@@ -26,14 +26,14 @@ def is_pin(value: bytes) -> bool:
 
 def verify(ctx: Context) -> Answer:
     """Compare the PIN (校验个人密码); with no data, ask whether one is needed and how many tries are left."""
-    ref, pin = ctx.key_for(Usage.PIN, ctx.environment)
+    ref, pin = ctx.pin()
     given = ctx.command.data
     if not given:
         if not pin.value:
             return DONE
         if ctx.image.locked((ref, 1)) and ctx.settings.pin.query_when_locked == "6983":
             raise MethodBlocked("the PIN is locked")
-        return Answer(word=FAILED_TRY | ctx.image.tries[ref, 1], reason="a PIN is set, and none was given")
+        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="a PIN is set, and none was given")
     if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
     if not is_pin(given):
@@ -48,7 +48,7 @@ def verify(ctx: Context) -> Answer:
 
 def change_pin(ctx: Context) -> Answer:
     """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
-    ref, pin = ctx.key_for(Usage.PIN, ctx.environment)
+    ref, pin = ctx.pin()
     if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
     current, new = _split(ctx.command.data)
@@ -70,7 +70,7 @@ def pin_change_unblock(ctx: Context) -> Answer:
     """
     environment = ctx.environment
     changes = ctx.command.p2 == CHANGE
-    ref, pin = ctx.key_for(Usage.PIN, environment)
+    ref, pin = ctx.pin()
     puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
     _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
     _check_length(ctx, maintenance, changes=changes)
@@ -83,7 +83,12 @@ def pin_change_unblock(ctx: Context) -> Answer:
     enciphered = ctx.unwrap(maintenance, session_key)
     change = ctx.change()
     if changes:
-        change.put_key(ref, replace(pin, value=_new_pin(ctx, maintenance, session_key, enciphered)))
+        try:
+            value = _new_pin(ctx, maintenance, session_key, enciphered)
+        except CardError:
+            ctx.image.refund((puk_ref, 1))
+            raise
+        change.put_key(ref, replace(pin, value=value))
     change.restore((puk_ref, 1))
     change.restore((ref, 1))
     return DONE
@@ -95,7 +100,7 @@ def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None
     With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
     """
     if not pin.value:
-        return Answer(word=FAILED_TRY | ctx.image.tries[ref, 1], reason="no PIN is set, so none can be right")
+        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="no PIN is set, so none can be right")
     left = ctx.image.charge((ref, 1))
     if same(pin.value, given):
         return None
