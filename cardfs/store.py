@@ -32,6 +32,10 @@ class Cell(NamedTuple):
     meta: str
     data: bytes
 
+    def __repr__(self) -> str:
+        """Show the text but not the bytes, which may be a key."""
+        return f"Cell({self.meta!r}, {len(self.data)} bytes)"
+
 
 CellKey = tuple[str, str]
 

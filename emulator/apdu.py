@@ -26,6 +26,11 @@ class Command(NamedTuple):
     le_zero: bool = False
     well_formed: bool = True
 
+    def __repr__(self) -> str:
+        """Name the command without its data, which may be a PIN."""
+        le = "" if self.le is None else f", Le {self.le}"
+        return f"Command({self.header.hex().upper()}, {len(self.data)} bytes{le})"
+
     @property
     def header(self) -> bytes:
         """CLA INS P1 P2."""

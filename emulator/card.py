@@ -52,6 +52,11 @@ class Outcome(NamedTuple):
     word: int
     reason: str
 
+    def __repr__(self) -> str:
+        """Tell what happened without the bytes, which may be a PIN."""
+        name = self.row.name if self.row else "no command"
+        return f"Outcome({name}, {self.word:04X}, df={self.df}, ef={self.ef}, reason={self.reason!r})"
+
 
 class Card:
     """A social-security card.
