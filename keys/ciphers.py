@@ -5,13 +5,11 @@ double-length key whose halves are equal; such test keys are common and the stan
 refuse them, and since ``E(K, D(K, E(K, x))) = E(K, x)`` plain DES computes the same thing.
 """
 
-from typing import Final, Protocol
-
-from Crypto.Cipher import DES, DES3
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from functools import cache
+from types import ModuleType
+from typing import Any, Final, Protocol
 
 _PARITY_BITS: Final = bytes.maketrans(bytes(range(256)), bytes(b & 0xFE for b in range(256)))
-_ECB: Final = modes.ECB()
 
 
 class BlockCipher(Protocol):
@@ -43,46 +41,65 @@ class _Des:
     """DES under 8-byte keys, 3DES in E-D-E under 16-byte keys (KL || KR)."""
 
     def encrypt(self, key: bytes, data: bytes) -> bytes:
-        return bytes(self._ecb(key).encrypt(data))
+        module, key = _des(key)
+        return bytes(module.new(key, module.MODE_ECB).encrypt(data))
 
     def decrypt(self, key: bytes, data: bytes) -> bytes:
-        return bytes(self._ecb(key).decrypt(data))
+        module, key = _des(key)
+        return bytes(module.new(key, module.MODE_ECB).decrypt(data))
 
     def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
-        if len(key) == 8:
-            return bytes(DES.new(key, DES.MODE_CBC, initial).encrypt(data))
-        if halves_equal(key):
-            return bytes(DES.new(key[:8], DES.MODE_CBC, initial).encrypt(data))
-        return bytes(DES3.new(key, DES3.MODE_CBC, initial).encrypt(data))
-
-    def _ecb(self, key: bytes):  # type: ignore[no-untyped-def]
-        if len(key) == 8:
-            return DES.new(key, DES.MODE_ECB)
-        if halves_equal(key):
-            return DES.new(key[:8], DES.MODE_ECB)
-        return DES3.new(key, DES3.MODE_ECB)
+        module, key = _des(key)
+        return bytes(module.new(key, module.MODE_CBC, initial).encrypt(data))
 
 
 class _Sm4:
     """SM4 under 16-byte keys."""
 
     def encrypt(self, key: bytes, data: bytes) -> bytes:
-        self._whole(data)
-        return Cipher(algorithms.SM4(key), _ECB).encryptor().update(data)
+        return bytes(_sm4(key, data, None).encryptor().update(data))
 
     def decrypt(self, key: bytes, data: bytes) -> bytes:
-        self._whole(data)
-        return Cipher(algorithms.SM4(key), _ECB).decryptor().update(data)
+        return bytes(_sm4(key, data, None).decryptor().update(data))
 
     def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
-        self._whole(data)
-        return Cipher(algorithms.SM4(key), modes.CBC(initial)).encryptor().update(data)
+        return bytes(_sm4(key, data, initial).encryptor().update(data))
 
-    @staticmethod
-    def _whole(data: bytes) -> None:
-        # The library would keep a partial block back and answer short without a word.
-        if len(data) % 16:
-            raise ValueError("data is not a whole number of 16-byte blocks")
+
+@cache
+def _pycryptodome() -> tuple[ModuleType, ModuleType]:
+    from Crypto.Cipher import DES, DES3
+
+    return DES, DES3
+
+
+@cache
+def _openssl() -> Any:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    return Cipher, algorithms.SM4, modes.ECB(), modes.CBC
+
+
+def _des(key: bytes) -> tuple[Any, bytes]:
+    """The library's module for a key, and the key as that module takes it."""
+    single, triple = _pycryptodome()
+    if len(key) == 8:
+        return single, key
+    return (single, key[:8]) if halves_equal(key) else (triple, key)
+
+
+def _sm4(key: bytes, data: bytes, initial: bytes | None) -> Any:
+    # The library would keep a partial block back and answer short without a word.
+    if len(data) % 16:
+        raise ValueError("data is not a whole number of 16-byte blocks")
+    cipher, sm4, ecb, cbc = _openssl()
+    return cipher(sm4(key), ecb if initial is None else cbc(initial))
+
+
+def warm_up() -> None:
+    """Load the libraries now, so that the first command that computes does not wait for it."""
+    _pycryptodome()
+    _openssl()
 
 
 DES_CIPHER: Final[BlockCipher] = _Des()

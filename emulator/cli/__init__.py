@@ -8,12 +8,6 @@ from pathlib import Path
 
 import click
 
-from cardfs.errors import ImageError
-from cardfs.inputs import InputError
-from emulator.stack import StackError
-
-from .errors import UsageFault
-
 IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -23,13 +17,26 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (ImageError, InputError, StackError, UsageFault) as error:
-            click.echo(f"sscard: {error}", err=True)
-            ctx.exit(2)
         except BrokenPipeError:
             # The reader of our output went away, as `head` does; nothing is wrong.
             sys.stderr.close()
             ctx.exit(0)
+        except Exception as error:
+            if not isinstance(error, _refusals()):
+                raise
+            click.echo(f"sscard: {error}", err=True)
+            ctx.exit(2)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """The errors whose text is one sentence for the person who called."""
+    from cardfs.errors import ImageError
+    from cardfs.inputs import InputError
+    from emulator.stack import StackError
+
+    from .errors import UsageFault
+
+    return ImageError, InputError, StackError, UsageFault
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -121,12 +121,19 @@ def _link_words(event: object) -> str:
 @TRACE
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
-    from emulator.vpcd import Slot
+    from emulator.vpcd import Connected, Slot
+    from keys.ciphers import warm_up
 
     teller = Teller(trace, quiet=quiet)
+
+    def watch(event: object) -> None:
+        teller.note(_link_words(event))
+        if isinstance(event, Connected):
+            threading.Thread(target=warm_up, daemon=True).start()
+
     try:
         with open_card(image, teller) as card:
-            link = Slot(card, slot, host=host, port=port, watch=lambda event: teller.note(_link_words(event)))
+            link = Slot(card, slot, host=host, port=port, watch=watch)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: link.close())
             link.run()
