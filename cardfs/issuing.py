@@ -118,8 +118,8 @@ def _issuer_data(
     if plan is None:
         return {}
     written = placed.setdefault(plan.ef.path, Placed()).values
-    for name, value in zip(("issue_date", "expiry_date", "card_number"), given, strict=True):
-        if value:
+    for name, each in zip(("issue_date", "expiry_date", "card_number"), given, strict=True):
+        if each:
             written.pop(name, None)
     issue_date, expiry_date, number = given
     issue_date = issue_date or _written_date(written.get("issue_date", b""))

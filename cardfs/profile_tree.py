@@ -135,7 +135,9 @@ def check_keys(tree: Tree) -> None:
             continue
         if plan.kid is None:
             if plan.usage in _ADDRESSED:
-                raise ProfileError(f"{plan.entry.place}: a {plan.usage} key is addressed by its KID; 'kid' is missing")
+                raise ProfileError(
+                    f"{plan.entry.place}: keys of usage {plan.usage} are addressed by KID; 'kid' is missing"
+                )
             continue
         local = tree.dfs[plan.ref.owner].kind is DfKind.ADF
         if bool(plan.kid & 0x80) is not local:
