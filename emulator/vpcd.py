@@ -15,6 +15,7 @@ The rules of the link, all of them learned the hard way:
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -84,8 +85,8 @@ class Unnoticed:
 class Failed:
     """The card raised where it should have answered. The link goes on; the card has a bug."""
 
-    frame: Frame
     error: Exception
+    frame: Frame
 
 
 Event = Connected | Disconnected | Unreachable | Unnoticed | Failed
@@ -115,7 +116,7 @@ def answer(card: Insertable, frame: Frame, watch: Watcher) -> bytes | None:
             case Reset():
                 card.reset()
     except Exception as error:  # whatever a card's bug raises
-        watch(Failed(frame, error))
+        watch(Failed(error, frame))
         return {Apdu: NO_DIAGNOSIS, GetAtr: BARE_ATR}.get(type(frame))
     return None
 
@@ -157,14 +158,14 @@ class Slot:
         self._port = port + slot
         self._watch = watch
         self._connect = connect
-        self._stop = threading.Event()
+        self._stopping = False
         self._up = threading.Event()
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
         """Serve until `close` is called; returns then, and raises nothing."""
-        while not self._stop.is_set():
+        while not self._asked_to_stop():
             connection = self._dial()
             if connection is None:
                 return
@@ -174,9 +175,9 @@ class Slot:
             self._up.clear()
             # Out of the reader a card has no power.
             answer(self._card, PowerOff(), self._watch)
-            if not self._stop.is_set():
+            if not self._asked_to_stop():
                 self._watch(Disconnected(reason, RETURN_AFTER))
-                self._stop.wait(RETURN_AFTER)
+                self._pause(RETURN_AFTER)
 
     def start(self) -> "Slot":
         """Serve in a thread of its own; returns at once. Starting twice is starting once."""
@@ -195,7 +196,7 @@ class Slot:
 
     def close(self) -> None:
         """Pull the card out, from any thread or a signal handler's; an answer under way is still sent."""
-        self._stop.set()
+        self._stopping = True
         connection = self._socket
         if connection is not None:
             _hang_up(connection)
@@ -211,7 +212,7 @@ class Slot:
     def _dial(self) -> socket.socket | None:
         """Return a connection, or None when asked to stop before there was one."""
         pause, told = FIRST_RETRY, False
-        while not self._stop.is_set():
+        while not self._asked_to_stop():
             try:
                 connection = self._connect(self._host, self._port)
                 _refuse_itself(connection)
@@ -219,18 +220,27 @@ class Slot:
                 if not told:
                     self._watch(Unreachable(self._host, self._port, _why(error)))
                     told = True
-                self._stop.wait(pause)
+                self._pause(pause)
                 pause = min(pause * 2, LONGEST_RETRY)
             else:
                 return connection
         return None
+
+    def _asked_to_stop(self) -> bool:
+        return self._stopping
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, or less when asked to stop. No lock: `close` may be called by a handler of this very thread."""
+        end = time.monotonic() + seconds
+        while not self._asked_to_stop() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
 
     def _serve(self, connection: socket.socket) -> str:
         """Answer frames until the link ends; return why it ended."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(UNNOTICED_AFTER)
         self._socket = connection
-        if self._stop.is_set():  # closed before there was a socket to hang up
+        if self._asked_to_stop():  # closed before there was a socket to hang up
             return "closed"
         self._watch(Connected(self._host, self._port))
         self._up.set()
@@ -241,7 +251,7 @@ class Slot:
                     payload = answer(self._card, frame, self._watch)
                     if payload is not None:
                         connection.sendall(encode(payload))
-                    if self._stop.is_set():
+                    if self._asked_to_stop():
                         return "closed"
         except OSError as error:
             return _why(error)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Queue
 from typing import TypeVar
 
@@ -412,6 +413,26 @@ def test_close_ends_the_wait_for_a_driver(card: FakeCard, heard: Heard) -> None:
     link.close()
     assert time.monotonic() - began < 0.5
     assert card.calls == [], "it never had power"
+
+
+def test_a_signal_handler_may_close(driver: Driver) -> None:
+    script = (
+        "import signal, sys\n"
+        "from emulator.vpcd import Slot\n"
+        "from tests.test_vpcd import FakeCard\n"
+        "link = Slot(FakeCard(), port=int(sys.argv[1]))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: link.close())\n"
+        "link.run()\n"
+        "print('ended')\n"
+    )
+    command = [sys.executable, "-c", script, str(driver.port)]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        driver.listener.settimeout(20)
+        driver.accept()
+        assert driver.ask(SELECT) == SELECT + OK
+        process.terminate()
+        assert process.communicate(timeout=5)[0] == "ended\n"
 
 
 def test_the_second_slot_listens_one_port_higher(card: FakeCard, driver: Driver, heard: Heard) -> None:

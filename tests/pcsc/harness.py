@@ -127,7 +127,7 @@ class PcscStack(Stack):
     def image(self, image: Path, slot: int = 0) -> Iterator[None]:
         """Hold a card image in a slot, by the command line, in a process of its own."""
         self.wait_until_empty([slot])
-        process = self.hold([sys.executable, "-m", "emulator", "insert", str(image), "--slot", str(slot)])
+        process = self.hold([sys.executable, "-m", "emulator.cli", "insert", str(image), "--slot", str(slot)])
         try:
             self.wait_for_cards([slot])
             yield

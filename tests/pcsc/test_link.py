@@ -275,3 +275,10 @@ def test_a_card_held_by_a_process_inside(stack: PcscStack) -> None:
         assert terminal.transmit(SELECT) == b"held" + SELECT + b"\x90\x00"
     stack.release(holder)
     stack.wait_until_empty([1])
+
+
+def test_a_card_image_held_by_the_command_line(stack: PcscStack, tmp_path: Path) -> None:
+    image = tmp_path / "card.sscard"
+    subprocess.run([sys.executable, "-m", "emulator.cli", "issue", str(image)], check=True, capture_output=True)
+    done = stack.run(["opensc-tool", "-r", "0", "-a"], cards=[image])
+    assert done.stdout.startswith("3b:"), done.stdout
