@@ -171,19 +171,20 @@ def read(bench: Bench, row: Row) -> str:
 
 def update(bench: Bench, row: Row) -> str:
     """Write as the structure demands: replace record 1, append to a cyclic file, or write 4 bytes."""
-    if row.structure in ("transparent", "internal"):
-        return bench.send(bytes((0x00, 0xD6, 0x80 | sfi(row), 0x00, 0x04)) + bytes.fromhex("C0C1C2C3"))
     path = path_of(bench, row)
-    image = bench.card.image
-    records = image.contents[path]
-    ef = image.efs[path]
-    assert isinstance(records, tuple)
+    old = bench.card.image.contents[path]
+    if isinstance(old, bytes):
+        return bench.send(bytes((0x00, 0xD6, 0x80 | sfi(row), 0x00, 0x04)) + _other(old[:4]))
     if row.structure == "cyclic":
-        record = bytes(0xC0 + at % 7 for at in range(ef.record_length))
+        record = _other(old[0] if old else bytes(bench.card.image.efs[path].record_length))
         return bench.send(bytes((0x00, 0xDC, 0x00, sfi(row) << 3 | 0b011, len(record))) + record)
-    old = records[0] if records else bytes.fromhex("FA0400000000")
-    record = old[:2] + bytes(byte ^ 0x55 for byte in old[2:])
+    record = old[0] if old else bytes.fromhex("FA0400000000")
+    record = record[:2] + _other(record[2:])
     return bench.send(bytes((0x00, 0xDC, 0x01, sfi(row) << 3 | 0b100, len(record))) + record)
+
+
+def _other(data: bytes) -> bytes:
+    return bytes(byte ^ 0x55 for byte in data)
 
 
 def path_of(bench: Bench, row: Row) -> str:
