@@ -31,18 +31,19 @@ class CodecError(ValueError):
 # -- values to bytes ----------------------------------------------------------------------------
 
 
-def encode(element: Element, value: object, *, an_fill: int = 0x00) -> bytes:
+def encode(element: Element, value: object, *, an_fill: int = 0x00, b_fill: int = 0x00) -> bytes:
     """Encode a value in the element's full length.
 
     Args:
         value: text, a number, a date, ``{hex: ...}``, of a B-TLV a table of its inner elements.
         an_fill: byte that fills ``an`` on the right (setting ``data.an_fill``).
+        b_fill: byte that fills ``b``; of a transparent file the setting ``data.unwritten_byte``.
 
     Raises:
         CodecError: the value does not fit.
     """
     if isinstance(value, dict) and "hex" in value:
-        return fill(element, _from_hex(value, element), an_fill)
+        return fill(element, _from_hex(value, element), an_fill, b_fill)
     if element.type == "B-TLV":
         return _encode_tlv(element, value, an_fill)
     if isinstance(value, (dict, list, bool, float)) or value is None:
@@ -61,15 +62,15 @@ def empty(element: Element, *, an_fill: int = 0x00) -> bytes:
     return fill(element, b"", an_fill)
 
 
-def fill(element: Element, data: bytes, an_fill: int = 0x00) -> bytes:
-    """Fill on the right to the full length: an with its filler, cn with FF, b with 00 (V2.0 notice, 7)."""
+def fill(element: Element, data: bytes, an_fill: int = 0x00, b_fill: int = 0x00) -> bytes:
+    """Fill on the right to the full length: an and b with their fillers, cn with FF (V2.0 notice, 7)."""
     missing = element.length - len(data)
     if missing < 0:
         coding = " in GB 18030" if element.type == "an" else ""
         raise CodecError(f"{len(data)} bytes{coding}, {element.length} fit")
     if element.type == "B-TLV" and missing and data:
         raise CodecError(f"{len(data)} bytes, a B-TLV has exactly {element.length}")
-    filler = {"an": an_fill, "cn": 0xFF}.get(element.type, 0x00)
+    filler = {"an": an_fill, "cn": 0xFF}.get(element.type, b_fill)
     return data + bytes((filler,)) * missing
 
 

@@ -70,6 +70,7 @@ class _Placer:
         self._profile = profile
         self._placed: dict[str, Placed] = {}
         self._an_fill = int(profile.settings.data.an_fill, 16)
+        self._unwritten = profile.settings.data.unwritten_byte
         self._flat: dict[str, list[tuple[EfPlan, Element | None]]] = {}
         for plan in profile.files.values():
             if plan.records is None:
@@ -152,7 +153,8 @@ class _Placer:
             value, rest = _split(value, element.length)
             if rest:
                 self._element(plan, more, rest)
-        values[element.name] = self._encode(element, value, place)
+        b_fill = self._unwritten if plan.ef.structure is Structure.TRANSPARENT else 0x00
+        values[element.name] = self._encode(element, value, place, b_fill)
 
     def _records(self, plan: EfPlan, rows: object) -> None:
         where = f"{self._holder.name}: {plan.id}"
@@ -179,11 +181,11 @@ class _Placer:
             )
             records.append(record)
 
-    def _encode(self, element: Element, value: object, place: str) -> bytes:
+    def _encode(self, element: Element, value: object, place: str, b_fill: int = 0x00) -> bytes:
         try:
             if element.name == CARD_NUMBER and isinstance(value, str):
                 value = card_number(value)
-            return encode(element, self._read_files(value), an_fill=self._an_fill)
+            return encode(element, self._read_files(value), an_fill=self._an_fill, b_fill=b_fill)
         except CodecError as error:
             raise IssueError(f"{place}: {error}") from None
 
