@@ -1,20 +1,13 @@
-"""What runs inside a private PC/SC stack: its first process, and the door for the others.
+"""The first process of a private PC/SC stack: prepares its place, runs pcscd, answers its owner.
 
-`emulator.stack` starts this file as a script, so it needs nothing but the standard library and pyscard:
-
-``inside.py init FD SETTINGS``
-    Prepare the namespaces, run pcscd, answer requests on the control socket FD until its other end
-    closes. As process 1 of a process namespace it takes everything in the stack along when it ends.
-``inside.py enter SETTINGS COMMAND...``
-    Enter the namespaces of process SETTINGS.pid and run the command there, as if it were run here:
-    signals are passed on, and its exit status is this one's (128 + n after signal n).
-
-Settings and requests are JSON objects; one packet each way, a request at a time.
+`emulator.stack` starts this file as a script, ``inside.py FD SETTINGS``, so it needs nothing but the
+standard library and pyscard. It serves requests on the control socket FD until the other end closes: JSON
+objects, a packet each way, a request at a time. As process 1 of a process namespace it takes everything in
+the stack along when it ends.
 """
 
 import contextlib
 import ctypes
-import errno
 import fcntl
 import json
 import os
@@ -38,16 +31,7 @@ START_TIMEOUT: Final = 10.0
 RUNNING_TIMEOUT: Final = 3.0
 
 _MS_BIND, _MS_REC = 0x1000, 0x4000
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
-_PASSED_ON: Final = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
 
 
 class Trouble(Exception):
@@ -58,28 +42,12 @@ class Refused(Trouble):
     """The stack cannot be built in this way, because the kernel refuses it; another way may be open."""
 
 
-# System calls that Python 3.11 lacks ----------------------------------------------------------------
-
-
-def _libc(call: str, *arguments: object) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, call)(*arguments) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{call}: {os.strerror(code)}")
-
-
 def _mount(source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:
-    _libc(
-        "mount",
-        source.encode(),
-        target.encode(),
-        kind.encode() if kind else None,
-        ctypes.c_ulong(flags),
-        data.encode() if data else None,
-    )
-
-
-# The first process ------------------------------------------------------------------------------------
+    libc = ctypes.CDLL(None, use_errno=True)
+    texts = [text.encode() if text else None for text in (source, target, kind, data)]
+    if libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"mount on {target}: {os.strerror(code)}")
 
 
 def _make_room() -> None:
@@ -306,92 +274,13 @@ class Init:
         return differing
 
 
-# The door ---------------------------------------------------------------------------------------------
-
-
-def enter(settings: dict[str, Any], command: list[str]) -> int:
-    """Run a command in the namespaces of a stack; return its exit status."""
-    spaces = [os.open(f"/proc/{settings['pid']}/ns/{kind}", os.O_RDONLY) for kind in settings["spaces"]]
-    here = Path.cwd()
-    for space in spaces:
-        _libc("setns", space, 0)
-        os.close(space)
-    if spaces:
-        os.chdir(here)
-    else:
-        # No namespace dies with its first process here, so everyone looks after their own.
-        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
-        _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
-    parent = os.getpid()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
-    child = os.fork()
-    if child == 0:
-        _execute(command, mask, parent)
-    status = shepherd(child)
-    if not spaces:
-        _end_descendants()
-    return status
-
-
-def _execute(command: list[str], mask: set[Any], parent: int) -> None:
-    """Become the command, with the signals as they were outside of Python; never returns."""
-    try:
-        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
-            os._exit(1)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.execvp(command[0], command)  # noqa: S606
-    except OSError as error:
-        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(127 if error.errno == errno.ENOENT else 126)
-    finally:
-        os._exit(126)
-
-
-def shepherd(child: int) -> int:
-    """Wait for a child; pass on the signals sent to this process alone; return the exit status.
-
-    A signal of the terminal (Ctrl-C) reaches the child by itself: passing it on would double it.
-    A child ended by signal n gives 128 + n. Leaves the signal mask as it found it.
-    """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
-    try:
-        while True:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else 128 - code
-            # Not for ever: another thread may have swallowed the news of the child's end.
-            info = signal.sigtimedwait({*_PASSED_ON, signal.SIGCHLD}, 0.5)
-            if info is not None and info.si_signo != signal.SIGCHLD and info.si_code <= 0:
-                os.kill(child, info.si_signo)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _end_descendants() -> None:
-    """Kill what the command left behind; as a subreaper this process inherits all of it."""
-    with contextlib.suppress(ChildProcessError, OSError):
-        while True:
-            for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
-            os.wait()
-
-
 def main() -> int:
-    """Play the part named by the first argument."""
-    part, *arguments = sys.argv[1:]
-    if part == "enter":
-        settings, *command = arguments
-        return enter(json.loads(settings), command)
+    """Build the stack that the arguments describe, and serve it."""
     # The caller's terminal is not ours: the stack ends when its owner closes it, not by Ctrl-C.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(arguments[0])) as control:
-        Init(control, json.loads(arguments[1])).run()
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        Init(control, json.loads(sys.argv[2])).run()
     return 0
 
 

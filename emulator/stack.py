@@ -29,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Literal, Self
 
-from emulator import inside
+from emulator import door, inside
 from emulator.ports import Insertable
 from emulator.vpcd import Slot, Watcher
 
@@ -44,7 +44,8 @@ EMPTY_TIMEOUT: Final = 3.0
 GRACE: Final = 3.0
 """Seconds that a process of the stack has to end by itself."""
 
-_SCRIPT: Final = str(Path(inside.__file__).resolve())
+_INSIDE: Final = str(Path(inside.__file__).resolve())
+_DOOR: Final = str(Path(door.__file__).resolve())
 _SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _DRIVERS: Final = (
     "/usr/lib/pcsc/drivers/serial/libifdvpcd.so*",
@@ -151,7 +152,7 @@ class Stack:
         # Over this socket the stack learns of our death: no child but the first process may hold it.
         self._control = ours
         with theirs, tempfile.TemporaryFile() as errors:
-            command = [sys.executable, "-I", _SCRIPT, "init", str(theirs.fileno()), json.dumps(settings)]
+            command = [sys.executable, "-I", _INSIDE, str(theirs.fileno()), json.dumps(settings)]
             self._init = subprocess.Popen(  # noqa: S603
                 [*wrapper, *command],
                 pass_fds=[theirs.fileno()],
@@ -283,8 +284,8 @@ class Stack:
         """
         settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
         environment = _environment(options.pop("env", None) or os.environ)
-        door = [sys.executable, "-I", "-S", _SCRIPT, "enter", settings]
-        return subprocess.Popen([*door, *command], env=environment, **options)  # noqa: S603
+        entrance = [sys.executable, "-I", "-S", _DOOR, settings]
+        return subprocess.Popen([*entrance, *command], env=environment, **options)  # noqa: S603
 
     def call(self, command: Sequence[str]) -> int:
         """Run a command inside on this process's terminal; return its exit status.
@@ -294,7 +295,7 @@ class Stack:
         process = self.popen(command)
         if threading.current_thread() is not threading.main_thread():
             return process.wait()
-        process.returncode = inside.shepherd(process.pid)
+        process.returncode = door.shepherd(process.pid)
         return process.returncode
 
     @property

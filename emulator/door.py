@@ -1,0 +1,116 @@
+"""The door of a PC/SC stack: runs a command inside as if it ran here.
+
+`emulator.stack` starts this file as a script, ``door.py SETTINGS COMMAND...``, so it needs nothing but the
+standard library. It enters the namespaces of process SETTINGS.pid, runs the command there, passes signals
+on to it, and ends with its exit status (128 + n after signal n).
+"""
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PASSED_ON: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+def _libc(call: str, *arguments: int) -> None:
+    """Make a system call that Python 3.11 lacks."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, call)(*arguments) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{call}: {os.strerror(code)}")
+
+
+def enter(settings: dict[str, Any], command: list[str]) -> int:
+    """Run a command in the namespaces of a stack; return its exit status."""
+    spaces = [os.open(f"/proc/{settings['pid']}/ns/{kind}", os.O_RDONLY) for kind in settings["spaces"]]
+    here = Path.cwd()
+    for space in spaces:
+        _libc("setns", space, 0)
+        os.close(space)
+    if spaces:
+        os.chdir(here)
+    else:
+        # No namespace dies with its first process here, so everyone looks after their own.
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
+    parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    child = os.fork()
+    if child == 0:
+        _execute(command, mask, parent)
+    status = shepherd(child)
+    if not spaces:
+        _end_descendants()
+    return status
+
+
+def _execute(command: list[str], mask: set[Any], parent: int) -> None:
+    """Become the command, with the signals as they were outside of Python; never returns."""
+    try:
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
+            os._exit(1)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(127 if error.errno == errno.ENOENT else 126)
+    finally:
+        os._exit(126)
+
+
+def shepherd(child: int) -> int:
+    """Wait for a child; pass on the signals sent to this process alone; return the exit status.
+
+    A signal of the terminal (Ctrl-C) reaches the child by itself: passing it on would double it.
+    A child ended by signal n gives 128 + n. Leaves the signal mask as it found it.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    try:
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            # Not for ever: another thread may have swallowed the news of the child's end.
+            info = signal.sigtimedwait({*_PASSED_ON, signal.SIGCHLD}, 0.5)
+            if info is not None and info.si_signo != signal.SIGCHLD and info.si_code <= 0:
+                os.kill(child, info.si_signo)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _end_descendants() -> None:
+    """Kill what the command left behind; as a subreaper this process inherits all of it."""
+    with contextlib.suppress(ChildProcessError, OSError):
+        while True:
+            for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+            os.wait()
+
+
+def main() -> int:
+    """Run the command of the command line."""
+    settings, *command = sys.argv[1:]
+    return enter(json.loads(settings), command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
