@@ -1,0 +1,58 @@
+"""Round trips through a real pcscd: the card against a card that does nothing, in turn, in one client."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from cardfs.image import Image
+from emulator.card import Card
+from emulator.stack import Stack
+
+from ..support import contents
+from .bench_process import SELECT, read_record
+from .measure import Row, leave
+
+HERE = Path(__file__).parent
+ROUNDS = 4000
+BOUND = 1.3
+
+
+def bench_round_trips(benchmark: Any, tmp_path: Path) -> None:
+    image = tmp_path / "card.sscard"
+    Image.create(image, contents())
+    twin = Card(Image.in_memory(contents()))
+    read = (twin.transmit(SELECT), read_record(twin))[1]
+    commands = {"SELECT": SELECT, "READ RECORD": read}
+    answers = [f"{command.hex()}={twin.transmit(command).hex()}" for command in commands.values()]
+    with Stack(2) as stack:
+        cli = [sys.executable, "-m", "emulator.cli", "insert", str(image)]
+        trace = tmp_path / "trace"
+        stack.hold([sys.executable, str(HERE / "noop.py"), twin.atr.hex(), *answers])
+        rows = [row for quiet in (True, False) for row in _measure(stack, [*cli, *_how(quiet, trace)], commands, quiet)]
+    benchmark.pedantic(lambda: None)  # the times are taken inside the client
+    leave(benchmark, *rows)
+
+
+def _how(quiet: bool, trace: Path) -> list[str]:
+    return ["--quiet"] if quiet else ["--trace", str(trace)]
+
+
+def _measure(stack: Stack, inserter: list[str], commands: dict[str, bytes], quiet: bool) -> list[Row]:
+    holder = stack.hold(inserter)
+    stack.wait_for_cards([0, 1])
+    client = [sys.executable, str(HERE / "client.py"), str(ROUNDS), *stack.readers[:2]]
+    with stack.popen([*client, *(each.hex() for each in commands.values())], stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    stack.release(holder)
+    stack.wait_until_empty([0])
+    rows = []
+    for name, result in zip(commands, json.loads(output), strict=True):
+        assert len(result["answers"]) == 1, "both cards answer the same"
+        ours, noop = result["medians"]
+        what = f"{name} through PC/SC" + ("" if quiet else ", traced")
+        bound = BOUND if quiet else None
+        rows.append(Row(what, ours * 1e6, "us", noop * 1e6, ours / noop, bound, note="against a no-op card"))
+    return rows
