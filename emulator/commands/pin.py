@@ -70,6 +70,7 @@ def pin_change_unblock(ctx: Context) -> Answer:
     """
     environment = ctx.environment
     changes = ctx.command.p2 == CHANGE
+    _check_length(ctx, changes=changes)
     ref, pin = ctx.pin()
     puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
     _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
