@@ -184,6 +184,7 @@ class SqliteStore:
         try:
             (application,) = execute("PRAGMA application_id").fetchone()
             (version,) = execute("PRAGMA user_version").fetchone()
+            (page,) = execute("PRAGMA page_size").fetchone()
             execute("PRAGMA synchronous = FULL")
             execute("PRAGMA busy_timeout = 2000")
             execute("PRAGMA secure_delete = ON")
@@ -191,6 +192,10 @@ class SqliteStore:
             raise ImageError(f"{self._path}: this is not a card image: {_why(error)}") from error
         if application != APPLICATION_ID:
             raise ImageError(f"{self._path}: this is not a card image")
+        # SQLite takes the missing end of a cut page for zeros. A log that waits to be played back may mend it.
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if self._path.stat().st_size % page and not (log.is_file() and log.stat().st_size):
+            raise ImageError(f"{self._path}: the image is damaged: its end is missing")
         if version > SCHEMA_VERSION:
             raise ImageError(f"{self._path}: the image has schema {version}, this version knows {SCHEMA_VERSION}")
 
