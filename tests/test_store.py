@@ -336,6 +336,29 @@ def test_a_read_only_image_is_refused_for_a_card_and_good_for_a_reader(
         assert store.load() == CELLS
 
 
+def test_a_reader_leaves_nothing_beside_the_image_and_needs_no_writable_folder(path: Path) -> None:
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    path.parent.chmod(0o500)
+    try:
+        with closing(SqliteStore(path, writable=False)) as store:
+            assert store.load() == CELLS
+            assert names(path.parent) == [path.name]
+    finally:
+        path.parent.chmod(0o700)
+    assert names(path.parent) == [path.name]
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_reader_sees_what_a_killed_card_left_in_its_log(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.write({("tries", "3F00#K.1"): Cell("1", b"")})
+        copy = path.with_name("copy.sscard")
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+    with closing(SqliteStore(copy, writable=False)) as found:
+        assert found.load()["tries", "3F00#K.1"].meta == "1"
+
+
 # -- two processes --------------------------------------------------------------------------------
 
 
