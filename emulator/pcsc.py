@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from smartcard.Exceptions import CardConnectionException, NoCardException, SmartcardException
+from smartcard.pcsc.PCSCExceptions import BaseSCardException
 from smartcard.System import readers
 
 from .terminal import Channel, TerminalError
@@ -24,7 +25,7 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
     """
     try:
         found = [each for each in readers() if wanted is None or str(each).startswith(wanted)]
-    except SmartcardException:
+    except (SmartcardException, BaseSCardException):
         raise TerminalError("no PC/SC service answers: start pcscd, or use `sscard exec`") from None
     if not found:
         raise TerminalError("PC/SC shows no reader" + (f" that begins with {wanted!r}" if wanted else ""))

@@ -1,5 +1,6 @@
 """Commands that need no reader: issue, show, apdu."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import IMAGE, main
-from .errors import UsageFault
+from .errors import UsageFault, open_trace
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents
@@ -42,12 +43,28 @@ def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> No
             click.echo(f"{name:<14} {load_profile(name).title}")
         return
     contents = issue_contents(**inputs)
-    if force:
-        image.unlink(missing_ok=True)
-    Image.create(image, contents)
+    if force and image.exists():
+        _replace(image, contents)
+    else:
+        Image.create(image, contents)
     click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
     if inputs["roots"] is None:
         click.echo(f"note: {DEMO_NOTE}", err=True)
+
+
+def _replace(image: Path, contents: "CardContents") -> None:
+    """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
+    from cardfs.image import Image
+    from cardfs.store import SqliteStore
+
+    # Closing it also takes away what a killed process left beside it, which belongs to the old card.
+    SqliteStore(image).close()
+    new = image.with_name(f".{image.name}.{os.getpid()}.issued")
+    try:
+        Image.create(new, contents)
+        new.replace(image)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def issue_contents(
@@ -66,10 +83,12 @@ def issue_contents(
     from cardfs.profile import DEMO, load_profile
     from cardfs.roots import load_roots
 
-    person = load_holder(holder or DEMO / "holder.toml")
+    kind = load_profile(profile, _assignments("--set", settings))
+    # The invented holder of 1.0 cards has no elements that came later, with DF05.
+    person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
     _lay_over(person.data, _assignments("--value", values))
     return make(
-        load_profile(profile, _assignments("--set", settings)),
+        kind,
         person,
         load_roots(roots or DEMO / "roots.toml"),
         issue_date=issue_date.date() if issue_date else None,
@@ -138,10 +157,9 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
 
     from .console import console, trace_text
 
-    lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(script, 1)]
-    commands = [(number, _script_line(script.name, number, line)) for number, line in lines if line]
+    commands = _script(script)
     out = console()
-    stream = trace.open("a", encoding="utf-8") if trace else None
+    stream = open_trace(trace)
     json_lines = JsonLines(stream) if stream else None
 
     def tell(event: "Event") -> None:
@@ -154,7 +172,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     try:
         card: Card = Card(memory)
         traced = Traced(card, tell)
-        for _, command in commands:
+        for command in commands:
             if command is None:
                 traced.power_off()
                 traced.power_on()
@@ -166,6 +184,15 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
         memory.close()
         if stream:
             stream.close()
+
+
+def _script(script: Any) -> list[bytes | None]:
+    """The commands of a script, None for a reset."""
+    try:
+        lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(script, 1)]
+    except UnicodeDecodeError:
+        raise UsageFault(f"{script.name}: not a text file with one APDU a line in hex") from None
+    return [_script_line(script.name, number, line) for number, line in lines if line]
 
 
 def _script_line(name: str, number: int, line: str) -> bytes | None:

@@ -15,7 +15,7 @@ import click
 from emulator.vpcd import HOST, PORT
 
 from . import IMAGE, main
-from .errors import UsageFault
+from .errors import UsageFault, open_trace
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
@@ -43,10 +43,7 @@ class Teller:
         self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.quiet = quiet
         self._show: Callable[[Event], None] | None = None
-        try:
-            self._stream = trace.open("a", encoding="utf-8") if trace else None
-        except OSError as error:
-            raise UsageFault(f"{trace}: the trace cannot be written: {error.strerror}") from None
+        self._stream = open_trace(trace)
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
         self._thread.start()
@@ -54,10 +51,20 @@ class Teller:
     def __call__(self, event: "Event") -> None:
         """Show and write an event, in the thread of this object."""
         if self._stream:
-            self._stream.write(event.json() + "\n")
+            try:
+                self._stream.write(event.json() + "\n")
+                self._stream.flush()
+            except OSError as error:
+                # A full disk, say. The card stays in the reader.
+                click.echo(f"sscard: the trace ends here: {error.strerror}", err=True)
+                self._stream = None
         if not self.quiet:
             self._show = self._show or _shower()
-            self._show(event)
+            try:
+                self._show(event)
+            except OSError:
+                # The terminal is gone, or the program behind a pipe. The card stays in the reader.
+                self.quiet = True
 
     def later(self, tell: "Callable[[], None]") -> None:
         """Take what is to be told when the card has time; drop what nobody would see."""
@@ -91,8 +98,6 @@ class Teller:
                 tell = self._waiting.get()
             if tell is None:
                 return
-            if self._stream:
-                self._stream.flush()
             tell = self._waiting.get()
 
     def _breathe(self) -> None:
@@ -193,6 +198,9 @@ def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...
             _make_demo(images[0])
         for path in images:
             _check_image(path)
+        opened = open_trace(trace)
+        if opened:
+            opened.close()
         inserters = [
             [sys.executable, "-m", "emulator.cli", "insert", str(path), "--slot", str(slot), "--quiet"]
             + (["--trace", str(trace.absolute())] if trace else [])
