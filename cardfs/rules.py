@@ -6,7 +6,7 @@ tighter than ``|``.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,7 @@ class Rule:
     """An access rule, resolved.
 
     Attributes:
-        text: as written, for people.
+        text: the expression in its one canonical form, for people.
         alternatives: sets of proofs; the rule holds when all of one set are proven. No set at all
             means never, one empty set means free.
     """
@@ -62,8 +62,20 @@ def parse_rule(text: str, resolve: Callable[[str], KeyRef]) -> Rule:
     parser = _Parser(text, resolve)
     alternatives = parser.parse()
     ordered = sorted(alternatives, key=lambda each: (len(each), sorted(each)))
-    minimal = [each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at])]
-    return Rule(" ".join(text.split()), tuple(minimal))
+    return make_rule(each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at]))
+
+
+def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
+    """Make a rule from its alternatives; one and the same rule always gets one and the same text."""
+    ordered = tuple(sorted(alternatives, key=lambda each: (len(each), sorted(each))))
+    if not ordered:
+        return NEVER_RULE
+    if not ordered[0]:
+        return FREE_RULE
+    words = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != "PIN", name))) for each in ordered]
+    bracketed = [f"({word})" if "&" in word and len(words) > 1 else word for word in words]
+    # The PIN first, as in the standard's tables.
+    return Rule(" | ".join(sorted(bracketed, key=lambda word: word != "PIN")), ordered)
 
 
 class _Parser:

@@ -68,7 +68,7 @@ def image_tree(image: Image) -> Tree:
     tree = Tree(
         Text.assemble(
             ("card ", "bold"),
-            f"{info.profile}, {info.suite}, region {info.region}, ATR {info.atr.hex().upper()}{state}",
+            f"{info.profile}, {info.suite}, ATR {info.atr.hex().upper()}{state}",
         )
     )
     _add_df(tree, image, image.root)
