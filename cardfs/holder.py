@@ -200,8 +200,8 @@ class _Placer:
             raise CodecError('a file is written { file = "photo.jpg" }')
         try:
             return {"hex": ((self._holder.folder or Path()) / name).read_bytes().hex()}
-        except OSError as error:
-            raise CodecError(f"{error.strerror or error}: {name}") from None
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise CodecError(f"{getattr(error, 'strerror', None) or error}: {name!r}") from None
 
 
 def _split(text: str, length: int) -> tuple[str, str]:

@@ -217,6 +217,8 @@ def _df_name(row: DfRow, entry: Entry) -> bytes:
         name = bytes.fromhex(row.aid) if row.aid else (row.name or row.label).encode("gb18030")
     except UnicodeEncodeError:
         raise ProfileError(f"{entry.at(key)}: not text that GB 18030 can write") from None
+    if len(row.label.encode("gb18030", "replace")) > 16:
+        raise ProfileError(f"{entry.at('label')}: an application label has 1 to 16 bytes (Part 3, 6.3, table 3)")
     if name and not 5 <= len(name) <= 16:
         raise ProfileError(f"{entry.at(key)}: a DF name has 5 to 16 bytes, this one {len(name)}")
     return name

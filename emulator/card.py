@@ -6,7 +6,7 @@ A returned answer commits image and session together; an error drops both. The c
 output of its own: a card is a function of image, session, command bytes and random source.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cardfs.atr import protocols
 from cardfs.errors import ApplicationBlocked, CardBlocked
@@ -17,6 +17,7 @@ from keys.generate import RandomSource, system_random
 from .apdu import Command, parse
 from .commands.block import application_block
 from .commands.response import get_response
+from .commands.select import BY_NAME
 from .context import DONE, FAILED_TRY, Answer, Context
 from .session import Session
 from .status import (
@@ -30,6 +31,9 @@ from .status import (
 )
 from .table import ANY_LE as ANY
 from .table import Row, Table
+
+SELECT: Final = 0xA4
+GET_RESPONSE: Final = 0xC0
 
 
 class Outcome(NamedTuple):
@@ -113,6 +117,8 @@ class Card:
         command = parse(raw, extended=self._extended)
         row: Row | None = None
         reason = ""
+        if self._session.pending or self._session.scan is not None:
+            self._interrupt(command)
         try:
             row = self._find(command)
             answer = self._run(row, command) if command is not None else DONE
@@ -121,6 +127,8 @@ class Card:
             word, data, reason = self._words[type(error)], b"", error.reason
             if isinstance(error, ExpectedLengthWrong):
                 word |= error.available & 0xFF
+            if self._forgetful and not self._keeps_failed:
+                self._session = self._session._replace(challenge=None)
         except Exception as error:
             self.bug = error
             word, data, reason = BUG, b"", f"a defect of this program: {type(error).__name__}"
@@ -128,6 +136,21 @@ class Card:
         session = self._session
         self.last = Outcome(raw, response, command, row, session.df, session.ef, word, reason)
         return response
+
+    def _interrupt(self, command: Command | None) -> None:
+        """End what another command than the expected one ends, also one that fails or is unknown.
+
+        Waiting data are for GET RESPONSE only, and a SELECT walk is the same SELECT again and again
+        (Part 5, 6.11.5).
+        """
+        scan = self._session.scan
+        if command is not None and not command.cla:
+            if command.ins == GET_RESPONSE:
+                return
+            if scan is not None and command.ins == SELECT and command.p1 == BY_NAME and command.data == scan.name:
+                self._session = self._session._replace(pending=b"")
+                return
+        self._session = self._session._replace(pending=b"", scan=None)
 
     def _find(self, command: Command | None) -> Row:
         """Find the row of a command: card locked, class, instruction, class with this instruction."""
@@ -149,13 +172,10 @@ class Card:
         """Pass the gate, run the handler, commit."""
         session = self._session
         ctx = Context(self.image, session, command, self.random)
-        if self.image.dfs[session.df].blocked and command.ins != 0xA4:
+        if self.image.dfs[session.df].blocked and command.ins != SELECT:
             early = self._blocked(row, session.df)
             if early is not None:
                 return early
-        if row.handler is not get_response:
-            # Waiting data and a SELECT walk end with any other command, also with one that fails.
-            session = self._forget(row, session)
         if not row.parameters(command.p1, command.p2):
             raise ParametersWrong(f"P1 P2 {command.p1:02X} {command.p2:02X}")
         check_lengths(row, command)
@@ -177,12 +197,6 @@ class Card:
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer
-
-    def _forget(self, row: Row, session: Session) -> Session:
-        if session.pending or (session.scan is not None and row.ins != 0xA4):
-            session = session._replace(pending=b"", scan=session.scan if row.ins == 0xA4 else None)
-            self._session = session
-        return session
 
     def _blocked(self, row: Row, df: str) -> Answer | None:
         """In a locked application only SELECT works (Part 7, 13.2), unless the profile says otherwise."""

@@ -73,9 +73,12 @@ class Row:
 
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+# Over tables 42 and 45: 6987, no MAC where one is needed (Part 7, 7.4), and 6A88, the DF has no key for it (table 5).
+# The rows of CLA 00 leave 6984 and 6988 to those of CLA 04.
 _SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988, 0x6A88)
 _BINARY_WORDS: Final = (*_UPDATE_WORDS, 0x6B00)
 _RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
+# Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
 _BLOCK_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -86,6 +89,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0xA4,
         "Part 5, 6.11",
         select.select,
+        # Over table 39: 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
         (0x9000, 0x6100, 0x6A82, *GATED),
         parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
         lc=range(0x11),
@@ -99,6 +103,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         "Part 5, 6.10",
         record.read_record,
+        # Over table 33: 6700, the command comes with data (table 5).
         (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
         parameters=record.read_parameters,
         le=ANY_LE,
@@ -111,6 +116,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0xB0,
         "Part 5, 6.9",
         binary.read_binary,
+        # Over table 30: 6700, the command comes with data (table 5).
         (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
         parameters=binary.parameters,
         le=ANY_LE,
@@ -196,6 +202,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0x88,
         "Part 5, 6.7",
         authenticate.internal_authentication,
+        # Over table 23: 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
         (0x9000, 0x6100, 0x6A88, *GATED),
         lc=range(0x10, 0x12),
         le=ANY_LE,
@@ -207,6 +214,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0x20,
         "Part 5, 6.14",
         pin.verify,
+        # Over table 48: 6581, the try counter is non-volatile (Part 7, 5.8).
         (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
         lc=frozenset((0, *range(2, 9))),
         data_or_not=True,
@@ -219,6 +227,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0x5E,
         "Part 5, 6.3",
         pin.change_pin,
+        # Over table 12: 6A88, there is no PIN here (table 5).
         (0x9000, 0x63C0, 0x6581, 0x6983, 0x6A80, 0x6A88, *GATED),
         parameters=lambda p1, p2: p1 == 0x01 and not p2,
         lc=range(0x03, 0x12),

@@ -1,7 +1,7 @@
 """The trace: every command told to people, with the file, the fields, the word and the reason.
 
 `Traced` stands between reader link and card, bytes in and bytes out; the card knows nothing of it.
-PINs, keys and cryptograms made with keys are masked before anything is kept or written.
+PINs, keys and cryptograms made with keys are masked before anything is shown or written.
 """
 
 import json
@@ -76,6 +76,15 @@ class Event:
 Sink = Callable[[Event], None]
 
 
+Later = Callable[[Callable[[], None]], None]
+"""Takes what is to be told, to be called at any time, from any thread, in order; or dropped."""
+
+
+def at_once(tell: Callable[[], None]) -> None:
+    """Tell before the answer goes out."""
+    tell()
+
+
 class JsonLines:
     """A sink that writes JSON lines to a text stream."""
 
@@ -88,12 +97,18 @@ class JsonLines:
 
 
 class Traced:
-    """A card that tells a sink about every command; itself something that can be inserted."""
+    """A card that tells a sink about every command; itself something that can be inserted.
 
-    def __init__(self, card: Card, sink: Sink, clock: Callable[[], float] = time.time) -> None:
+    ``later`` may put off the telling, which takes longer than most answers.
+    """
+
+    def __init__(
+        self, card: Card, sink: Sink, clock: Callable[[], float] = time.time, *, later: Later = at_once
+    ) -> None:
         self._card = card
         self._sink = sink
         self._clock = clock
+        self._later = later
         self._origin: Outcome | None = None
 
     @property
@@ -125,12 +140,14 @@ class Traced:
         if outcome is not None:
             if not _is_get_response(outcome):
                 self._origin = outcome
-            self._sink(describe(outcome, self._card.image, self._origin, self._clock(), seconds))
+            now, image, origin = self._clock(), self._card.image, self._origin
+            self._later(lambda: self._sink(describe(outcome, image, origin, now, seconds)))
         return response
 
     def _tell(self, kind: str) -> None:
         self._origin = None
-        self._sink(Event(self._clock(), kind))
+        event = Event(self._clock(), kind)
+        self._later(lambda: self._sink(event))
 
 
 def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0) -> Event:

@@ -152,7 +152,7 @@ SWAPS = [
     (
         'id = "DF02"',
         'id = "DF02"\nlabel = "社会保障社会保障区"',
-        "ssc-x.toml: df[3].label: a DF name has 5 to 16 bytes, this one 18",
+        "ssc-x.toml: df[3].label: an application label has 1 to 16 bytes",
     ),
     ('id = "DF02"', 'id = "DF02"\naid = "D156"\ncolour = 1', "ssc-x.toml: df[3].colour: unknown key"),
     ('id = "DF02"', 'id = "DF02"\nname = "sx1.sh.社会保障"', "ssc-x.toml: df[3]: SSSE has the same name"),

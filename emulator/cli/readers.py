@@ -19,9 +19,17 @@ from .errors import UsageFault
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
-    from emulator.trace import Event, Sink
+    from emulator.trace import Event
 
 TRACE = click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
+
+
+BREATH = 0.01
+"""Seconds without a command after which the trace is shown: an answer goes before its telling."""
+
+LONGEST_BREATH = 0.25
+SWITCH_INTERVAL = 0.0005
+"""Seconds that an answer may have to wait for the thread that shows the trace."""
 
 
 class Teller:
@@ -32,17 +40,29 @@ class Teller:
     """
 
     def __init__(self, trace: Path | None, *, quiet: bool) -> None:
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.quiet = quiet
+        self._show: Callable[[Event], None] | None = None
         try:
             self._stream = trace.open("a", encoding="utf-8") if trace else None
         except OSError as error:
             raise UsageFault(f"{trace}: the trace cannot be written: {error.strerror}") from None
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
         self._thread.start()
 
     def __call__(self, event: "Event") -> None:
-        self._events.put(event)
+        """Show and write an event, in the thread of this object."""
+        if self._stream:
+            self._stream.write(event.json() + "\n")
+        if not self.quiet:
+            self._show = self._show or _shower()
+            self._show(event)
+
+    def later(self, tell: "Callable[[], None]") -> None:
+        """Take what is to be told when the card has time; drop what nobody would see."""
+        if self._stream or not self.quiet:
+            self._waiting.put(tell)
 
     def note(self, text: str) -> None:
         """Show a sentence between the commands."""
@@ -50,24 +70,38 @@ class Teller:
 
         from emulator.trace import Event
 
-        self(Event(time.time(), "note", fields=text))
+        event = Event(time.time(), "note", fields=text)
+        self.later(lambda: self(event))
 
     def close(self) -> None:
         """Show what is left, then end."""
-        self._events.put(None)
+        self._waiting.put(None)
         self._thread.join()
         if self._stream:
             self._stream.close()
 
     def _run(self) -> None:
-        show: Callable[[Event], None] | None = None
-        while (event := self._events.get()) is not None:
+        tell = self._waiting.get()
+        while tell is not None:
+            self._breathe()
+            while tell is not None:
+                tell()
+                if self._waiting.empty():
+                    break
+                tell = self._waiting.get()
+            if tell is None:
+                return
             if self._stream:
-                self._stream.write(event.json() + "\n")
                 self._stream.flush()
-            if not self.quiet:
-                show = show or _shower()
-                show(event)
+            tell = self._waiting.get()
+
+    def _breathe(self) -> None:
+        """Wait for a moment without commands."""
+        import time
+
+        end, seen = time.monotonic() + LONGEST_BREATH, -1
+        while seen != (seen := self._waiting.qsize()) and time.monotonic() < end:
+            time.sleep(BREATH)
 
 
 def _shower() -> "Callable[[Event], None]":
@@ -78,7 +112,7 @@ def _shower() -> "Callable[[Event], None]":
 
 
 @contextmanager
-def open_card(image: Path, sink: "Sink") -> "Iterator[Insertable]":
+def open_card(image: Path, teller: Teller) -> "Iterator[Insertable]":
     """A traced card from an image file."""
     from cardfs.image import Image
     from emulator.card import Card
@@ -86,7 +120,7 @@ def open_card(image: Path, sink: "Sink") -> "Iterator[Insertable]":
 
     memory = Image.open(image)
     try:
-        yield Traced(Card(memory), sink)
+        yield Traced(Card(memory), teller, later=teller.later)
     finally:
         memory.close()
 

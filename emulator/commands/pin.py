@@ -70,10 +70,12 @@ def pin_change_unblock(ctx: Context) -> Answer:
     """
     environment = ctx.environment
     changes = ctx.command.p2 == CHANGE
+    _check_length(ctx, changes=changes)
     ref, pin = ctx.pin()
     puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
     _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
-    _check_length(ctx, maintenance, changes=changes)
+    if (len(ctx.command.data) - MAC_LENGTH) % maintenance.suite.block:
+        raise LengthWrong(f"a PIN enciphered under {maintenance.name} has whole blocks")
     session_key = ctx.session_key(maintenance)
     ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
     if ctx.image.locked((puk_ref, 1)):
@@ -116,12 +118,11 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     raise DataWrong("the data are not current PIN || FF || new PIN")
 
 
-def _check_length(ctx: Context, maintenance: Key, *, changes: bool) -> None:
-    """Check Lc against the operation and the block length (Part 5, table 26)."""
-    block = maintenance.suite.block
+def _check_length(ctx: Context, *, changes: bool) -> None:
+    """Check Lc against the operation (Part 5, table 26)."""
     allowed = {MAC_LENGTH}
     if changes:
-        allowed = {length + MAC_LENGTH for length in (8, 16) if length >= block}
+        allowed = {0x0C, 0x14}
         if ctx.settings.pin.empty_form != "ld00":
             allowed.add(MAC_LENGTH)
     if len(ctx.command.data) not in allowed:

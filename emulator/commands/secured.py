@@ -29,7 +29,8 @@ def update_data(ctx: Context, ef: Ef) -> bytes:
         return command.data
     if not demanded:
         raise UnknownClass(f"{label} takes updates without secure messaging")
+    _, maintenance = ctx.key_for(Usage.MAC_ENC, ef.parent)
+    session_key = ctx.session_key(maintenance)
     if len(command.data) <= MAC_LENGTH:
         raise MacMissing("the data field is too short to end in a MAC")
-    _, maintenance = ctx.key_for(Usage.MAC_ENC, ef.parent)
-    return ctx.unwrap(maintenance, ctx.session_key(maintenance))
+    return ctx.unwrap(maintenance, session_key)

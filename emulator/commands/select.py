@@ -55,13 +55,13 @@ def _find_df(ctx: Context, fid: int) -> str | None:
 
 def _select_ef(ctx: Context, fid: int) -> Answer:
     here = ctx.session.df
-    if ctx.image.dfs[here].blocked:
-        raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     path = child(here, fid)
     ef = ctx.image.efs.get(path)
     if ef is None or ef.sfi is None:
         # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
         raise FileUnknown(f"{ctx.image.label(here)} has no EF {fid:04X}")
+    if ctx.image.dfs[here].blocked:
+        raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     ctx.session = ctx.session._replace(ef=path, pointer=None)
     return DONE
 
