@@ -47,6 +47,7 @@ class Image:
         self.dictionary: dict[str, tuple[Element, ...]] = dict(card.dictionary)
         self.names: dict[str, dict[str, str]] = dict(card.names)
         self.root = min(self.dfs, key=len)
+        self._tries_keys: dict[KeyId, CellKey] = {}
         self.reindex()
 
     @classmethod
@@ -89,6 +90,19 @@ class Image:
     def children(self, df: str) -> tuple[str, ...]:
         """Paths of the DFs directly below ``df``, in order of their FIDs."""
         return self._children.get(df, ())
+
+    def reachable(self, environment: str) -> tuple[str, ...]:
+        """Paths of the DFs whose names work in an environment, in the order in which names are looked up.
+
+        The environment and its applications, then the card's environments: applications of another
+        environment are behind the firewall, that environment comes first.
+        """
+        return self._reachable[environment]
+
+    def df_by_name(self, environment: str, name: bytes) -> Df | None:
+        """The first DF with exactly this name among those that can be reached from an environment, or None."""
+        path = self._by_name.get((environment, name))
+        return None if path is None else self.dfs[path]
 
     def ef_by_sfi(self, df: str, sfi: int) -> Ef | None:
         """The EF with this short identifier in ``df``, or None."""
@@ -175,8 +189,15 @@ class Image:
         if at in self.tries:
             self._count(at, self.tries[at] + 1)
 
+    def tries_key(self, at: KeyId) -> CellKey:
+        """The cell that holds the try counter of a key with a counter."""
+        key = self._tries_keys.get(at)
+        if key is None:
+            key = self._tries_keys[at] = (cells.TRIES, cells.key_path(*at))
+        return key
+
     def _count(self, at: KeyId, left: int) -> int:
-        self.store.write({(cells.TRIES, cells.key_path(*at)): cells.TRIES_CELLS[left]})
+        self.store.write({self.tries_key(at): cells.TRIES_CELLS[left]})
         self.tries[at] = left
         return left
 
@@ -188,6 +209,13 @@ class Image:
             if path != self.root:
                 children.setdefault(parent(path), []).append(path)
         self._children = {df: tuple(paths) for df, paths in children.items()}
+        self._reachable: dict[str, tuple[str, ...]] = {}
+        self._by_name: dict[tuple[str, bytes], str] = {}
+        for environment in set(self._environments.values()):
+            paths_in_order = (environment, *self.children(environment), self.root, *self.children(self.root))
+            self._reachable[environment] = tuple(dict.fromkeys(paths_in_order))
+            for path in self._reachable[environment]:
+                self._by_name.setdefault((environment, self.dfs[path].name), path)
         self._by_sfi = {(ef.parent, ef.sfi): ef for ef in self.efs.values() if ef.sfi is not None}
         self._by_kid: dict[tuple[str, int], KeyRef] = {}
         self._by_usage: dict[tuple[str, Usage], KeyRef] = {}
@@ -239,7 +267,7 @@ class Transaction:
         limit = (self._keys.get(at) or self._image.keys[at]).tries_max
         if limit:
             self._tries[at] = limit
-            self._cells[cells.TRIES, cells.key_path(*at)] = cells.TRIES_CELLS[limit]
+            self._cells[self._image.tries_key(at)] = cells.TRIES_CELLS[limit]
 
     def put_df(self, df: Df) -> None:
         """Replace a DF, or add one."""

@@ -14,6 +14,7 @@ from keys.records import KeyRef
 
 FREE: Final = "free"
 NEVER: Final = "never"
+PIN: Final = "PIN"
 _TOKEN: Final = re.compile(r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>[&|()]))")
 
 
@@ -72,10 +73,11 @@ def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
         return NEVER_RULE
     if not ordered[0]:
         return FREE_RULE
-    words = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != "PIN", name))) for each in ordered]
-    bracketed = [f"({word})" if "&" in word and len(words) > 1 else word for word in words]
-    # The PIN first, as in the standard's tables.
-    return Rule(" | ".join(sorted(bracketed, key=lambda word: word != "PIN")), ordered)
+    # What the PIN opens comes first, as in the standard's tables.
+    shown = sorted(ordered, key=lambda each: (all(ref.name != PIN for ref in each), len(each), sorted(each)))
+    words = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != PIN, name))) for each in shown]
+    text = " | ".join(f"({word})" if "&" in word and len(words) > 1 else word for word in words)
+    return Rule(text, ordered)
 
 
 class _Parser:

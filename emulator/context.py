@@ -160,8 +160,10 @@ class Context:
         """
         versions = self.image.versions(ref)
         if version is None:
-            active = [each for each in versions if self.image.keys[ref, each].state is KeyState.ACTIVE]
-            version = max(active, default=1) if self.settings.key.version_absent == "current" else 1
+            version = 1
+            if self.settings.key.version_absent == "current":
+                active = (each for each in versions if self.image.keys[ref, each].state is KeyState.ACTIVE)
+                version = max(active, default=1)
         if version in versions:
             return self.image.keys[ref, version]
         reason = f"{ref.name} has no version {version}"

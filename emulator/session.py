@@ -1,6 +1,6 @@
 """The session: everything that a reset forgets (Part 4, 7.5; Part 5, 6.11; Part 7, 5.8 and 6.6)."""
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from keys.records import KeyRef
 
@@ -12,8 +12,8 @@ class Scan(NamedTuple):
     seen: frozenset[str]
 
 
-class Session(NamedTuple):
-    """Volatile state; a command replaces it, or leaves it alone.
+class _State(NamedTuple):
+    """The fields of a session.
 
     Attributes:
         df: path of the current DF.
@@ -32,3 +32,20 @@ class Session(NamedTuple):
     challenge: bytes | None = None
     pending: bytes = b""
     scan: Scan | None = None
+
+
+class Session(_State):
+    """Volatile state; a command replaces it, or leaves it alone."""
+
+    __slots__ = ()
+
+    def _replace(self, /, **changes: Any) -> "Session":
+        """The same session but for these fields; every command does it, most of them more than once."""
+        fields: list[Any] = list(self)
+        for name, value in changes.items():
+            fields[_PLACES[name]] = value
+        return _make(Session, fields)
+
+
+_PLACES: Final = {name: at for at, name in enumerate(_State._fields)}
+_make: Final = tuple.__new__

@@ -1,8 +1,9 @@
 """Commands that need no reader: issue, show, apdu."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,20 +17,32 @@ if TYPE_CHECKING:
 DEMO_NOTE = "the demo root keys are public test keys"
 
 
+_INPUTS: Final = (
+    click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]"),
+    click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]"),
+    click.option("--region", default="519900", show_default=True, help="Application city code, six digits."),
+    click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]"),
+    click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none."),
+    click.option("--seed", help="Draw from this seed, so that the same inputs give the same card."),
+    click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue."),
+    click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity."),
+    click.option("--card-number", default="", help="Card number, nine characters with the check character."),
+    click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6"),
+    click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"'),
+)
+
+
+def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a card shall hold."""
+    for option in reversed(_INPUTS):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("card.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
-@click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]")
-@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
-@click.option("--region", default="519900", show_default=True, help="Application city code, six digits.")
-@click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]")
-@click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none.")
-@click.option("--seed", help="Draw from this seed, so that the same inputs give the same card.")
-@click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue.")
-@click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity.")
-@click.option("--card-number", default="", help="Card number, nine characters with the check character.")
-@click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
-@click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"')
+@issue_inputs
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 @click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
 def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> None:
@@ -67,9 +80,9 @@ def issue_contents(
     from cardfs.roots import load_roots
 
     person = load_holder(holder or DEMO / "holder.toml")
-    _lay_over(person.data, _assignments("--value", values))
+    _lay_over(person.data, assignments("--value", values))
     return make(
-        load_profile(profile, _assignments("--set", settings)),
+        load_profile(profile, assignments("--set", settings)),
         person,
         load_roots(roots or DEMO / "roots.toml"),
         issue_date=issue_date.date() if issue_date else None,
@@ -78,7 +91,7 @@ def issue_contents(
     )
 
 
-def _assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
+def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
     """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
     result: dict[str, Any] = {}
     for text in texts:

@@ -72,27 +72,17 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
     if following:
         scan = ctx.session.scan
         seen = scan.seen if scan and scan.name == name else frozenset((ctx.session.df,))
-    partial = ctx.settings.select.partial_names
-    candidates = [ctx.image.dfs[path] for path in _visible(ctx) if path not in seen]
-    found = next((df for df in candidates if df.name == name), None)
-    if found is None and partial:
-        found = next((df for df in candidates if df.name.startswith(name)), None)
+    found = ctx.image.df_by_name(ctx.environment, name)
+    if found is None or found.path in seen:
+        candidates = [ctx.image.dfs[path] for path in ctx.image.reachable(ctx.environment) if path not in seen]
+        found = next((df for df in candidates if df.name == name), None)
+        if found is None and ctx.settings.select.partial_names:
+            found = next((df for df in candidates if df.name.startswith(name)), None)
     if found is None:
         raise FileUnknown(f"no {'further ' if following else ''}DF here has the name {name.hex().upper()}")
     answer = _enter(ctx, found)
     ctx.session = ctx.session._replace(scan=Scan(name, seen | {found.path}))
     return answer
-
-
-def _visible(ctx: Context) -> list[str]:
-    """DFs whose names work here: this environment and its applications, then the card's environments.
-
-    Applications of another environment are behind the firewall: that environment comes first.
-    """
-    image = ctx.image
-    environment = ctx.environment
-    own = [environment, *image.children(environment)]
-    return own + [path for path in (image.root, *image.children(image.root)) if path not in own]
 
 
 def _enter(ctx: Context, df: Df) -> Answer:
