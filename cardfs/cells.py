@@ -185,8 +185,8 @@ def _df(path: str, meta: dict[str, Any]) -> Df:
         name=bytes.fromhex(meta["name"]),
         directory_sfi=meta["directory_sfi"],
         issuer_data=bytes.fromhex(meta["issuer_data"]),
-        lock_kid=meta["lock_kid"],
-        phase=Phase(meta["phase"]),
+        lock_kid=meta.get("lock_kid"),
+        phase=Phase(meta.get("phase", Phase.OPERATIONAL)),
         blocked=meta["blocked"],
     )
 
