@@ -190,7 +190,7 @@ def ref(df: str, name: str) -> KeyRef:
 PSE = "3F00/DDF2"
 PSE_NAME = b"1PAY.SYS.DDF01"
 ATR_T0 = bytes.fromhex("3B6D0000") + HISTORICAL
-ATR_T1 = bytes.fromhex("3B8D8001") + HISTORICAL + bytes.fromhex("00")  # TCK is not looked at by the card
+ATR_T1 = bytes.fromhex("3BED00008131FE45") + HISTORICAL + b"\xac"  # TD1 offers T=1; TCK
 AIDS = {name: bytes.fromhex(f"D156000005{at:02X}") for at, name in enumerate(("DF01", "DF02", "DF03"))}
 
 
