@@ -33,13 +33,7 @@ class AtrPlan:
 
     def build(self, historical: bytes) -> bytes:
         """The whole ATR, with the check byte TCK where the head calls for one."""
-        atr = self.head + historical
-        if not needs_check(self.head):
-            return atr
-        check = 0
-        for byte in atr[1:]:
-            check ^= byte
-        return atr + bytes((check,))
+        return _checked(self.head + historical)
 
 
 def check_head(head: bytes) -> None:
@@ -68,6 +62,22 @@ def historical_bytes(atr: bytes) -> bytes:
     """The historical bytes of a whole ATR; fewer than announced when it is cut short."""
     at = 2 + len(_interface(atr)[0]) if len(atr) > 1 else len(atr)
     return atr[at : at + (atr[1] & 0x0F)] if at < len(atr) else b""
+
+
+def with_historical(atr: bytes, historical: bytes) -> bytes:
+    """The same ATR with other historical bytes of the same number, and a TCK that fits."""
+    at = 2 + len(_interface(atr)[0])
+    return _checked(atr[:at] + historical)
+
+
+def _checked(atr: bytes) -> bytes:
+    """Append the check byte TCK where the interface characters call for one (Part 2, 8.3.3.11)."""
+    if not needs_check(atr):
+        return atr
+    check = 0
+    for byte in atr[1:]:
+        check ^= byte
+    return atr + bytes((check,))
 
 
 def needs_check(head: bytes) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Structure
+from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Structure
 from .rules import Rule
 from .settings import Settings
 from .store import Cell, CellKey
@@ -23,6 +23,7 @@ CONTENTS: Final = "contents"
 KEY: Final = "key"
 TRIES: Final = "tries"
 DICTIONARY: Final = "dictionary"
+NAMES: Final = "names"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.decode
@@ -52,7 +53,6 @@ def card_cell(info: CardInfo) -> Cell:
             "suite": info.suite,
             "atr": info.atr.hex(),
             "historical": info.historical.hex(),
-            "region": info.region,
             "settings": info.settings,
             "blocked": info.blocked,
         }
@@ -67,6 +67,8 @@ def df_cell(df: Df) -> Cell:
             "name": df.name.hex(),
             "directory_sfi": df.directory_sfi,
             "issuer_data": df.issuer_data.hex(),
+            "lock_kid": df.lock_kid,
+            "phase": df.phase,
             "blocked": df.blocked,
         }
     )
@@ -138,6 +140,8 @@ def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
             yield (TRIES, path), TRIES_CELLS[card.tries.get((ref, version), key.tries_max)]
     for path, elements in card.dictionary.items():
         yield (DICTIONARY, path), _cell(elements)
+    for path, names in card.names.items():
+        yield (NAMES, path), _cell(names)
 
 
 def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
@@ -154,7 +158,6 @@ def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
         suite=card["suite"],
         atr=bytes.fromhex(card["atr"]),
         historical=bytes.fromhex(card["historical"]),
-        region=card["region"],
         settings=msgspec.convert(card["settings"], Settings),
         blocked=card["blocked"],
     )
@@ -166,6 +169,7 @@ def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
             path: _contents(metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == CONTENTS
         },
         keys=dict(_key(path, metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == KEY),
+        names={path: metas[kind, path] for kind, path in paths if kind == NAMES},
         tries={key_id(path): metas[kind, path] for kind, path in paths if kind == TRIES},
         dictionary={
             path: msgspec.convert(metas[kind, path], tuple[Element, ...]) for kind, path in paths if kind == DICTIONARY
@@ -181,6 +185,8 @@ def _df(path: str, meta: dict[str, Any]) -> Df:
         name=bytes.fromhex(meta["name"]),
         directory_sfi=meta["directory_sfi"],
         issuer_data=bytes.fromhex(meta["issuer_data"]),
+        lock_kid=meta.get("lock_kid"),
+        phase=Phase(meta.get("phase", Phase.OPERATIONAL)),
         blocked=meta["blocked"],
     )
 

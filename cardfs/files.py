@@ -20,6 +20,20 @@ SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 MAX_RECORDS: Final = 254
 
 
+class Phase(StrEnum):
+    """Where the MF or an environment is in its life (Part 4, 5; Part 10, 5); `cardfs.life` has the edges.
+
+    The MF is blank, activated, mastered, operational; an environment created, personalising, operational.
+    """
+
+    BLANK = "blank"
+    ACTIVATED = "activated"
+    MASTERED = "mastered"
+    CREATED = "created"
+    PERSONALISING = "personalising"
+    OPERATIONAL = "operational"
+
+
 class DfKind(StrEnum):
     """Kinds of directory (Part 3, 5.1)."""
 
@@ -48,6 +62,8 @@ class Df:
         name: DF name, 0 to 16 bytes; empty if it is selected by FID only (Part 3, 5.2).
         directory_sfi: SFI of its directory file, tag 88 of the FCI; None if it announces none.
         issuer_data: value of tag 9F0C in the FCI (发卡方自定义FCI数据); empty if it has none.
+        lock_kid: identifier of the key that gives the right to lock it; None if it cannot be locked.
+        phase: of the MF and of environments; an application lives in the phase of its environment.
         blocked: permanently locked by APPLICATION BLOCK (Part 5, 6.1).
     """
 
@@ -57,6 +73,8 @@ class Df:
     name: bytes = b""
     directory_sfi: int | None = None
     issuer_data: bytes = b""
+    lock_kid: int | None = None
+    phase: Phase = Phase.OPERATIONAL
     blocked: bool = False
 
     @property
@@ -115,7 +133,6 @@ class CardInfo:
         profile: name of the profile that it was made from.
         suite: ``3DES`` or ``SM4``.
         atr: answer to reset, whole.
-        region: six digits.
         blocked: locked by CARD BLOCK, for ever (Part 5, 6.2).
     """
 
@@ -123,7 +140,6 @@ class CardInfo:
     suite: str
     atr: bytes
     historical: bytes
-    region: str
     settings: Settings
     blocked: bool = False
 
@@ -133,6 +149,10 @@ class CardContents:
     """Every cell of a card, as issuing makes them and an image holds them.
 
     Attributes:
+        dictionary: data elements by path of the EF.
+        names: what people call the keys of a DF, by its path: ``{"84": "RK1DF04", "load": "DLK"}``; a key
+            with an identifier stands under that, one without under its function. Keys that are loaded
+            over commands get their names from here.
         tries: how many tries each key with a counter has left; a key that is missing here has all.
     """
 
@@ -142,6 +162,7 @@ class CardContents:
     contents: dict[str, Contents]
     keys: dict[KeyId, Key]
     dictionary: dict[str, tuple["Element", ...]]
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
     tries: dict[KeyId, int] = field(default_factory=dict)
 
 

@@ -31,6 +31,7 @@ class Image:
         keys: by what points at them, and version.
         tries: how many tries each key with a counter has left.
         dictionary: data elements by path of the EF.
+        names: what people call the keys of each DF; see `CardContents`.
     """
 
     def __init__(self, card: CardContents, store: Store) -> None:
@@ -44,9 +45,10 @@ class Image:
             at: card.tries.get(at, key.tries_max) for at, key in card.keys.items() if key.tries_max
         }
         self.dictionary: dict[str, tuple[Element, ...]] = dict(card.dictionary)
+        self.names: dict[str, dict[str, str]] = dict(card.names)
         self.root = min(self.dfs, key=len)
-        self._tries_keys: dict[KeyId, CellKey] = {at: (cells.TRIES, cells.key_path(*at)) for at in self.tries}
-        self._index()
+        self._tries_keys: dict[KeyId, CellKey] = {}
+        self.reindex()
 
     @classmethod
     def in_memory(cls, card: CardContents) -> "Image":
@@ -129,6 +131,17 @@ class Image:
         """The versions of a key that the card holds, ascending."""
         return self._versions.get(ref, ())
 
+    def key_name(self, owner: str, kid: int | None, usage: Usage | None = None) -> str:
+        """Name the key of a DF with this identifier, or without one the key with this function."""
+        names = self.names.get(owner, {})
+        if kid is None:
+            return names.get(str(usage), f"{usage}".upper().replace("-", ""))
+        return names.get(f"{kid:02X}", f"K{kid:02X}")
+
+    def files_below(self, df: str) -> list[str]:
+        """Paths of all DFs and EFs below a DF, at any depth."""
+        return [path for path in (*self.dfs, *self.efs) if path.startswith(f"{df}/")]
+
     def label(self, path: str) -> str:
         """Name a file for people: ``SSSE/EF06``, ``DF04/EF08``, ``MF``."""
         if path in self.dfs:
@@ -178,14 +191,18 @@ class Image:
 
     def tries_key(self, at: KeyId) -> CellKey:
         """The cell that holds the try counter of a key with a counter."""
-        return self._tries_keys[at]
+        key = self._tries_keys.get(at)
+        if key is None:
+            key = self._tries_keys[at] = (cells.TRIES, cells.key_path(*at))
+        return key
 
     def _count(self, at: KeyId, left: int) -> int:
         self.store.write({self.tries_key(at): cells.TRIES_CELLS[left]})
         self.tries[at] = left
         return left
 
-    def _index(self) -> None:
+    def reindex(self) -> None:
+        """Find anew where everything is, after files or keys have come or gone."""
         self._environments = {path: self._find_environment(path) for path in self.dfs}
         children: dict[str, list[str]] = {}
         for path in sorted(self.dfs):
@@ -226,6 +243,10 @@ class Transaction:
         self._cells: dict[CellKey, Cell | None] = {}
         self._contents: dict[str, Contents] = {}
         self._keys: dict[KeyId, Key] = {}
+        self._efs: dict[str, Ef] = {}
+        self._gone: list[str] = []
+        self._gone_keys: list[KeyId] = []
+        self._structural = False
         self._tries: dict[KeyId, int] = {}
         self._dfs: dict[str, Df] = {}
         self._info: CardInfo | None = None
@@ -236,21 +257,51 @@ class Transaction:
         self._cells[cells.CONTENTS, path] = cells.contents_cell(contents)
 
     def put_key(self, ref: KeyRef, key: Key) -> None:
-        """Replace one version of a key."""
+        """Replace one version of a key, or add one."""
+        self._structural = self._structural or (ref, key.version) not in self._image.keys
         self._keys[ref, key.version] = key
         self._cells[cells.KEY, cells.key_path(ref, key.version)] = cells.key_cell(key)
 
     def restore(self, at: KeyId) -> None:
         """Put a try counter back to its maximum (Part 7, 5.8 and 6.6)."""
-        limit = self._image.keys[at].tries_max
+        limit = (self._keys.get(at) or self._image.keys[at]).tries_max
         if limit:
             self._tries[at] = limit
             self._cells[self._image.tries_key(at)] = cells.TRIES_CELLS[limit]
 
     def put_df(self, df: Df) -> None:
-        """Replace a DF."""
+        """Replace a DF, or add one."""
+        self._structural = self._structural or df.path not in self._image.dfs
         self._dfs[df.path] = df
         self._cells[cells.DF, df.path] = cells.df_cell(df)
+
+    def put_ef(self, ef: Ef, contents: Contents) -> None:
+        """Add an EF with its first contents."""
+        self._structural = True
+        self._efs[ef.path] = ef
+        self._cells[cells.EF, ef.path] = cells.ef_cell(ef)
+        self.put_contents(ef.path, contents)
+
+    def delete(self, path: str) -> None:
+        """Remove a file, everything below it, and the keys of what is removed."""
+        image = self._image
+        self._structural = True
+        for gone in (path, *image.files_below(path)):
+            self._gone.append(gone)
+            if gone in image.dfs:
+                self._cells[cells.DF, gone] = None
+                self.delete_keys(at for at in image.keys if at[0].owner == gone)
+            else:
+                self._cells[cells.EF, gone] = None
+                self._cells[cells.CONTENTS, gone] = None
+
+    def delete_keys(self, gone: Iterable[KeyId]) -> None:
+        """Remove keys and their counters."""
+        self._structural = True
+        for at in gone:
+            self._gone_keys.append(at)
+            self._cells[cells.KEY, cells.key_path(*at)] = None
+            self._cells[cells.TRIES, cells.key_path(*at)] = None
 
     def put_info(self, info: CardInfo) -> None:
         """Replace what belongs to the card as a whole."""
@@ -275,8 +326,17 @@ class Transaction:
         image = self._image
         image.store.write(self._cells)
         image.contents.update(self._contents)
+        image.efs.update(self._efs)
         image.keys.update(self._keys)
         image.tries.update(self._tries)
         image.dfs.update(self._dfs)
+        for path in self._gone:
+            for table in (image.dfs, image.efs, image.contents):
+                table.pop(path, None)
+        for at in self._gone_keys:
+            image.keys.pop(at, None)
+            image.tries.pop(at, None)
+        if self._structural:
+            image.reindex()
         if self._info is not None:
             image.info = self._info

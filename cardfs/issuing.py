@@ -6,19 +6,20 @@ The same inputs give the same card; what is drawn (the serial, if none is given)
 import datetime
 from typing import Final
 
+from keys.diversify import HISTORICAL_LENGTH
 from keys.generate import RandomSource, SeededRandom, system_random
 from keys.records import Key, KeyRef, Usage
 
 from .codecs import CodecError, empty, encode, from_cn, pin_to_cn
 from .codecs import card_number as complete_card_number
-from .files import CardContents, CardInfo, Contents, Element, Structure
+from .files import MF_FID, MF_PATH, CardContents, CardInfo, Contents, Df, DfKind, Element, Phase, Structure
 from .holder import Placed, place
 from .inputs import Document, IssueError, ProfileError
 from .profile import Profile
 from .profile_files import EfPlan
 from .roots import Roots, card_factors, card_keys
 
-__all__ = ["DEMO_PIN", "DEMO_REGION", "IssueError", "ProfileError", "issue"]
+__all__ = ["DEMO_PIN", "DEMO_REGION", "IssueError", "ProfileError", "blank", "issue"]
 
 DEMO_PIN: Final = "123456"
 DEMO_REGION: Final = "110000"
@@ -75,8 +76,10 @@ def issue(
         path: _contents(plan, placed.get(path, Placed()), profile, computed if plan.id == ISSUER_FILE else {})
         for path, plan in profile.files.items()
     }
-    info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, region, profile.settings)
-    return CardContents(info, dict(profile.dfs), dict(profile.efs), contents, keys, dict(profile.dictionary))
+    info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, profile.settings)
+    return CardContents(
+        info, dict(profile.dfs), dict(profile.efs), contents, keys, dict(profile.dictionary), profile.names
+    )
 
 
 def _serial(text: str, random: RandomSource) -> bytes:
@@ -190,3 +193,30 @@ def _record(element: Element, values: dict[str, bytes], profile: Profile, tlv: b
 
 def _an_fill(profile: Profile) -> int:
     return int(profile.settings.data.an_fill, 16)
+
+
+def blank(profile: Profile) -> CardContents:
+    """Make a blank card: an MF with the maker's transport key, waiting to be activated (Part 10, 5.1).
+
+    The names of keys and data elements are the profile's, so that people read the card built later;
+    the card itself does nothing with them.
+    """
+    settings = profile.settings
+    historical = bytes(HISTORICAL_LENGTH)
+    info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, settings)
+    transport = Key(
+        name="TRANSPORT",
+        usage=Usage.TRANSPORT,
+        suite_name=profile.suite,
+        value=bytes.fromhex(settings.personalisation.maker_key),
+        tries_max=settings.key.tries,
+    )
+    return CardContents(
+        info,
+        {MF_PATH: Df(MF_PATH, MF_FID, DfKind.MF, phase=Phase.BLANK)},
+        {},
+        {},
+        {(KeyRef(MF_PATH, transport.name), 1): transport},
+        dict(profile.dictionary),
+        profile.names,
+    )

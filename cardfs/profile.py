@@ -68,6 +68,15 @@ class Profile:
         """The data elements of each EF by path."""
         return {path: plan.elements for path, plan in self.files.items()}
 
+    @property
+    def names(self) -> dict[str, dict[str, str]]:
+        """What people call the keys of each DF, by its path; see `CardContents`."""
+        names: dict[str, dict[str, str]] = {}
+        for plan in self.keys:
+            which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"
+            names.setdefault(plan.ref.owner, {}).setdefault(which, plan.ref.name)
+        return names
+
     def path(self, name: str) -> str:
         """Path of a DF or EF from its id, ``SSSE`` or ``DF01/EF05``; an unknown one is a ``KeyError``."""
         df, _, ef = name.partition("/")
@@ -100,11 +109,14 @@ def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -
     )
     tree.keys = {plan.ref: plan for plan in keys}
     check_keys(tree)
+    for plan in keys:
+        if plan.usage is Usage.APP_BLOCK:
+            tree.dfs[plan.ref.owner] = replace(tree.dfs[plan.ref.owner], lock_kid=plan.kid)
     directories = [DirectoryPlan(row.id, entry.place) for row, entry in rows if row.directory]
     labels = {tree.paths[row.id]: row.label for row, _ in rows}
     files = build_efs(source.head.entries("ef"), tree, directories, labels)
-    for plan in directories:
-        path = tree.paths[plan.df]
+    for directory in directories:
+        path = tree.paths[directory.df]
         tree.dfs[path] = replace(tree.dfs[path], directory_sfi=settings.directory.sfi)
     return Profile(
         head.name,
@@ -223,7 +235,7 @@ def _key(tree: Tree, df: str, entry: Entry, settings: Settings, suites: dict[Usa
         raise ProfileError(f"{entry.at('suite')}: no suite {suite!r}; there are {', '.join(SUITES)}")
     tries = row.tries
     if tries is None:
-        counted = row.usage.proves and row.usage.can_lock
+        counted = (row.usage.proves and row.usage.can_lock) or row.usage is Usage.MASTER
         tries = settings.pin.tries if pin else settings.key.tries if counted else 0
     ref = KeyRef(tree.paths[df], row.name)
     return KeyPlan(ref, row.usage, suite, kid, row.versions, tries, row.root or row.name, row.zh, entry)

@@ -6,7 +6,7 @@ tighter than ``|``.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from keys.records import KeyRef
 
 FREE: Final = "free"
 NEVER: Final = "never"
+PIN: Final = "PIN"
 _TOKEN: Final = re.compile(r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>[&|()]))")
 
 
@@ -26,7 +27,7 @@ class Rule:
     """An access rule, resolved.
 
     Attributes:
-        text: as written, for people.
+        text: the expression in its one canonical form, for people.
         alternatives: sets of proofs; the rule holds when all of one set are proven. No set at all
             means never, one empty set means free.
     """
@@ -62,8 +63,21 @@ def parse_rule(text: str, resolve: Callable[[str], KeyRef]) -> Rule:
     parser = _Parser(text, resolve)
     alternatives = parser.parse()
     ordered = sorted(alternatives, key=lambda each: (len(each), sorted(each)))
-    minimal = [each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at])]
-    return Rule(" ".join(text.split()), tuple(minimal))
+    return make_rule(each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at]))
+
+
+def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
+    """Make a rule from its alternatives; one and the same rule always gets one and the same text."""
+    ordered = tuple(sorted(alternatives, key=lambda each: (len(each), sorted(each))))
+    if not ordered:
+        return NEVER_RULE
+    if not ordered[0]:
+        return FREE_RULE
+    # What the PIN opens comes first, as in the standard's tables.
+    shown = sorted(ordered, key=lambda each: (all(ref.name != PIN for ref in each), len(each), sorted(each)))
+    words = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != PIN, name))) for each in shown]
+    text = " | ".join(f"({word})" if "&" in word and len(words) > 1 else word for word in words)
+    return Rule(text, ordered)
 
 
 class _Parser:

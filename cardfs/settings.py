@@ -127,6 +127,22 @@ class KidSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
     rk1df02: Byte = 0x88
 
 
+class PersonalisationSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Personalisation commands, which the standard leaves to the card maker (Part 10, 5).
+
+    ``cos``: whose coding. ``plain_keys``: whether a blank card takes its transport key in clear.
+    ``maker_key``: transport key that a blank card comes with, a public value. ``weak_keys``: which DES
+    keys are refused (Part 4, 7.2): none, weak and semi-weak ones, or those and double-length keys with
+    equal halves as well. ``parity``: whether DES keys must have odd parity.
+    """
+
+    cos: Literal["t514", "none"] = "t514"
+    plain_keys: bool = True
+    maker_key: Annotated[str, Meta(pattern="^[0-9A-F]{32}$")] = "404142434445464748494A4B4C4D4E4F"
+    weak_keys: Literal["accept", "refuse-weak", "refuse-short"] = "refuse-weak"
+    parity: Literal["ignore", "check"] = "ignore"
+
+
 class TransportSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """APDU transport (Part 2, 9).
 
@@ -159,6 +175,7 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     crypto: CryptoSettings = CryptoSettings()
     kid: KidSettings = KidSettings()
     transport: TransportSettings = TransportSettings()
+    personalisation: PersonalisationSettings = PersonalisationSettings()
     check_order: Literal["default"] = "default"
     status: dict[str, Annotated[str, Meta(pattern="^[69][0-9A-F]{3}$")]] = {}
     """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""

@@ -17,7 +17,7 @@ APPLICATION_ID: Final = 0x53534344  # "SSCD"
 SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE cell (
-    kind TEXT NOT NULL,          -- card, df, ef, contents, key, tries, dictionary
+    kind TEXT NOT NULL,          -- card, df, ef, contents, key, tries, dictionary, names
     path TEXT NOT NULL,          -- FIDs from the MF down; keys: DF path # name . version
     meta TEXT NOT NULL,          -- JSON, readable
     data BLOB NOT NULL,          -- contents of files, values of keys

@@ -3,6 +3,7 @@
 from cardfs.errors import AccessDenied, FileUnknown, NoCurrentEf, StructureMismatch
 from cardfs.files import Ef, Structure
 from cardfs.image import Image, Transaction
+from cardfs.life import EDGES, Act, controlling_key, phase_of
 from cardfs.rules import Rule
 from cardfs.settings import Settings
 from keys.errors import ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
@@ -100,6 +101,19 @@ class Context:
             return
         proven = ", ".join(sorted(self.name(ref) for ref in self.session.proofs)) or "nothing"
         raise AccessDenied(f"{self.image.label(ef.path)} {what} needs {rule.text}; proven: {proven}")
+
+    def require_update(self, ef: Ef) -> None:
+        """Refuse an update that neither the file's rule nor personalisation allows: `AccessDenied`.
+
+        While an environment is personalised its master key may write every file (Part 10, 5.4.3).
+        """
+        if ef.update.holds(self.session.proofs):
+            return
+        image, here = self.image, self.session.df
+        edge = EDGES.get((Act.WRITE_DATA, image.dfs[here].kind, phase_of(image, here)))
+        if edge is not None and controlling_key(image, here, edge.authority) in self.session.proofs:
+            return
+        self.require_access(ef, ef.update, "update")
 
     def name(self, ref: KeyRef) -> str:
         """Name a proof for people; of another world with the DF in front."""

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from cardfs import errors as fs
+from cardfs.life import LifeForbids
 from keys import errors as ks
 from keys.errors import CardError
 
@@ -100,6 +101,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     fs.StructureMismatch: 0x6981,
     fs.AccessDenied: 0x6982,
     fs.ConditionsUnmet: 0x6985,
+    LifeForbids: 0x6985,
     fs.RecordUnknown: 0x6A83,
     fs.RecordLengthWrong: 0x6700,
     fs.TlvWrong: 0x6A85,

@@ -12,6 +12,7 @@ from cardfs.settings import Settings
 
 from .commands import authenticate, binary, block, pin, record, response, select
 from .context import Answer, Context
+from .cos import t514
 
 NO_DATA: Final[Container[int]] = frozenset((0,))
 ANY_LE: Final[Container[int]] = range(1, 65537)
@@ -280,10 +281,69 @@ ROWS: Final[tuple[Row, ...]] = (
 )
 
 
+_LOAD_WORDS: Final = (0x9000, 0x6581, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6A80, 0x6A88, *GATED)
+
+T514_ROWS: Final[tuple[Row, ...]] = (
+    Row(
+        "CREATE FILE",
+        "创建文件",
+        0x80,
+        0xE0,
+        "Part 10, 5.2",
+        t514.create,
+        (0x9000, 0x6581, 0x6982, 0x6985, 0x6987, 0x6A80, *GATED),
+        parameters=t514.parameters_create,
+        lc=range(256),
+        writes=True,
+    ),
+    Row(
+        "DELETE FILE",
+        "删除文件",
+        0x80,
+        0xE1,
+        "Part 10, 5.2.3",
+        t514.delete,
+        (0x9000, 0x6581, 0x6982, 0x6985, 0x6A82, *GATED),
+        parameters=t514.parameters_delete,
+        lc=frozenset((0, 2)),
+        writes=True,
+    ),
+    Row(
+        "WRITE KEY",
+        "写密钥",
+        0x84,
+        0xD4,
+        "Part 4, 7.3",
+        t514.write_key,
+        _LOAD_WORDS,
+        parameters=t514.parameters_write,
+        lc=frozenset((0x24,)),
+        writes=True,
+    ),
+    Row(
+        "WRITE KEY",
+        "写密钥",
+        0x80,
+        0xD4,
+        "Part 4, 7.3",
+        t514.refuse_plain_key,
+        (0x6987, *GATED),
+        parameters=t514.parameters_write,
+        lc=range(1, 256),
+        writes=True,
+    ),
+)
+"""Personalisation in the coding `emulator.cos.t514`."""
+
+COS_ROWS: Final[dict[str, tuple[Row, ...]]] = {"t514": T514_ROWS, "none": ()}
+"""Personalisation commands by card maker; ``settings.personalisation.cos`` chooses."""
+
+
 class Table:
     """The rows that one card has, ready to be looked up."""
 
-    def __init__(self, settings: Settings, rows: tuple[Row, ...] = ROWS) -> None:
+    def __init__(self, settings: Settings) -> None:
+        rows = (*ROWS, *COS_ROWS[settings.personalisation.cos])
         enabled = [row for row in rows if row.enabled(settings)]
         self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
         self.classes: Final = frozenset(row.cla for row in enabled)

@@ -26,14 +26,17 @@ _SECRET_DATA: Final[dict[int, slice]] = {
     0x20: slice(None),  # VERIFY: the PIN
     0x5E: slice(None),  # CHANGE PIN: both PINs
     0x24: slice(None, -4),  # PIN CHANGE/UNBLOCK: the enciphered PIN; the MAC stays
+    0xD4: slice(None, -4),  # WRITE KEY: the enciphered key; the MAC stays
     0x82: slice(None, 8),  # EXTERNAL AUTHENTICATION: the cryptogram; the original data stay
 }
 """Parts of the data field that are masked, by instruction and whatever the class is."""
 
-_OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x16))
+_OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x16, 0xE1))
 """Instructions whose data field holds no secret; of any other, known or not, everything is masked."""
 
 _INTERNAL_AUTHENTICATION: Final = 0x88
+_CREATE: Final = 0xE0
+_SET_KEY: Final = 0x03
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,8 @@ def masked_command(raw: bytes) -> str:
         return raw.hex().upper()
     data = body[: raw[_HEADER]]
     part = _SECRET_DATA.get(ins)
+    if ins == _CREATE and header[2] != _SET_KEY:
+        return raw.hex().upper()
     if part is None or len(data) != raw[_HEADER]:
         part = slice(None)
     shown = [f"{byte:02X}" for byte in body]

@@ -53,11 +53,20 @@ def odd_parity(key: bytes) -> bytes:
 
 
 def is_weak(suite: Suite, key: bytes) -> bool:
-    """Tell whether a DES key is weak or semi-weak, or a double-length key no stronger than DES."""
+    """Tell whether a DES key, or a half of a double-length one, is weak or semi-weak."""
     if suite.block != 8:
         return False
-    halves = [odd_parity(key[at : at + 8]) for at in range(0, len(key), 8)]
-    return any(half in WEAK_DES_KEYS for half in halves) or (len(key) == 16 and halves_equal(key))
+    return any(odd_parity(key[at : at + 8]) in WEAK_DES_KEYS for at in range(0, len(key), 8))
+
+
+def is_short(suite: Suite, key: bytes) -> bool:
+    """Tell whether a double-length DES key has equal halves, and so the key space of a single-length one."""
+    return suite.block == 8 and len(key) == 16 and halves_equal(key)
+
+
+def is_odd(suite: Suite, key: bytes) -> bool:
+    """Tell whether a key has odd parity, as DES keys are written; of other ciphers every key has."""
+    return suite.block != 8 or odd_parity(key) == key
 
 
 def generate_key(suite: Suite, random: RandomSource = system_random) -> bytes:
@@ -66,5 +75,5 @@ def generate_key(suite: Suite, random: RandomSource = system_random) -> bytes:
         key = random(suite.key_length)
         if suite.block == 8:
             key = odd_parity(key)
-        if not is_weak(suite, key):
+        if not is_weak(suite, key) and not is_short(suite, key):
             return key

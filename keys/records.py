@@ -12,6 +12,7 @@ from .suites import SUITES, Suite
 class Usage(StrEnum):
     """The one function of a key (一密钥一功能; Part 4, 7.1)."""
 
+    TRANSPORT = "transport"
     MASTER = "master"
     PIN = "pin"
     INTERNAL_AUTH = "internal-auth"

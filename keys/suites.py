@@ -51,15 +51,23 @@ class Suite:
 
     # -- session keys and authentication ------------------------------------------------------
 
+    def check_challenge(self, challenge: bytes) -> bytes:
+        """Return a challenge that keys of this suite can use.
+
+        Raises:
+            ChallengeUnusable: it is longer than a block, or empty.
+        """
+        if not 0 < len(challenge) <= self.block:
+            raise ChallengeUnusable(f"a {self.name} key takes a challenge of at most {self.block} bytes")
+        return challenge
+
     def session_key(self, key: bytes, challenge: bytes) -> bytes:
         """Derive the session key (过程密钥) from a challenge of 4 bytes up to a block (Part 4, 8.4).
 
         Raises:
             ChallengeUnusable: the challenge is longer than a block, or empty.
         """
-        missing = self.block - len(challenge)
-        if missing < 0 or not challenge:
-            raise ChallengeUnusable(f"a {self.name} key takes a challenge of at most {self.block} bytes")
+        missing = self.block - len(self.check_challenge(challenge))
         return self.cipher.encrypt(key, challenge + bytes(missing) if missing else challenge)
 
     def authentication_data(self, key: bytes, challenge: bytes, original: bytes) -> bytes:

@@ -302,7 +302,7 @@ def handmade(
     for name, aid in AIDS.items():
         dfs[f"{SSSE}/{name}"] = Df(f"{SSSE}/{name}", int(name, 16), DfKind.ADF, aid)
     return CardContents(
-        info=CardInfo("handmade", suite, ATR_T1 if t1 else ATR_T0, HISTORICAL, REGION, settings or Settings()),
+        info=CardInfo("handmade", suite, ATR_T1 if t1 else ATR_T0, HISTORICAL, settings or Settings()),
         dfs=dfs,
         efs={ef.path: ef for ef, _ in plans},
         contents={ef.path: contents for ef, contents in plans},

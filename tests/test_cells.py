@@ -51,7 +51,7 @@ def test_no_two_parts_share_a_cell_and_every_meta_is_json(profile: str) -> None:
     for (kind, path), cell in written:
         json.loads(cell.meta)
         assert isinstance(cell.data, bytes)
-        assert kind in ("card", "df", "ef", "contents", "key", "tries", "dictionary")
+        assert kind in ("card", "df", "ef", "contents", "key", "tries", "dictionary", "names")
         assert (path == "") is (kind == "card")
         if kind not in ("key", "contents"):
             assert cell.data == b"", "only files and keys hold bytes"
@@ -76,7 +76,7 @@ def test_the_text_of_cells_is_this_and_stays_this() -> None:
     )
     assert df_cell(card.dfs[SSSE]) == Cell(
         '{"blocked":false,"directory_sfi":30,"issuer_data":"860101","kind":"ddf",'
-        '"name":"7378312e73682ec9e7bbe1b1a3d5cf"}',
+        '"lock_kid":null,"name":"7378312e73682ec9e7bbe1b1a3d5cf","phase":"operational"}',
         b"",
     )
     assert ef_cell(card.efs[f"{SSSE}/EF09"]) == Cell(

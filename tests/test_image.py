@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).parent / "data" / "golden"
 def whole(image: Image) -> CardContents:
     """An image as the value that it was made from."""
     return CardContents(
-        image.info, image.dfs, image.efs, image.contents, image.keys, image.dictionary, tries=image.tries
+        image.info, image.dfs, image.efs, image.contents, image.keys, image.dictionary, image.names, image.tries
     )
 
 

@@ -266,7 +266,7 @@ class TestContents:
         info = make(settings={"pin": {"tries": 5}}).info
         assert info.atr.hex().upper() == "3B6D000000814A444686605199000001AC"
         assert info.historical == info.atr[4:]
-        assert (info.profile, info.suite, info.region, info.blocked) == ("ssc-2.0", "3DES", "519900", False)
+        assert (info.profile, info.suite, info.blocked) == ("ssc-2.0", "3DES", False)
         assert info.settings.pin.tries == 5
 
 

@@ -2,8 +2,9 @@
 
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,25 +18,36 @@ if TYPE_CHECKING:
 DEMO_NOTE = "the demo root keys are public test keys"
 
 
+_INPUTS: Final = (
+    click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]"),
+    click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]"),
+    click.option("--region", default="519900", show_default=True, help="Application city code, six digits."),
+    click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]"),
+    click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none."),
+    click.option("--seed", help="Draw from this seed, so that the same inputs give the same card."),
+    click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue."),
+    click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity."),
+    click.option("--card-number", default="", help="Card number, nine characters with the check character."),
+    click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6"),
+    click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"'),
+)
+
+
+def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a card shall hold."""
+    for option in reversed(_INPUTS):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("card.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
-@click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]")
-@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
-@click.option("--region", default="519900", show_default=True, help="Application city code, six digits.")
-@click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]")
-@click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none.")
-@click.option("--seed", help="Draw from this seed, so that the same inputs give the same card.")
-@click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue.")
-@click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity.")
-@click.option("--card-number", default="", help="Card number, nine characters with the check character.")
-@click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
-@click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"')
+@issue_inputs
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 @click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
 def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> None:
     """Make a card image from a profile, a holder and root keys."""
-    from cardfs.image import Image
     from cardfs.profile import load_profile, shipped_profiles
 
     if list_profiles:
@@ -43,13 +55,20 @@ def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> No
             click.echo(f"{name:<14} {load_profile(name).title}")
         return
     contents = issue_contents(**inputs)
+    write_image(image, contents, force=force)
+    click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
+    if inputs["roots"] is None:
+        click.echo(f"note: {DEMO_NOTE}", err=True)
+
+
+def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
+    """Make an image file; with ``force`` also in the place of an old one."""
+    from cardfs.image import Image
+
     if force and image.exists():
         _replace(image, contents)
     else:
         Image.create(image, contents)
-    click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
-    if inputs["roots"] is None:
-        click.echo(f"note: {DEMO_NOTE}", err=True)
 
 
 def _replace(image: Path, contents: "CardContents") -> None:
@@ -83,10 +102,10 @@ def issue_contents(
     from cardfs.profile import DEMO, load_profile
     from cardfs.roots import load_roots
 
-    kind = load_profile(profile, _assignments("--set", settings))
+    kind = load_profile(profile, assignments("--set", settings))
     # The invented holder of 1.0 cards has no elements that came later, with DF05.
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
-    _lay_over(person.data, _assignments("--value", values))
+    _lay_over(person.data, assignments("--value", values))
     return make(
         kind,
         person,
@@ -97,7 +116,7 @@ def issue_contents(
     )
 
 
-def _assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
+def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
     """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
     result: dict[str, Any] = {}
     for text in texts:

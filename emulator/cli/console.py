@@ -19,6 +19,8 @@ from keys.records import KeyRef, Usage
 _GOOD: Final = ("90", "61", "6C")
 _PREVIEW: Final = 24
 _INDENT: Final = 14
+_PIPED: Final = 1000
+"""Columns of an output that is no terminal: enough for every line."""
 
 
 def trace_text(event: Event) -> Text:
@@ -68,7 +70,7 @@ def image_tree(image: Image) -> Tree:
     tree = Tree(
         Text.assemble(
             ("card ", "bold"),
-            f"{info.profile}, {info.suite}, region {info.region}, ATR {info.atr.hex().upper()}{state}",
+            f"{info.profile}, {info.suite}, ATR {info.atr.hex().upper()}{state}",
         )
     )
     _add_df(tree, image, image.root)
@@ -95,7 +97,7 @@ def _add_df(tree: Tree, image: Image, path: str) -> None:
 def _key_table(image: Image, path: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("key", "KID", "function", "cipher", "version", "tries", "state"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for (ref, version), key in sorted(image.keys.items(), key=lambda item: (item[1].kid or 0, item[0])):
         if ref.owner != path:
             continue
@@ -126,6 +128,8 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
         leaf.add(Text(f"no records, {ef.max_records} fit", style="dim"))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(4):
+        table.add_column(overflow="fold")
     for number, record in enumerate(contents, 1):
         zh, name, value = _record_row(elements, record, number if ef.tlv else 0)
         table.add_row(Text(str(number), style="dim"), zh, name, value)
@@ -163,4 +167,6 @@ class _Console(Console):
 def console(*, stderr: bool = False) -> Console:
     """A console that does not wrap what is piped into a file."""
     made = _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
-    return made if made.is_terminal else _Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=160)
+    return (
+        made if made.is_terminal else _Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=_PIPED)
+    )

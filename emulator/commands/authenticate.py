@@ -3,15 +3,16 @@
 from typing import Final
 
 from cardfs.image import UNLIMITED
+from cardfs.life import master_of
 from keys.errors import KeyUnknown, MethodBlocked
-from keys.records import Usage, same
+from keys.records import KeyRef, Usage, same
 
 from ..context import DONE, FAILED_TRY, Answer, Context
 
 LOCAL_KEY: Final = 0x80
 ORIGINAL_AT: Final = 8
 VERSION_AT: Final = 16
-_PROVING: Final = tuple(usage for usage in Usage if usage.proves)
+_PROVING: Final = (*(usage for usage in Usage if usage.proves), Usage.MASTER, Usage.TRANSPORT)
 
 
 def get_challenge(ctx: Context) -> Answer:
@@ -26,11 +27,8 @@ def external_authentication(ctx: Context) -> Answer:
 
     The key stands in the environment or, with b7 of P2, in the current ADF (Part 5, table 14).
     """
-    kid, data = ctx.command.p2, ctx.command.data
-    owner = ctx.session.df if kid & LOCAL_KEY else ctx.environment
-    ref = ctx.image.ref_by_kid(owner, kid)
-    if ref is None:
-        raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kid:02X}")
+    data = ctx.command.data
+    ref = _named_key(ctx, ctx.command.p2)
     key = ctx.version_of(ref, _version(data)).require(*_PROVING)
     at = (ref, key.version)
     if ctx.image.locked(at):
@@ -44,6 +42,25 @@ def external_authentication(ctx: Context) -> Answer:
         ctx.change().restore(at)
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE
+
+
+def _named_key(ctx: Context, kid: int) -> KeyRef:
+    """Find the key of EXTERNAL AUTHENTICATION.
+
+    P2 00 is reserved by the standard; until personalisation ends it means the key in control.
+
+    Raises:
+        KeyUnknown
+    """
+    if not kid:
+        master = master_of(ctx.image, ctx.session.df)
+        if master is not None:
+            return master
+    owner = ctx.session.df if kid & LOCAL_KEY else ctx.environment
+    ref = ctx.image.ref_by_kid(owner, kid)
+    if ref is None:
+        raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kid:02X}")
+    return ref
 
 
 def internal_authentication(ctx: Context) -> Answer:

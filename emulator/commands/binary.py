@@ -41,7 +41,7 @@ def update_binary(ctx: Context) -> Answer:
     sfi, offset = _place(ctx.command)
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=True)
-    ctx.require_access(ef, ef.update, "update")
+    ctx.require_update(ef)
     data = update_data(ctx, ef)
     contents = ctx.image.contents[ef.path]
     assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent

@@ -11,9 +11,12 @@ def application_block(ctx: Context) -> Answer:
     """Lock the selected application for good (应用锁定); its keys are dead with it (Part 4, 7.5)."""
     here = ctx.session.df
     _verify(ctx, Usage.APP_BLOCK, here, "APPLICATION BLOCK")
+    # An environment is locked with its applications.
+    locked = [here, *(path for path in ctx.image.files_below(here) if path in ctx.image.dfs)]
     change = ctx.change()
-    change.put_df(replace(ctx.image.dfs[here], blocked=True))
-    change.kill_keys((here,))
+    for path in locked:
+        change.put_df(replace(ctx.image.dfs[path], blocked=True))
+    change.kill_keys(locked)
     return DONE
 
 

@@ -45,7 +45,7 @@ def update_record(ctx: Context) -> Answer:
     command = ctx.command
     ef = ctx.target(command.p2 >> 3)
     ctx.require_structure(ef, transparent=False)
-    ctx.require_access(ef, ef.update, "update")
+    ctx.require_update(ef)
     record = update_data(ctx, ef)
     mode = _MODES[command.p2 & 7]
     records = ctx.image.contents[ef.path]

@@ -1,0 +1,159 @@
+"""The life of a card: who may do what, when (Part 4, 5.2 to 5.4; Part 10, 5).
+
+One table. A row is an edge: an act, where and in which phase it is allowed, whose authority it takes,
+and the phase that follows. What is not in the table is refused.
+
+Each authority loses control at the handover, because the rows of the next phase name another one: the
+transport key when the card master key is loaded, the card master key over an environment when that
+environment's master key is loaded.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from keys.errors import CardError
+from keys.records import KeyRef, Usage
+
+from .files import DfKind, Phase
+from .image import Image
+
+
+class LifeForbids(CardError):
+    """This phase of the card's life does not allow it (使用条件不满足)."""
+
+
+class Act(StrEnum):
+    """What personalisation does."""
+
+    SET_HISTORICAL = "set the historical bytes"
+    SET_TRANSPORT = "set the transport key"
+    UPDATE_TRANSPORT = "update the transport key"
+    INSTALL_MASTER = "load the first master key"
+    UPDATE_MASTER = "update the master key"
+    CREATE_MF = "give the MF its attributes"
+    CREATE_DDF = "create an environment"
+    CREATE_ADF = "create an application"
+    CREATE_EF = "create an EF"
+    INSTALL_KEY = "load a key"
+    UPDATE_KEY = "update a key"
+    RETIRE_KEY = "retire a key"
+    WRITE_DATA = "write any file"
+    DELETE_FILE = "delete a file"
+    DELETE_ALL = "delete the structure"
+    END = "end this phase"
+
+
+class Authority(StrEnum):
+    """Whose right an act takes."""
+
+    NOBODY = "nobody"
+    TRANSPORT = "the transport key"
+    CARD_MASTER = "the card master key"
+    ENVIRONMENT_MASTER = "the environment master key"
+
+
+class Edge(NamedTuple):
+    """One row of the life-cycle table; ``kind`` is that of the current DF."""
+
+    act: Act
+    kind: DfKind
+    phase: Phase
+    authority: Authority
+    following: Phase
+    clause: str
+
+
+_MF, _DDF, _ADF = DfKind.MF, DfKind.DDF, DfKind.ADF
+_BLANK, _ACTIVATED, _MASTERED = Phase.BLANK, Phase.ACTIVATED, Phase.MASTERED
+_CREATED, _PERSONALISING, _OPERATIONAL = Phase.CREATED, Phase.PERSONALISING, Phase.OPERATIONAL
+_TRANSPORT, _CARD, _ENVIRONMENT = Authority.TRANSPORT, Authority.CARD_MASTER, Authority.ENVIRONMENT_MASTER
+
+LIFE: Final[tuple[Edge, ...]] = (
+    # COS activation (COS激活): by chip and card maker, nobody's secret yet.
+    Edge(Act.SET_HISTORICAL, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.2"),
+    Edge(Act.SET_TRANSPORT, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.1"),
+    Edge(Act.UPDATE_TRANSPORT, _MF, _BLANK, _TRANSPORT, _BLANK, "Part 10, 5.1.1"),
+    Edge(Act.END, _MF, _BLANK, Authority.NOBODY, _ACTIVATED, "Part 10, 5.1"),
+    # Pre-personalisation (预个人化): the transport key until the card master key replaces it.
+    Edge(Act.UPDATE_TRANSPORT, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 10, 5.2.1"),
+    Edge(Act.CREATE_MF, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 3, 5.1"),
+    Edge(Act.INSTALL_MASTER, _MF, _ACTIVATED, _TRANSPORT, _MASTERED, "Part 10, 5.1.1"),
+    # The card master key: itself, environments, and their first master key. Nothing else.
+    Edge(Act.UPDATE_MASTER, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
+    Edge(Act.CREATE_DDF, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
+    Edge(Act.DELETE_FILE, _MF, _MASTERED, _CARD, _MASTERED, "Part 10, 5.2.3"),
+    Edge(Act.DELETE_ALL, _MF, _MASTERED, _CARD, _ACTIVATED, "Part 10, 5.1.1"),
+    Edge(Act.END, _MF, _MASTERED, _CARD, _OPERATIONAL, "Part 10, 5.2.6"),
+    Edge(Act.UPDATE_MASTER, _MF, _OPERATIONAL, _CARD, _OPERATIONAL, "Part 4, 5.2"),
+    Edge(Act.INSTALL_MASTER, _DDF, _CREATED, _CARD, _PERSONALISING, "Part 4, 5.2"),
+    # From here on the environment master key; the card master key has lost control.
+    Edge(Act.UPDATE_MASTER, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
+    Edge(Act.CREATE_ADF, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
+    *(
+        Edge(act, kind, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, clause)
+        for act, clause in (
+            (Act.CREATE_EF, "Part 4, 5.3"),
+            (Act.INSTALL_KEY, "Part 4, 7.3"),
+            (Act.UPDATE_KEY, "Part 4, 7.3"),
+            (Act.RETIRE_KEY, "Part 4, 7.3"),
+            (Act.WRITE_DATA, "Part 10, 5.4.3"),
+            (Act.DELETE_FILE, "Part 10, 5.2.3"),
+        )
+        for kind in (_DDF, _ADF)
+    ),
+    Edge(Act.DELETE_ALL, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 10, 5.2.3"),
+    Edge(Act.END, _DDF, _PERSONALISING, _ENVIRONMENT, _OPERATIONAL, "Part 10, 5.2.6"),
+    # In use, keys are still replaced; files and new keys no longer come.
+    Edge(Act.UPDATE_MASTER, _DDF, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 5.3"),
+    *(
+        Edge(act, kind, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 7.3")
+        for act in (Act.UPDATE_KEY, Act.RETIRE_KEY)
+        for kind in (_DDF, _ADF)
+    ),
+)
+
+EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in LIFE}
+
+
+def phase_of(image: Image, df: str) -> Phase:
+    """The phase that a DF is in: its own, or of an application its environment's."""
+    return image.dfs[image.environment(df)].phase
+
+
+def edge_for(image: Image, df: str, act: Act) -> Edge:
+    """Find the edge that allows an act in a DF now.
+
+    Raises:
+        LifeForbids: the table has none.
+    """
+    kind, phase = image.dfs[df].kind, phase_of(image, df)
+    edge = EDGES.get((act, kind, phase))
+    if edge is None:
+        raise LifeForbids(f"{image.label(df)} is {phase}: nobody may {act} there now")
+    return edge
+
+
+def controlling_key(image: Image, df: str, authority: Authority) -> KeyRef | None:
+    """The key behind an authority, as seen from a DF; None if it takes none or the card has none."""
+    match authority:
+        case Authority.TRANSPORT:
+            return image.ref_by_usage(image.root, Usage.TRANSPORT)
+        case Authority.CARD_MASTER:
+            return image.ref_by_usage(image.root, Usage.MASTER)
+        case Authority.ENVIRONMENT_MASTER:
+            return image.ref_by_usage(image.environment(df), Usage.MASTER)
+        case _:
+            return None
+
+
+def master_of(image: Image, df: str) -> KeyRef | None:
+    """The key that EXTERNAL AUTHENTICATION with P2 00 means in a DF: the one in control of it now."""
+    match phase_of(image, df):
+        case Phase.BLANK | Phase.ACTIVATED:
+            return image.ref_by_usage(image.root, Usage.TRANSPORT)
+        case Phase.MASTERED | Phase.CREATED:
+            return image.ref_by_usage(image.root, Usage.MASTER)
+        case Phase.PERSONALISING:
+            return image.ref_by_usage(image.environment(df), Usage.MASTER)
+        case _:
+            return None

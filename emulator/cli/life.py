@@ -1,0 +1,105 @@
+"""Commands for the life of a card: blank cards and the issuing machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import main
+from .cards import issue_inputs
+from .errors import UsageFault
+
+if TYPE_CHECKING:
+    from emulator.terminal import Channel
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("blank.sscard"))
+@click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
+@click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
+@click.option("--force", is_flag=True, help="Replace an existing image.")
+def blank(image: Path, profile: str, settings: tuple[str, ...], *, force: bool) -> None:
+    """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised."""
+    from cardfs.issuing import blank as make
+    from cardfs.profile import load_profile
+
+    from .cards import assignments, write_image
+
+    contents = make(load_profile(profile, assignments("--set", settings)))
+    write_image(image, contents, force=force)
+    click.echo(f"{image}: blank, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
+
+
+@main.command()
+@click.argument("source", metavar="SCRIPT|PROFILE")
+@click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
+@issue_inputs
+def personalise(source: str, reader: str | None, **inputs: Any) -> None:
+    """Build a card over PC/SC, command by command, from a profile or a script.
+
+    PROFILE is a shipped name or a TOML file; the blank card in the reader must be of the same type. A
+    SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after an
+    arrow, 9000 if none is given: 80E00200 -> 9000.
+    """
+    from emulator.pcsc import open_reader
+    from emulator.personaliser import PersonaliseError
+    from emulator.terminal import TerminalError
+
+    path = Path(source)
+    is_script = path.is_file() and path.suffix != ".toml"
+    run = _script(path) if is_script else _profile(source, inputs)
+    try:
+        with open_reader(reader) as (name, _, channel):
+            count = run(channel)
+    except (TerminalError, PersonaliseError) as error:
+        raise UsageFault(str(error)) from None
+    click.echo(f"{name}: {count} commands, all as they should be")
+
+
+def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
+    from emulator.personaliser import Personaliser
+
+    from .cards import issue_contents
+
+    contents = issue_contents(profile=source, **inputs)
+    maker_key = bytes.fromhex(contents.info.settings.personalisation.maker_key)
+
+    def run(channel: "Channel") -> int:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns) as bar:
+            task = bar.add_task("", total=None)
+            return Personaliser(channel, contents, maker_key).run(
+                lambda title, done, total: bar.update(task, description=title, completed=done, total=total)
+            )
+
+    return run
+
+
+def _script(path: Path) -> "Callable[[Channel], int]":
+    from emulator.terminal import exchange
+
+    steps: list[tuple[int, bytes, int]] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageFault(f"{path}: the script cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        text, _, wanted = line.split("#")[0].partition("->")
+        if not text.strip():
+            continue
+        try:
+            steps.append((number, bytes.fromhex(text), int(wanted.strip() or "9000", 16)))
+        except ValueError:
+            raise UsageFault(f"{path}: line {number}: not hex digits, or no status word after the arrow") from None
+
+    def run(channel: "Channel") -> int:
+        for number, command, wanted in steps:
+            _, word = exchange(channel, command)
+            if word != wanted:
+                raise UsageFault(f"{path}: line {number}: the card answered {word:04X}, not {wanted:04X}")
+        return len(steps)
+
+    return run

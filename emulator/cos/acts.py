@@ -1,0 +1,376 @@
+"""What personalisation does, whatever the commands look like: files, keys, phases (Part 4, 5 to 7).
+
+Each function checks the life-cycle table first: the phase, then the authority. An authority is shown
+in one of two ways: by a MAC under the controlling key (loading keys), or by having authenticated
+with it before (everything else).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cardfs.atr import with_historical
+from cardfs.errors import AccessDenied, ConditionsUnmet, FileUnknown
+from cardfs.files import MAX_RECORDS, Contents, Df, DfKind, Ef, Phase, Structure, child
+from cardfs.life import EDGES, Act, Authority, Edge, controlling_key, edge_for, phase_of
+from cardfs.rules import FREE_RULE, NEVER_RULE, Rule, make_rule
+from keys.errors import KeyUnknown, MacMissing, MacWrong, MethodBlocked
+from keys.generate import is_odd, is_short, is_weak
+from keys.records import Key, KeyRef, KeyState, Usage, same
+from keys.suites import MAC_LENGTH, SUITES
+
+from ..commands.pin import is_pin
+from ..context import Context
+from ..session import Session
+from ..status import DataWrong
+
+PIN_REFERENCE: Final = 0xFE
+"""Stands for the PIN where rules name keys by their identifiers."""
+
+LOCAL_KEY: Final = 0x80
+MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLoad:
+    """A key on its way into the card, as a coding has read it.
+
+    Attributes:
+        kid: None for a key without identifier.
+        tries: maximum of the try counter, 0 for none.
+        value: the secret; never printed.
+    """
+
+    usage: Usage
+    kid: int | None
+    version: int
+    suite_name: str
+    tries: int
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"KeyLoad({self.usage}, version {self.version})"
+
+
+# -- authority ------------------------------------------------------------------------------------
+
+
+def allow(ctx: Context, act: Act) -> Edge:
+    """Pass the life-cycle table with an authority that has authenticated itself.
+
+    Raises:
+        LifeForbids, AccessDenied
+    """
+    edge = edge_for(ctx.image, ctx.session.df, act)
+    ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
+    if edge.authority is not Authority.NOBODY and (ref is None or ref not in ctx.session.proofs):
+        raise AccessDenied(f"to {act} takes {edge.authority}, authenticated in this DF")
+    return edge
+
+
+def unwrap_load(ctx: Context, edge: Edge) -> bytes:
+    """Verify the MAC of a key load under the controlling key and decipher its data (Part 4, 7.3).
+
+    A wrong MAC costs the controlling key a try; it is charged before the comparison. The initial
+    value is the challenge, so a recorded load cannot be repeated (Part 9, 7.1.3 and 7.2.3).
+
+    Raises:
+        MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong
+    """
+    command = ctx.command
+    ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
+    if ref is None:
+        raise KeyUnknown(f"the card has no key for {edge.authority}")
+    key = ctx.image.key(ref, ctx.image.versions(ref)[-1]).require(*MASTER_USAGES)
+    if not command.secured or len(command.data) <= MAC_LENGTH:
+        raise MacMissing("a key is loaded enciphered and with a MAC")
+    at = (ref, key.version)
+    if ctx.image.locked(at):
+        raise MethodBlocked(f"{ref.name} is locked, no tries left")
+    challenge = key.suite.check_challenge(ctx.require_challenge())
+    if key.tries_max:
+        ctx.image.charge(at)
+    data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
+    covered = command.header + bytes((len(command.data),)) + data
+    if not same(key.suite.key_load_mac(key.value, challenge, covered), mac):
+        raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
+    ctx.change().restore(at)
+    return key.suite.decrypt_data(key.value, data)
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+def create_df(
+    ctx: Context,
+    fid: int,
+    kind: DfKind,
+    name: bytes,
+    *,
+    lock_kid: int | None = None,
+    directory_sfi: int | None = None,
+    issuer_data: bytes = b"",
+) -> None:
+    """Create an environment or an application below the current DF, or give the MF its attributes.
+
+    Raises:
+        LifeForbids, AccessDenied, DataWrong: the FID or the name is taken, or no DF can be so.
+    """
+    act = {DfKind.MF: Act.CREATE_MF, DfKind.DDF: Act.CREATE_DDF, DfKind.ADF: Act.CREATE_ADF}[kind]
+    allow(ctx, act)
+    image = ctx.image
+    path = image.root if kind is DfKind.MF else child(ctx.session.df, fid)
+    if kind is not DfKind.MF and (path in image.dfs or path in image.efs):
+        raise DataWrong(f"there is a file {fid:04X} already")
+    if name and any(df.name == name and df.path != path for df in image.dfs.values()):
+        raise DataWrong("a DF with this name exists (Part 3, 5.2.1)")
+    if len(name) > 16 or 0 < len(name) < 5:
+        raise DataWrong(f"a DF name has 5 to 16 bytes, not {len(name)}")
+    phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
+    df = Df(
+        path,
+        image.dfs[path].fid if kind is DfKind.MF else fid,
+        kind,
+        name,
+        directory_sfi=directory_sfi,
+        issuer_data=issuer_data,
+        lock_kid=lock_kid,
+        phase=phase,
+    )
+    ctx.change().put_df(df)
+
+
+def create_ef(ctx: Context, ef: Ef) -> None:
+    """Create an EF below the current DF, empty.
+
+    Raises:
+        LifeForbids, AccessDenied, DataWrong: FID or SFI is taken, or no EF can be so.
+    """
+    allow(ctx, Act.CREATE_EF)
+    image = ctx.image
+    if ef.path in image.efs or ef.path in image.dfs:
+        raise DataWrong(f"there is a file {ef.fid:04X} already")
+    if ef.sfi is not None and (not 1 <= ef.sfi <= 30 or image.ef_by_sfi(ef.parent, ef.sfi)):
+        raise DataWrong(f"SFI {ef.sfi:02X} is taken or not one of 1 to 30 (Part 3, 5.2)")
+    flat = ef.structure in (Structure.TRANSPARENT, Structure.INTERNAL)
+    sized = flat or ef.structure is Structure.LINEAR_VARIABLE
+    if not (ef.size if sized else ef.record_length) or not (flat or 1 <= ef.max_records <= MAX_RECORDS):
+        raise DataWrong(f"a {ef.structure} file cannot be of this size")
+    unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
+    contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
+    ctx.change().put_ef(ef, contents)
+
+
+def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:
+    """Make a rule for a file of ``df`` from key identifiers; b7 means a key of that DF, else the environment's.
+
+    The keys need not be there yet: a rule points at what is loaded later under that identifier.
+    """
+    if not alternatives:
+        return NEVER_RULE
+    if [] in alternatives:
+        return FREE_RULE
+    environment = ctx.image.environment(df)
+
+    def resolve(kid: int) -> KeyRef:
+        if kid == PIN_REFERENCE:
+            return KeyRef(environment, ctx.image.key_name(environment, None, Usage.PIN))
+        owner = df if kid & LOCAL_KEY else environment
+        return KeyRef(owner, ctx.image.key_name(owner, kid))
+
+    return make_rule(frozenset(resolve(kid) for kid in each) for each in alternatives)
+
+
+def delete_file(ctx: Context, fid: int) -> None:
+    """Delete a file below the current DF with all that is in it; only before the handover, or END.
+
+    Raises:
+        LifeForbids, AccessDenied, FileUnknown, ConditionsUnmet: an environment that has its own master key.
+    """
+    allow(ctx, Act.DELETE_FILE)
+    path = child(ctx.session.df, fid)
+    df = ctx.image.dfs.get(path)
+    if df is None and path not in ctx.image.efs:
+        raise FileUnknown(f"{ctx.image.label(ctx.session.df)} has no file {fid:04X}")
+    if df is not None and df.kind is DfKind.DDF and df.phase is not Phase.CREATED:
+        raise ConditionsUnmet(f"{df.label} has a master key of its own")
+    ctx.change().delete(path)
+    _forget_current(ctx)
+
+
+def delete_all(ctx: Context) -> None:
+    """Delete everything below the current environment, or the whole structure of the card.
+
+    Of an environment its master key stays. Of the card the card master key goes too and the transport
+    key becomes valid again (Part 10, 5.1.1); not once an environment has a master key of its own.
+    """
+    edge = allow(ctx, Act.DELETE_ALL)
+    image, here = ctx.image, ctx.session.df
+    below = image.children(here)
+    if any(image.dfs[path].kind is DfKind.DDF and image.dfs[path].phase is not Phase.CREATED for path in below):
+        raise ConditionsUnmet("an environment has a master key of its own")
+    change = ctx.change()
+    for path in (*below, *(path for path, ef in image.efs.items() if ef.parent == here)):
+        change.delete(path)
+    change.delete_keys(at for at, key in image.keys.items() if at[0].owner == here and key.usage not in MASTER_USAGES)
+    if edge.kind is DfKind.MF:
+        for at, key in image.keys.items():
+            if key.usage is Usage.MASTER and at[0].owner == here:
+                change.delete_keys((at,))
+            elif key.usage is Usage.TRANSPORT:
+                change.put_key(at[0], replace(key, state=KeyState.ACTIVE))
+        ctx.session = ctx.session._replace(proofs=frozenset())
+    change.put_df(replace(image.dfs[here], phase=edge.following))
+    _forget_current(ctx)
+
+
+def _forget_current(ctx: Context) -> None:
+    ctx.session = ctx.session._replace(ef=None, pointer=None)
+
+
+# -- keys -------------------------------------------------------------------------------------------
+
+
+def expected_act(ctx: Context, *, update: bool) -> Act:
+    """The act that loading a key can be here and now, before its function is known.
+
+    Which key it is stands enciphered in the command. In each phase all loads take one authority, so
+    that any of the possible acts leads to the controlling key.
+    """
+    candidates = _UPDATES if update else _INSTALLS
+    kind, phase = ctx.image.dfs[ctx.session.df].kind, phase_of(ctx.image, ctx.session.df)
+    return next((act for act in candidates if (act, kind, phase) in EDGES), candidates[-1])
+
+
+_INSTALLS: Final = (Act.INSTALL_MASTER, Act.INSTALL_KEY)
+_UPDATES: Final = (Act.UPDATE_TRANSPORT, Act.UPDATE_MASTER, Act.UPDATE_KEY)
+
+
+def act_for(usage: Usage, *, update: bool) -> Act:
+    """The act that loading a key with this function is."""
+    if usage is Usage.TRANSPORT:
+        return Act.UPDATE_TRANSPORT
+    if usage is Usage.MASTER:
+        return Act.UPDATE_MASTER if update else Act.INSTALL_MASTER
+    return Act.UPDATE_KEY if update else Act.INSTALL_KEY
+
+
+def load_key(ctx: Context, load: KeyLoad, edge: Edge, *, update: bool) -> None:
+    """Store a key that has been deciphered and verified.
+
+    Raises:
+        DataWrong: install of a key that is there, or a value that cannot be such a key.
+        KeyUnknown: update of a key that is not there.
+    """
+    image, here = ctx.image, ctx.session.df
+    ref = KeyRef(here, image.key_name(here, load.kid, load.usage))
+    at = (ref, load.version)
+    present = image.keys.get(at)
+    if update and (present is None or present.usage is not load.usage or present.state is KeyState.DEAD):
+        raise KeyUnknown(f"{ref.name} version {load.version} is not there to be updated")
+    if not update and (present is not None or _identifier_taken(ctx, ref, load)):
+        raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
+    check_value(ctx, load)
+    change = ctx.change()
+    key = Key(ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
+    change.put_key(ref, key)
+    change.restore(at)
+    if load.usage in MASTER_USAGES:
+        # What the old value proved ends with it, and so does the control of the key before.
+        ctx.session = _without(ctx.session, ref, _controller(ctx, edge))
+        if edge.act is Act.INSTALL_MASTER and edge.kind is DfKind.MF:
+            _hide_transport_key(ctx)
+    if edge.following is not edge.phase:
+        change.put_df(replace(image.dfs[here], phase=edge.following))
+
+
+def set_transport_key(ctx: Context, value: bytes) -> None:
+    """Take the transport key of a blank card in clear, where the profile allows that (Part 10, 5.1.1)."""
+    allow(ctx, Act.SET_TRANSPORT)
+    if not ctx.settings.personalisation.plain_keys:
+        raise MacMissing("this card takes no key in clear")
+    ref = controlling_key(ctx.image, ctx.session.df, Authority.TRANSPORT)
+    if ref is None:
+        raise KeyUnknown("the card has no transport key")
+    key = ctx.image.key(ref, 1)
+    check_value(ctx, KeyLoad(key.usage, None, 1, key.suite_name, key.tries_max, value))
+    ctx.change().put_key(ref, replace(key, value=value))
+    ctx.change().restore((ref, 1))
+
+
+def retire_key(ctx: Context, load: KeyLoad) -> None:
+    """Take a version of a key out of use for good; asked for later it is refused."""
+    ref = KeyRef(ctx.session.df, ctx.image.key_name(ctx.session.df, load.kid, load.usage))
+    key = ctx.image.key(ref, load.version).require(load.usage)
+    ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))
+
+
+def check_value(ctx: Context, load: KeyLoad) -> None:
+    """Refuse a value that cannot be such a key: length, parity, weak keys (Part 4, 7.2).
+
+    Raises:
+        DataWrong
+    """
+    if load.usage is Usage.PIN:
+        if load.value and not is_pin(load.value):
+            raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
+        return
+    suite = SUITES.get(load.suite_name)
+    if suite is None or len(load.value) != suite.key_length:
+        raise DataWrong("the key has not the length of its cipher")
+    settings = ctx.settings.personalisation
+    if settings.weak_keys != "accept" and is_weak(suite, load.value):
+        raise DataWrong("this is a weak DES key")
+    if settings.weak_keys == "refuse-short" and is_short(suite, load.value):
+        raise DataWrong("both halves of the key are equal, so it is no stronger than DES")
+    if settings.parity == "check" and not is_odd(suite, load.value):
+        raise DataWrong("the key has not odd parity")
+
+
+def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
+    """Whether another key, or another function, already has the identifier or the one place of its kind."""
+    others = [key for (other, _), key in ctx.image.keys.items() if other == ref]
+    return any(key.usage is not load.usage or key.kid != load.kid for key in others)
+
+
+def _without(session: Session, *refs: KeyRef | None) -> Session:
+    """The session without these proofs."""
+    return session._replace(proofs=session.proofs - {ref for ref in refs if ref is not None})
+
+
+def _controller(ctx: Context, edge: Edge) -> KeyRef | None:
+    return controlling_key(ctx.image, ctx.session.df, edge.authority)
+
+
+def _hide_transport_key(ctx: Context) -> None:
+    """The card master key replaces the transport key, which only deleting the structure brings back."""
+    for (ref, _), key in ctx.image.keys.items():
+        if key.usage is Usage.TRANSPORT:
+            ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))
+
+
+# -- the card ----------------------------------------------------------------------------------------
+
+
+def set_historical(ctx: Context, historical: bytes) -> None:
+    """Set the 13 historical bytes of the ATR (Part 10, 5.1.2); the next reset answers them."""
+    allow(ctx, Act.SET_HISTORICAL)
+    info = ctx.image.info
+    if len(historical) != len(info.historical):
+        raise DataWrong(f"a card has {len(info.historical)} historical bytes")
+    ctx.change().put_info(replace(info, atr=with_historical(info.atr, historical), historical=historical))
+
+
+def end_phase(ctx: Context) -> None:
+    """End the phase of the card or of an environment: activation, or personalisation.
+
+    When the card is operational the hidden transport key is erased, since nothing can revive it.
+    """
+    edge = allow(ctx, Act.END)
+    here = ctx.session.df
+    change = ctx.change()
+    change.put_df(replace(ctx.image.dfs[here], phase=edge.following))
+    if edge.following is Phase.OPERATIONAL:
+        hidden = [at for at, key in ctx.image.keys.items() if key.usage is Usage.TRANSPORT and at[0].owner == here]
+        if hidden:
+            change.delete_keys(hidden)
+        ctx.session = _without(ctx.session, _controller(ctx, edge))

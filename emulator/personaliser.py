@@ -1,0 +1,210 @@
+"""The issuing machine's side: take a blank card through its life, command by command (Part 10, 5).
+
+From the contents of a finished card to the commands that build it, over any channel that carries
+APDUs, in the coding `emulator.cos.t514`. The card that comes out is the one `cardfs.issuing` makes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from cardfs.files import CardContents, Df, DfKind, Ef, Structure
+from cardfs.records import Mode
+from keys.generate import RandomSource, generate_key, system_random
+from keys.records import Key, Usage
+from keys.suites import SUITES, Suite
+
+from .cos import t514
+from .status import explain
+from .terminal import Channel, exchange
+
+CHUNK: Final = 0xE0
+CHALLENGE_LENGTH: Final = 8
+Progress = Callable[[str, int, int], None]
+
+
+class PersonaliseError(Exception):
+    """The card cannot be built; the text is one sentence that names the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command on the way: what it does, and how its bytes are made when its turn comes.
+
+    Attributes:
+        build: makes the command; some need a challenge of the card first.
+    """
+
+    title: str
+    build: Callable[["Personaliser"], bytes]
+
+
+@dataclass(slots=True)
+class Personaliser:
+    """Builds one card.
+
+    Attributes:
+        contents: the card that shall come out.
+        maker_key: transport key that the blank card comes with; never printed.
+        random: draws the transport key and the temporary environment master keys.
+    """
+
+    channel: Channel
+    contents: CardContents
+    maker_key: bytes = field(repr=False)
+    random: RandomSource = system_random
+
+    def run(self, progress: Progress = lambda *_: None) -> int:
+        """Send every command; return how many there were.
+
+        Raises:
+            PersonaliseError: the card refused one, or cannot be built so.
+        """
+        steps = list(self._steps())
+        for done, step in enumerate(steps):
+            progress(step.title, done, len(steps))
+            _, word = exchange(self.channel, step.build(self))
+            if word != 0x9000:
+                raise PersonaliseError(f"{step.title}: the card answered {word:04X}, {explain(word).text}")
+        progress("done", len(steps), len(steps))
+        return len(steps)
+
+    # -- the plan ---------------------------------------------------------------------------------
+
+    def _steps(self) -> Iterator[Step]:
+        contents = self.contents
+        root = min(contents.dfs, key=len)
+        card_master = self._master(root)
+        suite = SUITES[card_master.suite_name]
+        transport = generate_key(suite, self.random)
+        environments = [path for path, df in sorted(contents.dfs.items()) if df.kind is DfKind.DDF]
+        if not environments:
+            raise PersonaliseError("the environment of this card is the MF itself; only one below it can be built")
+        yield _plain("set the transport key", "80E00300", transport)
+        yield _plain("set the historical bytes", "80E00500", contents.info.historical)
+        yield _plain("end of activation", "80E00200")
+        yield self._load("load CMK", card_master, suite, transport)
+        for path in environments:
+            yield from self._environment(path, suite, card_master.value)
+        yield _plain("select the MF", "00A40000", b"\x3f\x00")
+        yield self._authenticate("authenticate CMK", suite, card_master.value)
+        yield _plain("end of personalisation of the card", "80E00200")
+
+    def _environment(self, path: str, card_suite: Suite, card_master: bytes) -> Iterator[Step]:
+        df = self.contents.dfs[path]
+        final = self._master(path)
+        suite = SUITES[final.suite_name]
+        temporary = replace(final, value=generate_key(suite, self.random))
+        yield _plain("select the MF", "00A40000", b"\x3f\x00")
+        yield self._authenticate("authenticate CMK", card_suite, card_master)
+        yield _create_df(df)
+        yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
+        yield self._load(f"load a temporary {final.name}", temporary, card_suite, card_master)
+        yield self._authenticate(f"authenticate {final.name}", suite, temporary.value)
+        below = [each for each in sorted(self.contents.dfs) if each.startswith(f"{path}/")]
+        for each in below:
+            yield _create_df(self.contents.dfs[each])
+        for each in (path, *below):
+            if each != path:
+                yield _plain(f"select {self.contents.dfs[each].label}", "00A40000", bytes.fromhex(each[-4:]))
+            yield from self._directory(each, suite, temporary.value)
+        yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
+        yield self._load(f"replace {final.name}", final, suite, temporary.value, update=True)
+        yield self._authenticate(f"authenticate {final.name}", suite, final.value)
+        yield _plain(f"end of personalisation of {df.label}", "80E00200")
+
+    def _directory(self, path: str, suite: Suite, master: bytes) -> Iterator[Step]:
+        """Files, keys and data of one DF."""
+        label = self.contents.dfs[path].label
+        kids = {ref: key.kid for (ref, _), key in self.contents.keys.items() if key.kid is not None}
+        files = [ef for _, ef in sorted(self.contents.efs.items()) if ef.parent == path]
+        for ef in files:
+            yield _plain(f"create {label}/{ef.fid:04X}", "80E00100", t514.ef_data(ef, kids))
+        for (ref, version), key in sorted(self.contents.keys.items(), key=lambda item: item[0]):
+            if ref.owner == path and key.usage is not Usage.MASTER:
+                yield self._load(f"load {ref.name} version {version}", key, suite, master)
+        for ef in files:
+            yield from self._data(ef, label)
+
+    def _data(self, ef: Ef, label: str) -> Iterator[Step]:
+        contents = self.contents.contents[ef.path]
+        what = f"write {label}/{ef.fid:04X}"
+        if ef.structure is Structure.INTERNAL:
+            if isinstance(contents, bytes) and contents.strip(b"\x00"):
+                raise PersonaliseError(f"{what}: no command writes this file, so it starts with zeros")
+            return
+        sfi = (ef.sfi or 0) << 3
+        if isinstance(contents, bytes):
+            unwritten = bytes((self.contents.info.settings.data.unwritten_byte,))
+            yield _plain(f"select {label}/{ef.fid:04X}", "00A40200", ef.fid.to_bytes(2))
+            for at in range(0, len(contents), CHUNK):
+                chunk = contents[at : at + CHUNK]
+                if chunk.strip(unwritten):
+                    yield self._update(ef, f"00D6{at:04X}", chunk, what)
+        elif ef.structure is Structure.CYCLIC:
+            for record in reversed(contents):
+                yield self._update(ef, f"00DC00{sfi | Mode.PREVIOUS:02X}", record, what)
+        else:
+            for number, record in enumerate(contents, 1):
+                yield self._update(ef, f"00DC{number:02X}{sfi | Mode.NUMBER:02X}", record, f"{what} record {number}")
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def challenge(self) -> bytes:
+        """GET CHALLENGE."""
+        data, word = exchange(self.channel, bytes((0x00, 0x84, 0x00, 0x00, CHALLENGE_LENGTH)))
+        if word != 0x9000:
+            raise PersonaliseError(f"GET CHALLENGE: the card answered {word:04X}, {explain(word).text}")
+        return data
+
+    def _master(self, path: str) -> Key:
+        for (ref, _), key in self.contents.keys.items():
+            if ref.owner == path and key.usage is Usage.MASTER:
+                return key
+        raise PersonaliseError(f"{self.contents.dfs[path].label} has no master key")
+
+    def _load(self, title: str, key: Key, suite: Suite, controlling: bytes, *, update: bool = False) -> Step:
+        """WRITE KEY, enciphered and with a MAC under the controlling key."""
+        mode = t514.UPDATE if update else t514.INSTALL
+
+        def build(card: "Personaliser") -> bytes:
+            cipher = suite.encrypt_data(controlling, t514.key_data(key))
+            covered = bytes((0x84, 0xD4, mode, 0x00, len(cipher) + 4)) + cipher
+            return covered + suite.key_load_mac(controlling, card.challenge(), covered)
+
+        return Step(title, build)
+
+    def _authenticate(self, title: str, suite: Suite, master: bytes) -> Step:
+        """EXTERNAL AUTHENTICATION with the key in control, P2 00."""
+
+        def build(card: "Personaliser") -> bytes:
+            original = self.random(8)
+            data = suite.authentication_data(master, card.challenge(), original) + original
+            return bytes((0x00, 0x82, 0x00, 0x00, len(data))) + data
+
+        return Step(title, build)
+
+    def _update(self, ef: Ef, header: str, data: bytes, title: str) -> Step:
+        """UPDATE BINARY or UPDATE RECORD; with a MAC where the file demands one."""
+        if not (ef.secured and self.contents.info.settings.sm.update_commands == "per-file"):
+            return _plain(title, header, data)
+        maintenance = next(
+            key for (ref, _), key in self.contents.keys.items() if ref.owner == ef.parent and key.usage is Usage.MAC_ENC
+        )
+
+        def build(card: "Personaliser") -> bytes:
+            covered = b"\x04" + bytes.fromhex(header)[1:] + bytes((len(data) + 4,)) + data
+            session = maintenance.suite.session_key(maintenance.value, card.challenge())
+            return covered + maintenance.suite.mac(session, covered)
+
+        return Step(title, build)
+
+
+def _plain(title: str, header: str, data: bytes = b"") -> Step:
+    command = bytes.fromhex(header) + bytes((len(data),)) + data
+    return Step(title, lambda _: command)
+
+
+def _create_df(df: Df) -> Step:
+    data = t514.df_data(df.fid, df.kind, df.name, df.lock_kid, df.directory_sfi, df.issuer_data)
+    return _plain(f"create {df.label}", "80E00100", data)
