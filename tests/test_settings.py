@@ -16,7 +16,7 @@ import emulator
 from cardfs.holder import load_holder
 from cardfs.image import Image
 from cardfs.inputs import ProfileError
-from cardfs.issuing import issue
+from cardfs.issuing import blank, issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
 from cardfs.settings import Settings
@@ -382,6 +382,61 @@ def _(value: int) -> None:
 @exercise("kid.rk1df02", 0x88, 0x8F)
 def _(value: int) -> None:
     _read_key("RK1DF02", "DF02", value)
+
+
+# -- personalisation -------------------------------------------------------------------------------
+
+FINE: Final = "0123456789ABCDEFFEDCBA9876543210"
+
+
+def blank_card(name: str, value: Any) -> Bench:
+    """A blank card, before its transport key is set (Part 10, 5.1)."""
+    section, _, field = name.partition(".")
+    profile = load_profile("ssc-2.0", {"settings": {section: {field: value}}})
+    return Bench(card=Card(Image.in_memory(blank(profile))))
+
+
+def _transport_key(name: str, value: Any, key: str) -> str:
+    return blank_card(name, value).send(f"80E0030010{key}")
+
+
+@exercise("personalisation.cos", "t514", "none")
+def _(value: str) -> None:
+    """The standard leaves the commands to the card maker (Part 10, 5)."""
+    word = _transport_key("personalisation.cos", value, FINE)
+    assert word == {"t514": "9000", "none": "6D00"}[value]
+
+
+@exercise("personalisation.plain_keys", True, False)
+def _(value: bool) -> None:
+    """Part 4, 7.3: keys are loaded in cipher; the first one of a blank card may be an exception."""
+    assert _transport_key("personalisation.plain_keys", value, FINE) == ("9000" if value else "6987")
+
+
+@exercise("personalisation.maker_key", "404142434445464748494A4B4C4D4E4F", FINE)
+def _(value: str) -> None:
+    """The key of the maker, until the transport key replaces it (Part 10, 5.1.1)."""
+    for key in ("404142434445464748494A4B4C4D4E4F", FINE):
+        bench = blank_card("personalisation.maker_key", value)
+        data = Reference("3DES").auth(bytes.fromhex(key), bench.challenge(), ORIGINAL) + ORIGINAL
+        assert bench.send(b"\x00\x82\x00\x00\x10" + data) == ("9000" if key == value else "63C2")
+
+
+@exercise("personalisation.weak_keys", "accept", "refuse-weak", "refuse-short")
+def _(value: str) -> None:
+    """Part 4, 7.2."""
+    name = "personalisation.weak_keys"
+    assert _transport_key(name, value, FINE) == "9000"
+    assert _transport_key(name, value, "01" * 8 + FINE[16:]) == ("9000" if value == "accept" else "6A80")
+    assert _transport_key(name, value, FINE[:16] * 2) == ("6A80" if value == "refuse-short" else "9000")
+
+
+@exercise("personalisation.parity", "ignore", "check")
+def _(value: str) -> None:
+    """FIPS 46: the lowest bit of each byte makes its parity odd."""
+    assert _transport_key("personalisation.parity", value, FINE) == "9000"
+    even = "0023456789ABCDEF" + FINE[16:]
+    assert _transport_key("personalisation.parity", value, even) == ("9000" if value == "ignore" else "6A80")
 
 
 # -- transport, order, words -----------------------------------------------------------------------
