@@ -2,13 +2,15 @@
 
 An example is marked by a comment on the line before its block: ``<!-- test: file NAME -->`` writes it,
 ``shell`` runs its ``sscard`` lines, ``scriptor`` and ``python NAME`` send to a card in this process, and
-``output NAME`` is what the Python example prints. A line ``…`` stands for lines left out.
+``output NAME`` is what the Python example prints. ``sqlite`` asks the image of that card. A line ``…``
+stands for lines left out.
 """
 
 import contextlib
 import io
 import re
 import shlex
+import sqlite3
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -261,3 +263,13 @@ def test_the_python_example_prints_what_is_shown(folder: Path, monkeypatch: pyte
         exec(compile(example("python", "pin.py"), "README.md", "exec"), {})  # noqa: S102 - it is ours
     assert_shown(example("output", "pin.py").partition("\n")[2], printed.getvalue())
     card.close()
+
+
+def test_the_sqlite_example_shows_what_the_image_holds(folder: Path) -> None:
+    new_card(folder).close()
+    parts = re.split(r'^\$ sqlite3 (\S+) "(.*)"\n', example("sqlite"), flags=re.MULTILINE)[1:]
+    assert parts
+    for name, question, shown in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        with contextlib.closing(sqlite3.connect(folder / name)) as image:
+            answer = "".join("|".join(map(str, row)) + "\n" for row in image.execute(question))
+        assert shown == answer
