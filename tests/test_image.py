@@ -1,8 +1,10 @@
 """The image: a card that is written down, read back, and changed by whole transactions."""
 
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,11 +13,14 @@ from cardfs.errors import ImageError, StoreFailed
 from cardfs.files import CardContents, DfKind
 from cardfs.image import UNLIMITED, Image
 from cardfs.profile import shipped_profiles
-from cardfs.store import Cell, MemoryStore
+from cardfs.store import SCHEMA_VERSION, Cell, MemoryStore
+from emulator.card import Card
 from keys.errors import KeyUnknown
+from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState, Usage
 
-from .support import MF, PSE, SSSE, FailingStore, contents, handmade, ref
+from .reference import Reference
+from .support import HISTORICAL, MF, ORIGINAL, PIN_CN, PSE, SSSE, Bench, FailingStore, contents, handmade, ref
 
 PIN_AT = (ref("SSSE", "PIN"), 1)
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -253,6 +258,68 @@ def test_an_image_without_a_part_says_so_in_one_sentence(tmp_path: Path) -> None
     assert str(error.value) == f"{path}: the image does not hold a whole card (KeyError)"
     with pytest.raises(ImageError, match="whole card"):
         Image.open(path)
+
+
+# -- an image of every released schema ------------------------------------------------------------
+
+
+def make_golden(path: Path) -> None:
+    """Make the golden image of the present schema: a card that has seen some life. Only for a new schema.
+
+    ``python -c "from pathlib import Path; from tests.test_image import make_golden; make_golden(Path('x'))"``
+    """
+    Image.create(path, contents())
+    bench = Bench(card=Card(Image.open(path), SeededRandom("golden")))
+    bench.select_df("DF03")
+    bench.prove(["LKDF03"])
+    assert bench.send(bench.secured("841E0001", key="STKDF03")) == "9000"
+    bench.select_df("DF02")
+    bench.prove(["UK3DF02"])
+    for fill in (0x31, 0x32):
+        assert bench.send(bytes((0x00, 0xDC, 0x00, 0x3B, 0x55)) + bytes((fill,)) * 0x55) == "9000"
+    assert bench.authenticate("UKSSSE", version=2, wrong=True) == "63C2"
+    assert bench.verify(bytes.fromhex("000000")) == "63C2"
+    assert bench.verify(bytes.fromhex("000000")) == "63C1"
+    bench.card.close()
+
+
+GOLDEN_UKSSSE: Final = bytes.fromhex("B94B8D65086FEE676E0DFC6140F0BF34")
+"""Version 1 of UKSSSE of the golden card; everything about it is fixed."""
+
+
+@pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.sscard")), ids=lambda path: path.stem)
+def test_an_image_of_every_released_schema_loads_and_works_for_ever(golden: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(golden, tmp_path))
+    before = path.read_bytes()
+    with closing(Image.open(path, writable=False)) as image:
+        assert (image.info.profile, image.info.suite) == ("ssc-2.0", "3DES")
+        assert image.info.atr == bytes.fromhex("3B6D0000") + HISTORICAL
+        assert not image.info.blocked
+        assert image.dictionary[f"{SSSE}/EF06"][1].zh == "姓名"
+        assert image.keys[ref("SSSE", "UKSSSE"), 1].value == GOLDEN_UKSSSE
+        assert image.tries[PIN_AT] == 1
+        assert image.tries[ref("SSSE", "UKSSSE"), 2] == 2
+        assert image.dfs[f"{SSSE}/DF03"].blocked
+        assert all(key.state is KeyState.DEAD for (at, _), key in image.keys.items() if at.owner == f"{SSSE}/DF03")
+    assert path.read_bytes() == before
+    bench = Bench(card=Card(Image.open(path), SeededRandom("golden")))
+    bench.select_ssse()
+    assert bench.ask("00B2032C06") == "0304322E30309000"
+    assert bench.send("00A4000002DF03") == "9303"
+    assert bench.verify(b"") == "63C1"
+    assert bench.verify(PIN_CN) == "9000"
+    data = Reference("3DES").auth(GOLDEN_UKSSSE, bench.challenge(), ORIGINAL) + ORIGINAL
+    assert bench.send(bytes.fromhex("0082000410") + data) == "9000"
+    assert bench.word("00A4000002DF02") == "9000"
+    assert bench.ask("00B2013C55") == "32" * 0x55 + "9000"
+    assert bench.ask("00B2023C55") == "31" * 0x55 + "9000"
+    bench.card.close()
+    with closing(Image.open(path)) as image:
+        assert image.tries[PIN_AT] == 3
+
+
+def test_the_present_schema_has_its_golden_image() -> None:
+    assert (GOLDEN / f"schema-{SCHEMA_VERSION}.sscard").is_file()
 
 
 def test_an_unknown_setting_of_a_later_release_does_not_pass_silently() -> None:
