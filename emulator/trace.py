@@ -15,18 +15,25 @@ from cardfs.codecs import decode_fields, decode_record
 from cardfs.files import Element, Structure
 from cardfs.image import Image
 from cardfs.records import Mode
+from keys.records import Usage
+from keys.suites import MAC_LENGTH
 
+from .apdu import Command
 from .card import Card, Outcome
+from .commands.pin import UNBLOCK
 from .status import explain
 
 MASK: Final = "**"
 _HEADER: Final = 4
 
+_BUT_MAC: Final = slice(None, -4)
+_ENCIPHERED: Final = 12
+"""Least length of enciphered data with their MAC; anything shorter was not enciphered."""
 _SECRET_DATA: Final[dict[int, slice]] = {
     0x20: slice(None),  # VERIFY: the PIN
     0x5E: slice(None),  # CHANGE PIN: both PINs
-    0x24: slice(None, -4),  # PIN CHANGE/UNBLOCK: the enciphered PIN; the MAC stays
-    0xD4: slice(None, -4),  # WRITE KEY: the enciphered key; the MAC stays
+    0x24: _BUT_MAC,  # PIN CHANGE/UNBLOCK: the enciphered PIN; the MAC stays
+    0xD4: _BUT_MAC,  # WRITE KEY: the enciphered key; the MAC stays
     0x82: slice(None, 8),  # EXTERNAL AUTHENTICATION: the cryptogram; the original data stay
 }
 """Parts of the data field that are masked, by instruction and whatever the class is."""
@@ -36,7 +43,8 @@ _OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 
 
 _INTERNAL_AUTHENTICATION: Final = 0x88
 _CREATE: Final = 0xE0
-_SET_KEY: Final = 0x03
+_CREATE_OPEN: Final = (0x01, 0x05)
+"""Functions of CREATE FILE without a secret: a file, the historical bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,22 +184,24 @@ def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float,
 
 def masked_command(raw: bytes) -> str:
     """A command in hex with its secrets masked; what cannot be read as a command is masked whole."""
-    if len(raw) <= _HEADER + 1:
+    if len(raw) <= _HEADER + 1 or _is_open(raw):
         return raw.hex().upper()
-    header, body, ins = raw[: _HEADER + 1], raw[_HEADER + 1 :], raw[1]
-    if ins in _OPEN:
-        return raw.hex().upper()
-    data = body[: raw[_HEADER]]
-    part = _SECRET_DATA.get(ins)
-    if ins == _CREATE and header[2] != _SET_KEY:
-        return raw.hex().upper()
-    if part is None or len(data) != raw[_HEADER]:
+    lc, body = raw[_HEADER], raw[_HEADER + 1 :]
+    if not lc or len(body) not in (lc, lc + 1):
+        # Where the data begin is anybody's guess, so they may be anywhere after the header.
+        return raw[:_HEADER].hex().upper() + MASK * (len(raw) - _HEADER)
+    part = _SECRET_DATA.get(raw[1])
+    if part is None or (part == _BUT_MAC and (raw[0] & 0x0F != 0x04 or lc < _ENCIPHERED)):
         part = slice(None)
     shown = [f"{byte:02X}" for byte in body]
-    hidden = range(len(data))[part] if part != slice(None) else range(len(body))
-    for at in hidden:
+    # What looks like Le may be the last byte of a PIN whose Lc is wrong.
+    for at in range(len(body) if part == slice(None) else lc)[part]:
         shown[at] = MASK
-    return header.hex().upper() + "".join(shown)
+    return raw[: _HEADER + 1].hex().upper() + "".join(shown)
+
+
+def _is_open(raw: bytes) -> bool:
+    return raw[1] in _OPEN or (raw[1] == _CREATE and raw[2] in _CREATE_OPEN)
 
 
 def _masked_answer(outcome: Outcome, origin: Outcome | None) -> str:
@@ -266,10 +276,15 @@ def _tell_record(outcome: Outcome, image: Image) -> str:
     which = _MODE_WORDS[mode].format(command.p1) if mode < len(_MODE_WORDS) else f"mode {mode}"
     if mode == Mode.NUMBER and not command.p1:
         which = "the current record"
-    record = command.data if outcome.row is not None and outcome.row.writes else outcome.response[:-2]
+    record = _written(command) if outcome.row is not None and outcome.row.writes else outcome.response[:-2]
     number = command.p1 if mode == Mode.NUMBER else 0
     said = record_text(image, _target(outcome, image), record, number) if record and mode <= Mode.NUMBER else ""
     return f"{which}: {said}" if said else which
+
+
+def _written(command: Command) -> bytes:
+    """What a command writes: its data, without the MAC of a secured one."""
+    return command.data[:-MAC_LENGTH] if command.secured else command.data
 
 
 _MODE_WORDS: Final = (
@@ -314,7 +329,7 @@ def _tell_binary(outcome: Outcome, image: Image) -> str:
     command = outcome.command
     assert command is not None  # noqa: S101 - a row was found, so there is a command
     offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
-    length = len(command.data) or len(outcome.response) - 2
+    length = len(_written(command)) or len(outcome.response) - 2
     elements = image.dictionary.get(_target(outcome, image) or "", ())
     what = f" of {elements[0].name}" if elements else ""
     return f"{length} bytes at {offset}{what}" if length else f"at {offset}{what}"
@@ -340,6 +355,32 @@ def _tell_verify(outcome: Outcome, _image: Image) -> str:
     return "PIN masked" if command.data else "no PIN: how many tries?"
 
 
+def _tell_internal(outcome: Outcome, image: Image) -> str:
+    command = outcome.command
+    assert command is not None  # noqa: S101 - a row was found, so there is a command
+    found = (image.ref_by_usage(owner, Usage.INTERNAL_AUTH) for owner in (outcome.df, image.environment(outcome.df)))
+    ref = next((each for each in found if each is not None), None)
+    version = f" version {command.data[16]}" if len(command.data) > 16 else ""
+    return f"{ref.name if ref else 'no key'}{version}"
+
+
+def _tell_response(outcome: Outcome, _image: Image) -> str:
+    return f"{len(outcome.response) - 2} bytes" if len(outcome.response) > 2 else ""
+
+
+def _tell_pin_change(outcome: Outcome, _image: Image) -> str:
+    unblocks = outcome.command is not None and outcome.command.p2 == UNBLOCK
+    return "unblock the PIN" if unblocks else "replace the PIN, which is masked"
+
+
+def _tell_by_p1(*words: str) -> Callable[[Outcome, Image], str]:
+    def tell(outcome: Outcome, _image: Image) -> str:
+        at = outcome.command.p1 if outcome.command is not None else len(words)
+        return words[at] if at < len(words) else ""
+
+    return tell
+
+
 _TELLERS: Final[dict[str, Callable[[Outcome, Image], str]]] = {
     "SELECT": _tell_select,
     "READ RECORD": _tell_record,
@@ -348,6 +389,14 @@ _TELLERS: Final[dict[str, Callable[[Outcome, Image], str]]] = {
     "UPDATE BINARY": _tell_binary,
     "GET CHALLENGE": _tell_challenge,
     "EXTERNAL AUTHENTICATION": _tell_external,
+    "INTERNAL AUTHENTICATION": _tell_internal,
+    "GET RESPONSE": _tell_response,
     "VERIFY": _tell_verify,
+    "PIN CHANGE/UNBLOCK": _tell_pin_change,
+    "APPLICATION BLOCK": lambda outcome, image: f"{image.label(outcome.df)} for ever",
+    "CARD BLOCK": lambda *_: "the card for ever",
+    "CREATE FILE": _tell_by_p1("", "a file", "end of this phase", "transport key, which is masked", "", "ATR history"),
+    "DELETE FILE": _tell_by_p1("files below here"),
+    "WRITE KEY": _tell_by_p1("install a key, which is masked", "replace a key, which is masked", "retire a key"),
     "CHANGE PIN": lambda *_: "PINs masked",
 }
