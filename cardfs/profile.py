@@ -145,6 +145,8 @@ def _settings(source: Source) -> Settings:
         return msgspec.convert(source.tables["settings"], Settings)
     except msgspec.ValidationError as error:
         reason, path = split_message(str(error))
+        if reason.endswith(" - at `key` in `$.status`"):
+            reason, path = f"no such refusal: {reason.split(chr(39))[1]}", ".status"
         unknown = reason.partition("unknown field `")[2].rstrip("`")
         dotted = "settings" + path + (f".{unknown}" if unknown else "")
         place = source.table_places.get(dotted, f"{source.file}: {dotted}")

@@ -10,6 +10,37 @@ from msgspec import Meta, Struct
 
 Tries = Annotated[int, Meta(ge=1, le=15)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
+Refusal = Literal[
+    "access_denied",
+    "application_blocked",
+    "card_blocked",
+    "challenge_unusable",
+    "cipher_data_wrong",
+    "conditions_unmet",
+    "data_wrong",
+    "expected_length_wrong",
+    "file_unknown",
+    "key_unknown",
+    "length_wrong",
+    "life_forbids",
+    "mac_missing",
+    "mac_wrong",
+    "method_blocked",
+    "no_current_ef",
+    "no_space",
+    "offset_outside",
+    "parameters_wrong",
+    "pin_form_wrong",
+    "record_length_wrong",
+    "record_unknown",
+    "response_missing",
+    "store_failed",
+    "structure_mismatch",
+    "tlv_wrong",
+    "unknown_class",
+    "unknown_instruction",
+]
+"""Names of the refusals whose status word a profile may replace; one list with the card's table of words."""
 
 
 class _Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -177,5 +208,5 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     transport: TransportSettings = TransportSettings()
     personalisation: PersonalisationSettings = PersonalisationSettings()
     check_order: Literal["default"] = "default"
-    status: dict[str, Annotated[str, Meta(pattern="^[69][0-9A-F]{3}$")]] = {}
+    status: dict[Refusal, Annotated[str, Meta(pattern="^[69][0-9A-F]{3}$")]] = {}
     """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""

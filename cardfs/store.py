@@ -128,6 +128,10 @@ class SqliteStore:
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
+            if not path.exists():
+                # A log without its image belongs to a card that was deleted, and must not enter the new one.
+                for leftover in ("-wal", "-shm"):
+                    path.with_name(path.name + leftover).unlink(missing_ok=True)
             os.link(temporary, path)
         except FileExistsError:
             raise ImageError(f"{path}: the file exists already") from None

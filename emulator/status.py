@@ -1,6 +1,7 @@
 """Status words: what each means, and the one table from refusals to words (Part 5, 5.4, table 5)."""
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from cardfs import errors as fs
 from cardfs.life import LifeForbids
@@ -127,7 +128,7 @@ def error_name(error: type[CardError]) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in error.__name__).lstrip("_")
 
 
-def words_for(overrides: dict[str, str]) -> dict[type[CardError], int]:
+def words_for(overrides: Mapping[Any, str]) -> dict[type[CardError], int]:
     """The table of one card: the standard's with the profile's replacements."""
     return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in WORDS.items()}
 

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
@@ -10,7 +11,8 @@ import cardfs
 import emulator
 import keys
 from cardfs.errors import AccessDenied
-from cardfs.settings import Settings
+from cardfs.profile import ProfileError, load_profile
+from cardfs.settings import Refusal, Settings
 from emulator.card import Card
 from emulator.status import MEANINGS, WORDS, error_name, explain, words_for
 from emulator.table import ROWS
@@ -117,3 +119,9 @@ def test_a_defect_of_the_program_is_6f00_and_remembered(monkeypatch: pytest.Monk
     assert isinstance(card.bug, ZeroDivisionError)
     assert card.last is not None
     assert card.last.reason == "a defect of this program: ZeroDivisionError"
+
+
+def test_a_profile_can_name_every_refusal_and_nothing_else() -> None:
+    assert set(get_args(Refusal)) == {error_name(error) for error in WORDS}
+    with pytest.raises(ProfileError, match=r"settings\.status: no such refusal: nonsense"):
+        load_profile("ssc-2.0", {"settings": {"status": {"nonsense": "6985"}}})

@@ -429,3 +429,14 @@ def test_a_memory_store_keeps_its_own_cells() -> None:
     store = MemoryStore(given)
     store.write({("card", ""): None})
     assert ("card", "") in given
+
+
+def test_a_log_that_a_deleted_image_left_does_not_enter_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "card.sscard"
+    Image.create(path, contents())
+    leftover = path.with_name("card.sscard-wal")
+    leftover.write_bytes(b"what a killed process left behind")
+    path.unlink()
+    Image.create(path, contents())
+    assert not leftover.exists()
+    assert path.exists()
