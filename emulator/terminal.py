@@ -13,7 +13,7 @@ from typing import Final
 
 from cardfs.atr import historical_bytes
 from cardfs.codecs import decode_record
-from cardfs.files import SSSE_NAME, Element
+from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.profile import load_profile
 from cardfs.roots import Roots, card_factors, card_value
 from cardfs.settings import Settings
@@ -28,6 +28,8 @@ ALGORITHMS: Final = {0x01: "3DES", 0x02: "SSF33", 0x03: "SM4"}
 ISSUER_FILE: Final = 0x05
 HOLDER_FILE: Final = 0x06
 RKSSSE_KID: Final = 0x0A
+MOST_PARTS: Final = 256
+"""How many GET RESPONSE an answer may take; a card that announces more for ever is left alone."""
 
 
 class TerminalError(Exception):
@@ -72,7 +74,9 @@ def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
     if len(answer) >= 2 and answer[-2] == 0x6C:
         answer = channel(command[:4] + answer[-1:])
     data = b""
-    while len(answer) >= 2 and answer[-2] == 0x61:
+    for _ in range(MOST_PARTS):
+        if len(answer) < 2 or answer[-2] != 0x61:
+            break
         data += answer[:-2]
         answer = channel(bytes((0x00, 0xC0, 0x00, 0x00, answer[-1])))
     if len(answer) < 2:
@@ -123,7 +127,7 @@ def _judge(reading: Reading, roots: Roots, randoms: tuple[bytes, bytes], answer:
         return
     key = _card_key(reading, roots, "IRK")
     if key is None:
-        reading.proof = f"not checked: the roots have no IRK, or {reading.algorithm} is not public"
+        reading.proof = f"not checked: the roots have no IRK, the card names no region or serial, or {reading.algorithm} is not public"
         return
     suite, value = key
     reading.genuine = suite.authentication_data(value, *randoms) == proof
@@ -158,7 +162,8 @@ def _card_key(reading: Reading, roots: Roots, name: str) -> tuple[Suite, bytes] 
     """Diversify a root for the card in front, as a PSAM does (Part 9, 7.3)."""
     suite, root = SUITES.get(reading.algorithm), roots.values.get((name, 1))
     historical = historical_bytes(reading.atr)
-    if suite is None or root is None or len(historical) != 13 or len(reading.region) != 6:
+    region_known = len(reading.region) == 6 and reading.region.isdigit()
+    if suite is None or root is None or len(historical) != 13 or not region_known:
         return None
     return suite, card_value(suite, root, card_factors(reading.region, historical, roots.level, Settings().crypto))
 
@@ -166,16 +171,18 @@ def _card_key(reading: Reading, roots: Roots, name: str) -> tuple[Suite, bytes] 
 def _read_file(channel: Channel, reading: Reading, sfi: int, file: str) -> int:
     """Read every record of a file, by number until there is none; the word that ended it."""
     elements = _elements()[file]
-    number = 1
-    while True:
+    word = 0x9000
+    for number in range(1, MAX_RECORDS + 1):
         record, word = exchange(channel, bytes((0x00, 0xB2, number, sfi << 3 | 0x04, 0x00)))
         if word != 0x9000:
             break
+        if not record:
+            reading.notes.append(f"{file} record {number} came without data")
+            continue
         element = find_element(elements, record, number)
         value = value_text(decode_record(element, record)) if element else record.hex().upper()
         name, zh = (element.name, element.zh) if element else (f"tag_{record[0]:02X}", "")
         reading.items.append(Item(file, name, zh, value, record))
-        number += 1
     if word not in (0x6A83, 0x9000):
         reading.notes.append(f"{file} could not be read: {_say(word)}")
     return word

@@ -1,0 +1,267 @@
+"""The terminal's read, in process: over every shipped card, both transports, and cards that are none."""
+
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cardfs.image import Image
+from cardfs.profile import DEMO, shipped_profiles
+from cardfs.roots import Roots, load_roots
+from emulator.card import Card
+from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
+
+from .support import HISTORICAL, PSE, REGION, Bench, Handmade, contents
+
+PROFILES = {"ssc-1.0": ("3DES", "1.00"), "ssc-2.0": ("3DES", "2.00"), "ssc-2.0-sm4": ("SM4", "2.00")}
+PROFILES["ssc-3.0"] = ("SM4", "3.00")
+ATR = bytes.fromhex("3B6D0000") + HISTORICAL
+APDU_TRANSPORT = '[settings.transport]\nlevel = "apdu"'
+T1 = '[atr]\nprotocol = "T=1"'
+
+
+def demo_roots() -> Roots:
+    """The demo root keys."""
+    return load_roots(DEMO / "roots.toml")
+
+
+def other_roots(*names: str) -> Roots:
+    """The demo root keys, but those of some names are other ones."""
+    roots = demo_roots()
+    values = {at: bytes(16) if at[0] in names else value for at, value in roots.values.items()}
+    return Roots("other", roots.level, values)
+
+
+def read(profile: str, roots: Roots | None, overrides: str = "") -> Reading:
+    """Read a demo card."""
+    card = Card(Image.in_memory(contents(profile, overrides)))
+    reading = read_card(card.transmit, card.atr, roots)
+    assert card.bug is None
+    return reading
+
+
+def values(reading: Reading) -> dict[str, str]:
+    """What was read, by element name."""
+    return {item.name: item.value for item in reading.items}
+
+
+# Every shipped card ---------------------------------------------------------------------------------
+
+
+def test_every_shipped_profile_is_here() -> None:
+    assert set(PROFILES) == set(shipped_profiles())
+
+
+@pytest.mark.parametrize("overrides", ["", APDU_TRANSPORT, T1], ids=["T=0", "apdu", "T=1"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_shipped_card_is_genuine_and_shows_its_holder(profile: str, overrides: str) -> None:
+    reading = read(profile, demo_roots(), overrides)
+    assert (reading.algorithm, reading.version) == PROFILES[profile]
+    assert reading.region == REGION
+    assert (reading.genuine, reading.notes) == (True, [])
+    holder = tomllib.loads((DEMO / ("holder-1.0.toml" if profile == "ssc-1.0" else "holder.toml")).read_text())
+    read_values = values(reading)
+    for name in ("social_security_number", "sex", "ethnic_group", "birth_place"):
+        assert read_values[name] == holder[name], name
+    assert read_values["holder_name"] == holder["name"] == "测试甲"
+    assert read_values["birth_date"] == holder["birth_date"].isoformat()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_issuers_data_are_read_with_both_names(profile: str) -> None:
+    by_name = {item.name: item for item in read(profile, None).items}
+    card = by_name["card_identification_code"]
+    assert (card.file, card.zh, card.value) == ("EF05", "卡的识别码", "519900D156000005000001ACFFFFFFFF")
+    assert card.raw[0] == 0x01
+    assert (by_name["issue_date"].value, by_name["expiry_date"].value) == ("2024-01-01", "2034-01-01")
+
+
+def test_t1_and_apdu_cards_are_what_they_say() -> None:
+    assert Card(Image.in_memory(contents("ssc-2.0", T1))).atr[4] & 0x0F == 1
+    card = Bench("ssc-2.0", APDU_TRANSPORT)
+    assert card.send("00A40000023F00")[:4] != "6104"
+    assert card.send("00A40000023F00")[-4:] == "9000"
+
+
+# Roots ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_with_other_roots_the_card_is_not_genuine(profile: str) -> None:
+    reading = read(profile, other_roots("IRK"))
+    assert reading.genuine is False
+    assert reading.proof == "the card does not know the issuer's key of these roots"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_without_roots_nothing_is_said_about_the_card(profile: str) -> None:
+    reading = read(profile, None)
+    assert (reading.genuine, reading.proof) == (None, "")
+    assert "card_number" in values(reading)
+
+
+def test_roots_without_irk_leave_the_question_open() -> None:
+    roots = demo_roots()
+    reading = read("ssc-2.0", Roots("few", "nation", {at: key for at, key in roots.values.items() if at[0] != "IRK"}))
+    assert reading.genuine is None
+    assert reading.proof.startswith("not checked: the roots have no IRK")
+
+
+def test_a_card_of_another_serial_is_not_genuine_under_a_copied_atr() -> None:
+    """Keys come from the historical bytes: who copies an ATR only does not copy the card."""
+    card = Card(Image.in_memory(contents()))
+    other = card.atr[:-1] + bytes((card.atr[-1] ^ 1,))
+    assert read_card(card.transmit, other, demo_roots()).genuine is False
+
+
+# EF06 of version 3.0 --------------------------------------------------------------------------------
+
+
+def test_the_holder_of_a_3_0_card_needs_rksss_and_says_so() -> None:
+    """Terminal interface, 10.2."""
+    reading = read("ssc-3.0", None)
+    assert "holder_name" not in values(reading)
+    assert reading.notes == ["EF06 could not be read: 6982, security status not satisfied"]
+
+
+def test_a_wrong_rksss_is_said_with_the_word_of_the_card() -> None:
+    reading = read("ssc-3.0", other_roots("RKSSSE"))
+    assert reading.genuine is True
+    assert (
+        reading.notes[-1]
+        == "EF06 needs RKSSSE, and authentication with it failed: 63C2, verification failed, 2 tries left"
+    )
+    assert "holder_name" not in values(reading)
+
+
+def test_a_2_0_card_needs_no_key_for_its_holder() -> None:
+    assert values(read("ssc-2.0", None))["holder_name"] == "测试甲"
+
+
+# The algorithm --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fci", "algorithm"),
+    [
+        ("9F0C03860101", "3DES"),
+        ("6F109F0C03860102", "SSF33"),
+        ("9F0C0386010300", "SM4"),
+        ("9F0C03860107", ""),
+        ("9F0C038601", ""),
+        ("", ""),
+    ],
+)
+def test_the_algorithm_comes_from_the_fci(fci: str, algorithm: str) -> None:
+    """Part 5, 6.11.4: tag 86 within 9F0C."""
+    assert algorithm_of(bytes.fromhex(fci)) == algorithm
+
+
+# Cards that are none --------------------------------------------------------------------------------
+
+
+def test_a_card_without_sssse_is_named_as_such() -> None:
+    refusing: Channel = lambda _: b"\x6a\x82"  # noqa: E731
+    with pytest.raises(TerminalError, match=r"^the card has no social-security environment: 6A82, file not found$"):
+        read_card(refusing, ATR, demo_roots())
+
+
+def test_a_locked_card_is_named_as_such() -> None:
+    card = Handmade()
+    card.lock_card()
+    with pytest.raises(TerminalError, match="6A81, function not supported: the card is locked"):
+        read_card(card.card.transmit, card.card.atr, demo_roots())
+
+
+def test_another_kind_of_card_is_read_as_far_as_it_goes() -> None:
+    """The card made by hand has an SSSE and other files under the same numbers."""
+    card = Handmade()
+    assert PSE in card.card.image.dfs
+    reading = read_card(card.card.transmit, card.card.atr, demo_roots())
+    assert reading.algorithm == "3DES"
+    assert reading.genuine is not True
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x90", b"\x61"])
+def test_a_mute_card_was_pulled_out(answer: bytes) -> None:
+    with pytest.raises(TerminalError, match=r"^the card gave no answer: was it pulled out\?$"):
+        read_card(lambda _: answer, ATR, demo_roots())
+
+
+def test_a_card_that_falls_silent_halfway_was_pulled_out() -> None:
+    card = Card(Image.in_memory(contents()))
+    for silent_after in range(1, 12):
+        left = iter(range(silent_after))
+
+        def channel(command: bytes, left: Any = left) -> bytes:
+            return card.transmit(command) if next(left, None) is not None else b""
+
+        with pytest.raises(TerminalError, match="was it pulled out"):
+            read_card(channel, card.atr, demo_roots())
+
+
+def test_an_answer_in_pieces_is_put_together() -> None:
+    answers = iter((b"\x61\x02", b"ab\x61\x03", b"cde\x90\x00"))
+    sent: list[bytes] = []
+
+    def channel(command: bytes) -> bytes:
+        sent.append(command)
+        return next(answers)
+
+    assert exchange(channel, b"\x00\xa4\x04\x00\x01a") == (b"abcde", 0x9000)
+    assert sent[1:] == [b"\x00\xc0\x00\x00\x02", b"\x00\xc0\x00\x00\x03"]
+
+
+def test_a_wrong_length_is_repeated_once_with_the_right_one() -> None:
+    answers = iter((b"\x6c\x03", b"abc\x90\x00"))
+    assert exchange(lambda _: next(answers), b"\x00\xb2\x01\x04\x00") == (b"abc", 0x9000)
+    assert exchange(lambda _: b"\x6c\x03", b"\x00\xb2\x01\x04\x00") == (b"", 0x6C03)
+
+
+@pytest.mark.parametrize("answer", ["6110", "00006110", "9000", "00009000", "FF029000", "3000009000", "6C05", "6300"])
+def test_a_card_that_says_one_thing_for_ever_is_left_at_last(answer: str) -> None:
+    always: Channel = lambda _: bytes.fromhex(answer)  # noqa: E731
+    try:
+        reading = read_card(always, ATR, demo_roots())
+    except TerminalError:
+        return
+    assert reading.genuine is not True
+    assert len(reading.items) <= 2 * 254
+
+
+Answers = st.lists(st.binary(max_size=20) | st.sampled_from((b"\x90\x00", b"\x61\x05", b"\x6c\x05")), max_size=40)
+
+
+@settings(max_examples=200, deadline=None)
+@given(answers=Answers)
+def test_no_answer_of_a_card_breaks_the_terminal(answers: list[bytes]) -> None:
+    waiting = iter(answers)
+    channel: Callable[[bytes], bytes] = lambda _: next(waiting, b"\x6a\x82")  # noqa: E731
+    with suppress(TerminalError):
+        read_card(channel, ATR, demo_roots())
+
+
+@settings(max_examples=100, deadline=None)
+@given(record=st.binary(min_size=1, max_size=60))
+def test_no_record_breaks_the_terminal(record: bytes) -> None:
+    card = Card(Image.in_memory(contents()))
+
+    def channel(command: bytes) -> bytes:
+        if command[1] == 0xB2:
+            return record + b"\x90\x00" if command[2] < 4 else b"\x6a\x83"
+        return card.transmit(command)
+
+    reading = read_card(channel, card.atr, demo_roots())
+    assert [item.raw for item in reading.items] == [record] * 6
+
+
+@pytest.mark.parametrize("atr", [b"", b"\x3b\x00", b"\x3b\x65\x00\x00\x20\x63\xcb\x68\x00", b"\x3b\xff"])
+def test_an_atr_of_another_kind_proves_nothing(atr: bytes) -> None:
+    card = Card(Image.in_memory(contents()))
+    reading = read_card(card.transmit, atr, demo_roots())
+    assert reading.genuine is None
+    assert values(reading)["holder_name"] == "测试甲"
