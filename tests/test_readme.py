@@ -24,6 +24,7 @@ from cardfs.profile import load_profile, shipped_profiles
 from cardfs.settings import Settings
 from emulator.card import Card
 from emulator.cli import main
+from emulator.cos import t514
 from emulator.status import MEANINGS, WORDS, error_name
 from emulator.table import COS_ROWS, ROWS, Row
 from emulator.trace import Event
@@ -273,3 +274,10 @@ def test_the_sqlite_example_shows_what_the_image_holds(folder: Path) -> None:
         with contextlib.closing(sqlite3.connect(folder / name)) as image:
             answer = "".join("|".join(map(str, row)) + "\n" for row in image.execute(question))
         assert shown == answer
+
+
+def test_the_layouts_of_the_personalisation_commands_are_those_of_the_code() -> None:
+    layouts = [line.strip() for line in (t514.__doc__ or "").splitlines() if line.startswith("    ")]
+    readme = [line.strip() for line in README.splitlines()]
+    assert len(layouts) > 8
+    assert [line for line in layouts if line not in readme] == []
