@@ -127,7 +127,10 @@ def _judge(reading: Reading, roots: Roots, randoms: tuple[bytes, bytes], answer:
         return
     key = _card_key(reading, roots, "IRK")
     if key is None:
-        reading.proof = f"not checked: the roots have no IRK, the card names no region or serial, or {reading.algorithm} is not public"
+        reading.proof = (
+            "not checked: the roots have no IRK, the card names no region or serial, "
+            f"or {reading.algorithm} is not public"
+        )
         return
     suite, value = key
     reading.genuine = suite.authentication_data(value, *randoms) == proof
