@@ -123,6 +123,18 @@ def test_lock_keys_are_never_locked(name: str, df: str) -> None:
     assert bench.authenticate(name) == "9000"
 
 
+def test_a_lock_key_is_never_locked_even_if_it_came_with_a_counter() -> None:
+    """Part 7, 13.1: whatever the issuer wrote beside the key."""
+    made = handmade()
+    at = (KeyRef(SSSE, "BK"), 1)
+    bench = Handmade(contents=replace(made, keys={**made.keys, at: replace(made.keys[at], tries_max=2)}))
+    before = bench.cells()
+    for _ in range(5):
+        assert bench.authenticate("BK", wrong=True) == "63C2"
+    assert bench.cells() == before
+    assert bench.authenticate("BK") == "9000"
+
+
 @pytest.mark.parametrize("version", [None, 1, 2, 3])
 def test_each_version_of_a_key_has_its_value_and_its_counter(version: int | None) -> None:
     """Part 5, 6.4.3; without a version byte it is version 1."""

@@ -312,6 +312,7 @@ def test_a_valid_sfi_makes_the_file_current() -> None:
 def test_reserved_modes_and_sfi_31_are_refused(p2: int) -> None:
     """Part 5, table 32; SFI 1 to 30 (Part 3, 5.2)."""
     assert opened().send(f"00B201{p2:02X}00") == "6A86"
+    assert opened().send(f"00DC01{p2:02X}040102FFFF") == "6A86"
 
 
 @pytest.mark.parametrize("mode", range(7))

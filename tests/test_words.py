@@ -240,7 +240,7 @@ def locked(name: str) -> Scenario:
     """Fail with a key until it is locked, then use it."""
 
     def scenario(bench: Watched) -> str:
-        while bench.tries(name):
+        for _ in range(bench.tries(name)):
             assert bench.authenticate(name, wrong=True).startswith("63C")
         return bench.authenticate(name)
 
@@ -251,7 +251,7 @@ def locked_pin(apdu: str) -> Scenario:
     """Give wrong PINs until none is accepted any more."""
 
     def scenario(bench: Watched) -> str:
-        while bench.tries("PIN"):
+        for _ in range(bench.tries("PIN")):
             assert bench.verify(WRONG_PIN) == f"63C{bench.tries('PIN')}"
         return bench.send(apdu)
 
@@ -261,7 +261,7 @@ def locked_pin(apdu: str) -> Scenario:
 def locked_unblock(bench: Watched) -> str:
     """Wrong MACs lock the unblock key, although it stays proven (Part 7, 13.3)."""
     bench.prove(("PUK",))
-    while bench.tries("PUK"):
+    for _ in range(bench.tries("PUK")):
         assert bench.send(flipped(UNBLOCK)(bench)) == "6988"
     return bench.send(UNBLOCK(bench))
 
@@ -522,12 +522,12 @@ def _two(first: Callable[["Watched"], Any], apdu: str) -> Scenario:
 
 
 def _lock_pin(bench: Watched) -> None:
-    while bench.tries("PIN"):
+    for _ in range(bench.tries("PIN")):
         bench.verify(WRONG_PIN)
 
 
 def _lock_key(bench: Watched) -> None:
-    while bench.tries("UK"):
+    for _ in range(bench.tries("UK")):
         bench.authenticate("UK", wrong=True)
 
 
