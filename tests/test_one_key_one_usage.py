@@ -4,6 +4,7 @@ Who may do what is typed here from the digest (10) and the purposes of Part 6, t
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,10 +12,10 @@ from cardfs.image import Image
 from emulator.card import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
-from keys.records import Key, KeyState, Usage
+from keys.records import Key, KeyRef, KeyState, Usage
 
 from .reference import Reference
-from .support import MF, ORIGINAL, PIN_CN, SSSE, Bench, contents, reference_key
+from .support import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents, handmade, reference_key
 from .test_access import PROFILES, PROVING, csv_rows, names, table
 
 profiles = pytest.mark.parametrize("profile", PROFILES)
@@ -254,3 +255,17 @@ def test_a_key_that_is_not_active_does_nothing_at_all(state: KeyState) -> None:
 
 def test_the_pin_of_the_bench_is_a_secret_of_no_key() -> None:
     assert all(PIN_CN not in key.value for (ref, _), key in contents().keys.items() if ref.owner != SSSE)
+
+
+def test_the_highest_bit_of_a_kid_alone_says_whose_key_is_meant() -> None:
+    """Part 5, table 14: b7 = 0 is a key of the environment, also where an application has one of that number."""
+    made = handmade()
+    stray = Key("STRAY", Usage.EXTERNAL_AUTH, "3DES", bytes(range(16)), 0x04, 1, 3)
+    local = KeyRef(f"{SSSE}/DF01", "STRAY")
+    bench = Handmade(contents=replace(made, keys={**made.keys, (local, 1): stray}))
+    bench.select_df("DF01")
+    assert bench.authenticate("UK", 0x04) == "9000"
+    assert bench.card.session.proofs == {KeyRef(SSSE, "UK")}
+    data = Reference("3DES").auth(stray.value, bench.challenge(), ORIGINAL) + ORIGINAL
+    assert bench.send(bytes.fromhex("0082000410") + data) == "63C2"
+    assert bench.card.session.proofs == {KeyRef(SSSE, "UK")}
