@@ -16,7 +16,7 @@ from cardfs.codecs import decode_record
 from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.profile import load_profile
 from cardfs.roots import Roots, card_factors, card_value
-from cardfs.settings import Settings
+from cardfs.settings import CryptoSettings
 from keys.suites import SUITES, Suite
 
 from .status import explain
@@ -68,6 +68,23 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityModule:
+    """What a terminal knows of keys: roots, and how its region diversifies them (Part 9, 7.3)."""
+
+    roots: Roots
+    rules: CryptoSettings
+
+    def card_key(self, reading: Reading, name: str) -> tuple[Suite, bytes] | None:
+        """Diversify a root for the card in front; None without such a root, or if the card names no region."""
+        suite, root = SUITES.get(reading.algorithm), self.roots.values.get((name, 1))
+        historical = historical_bytes(reading.atr)
+        region_known = len(reading.region) == 6 and reading.region.isdigit()
+        if suite is None or root is None or len(historical) != 13 or not region_known:
+            return None
+        return suite, card_value(suite, root, card_factors(reading.region, historical, self.roots.level, self.rules))
+
+
 def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
     """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
     answer = channel(command)
@@ -84,12 +101,13 @@ def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
     return data + answer[:-2], int.from_bytes(answer[-2:])
 
 
-def read_card(channel: Channel, atr: bytes, roots: Roots | None = None) -> Reading:
+def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: CryptoSettings | None = None) -> Reading:
     """Read a card as a terminal does.
 
     Args:
         channel: carries one command APDU and brings the answer.
         roots: root keys of the terminal's security module; without them the card is read unproven.
+        rules: how the region diversifies keys, where it is not as Part 9, 7.3 has it.
 
     Raises:
         TerminalError: this is no social-security card, or it does not let itself be selected.
@@ -108,9 +126,10 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None) -> Readi
     reading.region = identification.raw[2:5].hex() if identification else ""
     # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
     reading.algorithm = announced or ("SSF33" if reading.region.startswith("11") else "3DES")
-    if roots is not None:
-        _judge(reading, roots, (first, second), (proof, proof_word))
-    _read_holder(channel, reading, roots)
+    module = SecurityModule(roots, rules or CryptoSettings()) if roots is not None else None
+    if module is not None:
+        _judge(reading, module, (first, second), (proof, proof_word))
+    _read_holder(channel, reading, module)
     return reading
 
 
@@ -120,12 +139,12 @@ def algorithm_of(fci: bytes) -> str:
     return ALGORITHMS.get(fci[at + 5], "") if 0 <= at < len(fci) - 5 else ""
 
 
-def _judge(reading: Reading, roots: Roots, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
+def _judge(reading: Reading, module: SecurityModule, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
     proof, word = answer
     if word != 0x9000:
         reading.genuine, reading.proof = False, f"the card does not authenticate itself: {_say(word)}"
         return
-    key = _card_key(reading, roots, "IRK")
+    key = module.card_key(reading, "IRK")
     if key is None:
         reading.proof = (
             "not checked: the roots have no IRK, the card names no region or serial, "
@@ -141,12 +160,12 @@ def _judge(reading: Reading, roots: Roots, randoms: tuple[bytes, bytes], answer:
     )
 
 
-def _read_holder(channel: Channel, reading: Reading, roots: Roots | None) -> None:
+def _read_holder(channel: Channel, reading: Reading, module: SecurityModule | None) -> None:
     """Read EF06; from version 3.0 it takes RKSSSE first (terminal interface, 10.2)."""
     before = len(reading.notes)
-    if _read_file(channel, reading, HOLDER_FILE, "EF06") != 0x6982 or roots is None:
+    if _read_file(channel, reading, HOLDER_FILE, "EF06") != 0x6982 or module is None:
         return
-    key = _card_key(reading, roots, "RKSSSE")
+    key = module.card_key(reading, "RKSSSE")
     if key is None:
         return
     suite, value = key
@@ -159,16 +178,6 @@ def _read_holder(channel: Channel, reading: Reading, roots: Roots | None) -> Non
         return
     del reading.notes[before:]
     _read_file(channel, reading, HOLDER_FILE, "EF06")
-
-
-def _card_key(reading: Reading, roots: Roots, name: str) -> tuple[Suite, bytes] | None:
-    """Diversify a root for the card in front, as a PSAM does (Part 9, 7.3)."""
-    suite, root = SUITES.get(reading.algorithm), roots.values.get((name, 1))
-    historical = historical_bytes(reading.atr)
-    region_known = len(reading.region) == 6 and reading.region.isdigit()
-    if suite is None or root is None or len(historical) != 13 or not region_known:
-        return None
-    return suite, card_value(suite, root, card_factors(reading.region, historical, roots.level, Settings().crypto))
 
 
 def _read_file(channel: Channel, reading: Reading, sfi: int, file: str) -> int:

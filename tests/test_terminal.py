@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cardfs.image import Image
 from cardfs.profile import DEMO, shipped_profiles
 from cardfs.roots import Roots, load_roots
+from cardfs.settings import CryptoSettings
 from emulator.card import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
 
@@ -265,3 +266,13 @@ def test_an_atr_of_another_kind_proves_nothing(atr: bytes) -> None:
     reading = read_card(card.transmit, atr, demo_roots())
     assert reading.genuine is None
     assert values(reading)["holder_name"] == "测试甲"
+
+
+def test_a_region_that_diversifies_in_its_own_way_is_proven_with_its_rules() -> None:
+    """Setting crypto.level3_factor: T8 to TD and two zero bytes at the third level."""
+    rules = "settings.crypto.level3_factor = 'T8..TD+0000'"
+    card = Card(Image.in_memory(contents("ssc-3.0", rules)))
+    assert read_card(card.transmit, card.atr, demo_roots()).genuine is False
+    reading = read_card(card.transmit, card.atr, demo_roots(), CryptoSettings(level3_factor="T8..TD+0000"))
+    assert reading.genuine is True
+    assert {item.file for item in reading.items} == {"EF05", "EF06"}

@@ -228,18 +228,20 @@ def _make_demo(path: Path) -> None:
 @main.command()
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
+@click.option("--profile", default="ssc-2.0", help="Card type, where its keys are diversified in its own way.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def read(reader: str | None, roots: Path | None, *, as_json: bool) -> None:
+def read(reader: str | None, roots: Path | None, profile: str, *, as_json: bool) -> None:
     """Read a card through PC/SC as a terminal does: select, authenticate, issuer and holder data."""
-    from cardfs.profile import DEMO
+    from cardfs.profile import DEMO, load_profile
     from cardfs.roots import load_roots
     from emulator.pcsc import open_reader
     from emulator.terminal import TerminalError, read_card
 
     keys = load_roots(roots or DEMO / "roots.toml")
+    rules = load_profile(profile).settings.crypto
     try:
         with open_reader(reader) as (name, atr, channel):
-            reading = read_card(channel, atr, keys)
+            reading = read_card(channel, atr, keys, rules)
     except TerminalError as error:
         raise UsageFault(str(error)) from None
     if as_json:
