@@ -202,7 +202,7 @@ class Image:
         return left
 
     def reindex(self) -> None:
-        """Find anew where everything is, after files or keys have come or gone."""
+        """Find anew where everything is, after DFs have come or anything has gone."""
         self._environments = {path: self._find_environment(path) for path in self.dfs}
         children: dict[str, list[str]] = {}
         for path in sorted(self.dfs):
@@ -216,17 +216,30 @@ class Image:
             self._reachable[environment] = tuple(dict.fromkeys(paths_in_order))
             for path in self._reachable[environment]:
                 self._by_name.setdefault((environment, self.dfs[path].name), path)
-        self._by_sfi = {(ef.parent, ef.sfi): ef for ef in self.efs.values() if ef.sfi is not None}
+        self._by_sfi: dict[tuple[str, int], Ef] = {}
+        for ef in self.efs.values():
+            self.index_ef(ef)
         self._by_kid: dict[tuple[str, int], KeyRef] = {}
         self._by_usage: dict[tuple[str, Usage], KeyRef] = {}
-        versions: dict[KeyRef, list[int]] = {}
-        for (ref, version), key in sorted(self.keys.items(), key=lambda item: item[0]):
-            if key.kid is not None:
-                self._by_kid.setdefault((ref.owner, key.kid), ref)
-            self._by_usage.setdefault((ref.owner, key.usage), ref)
-            versions.setdefault(ref, []).append(version)
-        self._versions = {ref: tuple(found) for ref, found in versions.items()}
-        self._pins = frozenset(ref for (ref, _), key in self.keys.items() if key.usage is Usage.PIN)
+        self._versions: dict[KeyRef, tuple[int, ...]] = {}
+        self._pins: frozenset[KeyRef] = frozenset()
+        for (ref, _), key in self.keys.items():
+            self.index_key(ref, key)
+
+    def index_ef(self, ef: Ef) -> None:
+        """Let a new EF be found."""
+        if ef.sfi is not None:
+            self._by_sfi[ef.parent, ef.sfi] = ef
+
+    def index_key(self, ref: KeyRef, key: Key) -> None:
+        """Let a new version of a key be found; of several for one purpose the first by name counts."""
+        owner = ref.owner
+        if key.kid is not None:
+            self._by_kid[owner, key.kid] = min(ref, self._by_kid.get((owner, key.kid), ref))
+        self._by_usage[owner, key.usage] = min(ref, self._by_usage.get((owner, key.usage), ref))
+        self._versions[ref] = tuple(sorted((*self._versions.get(ref, ()), key.version)))
+        if key.usage is Usage.PIN:
+            self._pins |= {ref}
 
     def _find_environment(self, path: str) -> str:
         at = path
@@ -258,7 +271,6 @@ class Transaction:
 
     def put_key(self, ref: KeyRef, key: Key) -> None:
         """Replace one version of a key, or add one."""
-        self._structural = self._structural or (ref, key.version) not in self._image.keys
         self._keys[ref, key.version] = key
         self._cells[cells.KEY, cells.key_path(ref, key.version)] = cells.key_cell(key)
 
@@ -277,7 +289,6 @@ class Transaction:
 
     def put_ef(self, ef: Ef, contents: Contents) -> None:
         """Add an EF with its first contents."""
-        self._structural = True
         self._efs[ef.path] = ef
         self._cells[cells.EF, ef.path] = cells.ef_cell(ef)
         self.put_contents(ef.path, contents)
@@ -325,6 +336,7 @@ class Transaction:
             return
         image = self._image
         image.store.write(self._cells)
+        added = [(at[0], key) for at, key in self._keys.items() if at not in image.keys]
         image.contents.update(self._contents)
         image.efs.update(self._efs)
         image.keys.update(self._keys)
@@ -338,5 +350,10 @@ class Transaction:
             image.tries.pop(at, None)
         if self._structural:
             image.reindex()
+        else:
+            for ref, key in added:
+                image.index_key(ref, key)
+            for ef in self._efs.values():
+                image.index_ef(ef)
         if self._info is not None:
             image.info = self._info

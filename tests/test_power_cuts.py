@@ -819,3 +819,15 @@ def test_a_personalisation_that_was_cut_can_start_again(before: str, way: Way, a
             whole.do(bench, whole.way_to(at))
             whole.do(bench, whole.steps[at:])
             assert bench.cells() == whole.cells[-1]
+
+
+def test_a_card_being_built_finds_the_same_files_and_keys_as_one_inserted_again() -> None:
+    """What is found through identifiers and names is kept up to date with each command, and made anew on insertion."""
+    whole = built()
+    bench = Torn(MemoryStore(whole.cells[0]))
+    for step in whole.steps:
+        whole.do(bench, [step])
+        image, anew = bench.card.image, Image(read_cells(bench.cells()), MemoryStore())
+        for name in vars(anew):
+            if name not in ("store", "_tries_keys"):
+                assert getattr(image, name) == getattr(anew, name), (step.title, name)

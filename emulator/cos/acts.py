@@ -328,7 +328,7 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
 
 def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
     """Whether another key, or another function, already has the identifier or the one place of its kind."""
-    others = [key for (other, _), key in ctx.image.keys.items() if other == ref]
+    others = (ctx.image.keys[ref, version] for version in ctx.image.versions(ref))
     return any(key.usage is not load.usage or key.kid != load.kid for key in others)
 
 
