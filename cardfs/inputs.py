@@ -1,7 +1,7 @@
 """What people write: TOML files, and errors that name file, place and reason in one sentence."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ class Document:
 
     Attributes:
         name: how errors call it, mostly the file's name.
-        data: its tables.
+        data: its tables; never printed, they may hold keys.
         folder: what relative paths in it stand on; None if it does not come from a file.
     """
 
     name: str
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
     folder: Path | None = None
 
 

@@ -652,3 +652,9 @@ def test_read_names_a_missing_roots_file(tmp_path: Path) -> None:
 def test_read_without_a_pcsc_service_is_one_sentence(tmp_path: Path) -> None:
     nowhere = os.environ | {"PCSCLITE_CSOCK_NAME": str(tmp_path / "nobody.comm")}
     assert refused(process("read", env=nowhere)) == "no PC/SC service answers: start pcscd, or use `sscard exec`"
+
+
+def test_raw_output_masks_what_the_trace_masks(image: Path) -> None:
+    printed = sscard("apdu", image, "--raw", stdin=SELECT_SSSE + "\n0020000003 739154").stdout
+    assert "0020000003******" in printed
+    assert "739154" not in printed

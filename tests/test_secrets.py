@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from cardfs.errors import ImageError
 from cardfs.holder import load_holder
 from cardfs.image import Image
-from cardfs.inputs import Document, IssueError
+from cardfs.inputs import Document, IssueError, read_document
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import Roots, load_roots, parse_roots
@@ -35,7 +35,7 @@ from keys.generate import SeededRandom
 from keys.records import KeyRef
 
 from .reference import Reference
-from .support import PSE, SSSE, Bench, Handmade, contents, handmade, reference_key
+from .support import PSE, SSSE, Bench, Handmade, contents, handmade, reference_key, roots
 
 PIN = "739154628013"
 """Twelve digits, so that no clock shows them by chance."""
@@ -425,3 +425,8 @@ def test_the_second_environment_of_a_handmade_card_keeps_its_secrets_too() -> No
         answer = bench.ask(bytes((0x00, 0xB2, 0x01, sfi << 3 | 5, 0x00)))
         secrets.check_bytes(bytes.fromhex(answer), PSE)
         secrets.check(bench.reason, PSE)
+
+
+def test_a_file_of_root_keys_does_not_show_them() -> None:
+    document = read_document(DEMO / "roots.toml", IssueError)
+    assert all(value.hex().upper() not in repr(document).upper() for value in roots().values())

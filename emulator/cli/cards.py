@@ -163,7 +163,7 @@ def show(image: Path) -> None:
 @IMAGE
 @click.argument("script", type=click.File(encoding="utf-8"), default="-")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
-@click.option("--raw", is_flag=True, help="Print commands and answers in hex only.")
+@click.option("--raw", is_flag=True, help="Print commands, secrets masked, and answers in hex only.")
 def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     """Run a script of hex APDUs on a card, without a reader.
 
@@ -172,7 +172,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     """
     from cardfs.image import Image
     from emulator.card import Card
-    from emulator.trace import JsonLines, Traced
+    from emulator.trace import JsonLines, Traced, masked_command
 
     from .console import console, trace_text
 
@@ -198,7 +198,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
                 continue
             answer = traced.transmit(command)
             if raw:
-                click.echo(f"{command.hex().upper()} > {answer.hex().upper()}")
+                click.echo(f"{masked_command(command)} > {answer.hex().upper()}")
     finally:
         memory.close()
         if stream:
