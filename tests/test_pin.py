@@ -1,15 +1,17 @@
 """VERIFY, CHANGE PIN and PIN CHANGE/UNBLOCK (Part 5, 6.3, 6.8 and 6.14; Part 7, 5.6 to 5.8, 9 and 13.3)."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cardfs.settings import PinSettings, Settings
 from emulator.commands.pin import is_pin
-from keys.records import KeyRef
+from keys.records import KeyRef, KeyState
 
 from .reference import Reference
-from .support import PIN_CN, SSSE, Handmade
+from .support import PIN_CN, SSSE, Handmade, handmade
 
 WRONG = bytes.fromhex("111111")
 OTHER = bytes.fromhex("8642")
@@ -116,6 +118,17 @@ def test_without_a_pin_nothing_is_asked_for_and_nothing_is_right() -> None:
     assert bench.send("0020000000") == "9000"
     assert [bench.verify(WRONG) for _ in range(5)] == ["63C3"] * 5
     assert not bench.session.proofs
+
+
+def test_a_dead_pin_is_no_empty_one() -> None:
+    """Part 4, 7.5: locking erases it, and must open nothing that an empty PIN opens."""
+    made = handmade(pin=b"")
+    assert Handmade(contents=made).word("00B2017C04") == "9000"
+    at = (KeyRef(SSSE, "PIN"), 1)
+    bench = Handmade(contents=replace(made, keys={**made.keys, at: replace(made.keys[at], state=KeyState.DEAD)}))
+    assert bench.word("00B2017C04") == "6982"
+    assert bench.send("0020000000") == "6A88"
+    assert bench.verify() == "6A88"
 
 
 @pytest.mark.parametrize("data", ["ABCDEF", "123F", "12FF", "FFFFFFFF"])
