@@ -5,15 +5,17 @@ in one of two ways: by a MAC under the controlling key (loading keys), or by hav
 with it before (everything else).
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
 from cardfs.atr import with_historical
-from cardfs.errors import AccessDenied, ConditionsUnmet, FileUnknown
-from cardfs.files import MAX_RECORDS, Contents, Df, DfKind, Ef, Phase, Structure, child
+from cardfs.errors import AccessDenied, ApplicationBlocked, ConditionsUnmet, FileUnknown
+from cardfs.files import MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Structure, child
 from cardfs.life import EDGES, Act, Authority, Edge, controlling_key, edge_for, phase_of
 from cardfs.rules import FREE_RULE, NEVER_RULE, Rule, make_rule
-from keys.errors import KeyUnknown, MacMissing, MacWrong, MethodBlocked
+from keys.errors import CardError, KeyUnknown, MacMissing, MacWrong, MethodBlocked
 from keys.generate import is_odd, is_short, is_weak
 from keys.records import Key, KeyRef, KeyState, Usage, same
 from keys.suites import MAC_LENGTH, SUITES
@@ -24,9 +26,15 @@ from ..session import Session
 from ..status import DataWrong
 
 PIN_REFERENCE: Final = 0xFE
-"""Stands for the PIN where rules name keys by their identifiers."""
+"""Stands for the PIN of the environment where rules name keys by their identifiers."""
+LOCAL_PIN_REFERENCE: Final = 0xFD
+"""Stands for a PIN of the current DF's own."""
+RESERVED_KIDS: Final = frozenset((PIN_REFERENCE, LOCAL_PIN_REFERENCE))
 
 LOCAL_KEY: Final = 0x80
+SFIS: Final = range(1, 31)
+MAX_NAMED: Final = 127 - len(bytes.fromhex("8400 A500 880100 9F0C00"))
+"""Bytes that the DF name and the issuer's data may have together: the rest of an FCI goes off 127."""
 MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
 
 
@@ -94,7 +102,20 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
     if not same(key.suite.key_load_mac(key.value, challenge, covered), mac):
         raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
     ctx.change().restore(at)
-    return key.suite.decrypt_data(key.value, data)
+    with mac_was_right(ctx, edge):
+        return key.suite.decrypt_data(key.value, data)
+
+
+@contextmanager
+def mac_was_right(ctx: Context, edge: Edge) -> Iterator[None]:
+    """What is refused in this block, after `unwrap_load`, costs no try: the MAC was right (Part 7, 13.3)."""
+    try:
+        yield
+    except CardError:
+        ref = _controller(ctx, edge)
+        if ref is not None:
+            ctx.image.refund((ref, ctx.image.versions(ref)[-1]))
+        raise
 
 
 # -- files ------------------------------------------------------------------------------------------
@@ -119,12 +140,16 @@ def create_df(
     allow(ctx, act)
     image = ctx.image
     path = image.root if kind is DfKind.MF else child(ctx.session.df, fid)
-    if kind is not DfKind.MF and (path in image.dfs or path in image.efs):
-        raise DataWrong(f"there is a file {fid:04X} already")
+    if kind is not DfKind.MF:
+        _check_fid(ctx, fid, path)
     if name and any(df.name == name and df.path != path for df in image.dfs.values()):
         raise DataWrong("a DF with this name exists (Part 3, 5.2.1)")
     if len(name) > 16 or 0 < len(name) < 5:
         raise DataWrong(f"a DF name has 5 to 16 bytes, not {len(name)}")
+    if directory_sfi is not None and directory_sfi not in SFIS:
+        raise DataWrong(f"a directory file has SFI 1 to 30, not {directory_sfi:02X}")
+    if len(name) + len(issuer_data) > MAX_NAMED:
+        raise DataWrong("the FCI of this DF would not have a length of one byte (Part 5, 6.11.4)")
     phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
     df = Df(
         path,
@@ -147,9 +172,8 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     """
     allow(ctx, Act.CREATE_EF)
     image = ctx.image
-    if ef.path in image.efs or ef.path in image.dfs:
-        raise DataWrong(f"there is a file {ef.fid:04X} already")
-    if ef.sfi is not None and (not 1 <= ef.sfi <= 30 or image.ef_by_sfi(ef.parent, ef.sfi)):
+    _check_fid(ctx, ef.fid, ef.path)
+    if ef.sfi is not None and (ef.sfi not in SFIS or image.ef_by_sfi(ef.parent, ef.sfi)):
         raise DataWrong(f"SFI {ef.sfi:02X} is taken or not one of 1 to 30 (Part 3, 5.2)")
     flat = ef.structure in (Structure.TRANSPARENT, Structure.INTERNAL)
     sized = flat or ef.structure is Structure.LINEAR_VARIABLE
@@ -158,6 +182,13 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
     contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
     ctx.change().put_ef(ef, contents)
+
+
+def _check_fid(ctx: Context, fid: int, path: str) -> None:
+    if fid == MF_FID:
+        raise DataWrong("3F00 is the MF (Part 3, 5.2)")
+    if path in ctx.image.dfs or path in ctx.image.efs:
+        raise DataWrong(f"there is a file {fid:04X} already")
 
 
 def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:
@@ -174,6 +205,8 @@ def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:
     def resolve(kid: int) -> KeyRef:
         if kid == PIN_REFERENCE:
             return KeyRef(environment, ctx.image.key_name(environment, None, Usage.PIN))
+        if kid == LOCAL_PIN_REFERENCE:
+            return KeyRef(df, ctx.image.key_name(df, None, Usage.PIN))
         owner = df if kid & LOCAL_KEY else environment
         return KeyRef(owner, ctx.image.key_name(owner, kid))
 
@@ -185,6 +218,7 @@ def delete_file(ctx: Context, fid: int) -> None:
 
     Raises:
         LifeForbids, AccessDenied, FileUnknown, ConditionsUnmet: an environment that has its own master key.
+        ApplicationBlocked: what is locked is so for good.
     """
     allow(ctx, Act.DELETE_FILE)
     path = child(ctx.session.df, fid)
@@ -193,8 +227,9 @@ def delete_file(ctx: Context, fid: int) -> None:
         raise FileUnknown(f"{ctx.image.label(ctx.session.df)} has no file {fid:04X}")
     if df is not None and df.kind is DfKind.DDF and df.phase is not Phase.CREATED:
         raise ConditionsUnmet(f"{df.label} has a master key of its own")
+    _refuse_locked(ctx, (path,))
     ctx.change().delete(path)
-    _forget_current(ctx)
+    _forget(ctx, (path,))
 
 
 def delete_all(ctx: Context) -> None:
@@ -208,6 +243,7 @@ def delete_all(ctx: Context) -> None:
     below = image.children(here)
     if any(image.dfs[path].kind is DfKind.DDF and image.dfs[path].phase is not Phase.CREATED for path in below):
         raise ConditionsUnmet("an environment has a master key of its own")
+    _refuse_locked(ctx, below)
     change = ctx.change()
     for path in (*below, *(path for path, ef in image.efs.items() if ef.parent == here)):
         change.delete(path)
@@ -220,22 +256,37 @@ def delete_all(ctx: Context) -> None:
                 change.put_key(at[0], replace(key, state=KeyState.ACTIVE))
         ctx.session = ctx.session._replace(proofs=frozenset())
     change.put_df(replace(image.dfs[here], phase=edge.following))
-    _forget_current(ctx)
+    _forget(ctx, below)
+    kept = controlling_key(image, here, edge.authority)
+    ctx.session = ctx.session._replace(
+        proofs=frozenset(ref for ref in ctx.session.proofs if ref.owner != here or ref == kept)
+    )
 
 
-def _forget_current(ctx: Context) -> None:
-    ctx.session = ctx.session._replace(ef=None, pointer=None)
+def _refuse_locked(ctx: Context, paths: Iterable[str]) -> None:
+    for path in paths:
+        if path in ctx.image.dfs and ctx.image.dfs[path].blocked:
+            raise ApplicationBlocked(f"{ctx.image.label(path)} is permanently locked")
+
+
+def _forget(ctx: Context, gone: Iterable[str]) -> None:
+    """End what was selected or proven of files that are gone."""
+    owners = frozenset(gone)
+    proofs = frozenset(ref for ref in ctx.session.proofs if ref.owner not in owners)
+    ctx.session = ctx.session._replace(ef=None, pointer=None, proofs=proofs)
 
 
 # -- keys -------------------------------------------------------------------------------------------
 
 
-def expected_act(ctx: Context, *, update: bool) -> Act:
+def expected_act(ctx: Context, *, update: bool, retire: bool = False) -> Act:
     """The act that loading a key can be here and now, before its function is known.
 
     Which key it is stands enciphered in the command. In each phase all loads take one authority, so
     that any of the possible acts leads to the controlling key.
     """
+    if retire:
+        return Act.RETIRE_KEY
     candidates = _UPDATES if update else _INSTALLS
     kind, phase = ctx.image.dfs[ctx.session.df].kind, phase_of(ctx.image, ctx.session.df)
     return next((act for act in candidates if (act, kind, phase) in EDGES), candidates[-1])
@@ -265,7 +316,7 @@ def load_key(ctx: Context, load: KeyLoad, edge: Edge, *, update: bool) -> None:
     ref = KeyRef(here, image.key_name(here, load.kid, load.usage))
     at = (ref, load.version)
     present = image.keys.get(at)
-    if update and (present is None or present.usage is not load.usage or present.state is KeyState.DEAD):
+    if update and (present is None or present.usage is not load.usage or present.state is not KeyState.ACTIVE):
         raise KeyUnknown(f"{ref.name} version {load.version} is not there to be updated")
     if not update and (present is not None or _identifier_taken(ctx, ref, load)):
         raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
@@ -274,9 +325,11 @@ def load_key(ctx: Context, load: KeyLoad, edge: Edge, *, update: bool) -> None:
     key = Key(ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
     change.put_key(ref, key)
     change.restore(at)
+    # What the old value proved ends with it.
+    ctx.session = _without(ctx.session, ref)
     if load.usage in MASTER_USAGES:
-        # What the old value proved ends with it, and so does the control of the key before.
-        ctx.session = _without(ctx.session, ref, _controller(ctx, edge))
+        # And so does the control of the key before.
+        ctx.session = _without(ctx.session, _controller(ctx, edge))
         if edge.act is Act.INSTALL_MASTER and edge.kind is DfKind.MF:
             _hide_transport_key(ctx)
     if edge.following is not edge.phase:
@@ -295,13 +348,22 @@ def set_transport_key(ctx: Context, value: bytes) -> None:
     check_value(ctx, KeyLoad(key.usage, None, 1, key.suite_name, key.tries_max, value))
     ctx.change().put_key(ref, replace(key, value=value))
     ctx.change().restore((ref, 1))
+    ctx.session = _without(ctx.session, ref)
 
 
 def retire_key(ctx: Context, load: KeyLoad) -> None:
-    """Take a version of a key out of use for good; asked for later it is refused."""
+    """Take a version of a key out of use for good; asked for later it is refused (Part 4, 7.5).
+
+    Raises:
+        ConditionsUnmet: a master key, without which nobody would be in control.
+        KeyUnknown: it is not there, or out of use already.
+    """
+    if load.usage in MASTER_USAGES:
+        raise ConditionsUnmet("a master key is replaced and never retired")
     ref = KeyRef(ctx.session.df, ctx.image.key_name(ctx.session.df, load.kid, load.usage))
     key = ctx.image.key(ref, load.version).require(load.usage)
     ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))
+    ctx.session = _without(ctx.session, ref)
 
 
 def check_value(ctx: Context, load: KeyLoad) -> None:
@@ -310,8 +372,10 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
     Raises:
         DataWrong
     """
+    if load.kid in RESERVED_KIDS or (load.kid is not None and load.usage in (*MASTER_USAGES, Usage.PIN)):
+        raise DataWrong("this key cannot have this identifier")
     if load.usage is Usage.PIN:
-        if load.value and not is_pin(load.value):
+        if load.suite_name or (load.value and not is_pin(load.value)):
             raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
         return
     suite = SUITES.get(load.suite_name)

@@ -15,8 +15,8 @@ All integers are big-endian. ``80 E0`` creates and sets, ``80 E1`` deletes, ``84
 
 kind: 00 MF, 01 DDF, 02 ADF; lock KID FF none; DIR SFI 00 none. type of an EF: C3 internal, C4
 transparent, C5 fixed, C6 variable, C7 cyclic; flags: 01 records are TLV, 02 updates carry a MAC. A rule
-is n and n alternatives, each m and m references: KID of a key, FE the PIN. No alternative means never,
-one empty alternative means free. Type of a key: 00 master, 01 PIN, 07 maintenance, 08 load, 09 purchase,
+is n and n alternatives, each m and m references: KID of a key, FE the PIN of the environment, FD one of
+this DF. No alternative means never, one empty alternative means free. Type of a key: 00 master, 01 PIN, 07 maintenance, 08 load, 09 purchase,
 0A TAC, 0D external authentication (level 00 general, 01 PIN unblock, 02 card lock, 03 application lock,
 04 starting day), 0E internal authentication, 0F transport; KID FF none; tries: maximum in the high nibble;
 algorithm 00 3DES, 01 DES, 03 SM4, FF none. The key is filled with FF to 16 bytes.
@@ -150,16 +150,18 @@ def parameters_delete(p1: int, p2: int) -> bool:
 
 def write_key(ctx: Context) -> Answer:
     """WRITE KEY: install, update or retire, enciphered and with a MAC under the controlling key."""
-    update = ctx.command.p1 != INSTALL
+    update, retire = ctx.command.p1 != INSTALL, ctx.command.p1 == RETIRE
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
-    edge = edge_for(ctx.image, ctx.session.df, acts.expected_act(ctx, update=update))
-    load = read_key(acts.unwrap_load(ctx, edge))
-    edge = edge_for(ctx.image, ctx.session.df, acts.act_for(load.usage, update=update))
-    if ctx.command.p1 == RETIRE:
-        acts.retire_key(ctx, load)
-    else:
-        acts.load_key(ctx, load, edge, update=update)
+    edge = edge_for(ctx.image, ctx.session.df, acts.expected_act(ctx, update=update, retire=retire))
+    plain = acts.unwrap_load(ctx, edge)
+    with acts.mac_was_right(ctx, edge):
+        load = read_key(plain)
+        if retire:
+            acts.retire_key(ctx, load)
+        else:
+            edge = edge_for(ctx.image, ctx.session.df, acts.act_for(load.usage, update=update))
+            acts.load_key(ctx, load, edge, update=update)
     return DONE
 
 
@@ -192,6 +194,8 @@ def _create_file(ctx: Context, data: bytes) -> None:
     if kind not in STRUCTURES:
         raise DataWrong(f"there is no file type {kind:02X}")
     sfi, flags, size = reader.byte(), reader.byte(), reader.number()
+    if flags & ~(TLV_FLAG | SECURED_FLAG):
+        raise DataWrong(f"there are no flags {flags:02X}")
     record_length, max_records = reader.byte(), reader.byte()
     here = ctx.session.df
     read = acts.rule_from(ctx, reader.rule(), here)
