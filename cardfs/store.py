@@ -4,6 +4,7 @@ A cell is a key ``(kind, path)`` with a readable JSON text and a byte string. Th
 image file that people have; the memory store serves tests.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -93,9 +94,9 @@ class SqliteStore:
             ImageError: missing, no image, made by a newer version, damaged, or in use by another process.
         """
         self._path = path
+        self._place = path.absolute()
         self._lock = -1
-        if not path.is_file():
-            raise ImageError(f"{path}: there is no such image file")
+        _require(path, writable)
         self._connection = self._open(path, writable)
         try:
             self._check()
@@ -148,6 +149,8 @@ class SqliteStore:
         return {(kind, path): Cell(meta, bytes(data)) for kind, path, meta, data in rows}
 
     def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+        if self._lock >= 0 and not self._in_place():
+            raise StoreFailed(f"{self._path}: the image was moved or deleted, so nothing written to it would last")
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
@@ -166,11 +169,22 @@ class SqliteStore:
             raise StoreFailed(f"{self._path}: {_why(error)}") from error
 
     def close(self) -> None:
+        if self._lock >= 0 and not self._in_place():
+            # SQLite leaves the log of a moved image where it was; what was written is brought home.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
         # Only now: closing any descriptor of the file earlier would drop SQLite's own locks on it.
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _in_place(self) -> bool:
+        """Whether the file that is open is still the one that people find under its name."""
+        try:
+            return os.path.samestat(os.stat(self._place), os.fstat(self._lock))  # noqa: PTH116 - each write waits for it
+        except OSError:
+            return False
 
     @staticmethod
     def _open(path: Path, writable: bool) -> sqlite3.Connection:
@@ -195,6 +209,9 @@ class SqliteStore:
             execute("PRAGMA synchronous = FULL")
             execute("PRAGMA busy_timeout = 2000")
             execute("PRAGMA secure_delete = ON")
+        except sqlite3.OperationalError as error:
+            # Not the file is at fault: the disk is full, or the folder takes no log.
+            raise ImageError(f"{self._path}: the image cannot be opened: {_why(error)}") from error
         except sqlite3.Error as error:
             raise ImageError(f"{self._path}: this is not a card image: {_why(error)}") from error
         if application != APPLICATION_ID:
@@ -207,13 +224,27 @@ class SqliteStore:
             raise ImageError(f"{self._path}: the image has schema {version}, this version knows {SCHEMA_VERSION}")
 
     def _claim(self) -> None:
-        if not os.access(self._path, os.W_OK):
-            raise ImageError(f"{self._path}: the image is read-only, and a card must be able to write")
         self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ImageError(f"{self._path}: another process has this card in use") from None
+
+
+def _require(path: Path, writable: bool) -> None:
+    """Refuse what cannot be opened before SQLite tries: of a read-only image it would leave a read-only log."""
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ImageError(f"{path}: the image cannot be opened: {_why(error)}") from None
+    if not found:
+        raise ImageError(f"{path}: there is no such image file")
+    if writable and not os.access(path, os.W_OK):
+        raise ImageError(f"{path}: the image is read-only, and a card must be able to write")
+    if writable and not os.access(path.absolute().parent, os.W_OK):
+        raise ImageError(f"{path}: the folder is read-only, and a card in use keeps a log beside its image")
+    if not os.access(path, os.R_OK):
+        raise ImageError(f"{path}: the image cannot be opened: permission denied")
 
 
 def _log(path: Path) -> Path:
