@@ -16,10 +16,11 @@ All integers are big-endian. ``80 E0`` creates and sets, ``80 E1`` deletes, ``84
 kind: 00 MF, 01 DDF, 02 ADF; lock KID FF none; DIR SFI 00 none. type of an EF: C3 internal, C4
 transparent, C5 fixed, C6 variable, C7 cyclic; flags: 01 records are TLV, 02 updates carry a MAC. A rule
 is n and n alternatives, each m and m references: KID of a key, FE the PIN of the environment, FD one of
-this DF. No alternative means never, one empty alternative means free. Type of a key: 00 master, 01 PIN, 07 maintenance, 08 load, 09 purchase,
-0A TAC, 0D external authentication (level 00 general, 01 PIN unblock, 02 card lock, 03 application lock,
-04 starting day), 0E internal authentication, 0F transport; KID FF none; tries: maximum in the high nibble;
-algorithm 00 3DES, 01 DES, 03 SM4, FF none. The key is filled with FF to 16 bytes.
+this DF. No alternative means never, one empty alternative means free. Type of a key: 00 master, 01 PIN,
+07 maintenance, 08 load, 09 purchase, 0A TAC, 0D external authentication (level 00 general, 01 PIN
+unblock, 02 card lock, 03 application lock, 04 starting day), 0E internal authentication, 0F transport;
+KID FF none; tries: maximum in the high nibble; algorithm 00 3DES, 01 DES, 03 SM4, FF none. The key is
+filled with FF to 16 bytes.
 """
 
 from collections.abc import Iterable
