@@ -4,12 +4,15 @@ The same inputs give the same card; what is drawn (the serial, if none is given)
 """
 
 import datetime
+from dataclasses import replace
 from typing import Final
 
 from keys.diversify import HISTORICAL_LENGTH
 from keys.generate import RandomSource, SeededRandom, system_random
 from keys.records import Key, KeyRef, Usage
 
+from . import fmcos
+from .atr import HEADS
 from .codecs import CodecError, empty, encode, from_cn, pin_to_cn
 from .codecs import card_number as complete_card_number
 from .files import MF_FID, MF_PATH, CardContents, CardInfo, Contents, Df, DfKind, Element, Phase, Structure
@@ -63,6 +66,8 @@ def issue(
     Raises:
         IssueError: an input is wrong; says file and key, never the value of a secret.
     """
+    if profile.settings.personalisation.cos == "fmcos":
+        raise IssueError("settings.personalisation.cos: an FMCOS card is built over its own commands, from a blank one")
     if len(region) != 6 or not (region.isascii() and region.isdigit()):
         raise IssueError(f"region: six digits were expected, not {region!r}")
     random: RandomSource = system_random if seed is None else SeededRandom(seed)
@@ -199,10 +204,19 @@ def blank(profile: Profile) -> CardContents:
     """Make a blank card: an MF with the maker's transport key, waiting to be activated (Part 10, 5.1).
 
     The names of keys and data elements are the profile's, so that people read the card built later;
-    the card itself does nothing with them.
+    the card itself does nothing with them. An FMCOS card comes with an MF and a master key of its own.
+
+    Raises:
+        IssueError: FMCOS has not the cipher of the profile.
     """
     settings = profile.settings
     historical = bytes(HISTORICAL_LENGTH)
+    if settings.personalisation.cos == "fmcos":
+        if profile.suite != "3DES":
+            raise IssueError(f"settings.personalisation.cos: FMCOS 2.0 has DES and 3DES, {profile.name} has not")
+        # FMCOS is contactless; readers show such a card with an ATR for T=1.
+        atr = replace(profile.atr, head=HEADS["T=1"]).build(historical)
+        return fmcos.blank(CardInfo(profile.name, profile.suite, atr, historical, settings), MF_PATH, MF_FID)
     info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, settings)
     transport = Key(
         name="TRANSPORT",

@@ -50,6 +50,8 @@ class Authority(StrEnum):
     TRANSPORT = "the transport key"
     CARD_MASTER = "the card master key"
     ENVIRONMENT_MASTER = "the environment master key"
+    DIRECTORY = "the directory's permission byte"
+    """No one key: FMCOS directories, files and keys name a security state, which the coding checks."""
 
 
 class Edge(NamedTuple):
@@ -114,10 +116,31 @@ LIFE: Final[tuple[Edge, ...]] = (
 
 EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in LIFE}
 
+FMCOS_LIFE: Final[tuple[Edge, ...]] = tuple(
+    # An FMCOS card has no phases; what its permission bytes allow, it allows all its life.
+    Edge(act, kind, _PERSONALISING, Authority.DIRECTORY, _PERSONALISING, clause)
+    for act, clause in (
+        (Act.CREATE_ADF, "FMCOS 2.0 user manual, 7.13"),
+        (Act.CREATE_EF, "FMCOS 2.0 user manual, 7.13"),
+        (Act.INSTALL_KEY, "FMCOS 2.0 user manual, 7.12"),
+        (Act.UPDATE_KEY, "FMCOS 2.0 user manual, 7.12"),
+        (Act.DELETE_ALL, "FMCOS 2.0 user manual, 7.11"),
+    )
+    for kind in (_MF, _ADF)
+)
+FMCOS_EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in FMCOS_LIFE}
+"""The life of a card whose personalisation commands are those of FMCOS."""
+
 
 def phase_of(image: Image, df: str) -> Phase:
     """The phase that a DF is in: its own, or of an application its environment's."""
     return image.dfs[image.environment(df)].phase
+
+
+def find_edge(image: Image, df: str, act: Act) -> Edge | None:
+    """The edge that allows an act in a DF of this card now, or None."""
+    edges = FMCOS_EDGES if image.info.settings.personalisation.cos == "fmcos" else EDGES
+    return edges.get((act, image.dfs[df].kind, phase_of(image, df)))
 
 
 def edge_for(image: Image, df: str, act: Act) -> Edge:
@@ -126,10 +149,9 @@ def edge_for(image: Image, df: str, act: Act) -> Edge:
     Raises:
         LifeForbids: the table has none.
     """
-    kind, phase = image.dfs[df].kind, phase_of(image, df)
-    edge = EDGES.get((act, kind, phase))
+    edge = find_edge(image, df, act)
     if edge is None:
-        raise LifeForbids(f"{image.label(df)} is {phase}: nobody may {act} there now")
+        raise LifeForbids(f"{image.label(df)} is {phase_of(image, df)}: nobody may {act} there now")
     return edge
 
 

@@ -161,13 +161,14 @@ class KidSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
 class PersonalisationSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Personalisation commands, which the standard leaves to the card maker (Part 10, 5).
 
-    ``cos``: whose coding. ``plain_keys``: whether a blank card takes its transport key in clear.
+    ``cos``: whose coding; an FMCOS card has its own blank state and master key, and its manual no rule on
+    weak keys. ``plain_keys``: whether a key may come in clear, to a blank card or as FMCOS has it.
     ``maker_key``: transport key that a blank card comes with, a public value. ``weak_keys``: which DES
     keys are refused (Part 4, 7.2): none, weak and semi-weak ones, or those and double-length keys with
     equal halves as well. ``parity``: whether DES keys must have odd parity.
     """
 
-    cos: Literal["t514", "none"] = "t514"
+    cos: Literal["t514", "fmcos", "none"] = "t514"
     plain_keys: bool = True
     maker_key: Annotated[str, Meta(pattern="^[0-9A-F]{32}$")] = "404142434445464748494A4B4C4D4E4F"
     weak_keys: Literal["accept", "refuse-weak", "refuse-short"] = "refuse-weak"

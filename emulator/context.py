@@ -3,7 +3,7 @@
 from cardfs.errors import AccessDenied, FileUnknown, NoCurrentEf, StructureMismatch
 from cardfs.files import Ef, Structure
 from cardfs.image import Image, Transaction
-from cardfs.life import EDGES, Act, controlling_key, phase_of
+from cardfs.life import Act, controlling_key, find_edge
 from cardfs.rules import Rule
 from cardfs.settings import Settings
 from keys.errors import ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
@@ -110,7 +110,7 @@ class Context:
         if ef.update.holds(self.session.proofs):
             return
         image, here = self.image, self.session.df
-        edge = EDGES.get((Act.WRITE_DATA, image.dfs[here].kind, phase_of(image, here)))
+        edge = find_edge(image, here, Act.WRITE_DATA)
         if edge is not None and controlling_key(image, here, edge.authority) in self.session.proofs:
             return
         self.require_access(ef, ef.update, "update")

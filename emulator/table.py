@@ -1,75 +1,23 @@
-"""The command table: every command as a row of data (Part 5, 5.3).
+"""The command table: every command of the standard, and those of each coding (Part 5, 5.3).
 
-A row says what the gate checks before the handler runs: class, parameters, lengths. ``words`` are
-all status words that the command can answer; each has a test.
+A card has the rows of the standard and, laid over them, those of its card maker's coding: a row with
+the same CLA and INS replaces the standard's, any other stands beside them.
 """
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
 from typing import Final
 
 from cardfs.settings import Settings
 
 from .commands import authenticate, binary, block, pin, record, response, select
-from .context import Answer, Context
 from .cos import t514
+from .cos.fmcos_rows import FMCOS_ROWS
+from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
 
-NO_DATA: Final[Container[int]] = frozenset((0,))
-ANY_LE: Final[Container[int]] = range(1, 65537)
-COMMON: Final = (0x6A81, 0x6E00)
-GATED: Final = (*COMMON, 0x6700, 0x6A86, 0x9303)
-
-
-def _zero(p1: int, p2: int) -> bool:
-    return not p1 and not p2
-
-
-def _always(_settings: Settings) -> bool:
-    return True
+__all__ = ["ANY_LE", "COMMON", "COS_ROWS", "GATED", "NO_DATA", "ROWS", "T514_ROWS", "Row", "Table"]
 
 
 def _secured_updates(settings: Settings) -> bool:
     return settings.sm.update_commands == "per-file"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One command.
-
-    Attributes:
-        name, zh: what the standard calls it.
-        clause: where it stands.
-        parameters: whether P1 and P2 are among those of the command.
-        lc: allowed lengths of the data field.
-        le: allowed Le when the command can answer data, else None.
-        words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
-        data_or_not: whether it may come with or without data, so that under T=0 P3 00 means no data.
-        takes_challenge: whether the challenge is used up by it; a secured command always takes it.
-        writes: whether it can change the non-volatile memory.
-        reads: whether it only reads a file.
-        enabled: whether a card with these settings has it.
-    """
-
-    name: str
-    zh: str
-    cla: int
-    ins: int
-    clause: str
-    handler: Callable[[Context], Answer]
-    words: tuple[int, ...]
-    parameters: Callable[[int, int], bool] = _zero
-    lc: Container[int] = NO_DATA
-    le: Container[int] | None = None
-    data_or_not: bool = False
-    takes_challenge: bool = False
-    writes: bool = False
-    reads: bool = False
-    enabled: Callable[[Settings], bool] = _always
-
-    @property
-    def secured(self) -> bool:
-        """Whether the class announces secure messaging."""
-        return self.cla & 0x0F == 0x04
 
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
@@ -335,8 +283,8 @@ T514_ROWS: Final[tuple[Row, ...]] = (
 )
 """Personalisation in the coding `emulator.cos.t514`."""
 
-COS_ROWS: Final[dict[str, tuple[Row, ...]]] = {"t514": T514_ROWS, "none": ()}
-"""Personalisation commands by card maker; ``settings.personalisation.cos`` chooses."""
+COS_ROWS: Final[dict[str, tuple[Row, ...]]] = {"t514": T514_ROWS, "fmcos": FMCOS_ROWS, "none": ()}
+"""Commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses."""
 
 
 class Table:
@@ -345,6 +293,7 @@ class Table:
     def __init__(self, settings: Settings) -> None:
         rows = (*ROWS, *COS_ROWS[settings.personalisation.cos])
         enabled = [row for row in rows if row.enabled(settings)]
+        # Of rows with the same class and instruction the last one stands: the card maker's.
         self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
         self.classes: Final = frozenset(row.cla for row in enabled)
         self.instructions: Final = frozenset(row.ins for row in enabled)

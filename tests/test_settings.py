@@ -400,11 +400,11 @@ def _transport_key(name: str, value: Any, key: str) -> str:
     return blank_card(name, value).send(f"80E0030010{key}")
 
 
-@exercise("personalisation.cos", "t514", "none")
+@exercise("personalisation.cos", "t514", "fmcos", "none")
 def _(value: str) -> None:
     """The standard leaves the commands to the card maker (Part 10, 5)."""
     word = _transport_key("personalisation.cos", value, FINE)
-    assert word == {"t514": "9000", "none": "6D00"}[value]
+    assert word == {"t514": "9000", "fmcos": "6700", "none": "6D00"}[value]
 
 
 @exercise("personalisation.plain_keys", True, False)

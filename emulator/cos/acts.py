@@ -5,7 +5,7 @@ in one of two ways: by a MAC under the controlling key (loading keys), or by hav
 with it before (everything else).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from cardfs.atr import with_historical
 from cardfs.errors import AccessDenied, ApplicationBlocked, ConditionsUnmet, FileUnknown
 from cardfs.files import MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Structure, child
-from cardfs.life import EDGES, Act, Authority, Edge, controlling_key, edge_for, phase_of
+from cardfs.life import Act, Authority, Edge, controlling_key, edge_for, find_edge
 from cardfs.rules import FREE_RULE, NEVER_RULE, Rule, make_rule
 from keys.errors import CardError, KeyUnknown, MacMissing, MacWrong, MethodBlocked
 from keys.generate import is_odd, is_short, is_weak
@@ -36,6 +36,8 @@ SFIS: Final = range(1, 31)
 MAX_NAMED: Final = 127 - len(bytes.fromhex("8400 A500 880100 9F0C00"))
 """Bytes that the DF name and the issuer's data may have together: the rest of an FCI goes off 127."""
 MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
+KEYLESS: Final = frozenset((Authority.NOBODY, Authority.DIRECTORY))
+"""Authorities that no one key stands for; the permission bytes of a directory its coding has checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class KeyLoad:
     Attributes:
         kid: None for a key without identifier.
         tries: maximum of the try counter, 0 for none.
+        name: what the coding calls the key, if not as the card's own list of names does.
         value: the secret; never printed.
     """
 
@@ -54,6 +57,7 @@ class KeyLoad:
     suite_name: str
     tries: int
     value: bytes
+    name: str = ""
 
     def __repr__(self) -> str:
         return f"KeyLoad({self.usage}, version {self.version})"
@@ -70,7 +74,7 @@ def allow(ctx: Context, act: Act) -> Edge:
     """
     edge = edge_for(ctx.image, ctx.session.df, act)
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
-    if edge.authority is not Authority.NOBODY and (ref is None or ref not in ctx.session.proofs):
+    if edge.authority not in KEYLESS and (ref is None or ref not in ctx.session.proofs):
         raise AccessDenied(f"to {act} takes {edge.authority}, authenticated in this DF")
     return edge
 
@@ -84,13 +88,29 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
     Raises:
         MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong
     """
-    command = ctx.command
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
     if ref is None:
         raise KeyUnknown(f"the card has no key for {edge.authority}")
     key = ctx.image.key(ref, ctx.image.versions(ref)[-1]).require(*MASTER_USAGES)
-    if not command.secured or len(command.data) <= MAC_LENGTH:
-        raise MacMissing("a key is loaded enciphered and with a MAC")
+    data = verified(ctx, ref, key)
+    with uncharged(ctx, ref):
+        return key.suite.decrypt_data(key.value, data)
+
+
+def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
+    """Return the data of a command without the MAC that a long-term key makes from the challenge.
+
+    A wrong MAC costs the key a try; it is charged before the comparison.
+
+    Args:
+        least: how many bytes come before the MAC at least.
+
+    Raises:
+        MacMissing, MethodBlocked, ChallengeUnusable, MacWrong
+    """
+    command = ctx.command
+    if not command.secured or len(command.data) < MAC_LENGTH + least:
+        raise MacMissing(f"the command ends in no MAC under {key.name}")
     at = (ref, key.version)
     if ctx.image.locked(at):
         raise MethodBlocked(f"{ref.name} is locked, no tries left")
@@ -102,19 +122,26 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
     if not same(key.suite.key_load_mac(key.value, challenge, covered), mac):
         raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
     ctx.change().restore(at)
-    with mac_was_right(ctx, edge):
-        return key.suite.decrypt_data(key.value, data)
+    return data
 
 
 @contextmanager
 def mac_was_right(ctx: Context, edge: Edge) -> Iterator[None]:
     """What is refused in this block, after `unwrap_load`, costs no try: the MAC was right (Part 7, 13.3)."""
+    ref = _controller(ctx, edge)
+    assert ref is not None  # noqa: S101 - its MAC has been verified
+    with uncharged(ctx, ref):
+        yield
+
+
+@contextmanager
+def uncharged(ctx: Context, ref: KeyRef) -> Iterator[None]:
+    """What is refused in this block, after `verified`, costs the key no try."""
+    at = (ref, ctx.image.versions(ref)[-1])
     try:
         yield
     except CardError:
-        ref = _controller(ctx, edge)
-        if ref is not None:
-            ctx.image.refund((ref, ctx.image.versions(ref)[-1]))
+        ctx.image.refund(at)
         raise
 
 
@@ -232,7 +259,7 @@ def delete_file(ctx: Context, fid: int) -> None:
     _forget(ctx, (path,))
 
 
-def delete_all(ctx: Context) -> None:
+def delete_all(ctx: Context, keep: Container[str] = ()) -> None:
     """Delete everything below the current environment, or the whole structure of the card.
 
     Of an environment its master key stays. Of the card the card master key goes too and the transport
@@ -245,7 +272,7 @@ def delete_all(ctx: Context) -> None:
         raise ConditionsUnmet("an environment has a master key of its own")
     _refuse_locked(ctx, below)
     change = ctx.change()
-    for path in (*below, *(path for path, ef in image.efs.items() if ef.parent == here)):
+    for path in (*below, *(path for path, ef in image.efs.items() if ef.parent == here and path not in keep)):
         change.delete(path)
     change.delete_keys(at for at, key in image.keys.items() if at[0].owner == here and key.usage not in MASTER_USAGES)
     if edge.kind is DfKind.MF:
@@ -288,8 +315,7 @@ def expected_act(ctx: Context, *, update: bool, retire: bool = False) -> Act:
     if retire:
         return Act.RETIRE_KEY
     candidates = _UPDATES if update else _INSTALLS
-    kind, phase = ctx.image.dfs[ctx.session.df].kind, phase_of(ctx.image, ctx.session.df)
-    return next((act for act in candidates if (act, kind, phase) in EDGES), candidates[-1])
+    return next((act for act in candidates if find_edge(ctx.image, ctx.session.df, act)), candidates[-1])
 
 
 _INSTALLS: Final = (Act.INSTALL_MASTER, Act.INSTALL_KEY)
@@ -305,22 +331,27 @@ def act_for(usage: Usage, *, update: bool) -> Act:
     return Act.UPDATE_KEY if update else Act.INSTALL_KEY
 
 
-def load_key(ctx: Context, load: KeyLoad, edge: Edge, *, update: bool) -> None:
+def load_key(
+    ctx: Context, load: KeyLoad, edge: Edge, *, update: bool, check: Callable[[Context, KeyLoad], None] | None = None
+) -> None:
     """Store a key that has been deciphered and verified.
+
+    Args:
+        check: what refuses a value that cannot be such a key; the standard's rules if None.
 
     Raises:
         DataWrong: install of a key that is there, or a value that cannot be such a key.
         KeyUnknown: update of a key that is not there.
     """
     image, here = ctx.image, ctx.session.df
-    ref = KeyRef(here, image.key_name(here, load.kid, load.usage))
+    ref = KeyRef(here, load.name or image.key_name(here, load.kid, load.usage))
     at = (ref, load.version)
     present = image.keys.get(at)
     if update and (present is None or present.usage is not load.usage or present.state is not KeyState.ACTIVE):
         raise KeyUnknown(f"{ref.name} version {load.version} is not there to be updated")
     if not update and (present is not None or _identifier_taken(ctx, ref, load)):
         raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
-    check_value(ctx, load)
+    (check or check_value)(ctx, load)
     change = ctx.change()
     key = Key(ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
     change.put_key(ref, key)

@@ -1,0 +1,66 @@
+"""A row of the command table: one command as data (Part 5, 5.3).
+
+A row says what the gate checks before the handler runs: class, parameters, lengths. ``words`` are
+all status words that the command can answer; each has a test.
+"""
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Final
+
+from cardfs.settings import Settings
+
+from .context import Answer, Context
+
+NO_DATA: Final[Container[int]] = frozenset((0,))
+ANY_LE: Final[Container[int]] = range(1, 65537)
+COMMON: Final = (0x6A81, 0x6E00)
+GATED: Final = (*COMMON, 0x6700, 0x6A86, 0x9303)
+
+
+def _zero(p1: int, p2: int) -> bool:
+    return not p1 and not p2
+
+
+def _always(_settings: Settings) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command.
+
+    Attributes:
+        name, zh: what the standard calls it.
+        clause: where it stands.
+        parameters: whether P1 and P2 are among those of the command.
+        lc: allowed lengths of the data field.
+        le: allowed Le when the command can answer data, else None.
+        words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
+        data_or_not: whether it may come with or without data, so that under T=0 P3 00 means no data.
+        takes_challenge: whether the challenge is used up by it; a secured command always takes it.
+        writes: whether it can change the non-volatile memory.
+        reads: whether it only reads a file.
+        enabled: whether a card with these settings has it.
+    """
+
+    name: str
+    zh: str
+    cla: int
+    ins: int
+    clause: str
+    handler: Callable[[Context], Answer]
+    words: tuple[int, ...]
+    parameters: Callable[[int, int], bool] = _zero
+    lc: Container[int] = NO_DATA
+    le: Container[int] | None = None
+    data_or_not: bool = False
+    takes_challenge: bool = False
+    writes: bool = False
+    reads: bool = False
+    enabled: Callable[[Settings], bool] = _always
+
+    @property
+    def secured(self) -> bool:
+        """Whether the class announces secure messaging."""
+        return self.cla & 0x0F == 0x04
