@@ -11,7 +11,7 @@ import msgspec
 
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Structure
+from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Structure, parent
 from .rules import Rule
 from .settings import Settings
 from .store import Cell, CellKey
@@ -175,6 +175,21 @@ def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
             path: msgspec.convert(metas[kind, path], tuple[Element, ...]) for kind, path in paths if kind == DICTIONARY
         },
     )
+
+
+def require_whole(card: CardContents) -> CardContents:
+    """Return a card of which no part is missing, also none that is not asked for today; else `ValueError`."""
+    root = min(card.dfs, key=len)
+    if any(parent(path) not in card.dfs for path in (*card.dfs, *card.efs) if path != root):
+        raise ValueError("a file lies in no DF")
+    if card.efs.keys() != card.contents.keys():
+        raise ValueError("an EF has no contents, or contents have no EF")
+    if any(ref.owner not in card.dfs for ref, _ in card.keys):
+        raise ValueError("a key belongs to no DF")
+    # Without its counter a key would have all its tries again.
+    if {at for at, key in card.keys.items() if key.tries_max} != card.tries.keys():
+        raise ValueError("a key has no try counter, or a counter no key")
+    return card
 
 
 def _df(path: str, meta: dict[str, Any]) -> Df:

@@ -69,7 +69,7 @@ class Image:
         """
         store = SqliteStore(path, writable=writable)
         try:
-            return cls(cells.read_cells(store.load()), store)
+            return cls(cells.require_whole(cells.read_cells(store.load())), store)
         except (ValueError, LookupError, TypeError) as error:
             store.close()
             raise ImageError(f"{path}: the image does not hold a whole card ({type(error).__name__})") from error
