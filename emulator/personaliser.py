@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cardfs.files import CardContents, Df, DfKind, Ef, Structure
+from cardfs.files import CardContents, Df, DfKind, Ef, Structure, parent
 from cardfs.records import Mode
 from keys.generate import RandomSource, generate_key, system_random
-from keys.records import Key, Usage
+from keys.records import Key, KeyRef, Usage
 from keys.suites import SUITES, Suite
 
 from .cos import t514
+from .cos.acts import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
 from .status import explain
 from .terminal import Channel, exchange
 
@@ -76,19 +77,45 @@ class Personaliser:
         root = min(contents.dfs, key=len)
         card_master = self._master(root)
         suite = SUITES[card_master.suite_name]
-        transport = generate_key(suite, self.random)
+        maker_suite = SUITES[contents.info.suite]
+        transport = generate_key(maker_suite, self.random)
         environments = [path for path, df in sorted(contents.dfs.items()) if df.kind is DfKind.DDF]
         if not environments:
             raise PersonaliseError("the environment of this card is the MF itself; only one below it can be built")
-        yield _plain("set the transport key", "80E00300", transport)
+        self._check(root, environments)
+        yield self._transport(transport, maker_suite)
         yield _plain("set the historical bytes", "80E00500", contents.info.historical)
         yield _plain("end of activation", "80E00200")
-        yield self._load("load CMK", card_master, suite, transport)
+        mf = contents.dfs[root]
+        if mf.name or mf.issuer_data or mf.lock_kid is not None or mf.directory_sfi is not None:
+            yield self._authenticate("authenticate the transport key", maker_suite, transport)
+            yield _create_df(mf)
+        yield self._load("load CMK", card_master, maker_suite, transport)
         for path in environments:
             yield from self._environment(path, suite, card_master.value)
         yield _plain("select the MF", "00A40000", b"\x3f\x00")
         yield self._authenticate("authenticate CMK", suite, card_master.value)
         yield _plain("end of personalisation of the card", "80E00200")
+
+    def _check(self, root: str, environments: list[str]) -> None:
+        """Refuse what no command of this coding builds: files and keys of the MF, applications elsewhere."""
+        contents = self.contents
+        above = {root, *environments}
+        strange = [path for path in contents.dfs if path not in above and parent(path) not in environments]
+        strange += [path for path, ef in contents.efs.items() if ef.parent == root]
+        strange += [f"{ref.name}" for (ref, _), key in contents.keys.items() if ref.owner == root and not _top(key)]
+        strange += [path for path in environments if parent(path) != root]
+        if strange:
+            raise PersonaliseError(f"{strange[0]} stands outside the environments, and only in them can it be built")
+
+    def _transport(self, value: bytes, suite: Suite) -> Step:
+        """The transport key: in clear, or under the maker's where the card takes none in clear."""
+        title = "set the transport key"
+        settings = self.contents.info.settings
+        if settings.personalisation.plain_keys:
+            return _plain(title, "80E00300", value)
+        key = Key("TRANSPORT", Usage.TRANSPORT, suite.name, value, tries_max=settings.key.tries)
+        return self._load(title, key, suite, self.maker_key, update=True)
 
     def _environment(self, path: str, card_suite: Suite, card_master: bytes) -> Iterator[Step]:
         df = self.contents.dfs[path]
@@ -107,6 +134,8 @@ class Personaliser:
         for each in (path, *below):
             if each != path:
                 yield _plain(f"select {self.contents.dfs[each].label}", "00A40000", bytes.fromhex(each[-4:]))
+                if self.contents.info.settings.state.global_rights == "strict":
+                    yield self._authenticate(f"authenticate {final.name}", suite, temporary.value)
             yield from self._directory(each, suite, temporary.value)
         yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
         yield self._load(f"replace {final.name}", final, suite, temporary.value, update=True)
@@ -116,15 +145,29 @@ class Personaliser:
     def _directory(self, path: str, suite: Suite, master: bytes) -> Iterator[Step]:
         """Files, keys and data of one DF."""
         label = self.contents.dfs[path].label
-        kids = {ref: key.kid for (ref, _), key in self.contents.keys.items() if key.kid is not None}
         files = [ef for _, ef in sorted(self.contents.efs.items()) if ef.parent == path]
         for ef in files:
-            yield _plain(f"create {label}/{ef.fid:04X}", "80E00100", t514.ef_data(ef, kids))
+            title = f"create {label}/{ef.fid:04X}"
+            yield _plain(title, "80E00100", t514.ef_data(ef, self._references(ef, title)))
         for (ref, version), key in sorted(self.contents.keys.items(), key=lambda item: item[0]):
             if ref.owner == path and key.usage is not Usage.MASTER:
                 yield self._load(f"load {ref.name} version {version}", key, suite, master)
         for ef in files:
             yield from self._data(ef, label)
+
+    def _references(self, ef: Ef, title: str) -> dict[KeyRef, int]:
+        """What stands for each key that the rules of a file name."""
+        kids = {ref: key.kid for (ref, _), key in self.contents.keys.items()}
+        environment = ef.parent if self.contents.dfs[ef.parent].kind is DfKind.DDF else parent(ef.parent)
+        found = {}
+        for ref in ef.read.refs | ef.update.refs:
+            kid = kids.get(ref)
+            if kid is None:
+                kid = PIN_REFERENCE if ref.owner == environment else LOCAL_PIN_REFERENCE
+            if ref.owner != (ef.parent if kid & LOCAL_KEY and kid != PIN_REFERENCE else environment):
+                raise PersonaliseError(f"{title}: no identifier in a rule of this file means {ref.name}")
+            found[ref] = kid
+        return found
 
     def _data(self, ef: Ef, label: str) -> Iterator[Step]:
         contents = self.contents.contents[ef.path]
@@ -188,9 +231,10 @@ class Personaliser:
         """UPDATE BINARY or UPDATE RECORD; with a MAC where the file demands one."""
         if not (ef.secured and self.contents.info.settings.sm.update_commands == "per-file"):
             return _plain(title, header, data)
-        maintenance = next(
-            key for (ref, _), key in self.contents.keys.items() if ref.owner == ef.parent and key.usage is Usage.MAC_ENC
-        )
+        owned = (key for (ref, _), key in self.contents.keys.items() if ref.owner == ef.parent)
+        maintenance = next((key for key in owned if key.usage is Usage.MAC_ENC), None)
+        if maintenance is None:
+            raise PersonaliseError(f"{title}: the file takes updates with a MAC only, and there is no key for it")
 
         def build(card: "Personaliser") -> bytes:
             covered = b"\x04" + bytes.fromhex(header)[1:] + bytes((len(data) + 4,)) + data
@@ -198,6 +242,10 @@ class Personaliser:
             return covered + maintenance.suite.mac(session, covered)
 
         return Step(title, build)
+
+
+def _top(key: Key) -> bool:
+    return key.usage in (Usage.MASTER, Usage.TRANSPORT)
 
 
 def _plain(title: str, header: str, data: bytes = b"") -> Step:

@@ -244,7 +244,7 @@ def df_data(fid: int, kind: DfKind, name: bytes, lock: int | None, directory: in
 
 
 def ef_data(ef: Ef, kid_of: dict[KeyRef, int]) -> bytes:
-    """Data of CREATE FILE for an EF; ``kid_of`` has the identifier of every key that rules name."""
+    """Data of CREATE FILE for an EF; ``kid_of`` has what stands for every key and PIN that rules name."""
     flags = TLV_FLAG * ef.tlv | SECURED_FLAG * ef.secured
     head = ef.fid.to_bytes(2) + bytes((_STRUCTURE_OF[ef.structure], ef.sfi or 0, flags)) + ef.size.to_bytes(2)
     sizes = bytes((ef.record_length, ef.max_records))
@@ -253,7 +253,7 @@ def ef_data(ef: Ef, kid_of: dict[KeyRef, int]) -> bytes:
 
 def _rule_data(rule: Rule, kid_of: dict[KeyRef, int]) -> bytes:
     def alternative(refs: Iterable[KeyRef]) -> bytes:
-        kids = sorted(kid_of.get(ref, acts.PIN_REFERENCE) for ref in refs)
+        kids = sorted(kid_of[ref] for ref in refs)
         return bytes((len(kids), *kids))
 
     return bytes((len(rule.alternatives),)) + b"".join(alternative(each) for each in rule.alternatives)
