@@ -254,4 +254,5 @@ def _log(path: Path) -> Path:
 
 def _why(error: Exception) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    text = " ".join(text.split())  # SQLite quotes from a broken schema, line by line
     return text[:1].lower() + text[1:]
