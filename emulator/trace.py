@@ -374,7 +374,11 @@ def _tell_pin_change(outcome: Outcome, _image: Image) -> str:
 
 
 def _tell_by_p1(*words: str) -> Callable[[Outcome, Image], str]:
-    def tell(outcome: Outcome, _image: Image) -> str:
+    """Words for the functions of a command of the coding t514; other codings have other things in P1."""
+
+    def tell(outcome: Outcome, image: Image) -> str:
+        if image.info.settings.personalisation.cos != "t514":
+            return ""
         at = outcome.command.p1 if outcome.command is not None else len(words)
         return words[at] if at < len(words) else ""
 

@@ -21,7 +21,7 @@ from cardfs.profile import load_profile
 from emulator.card import Card
 from emulator.cos.fmcos_rows import FMCOS_ROWS
 from emulator.table import COS_ROWS, ROWS, Table
-from emulator.trace import MASK, masked_command
+from emulator.trace import MASK, describe, masked_command
 from keys.records import KeyRef
 
 from .fmcos_desk import (
@@ -393,6 +393,14 @@ def test_no_secret_stands_in_the_trace_or_in_the_heads(desk: Desk) -> None:
     for path, held in desk.card.image.contents.items():
         flat = held if isinstance(held, bytes) else b"".join(held)
         assert not any(value in flat for value in values), path
+
+
+def test_the_trace_says_nothing_of_p1_that_another_coding_means(desk: Desk) -> None:
+    for apdu in (write_key(0x39, SINGLE, identifier=3), create(0x0200, "280008F0F0FFFF")):
+        desk.ok(apdu)
+        assert desk.card.last is not None
+        event = describe(desk.card.last, desk.card.image, None, 0.0)
+        assert (event.fields, event.clause[:5]) == ("", "FMCOS")
 
 
 # -- creating and erasing ---------------------------------------------------------------------------
