@@ -12,6 +12,7 @@ import re
 import shlex
 import sqlite3
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import click
@@ -24,7 +25,7 @@ from cardfs.profile import load_profile, shipped_profiles
 from cardfs.settings import Settings
 from emulator.card import Card
 from emulator.cli import main
-from emulator.cos import t514
+from emulator.cos import fmcos, t514
 from emulator.status import MEANINGS, WORDS, error_name
 from emulator.table import COS_ROWS, ROWS, Row
 from emulator.trace import Event
@@ -276,8 +277,9 @@ def test_the_sqlite_example_shows_what_the_image_holds(folder: Path) -> None:
         assert shown == answer
 
 
-def test_the_layouts_of_the_personalisation_commands_are_those_of_the_code() -> None:
-    layouts = [line.strip() for line in (t514.__doc__ or "").splitlines() if line.startswith("    ")]
+@pytest.mark.parametrize("coding", [t514, fmcos], ids=["t514", "fmcos"])
+def test_the_layouts_of_the_personalisation_commands_are_those_of_the_code(coding: ModuleType) -> None:
+    layouts = [line.strip() for line in (coding.__doc__ or "").splitlines() if line.startswith("    ")]
     readme = [line.strip() for line in README.splitlines()]
-    assert len(layouts) > 8
+    assert len(layouts) > 5
     assert [line for line in layouts if line not in readme] == []
