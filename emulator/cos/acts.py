@@ -35,6 +35,7 @@ LOCAL_KEY: Final = 0x80
 SFIS: Final = range(1, 31)
 MAX_NAMED: Final = 127 - len(bytes.fromhex("8400 A500 880100 9F0C00"))
 """Bytes that the DF name and the issuer's data may have together: the rest of an FCI goes off 127."""
+CREATES: Final = {DfKind.MF: Act.CREATE_MF, DfKind.DDF: Act.CREATE_DDF, DfKind.ADF: Act.CREATE_ADF}
 MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
 KEYLESS: Final = frozenset((Authority.NOBODY, Authority.DIRECTORY))
 """Authorities that no one key stands for; the permission bytes of a directory its coding has checked."""
@@ -163,8 +164,7 @@ def create_df(
     Raises:
         LifeForbids, AccessDenied, DataWrong: the FID or the name is taken, or no DF can be so.
     """
-    act = {DfKind.MF: Act.CREATE_MF, DfKind.DDF: Act.CREATE_DDF, DfKind.ADF: Act.CREATE_ADF}[kind]
-    allow(ctx, act)
+    allow(ctx, CREATES[kind])
     image = ctx.image
     path = image.root if kind is DfKind.MF else child(ctx.session.df, fid)
     if kind is not DfKind.MF:

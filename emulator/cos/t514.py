@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from cardfs.files import DfKind, Ef, Structure, child
-from cardfs.life import edge_for
+from cardfs.life import Act, edge_for
 from cardfs.rules import Rule
 from keys.errors import MacMissing
 from keys.records import Key, KeyRef, Usage
@@ -179,6 +179,8 @@ def parameters_write(p1: int, p2: int) -> bool:
 def _create_file(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
     fid, kind = reader.number(), reader.byte()
+    # The right comes before the rest of the data.
+    acts.allow(ctx, acts.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
         issuer_data = reader.take(reader.byte())
