@@ -269,6 +269,8 @@ def test_every_key_that_a_rule_of_the_table_names_is_on_the_card(profile: str) -
 
 @pytest.mark.parametrize("with_pin", [False, True], ids=["key alone", "key and PIN"])
 @pytest.mark.parametrize(("profile", "df"), BY_DF)
+@pytest.mark.clause("Part 4, 6.1", "the keys of an application open its own files")
+@pytest.mark.clause("Part 4, 7.1", "a key opens the files whose rules name it, and no others")
 def test_each_key_of_the_card_opens_in_each_df_what_the_tables_say_and_nothing_else(
     profile: str, df: str, with_pin: bool
 ) -> None:

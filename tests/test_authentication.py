@@ -49,6 +49,7 @@ def test_two_challenges_differ_and_the_latest_counts() -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("length", [4, 8])
+@pytest.mark.clause("Part 4, 6.3", "external authentication")
 def test_the_right_data_prove_the_key(suite: str, length: int) -> None:
     """Part 4, 9.3; Part 7, 6.6."""
     bench = Handmade(suite=suite)
@@ -171,6 +172,7 @@ def test_without_a_version_byte_the_profile_may_take_the_newest_living_one() -> 
     assert bench.send(command[:4] + b"\x10" + command[5:-1]) == "9000"
 
 
+@pytest.mark.clause("Part 4, 7.5", "a retired version is refused")
 def test_a_retired_version_is_not_found() -> None:
     made = handmade()
     at = (KeyRef(SSSE, "UK"), 1)
@@ -199,6 +201,7 @@ def test_bit_7_of_p2_chooses_between_environment_and_application() -> None:
 
 
 @pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.clause("Part 4, 8.4.1", "a session key serves one command")
 def test_a_challenge_works_once(wrong: bool) -> None:
     """Part 5, 6.5.1; a failure uses it up as well."""
     bench = Handmade()
@@ -245,6 +248,7 @@ def internal(bench: Handmade, tail: str = "") -> str:
 
 
 @pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.clause("Part 4, 6.3", "internal authentication")
 def test_the_card_proves_that_it_knows_irk(suite: str) -> None:
     """Part 7, 5.4: random 1 makes the session key, random 2 is enciphered."""
     bench = Handmade(suite=suite)

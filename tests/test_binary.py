@@ -140,6 +140,8 @@ def test_secured_updates_are_off_and_class_04_unknown_by_default() -> None:
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
+@pytest.mark.clause("Part 4, 8.2.1", "the MAC is the last element of the data field")
+@pytest.mark.clause("Part 4, 8.5", "a command with data")
 def test_a_secured_update_writes_the_data_without_the_mac(suite: str) -> None:
     """Part 4, 8.5."""
     bench = Handmade(SECURED, suite=suite)
@@ -147,6 +149,7 @@ def test_a_secured_update_writes_the_data_without_the_mac(suite: str) -> None:
     assert bench.send("00B08D0005") == "0001AABB049000"
 
 
+@pytest.mark.clause("Part 4, 8.1", "which updates are secured is settled before")
 def test_a_file_without_secured_updates_refuses_class_04() -> None:
     bench = Handmade(SECURED)
     assert bench.send(bench.secured("04D68700", b"\xaa")) == "6E00"

@@ -38,6 +38,7 @@ def test_in_a_locked_application_every_command_but_select_answers_9303() -> None
         assert bench.send(bytes((row.cla, row.ins, 0, 0))) == "9303", row.name
 
 
+@pytest.mark.clause("Part 4, 7.5", "all keys of a locked application are dead")
 def test_all_keys_of_a_locked_application_are_dead_and_erased_and_no_others() -> None:
     """Part 4, 7.5."""
     bench = Handmade()
@@ -104,6 +105,7 @@ def test_an_application_is_not_locked_under_the_maintenance_key_of_the_environme
 @pytest.mark.parametrize(
     ("header", "right", "key", "df"), [("841E0001", "LK01", "STK01", "DF01"), ("84160000", "BK", "STK", "SSSE")]
 )
+@pytest.mark.clause("Part 4, 8.5", "a command without data")
 def test_wrong_macs_lock_no_key_and_change_nothing(header: str, right: str, key: str, df: str) -> None:
     """Part 7, 13.1 and 13.2."""
     bench = Handmade()
@@ -130,6 +132,7 @@ def test_a_locked_card_answers_6a81_to_everything_for_ever() -> None:
         repower(bench)
 
 
+@pytest.mark.clause("Part 4, 7.5", "all keys of a locked card are dead")
 def test_all_keys_of_a_locked_card_are_dead() -> None:
     """Part 4, 7.5: every application is invalid."""
     bench = Handmade()

@@ -172,6 +172,7 @@ def test_with_the_narrow_scope_no_pin_survives_a_change_of_df(df: str) -> None:
 
 
 @pytest.mark.parametrize("df", DFS)
+@pytest.mark.clause("Part 4, 6.1", "rights of an application end with leaving it")
 def test_leaving_and_coming_back_gives_no_application_right_back(df: str) -> None:
     """Part 7, 6.6: the right ended when another application was selected."""
     for other in DFS:
@@ -186,6 +187,8 @@ def test_leaving_and_coming_back_gives_no_application_right_back(df: str) -> Non
         check_files(bench, df, left)
 
 
+@pytest.mark.clause("Part 4, 5.5", "what survives a change of DF, for every pair and every proof")
+@pytest.mark.clause("Part 4, 6.1", "what survives a change of DF, for every pair and every proof")
 def test_the_function_itself_over_every_pair_and_every_single_proof() -> None:
     bench = two()
     every = {ref for ref, _ in bench.card.image.keys}
@@ -225,6 +228,7 @@ def test_nothing_survives_a_reset(df: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("owner", APPLICATIONS)
+@pytest.mark.clause("Part 4, 6.1", "one identifier in two applications is two keys")
 def test_one_kid_in_two_applications_is_two_rights_and_two_keys(owner: str) -> None:
     """A KID is unique only inside its DF (digest, 10)."""
     for other in APPLICATIONS:
@@ -270,6 +274,7 @@ def test_two_keys_of_one_name_one_kid_and_one_value_are_two_rights() -> None:
     check_files(bench, PAY, frozenset())
 
 
+@pytest.mark.clause("Part 4, 5.5", "counters of one environment are not those of the other")
 def test_a_counter_of_one_environment_is_not_that_of_the_other() -> None:
     bench = two()
     go(bench, PSE)
@@ -286,6 +291,7 @@ def test_a_counter_of_one_environment_is_not_that_of_the_other() -> None:
 
 
 @pytest.mark.parametrize("df", [SSSE, *APPLICATIONS])
+@pytest.mark.clause("Part 4, 5.5", "nothing proven in one environment opens anything in the other")
 def test_nothing_proven_in_one_environment_opens_anything_in_the_other(df: str) -> None:
     """Part 4, 5.5, in both directions; only the other environment's PINs are verified here."""
     bench = two()
@@ -320,6 +326,7 @@ def test_a_pin_of_an_application_is_the_one_that_its_rules_mean() -> None:
     assert bench.card.image.keys[PIN, 1].value == PIN_CN
 
 
+@pytest.mark.clause("Part 4, 5.5", "applications behind the firewall are not seen")
 def test_names_of_applications_behind_the_firewall_are_not_seen() -> None:
     """Part 4, 6.1; an environment's own name works from everywhere (digest, 8.11)."""
     bench = two()
@@ -343,6 +350,7 @@ def _lock(bench: Bench, df: str, lock: str, maintenance: str) -> None:
 
 
 @pytest.mark.parametrize(("df", "lock", "maintenance"), LOCKABLE)
+@pytest.mark.clause("Part 4, 6.1", "locking an application changes its own cells only")
 def test_locking_an_application_changes_its_own_cells_only(df: str, lock: str, maintenance: str) -> None:
     """Part 5, 6.1: its directory is marked and all its keys are dead (Part 4, 7.5); nothing else moves."""
     bench = two()
@@ -445,6 +453,7 @@ def test_the_card_key_of_the_second_environment_speaks_for_the_whole_card_but_ne
     assert not bench.card.image.info.blocked
 
 
+@pytest.mark.clause("Part 4, 6.1", "a key of another application computes nothing here")
 def test_a_key_of_another_application_computes_nothing_here() -> None:
     """EXTERNAL AUTHENTICATION looks a local KID up in the current DF only (Part 5, table 14)."""
     bench = two()

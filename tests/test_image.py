@@ -199,6 +199,7 @@ def test_killed_keys_are_dead_and_their_values_erased_and_others_live() -> None:
 # -- finding --------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("Part 4, 5.1", "every DF belongs to one environment")
 def test_environments_are_the_nearest_ddf() -> None:
     image = Image.in_memory(handmade())
     assert image.environment(MF) == MF

@@ -31,6 +31,7 @@ def key(usage: Usage = Usage.EXTERNAL_AUTH, state: KeyState = KeyState.ACTIVE) -
 
 
 @pytest.mark.parametrize(("usage", "asked"), list(product(Usage, Usage)))
+@pytest.mark.clause("Part 4, 7.1", "a key record refuses every function but its own")
 def test_a_key_does_its_one_function_and_no_other(usage: Usage, asked: Usage) -> None:
     """Part 4, 7.1: one key, one function (一密钥一功能)."""
     if usage is asked:
@@ -69,6 +70,7 @@ def test_only_the_lock_keys_are_never_locked() -> None:
     assert {usage for usage in Usage if not usage.can_lock} == {Usage.CARD_BLOCK, Usage.APP_BLOCK}
 
 
+@pytest.mark.clause("Part 4, 7.4", "a key record never shows its value")
 def test_a_key_shows_everything_but_its_value() -> None:
     shown = f"{key()!r} {key()}"
     assert "UK1" in shown
@@ -146,6 +148,7 @@ def test_equal_halves_are_short_and_different_ones_are_not() -> None:
 
 
 @pytest.mark.parametrize("which", [DES, TRIPLE_DES, SM4], ids=lambda each: each.name)
+@pytest.mark.clause("Part 4, 7.2", "generated keys are not weak")
 def test_generated_keys_have_their_length_and_are_not_weak(which: Suite) -> None:
     made = [generate_key(which, SeededRandom("many")) for _ in range(5)] + [generate_key(which)]
     for each in made:
@@ -164,6 +167,7 @@ def test_generated_keys_have_their_length_and_are_not_weak(which: Suite) -> None
         (TRIPLE_DES, "0123456789ABCDEFFEFEFEFEFEFEFEFE"),
     ],
 )
+@pytest.mark.clause("Part 4, 7.2", "a weak draw is drawn again")
 def test_a_weak_draw_is_drawn_again(which: Suite, bad: str) -> None:
     draws = [bytes.fromhex(bad), bytes.fromhex("B0B1B2B3B4B5B6B7C8C9CACBCCCDCECF")[: which.key_length]]
     wanted = odd_parity(draws[1])
@@ -183,6 +187,7 @@ def test_a_seeded_source_gives_the_same_stream_however_it_is_cut() -> None:
     assert len({whole[at : at + 8] for at in range(0, 96, 8)}) == 12
 
 
+@pytest.mark.clause("Part 4, 7.2", "randomness comes from the system")
 def test_the_system_source_gives_what_is_asked_for_and_never_the_same() -> None:
     assert len(system_random(16)) == 16
     assert system_random(16) != system_random(16)

@@ -71,6 +71,7 @@ def secured(bench: Bench, header: str, suite: str, value: bytes) -> bytes:
 
 
 @profiles
+@pytest.mark.clause("Part 4, 7.1", "external authentication takes the keys made for it")
 def test_external_authentication_takes_the_keys_made_for_it_and_refuses_all_others(profile: str) -> None:
     """6A88 for a key of another function, with its own right value and its own KID."""
     known = usages(profile)
@@ -105,6 +106,7 @@ def test_no_kid_reaches_a_key_without_one(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0"])
+@pytest.mark.clause("Part 4, 7.1", "the value of every other key proves nothing")
 def test_the_value_of_every_other_key_proves_nothing(profile: str) -> None:
     """Each authentication key of DF04 against the values of all keys of the card."""
     suite = contents(profile).info.suite
@@ -129,6 +131,7 @@ def test_the_value_of_every_other_key_proves_nothing(profile: str) -> None:
 
 
 @profiles
+@pytest.mark.clause("Part 4, 7.1", "internal authentication computes with the issuer's key")
 def test_internal_authentication_computes_with_the_issuer_key_only(profile: str) -> None:
     """Part 5, 6.7; there is a key of this function in the SSSE only, so an MF command finds none."""
     suite = contents(profile).info.suite
@@ -187,6 +190,7 @@ def test_pin_unblock_takes_the_mac_of_the_maintenance_key_only(profile: str) -> 
 
 
 @profiles
+@pytest.mark.clause("Part 4, 7.1", "each maintenance command needs its one right")
 def test_each_maintenance_command_needs_the_one_key_that_gives_its_right(profile: str) -> None:
     """BK for the card, LKDFnn for its application, PUK for the PIN (digest, 8.1, 8.2 and 8.8)."""
     for (owner, name), usage in sorted(usages(profile).items()):

@@ -70,6 +70,7 @@ def test_the_right_pin_is_verified_and_restores_the_counter() -> None:
     assert bench.session.proofs == {KeyRef(SSSE, "PIN")}
 
 
+@pytest.mark.clause("Part 4, 6.4", "guessing the PIN ends with its counter")
 def test_a_wrong_pin_counts_down_to_63c0_and_then_6983() -> None:
     """Part 5, 6.14.5; Part 7, 5.8."""
     bench = Handmade()

@@ -107,6 +107,7 @@ EXTENDED = "[settings.transport]\nextended = true\n"
 
 @examples(400)
 @given(st.lists(anything, max_size=12), st.sampled_from(["ssc-2.0", "ssc-3.0"]), st.sampled_from(["", EXTENDED]))
+@pytest.mark.clause("Part 4, 6.3", "no command reads or changes the program of the card")
 def test_any_byte_string_is_answered_and_changes_nothing_that_the_answer_does_not_say(
     commands: list[bytes], profile: str, overrides: str
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_command_of_less_than_four_bytes_gets_6700(length: int) -> None:
 # -- known failures of others ---------------------------------------------------------------------
 
 
+@pytest.mark.clause("Part 4, 8.1", "no command takes a class that is not its own")
 def test_cla_is_checked_for_every_instruction() -> None:
     """CLA not checked: only the classes of the command table pass (Part 5, 5.3), whatever the channel."""
     table = {0xA4: 0x00, 0xB0: 0x00, 0xB2: 0x00, 0xC0: 0x00, 0xD6: 0x00, 0xDC: 0x00, 0x82: 0x00, 0x84: 0x00}
@@ -233,6 +235,7 @@ def test_without_a_challenge_nothing_can_be_proven() -> None:
 
 
 @pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0"])
+@pytest.mark.clause("Part 4, 8.1", "the class announces a MAC, and without one nothing happens")
 def test_secure_messaging_without_a_mac_does_nothing(profile: str) -> None:
     """Accepted without a MAC: no data, four zero bytes, and the plain class are all refused."""
     bench = Bench(profile)
@@ -397,6 +400,8 @@ suites = pytest.mark.parametrize("suite", ["DES", "3DES", "SM4"])
 
 @suites
 @secured_commands
+@pytest.mark.clause("Part 4, 8.5", "Lc counts the MAC, with and without other data")
+@pytest.mark.clause("Part 4, 8.4.1", "a recorded command is refused")
 def test_the_untouched_command_is_accepted_once_and_its_replay_refused(name: str, suite: str) -> None:
     """A session key is used once (Part 4, 8.4.1): 6984 without a new challenge, 6988 with one."""
     bench, raw = Maced(name, suite).prepare()
@@ -419,6 +424,7 @@ def test_the_untouched_command_is_accepted_once_and_its_replay_refused(name: str
 
 @suites
 @secured_commands
+@pytest.mark.clause("Part 4, 8.2", "every bit of a command is under its MAC, header and Lc too")
 def test_every_single_flipped_bit_of_a_maced_command_is_refused_and_changes_nothing(name: str, suite: str) -> None:
     """6988 whenever it is still the same command; only the unblock key pays for it (Part 7, 13.3)."""
     maced = Maced(name, suite)
@@ -480,6 +486,7 @@ def test_coarser_tampering_is_refused_too(name: str, suite: str) -> None:
         assert {path for _, path in differences(before, bench.cells())} <= {f"{SSSE}#PUK.1"}
 
 
+@pytest.mark.clause("Part 4, 8.2", "a MAC for one command is none for another")
 def test_a_mac_for_one_command_is_none_for_another() -> None:
     """The header is covered (Part 4, 8.2.1): UNBLOCK is not CHANGE, CARD BLOCK is not UNBLOCK."""
     for one, other in (("84240000", "84160000"), ("84160000", "84240000"), ("84240000", "84240001")):

@@ -202,6 +202,9 @@ class Script(Bench):
 
 @pytest.mark.parametrize("level", ["tpdu", "apdu"])
 @pytest.mark.parametrize("profile", ["ssc-1.0", "ssc-2.0", "ssc-3.0"])
+@pytest.mark.clause("Part 4, 6.2", "what computes with keys shows none of them")
+@pytest.mark.clause("Part 4, 6.4", "no PIN in any answer, reason or trace")
+@pytest.mark.clause("Part 4, 7.4", "no key in any answer, reason or trace")
 def test_no_secret_in_any_answer_reason_repr_or_trace(
     profile: str, level: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +284,7 @@ def test_no_secret_in_the_repr_of_any_object() -> None:
     root_secrets.check(repr(roots) + str(roots), Roots)
 
 
+@pytest.mark.clause("Part 4, 6.2", "a failure in the middle shows no key")
 def test_no_secret_in_a_traceback_or_an_error(tmp_path: Path) -> None:
     card, secrets = secret_card("ssc-2.0")
 
@@ -303,6 +307,7 @@ def test_no_secret_in_a_traceback_or_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pin", [f"{PIN}x", f"{PIN}12345", "73", "７３９１５４６２８０１３"])
+@pytest.mark.clause("Part 4, 6.4", "the refusal of a PIN does not repeat it")
 def test_no_pin_in_the_refusal_of_a_pin(pin: str) -> None:
     secrets = Secrets(PIN_CN)
     with pytest.raises(IssueError) as error:
@@ -337,6 +342,7 @@ def test_no_root_in_the_refusal_of_a_roots_file(table: dict[str, Any]) -> None:
     assert str(int(ROOT, 16)) not in str(error.value)
 
 
+@pytest.mark.clause("Part 4, 7.5", "the keys of a locked card are erased from its file")
 def test_erased_keys_are_gone_from_the_file_of_a_locked_card(tmp_path: Path) -> None:
     """Part 4, 7.5: the values of dead keys are nowhere in the image any more."""
     path = tmp_path / "card.sscard"
@@ -378,6 +384,8 @@ def issued(tmp_path: Path) -> tuple[Path, Secrets]:
     return path, secrets
 
 
+@pytest.mark.clause("Part 4, 6.4", "no PIN in what the command line shows")
+@pytest.mark.clause("Part 4, 7.4", "no key in what the command line shows")
 def test_no_secret_in_what_the_command_line_shows(issued: tuple[Path, Secrets], tmp_path: Path) -> None:
     path, secrets = issued
     shown = CliRunner().invoke(main, ["show", str(path)])

@@ -98,6 +98,7 @@ def test_the_same_fid_in_two_environments_is_that_of_the_own_one() -> None:
 
 
 @pytest.mark.parametrize("start", ["3F00", "DDF1", "DF01", "DDF2"])
+@pytest.mark.clause("Part 4, 5.1", "MF, environments and applications are found by their names")
 def test_the_environments_are_found_by_name_from_everywhere(start: str) -> None:
     """Part 5, 6.11.3 from the MF; this project's choice from elsewhere."""
     for name, path in ((SSSE_NAME, SSSE), (b"1PAY.SYS.DDF01", PSE)):

@@ -40,6 +40,7 @@ def full() -> Handmade:
 
 
 @pytest.mark.parametrize("event", [Card.power_off, Card.power_on, Card.reset], ids=lambda each: each.__name__)
+@pytest.mark.clause("Part 4, 7.5", "what is volatile ends with power")
 def test_power_and_reset_leave_nothing_but_the_mf(event: Callable[[Card], None]) -> None:
     """Part 3, 5.3; Part 4, 7.5; Part 7, 5.8 and 6.6."""
     bench = full()

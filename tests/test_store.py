@@ -194,6 +194,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
         assert store.load() == CELLS
 
 
+@pytest.mark.clause("Part 4, 7.5", "an erased value is gone from the file")
 def test_erased_values_are_gone_from_the_file(path: Path) -> None:
     """Keys of a locked application are erased (Part 4, 7.5): also in what SQLite frees."""
     secret = bytes.fromhex("5EC2E7") * 40

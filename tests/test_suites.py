@@ -123,6 +123,10 @@ def test_an_unknown_suite_is_a_key_error() -> None:
 
 
 @given(suites, st.data())
+@pytest.mark.clause("Part 4, 8.4.1", "session keys of single and double length keys, challenges of 4 and 8")
+@pytest.mark.clause("Part 4, 8.4.2", "session keys of the 16-byte suite, challenges of 4, 8 and 16")
+@pytest.mark.clause("Part 4, 8.2.3", "the MAC key is made from the stored key and the challenge")
+@pytest.mark.clause("Part 4, 8.3.1", "the encryption key is made from the stored key and the challenge")
 def test_session_keys_agree_with_the_reference_for_every_challenge_length(which: Suite, data: st.DataObject) -> None:
     """Part 4, 8.4: a shorter challenge is filled with 00 on the right."""
     key = data.draw(long_keys(which))
@@ -153,6 +157,9 @@ def test_authentication_data_agree_with_the_reference(which: Suite, data: st.Dat
 
 
 @given(suites, st.data(), st.binary(max_size=300))
+@pytest.mark.clause("Part 4, 6.3", "MAC computation")
+@pytest.mark.clause("Part 4, 8.2.4.1", "the MAC with an 8-byte block, every length")
+@pytest.mark.clause("Part 4, 8.2.4.2", "the MAC with a 16-byte block, every length")
 def test_macs_agree_with_the_reference_for_every_length(which: Suite, data: st.DataObject, message: bytes) -> None:
     """Part 4, 8.2.3 and 8.2.4."""
     key = data.draw(session_keys(which))
@@ -162,6 +169,8 @@ def test_macs_agree_with_the_reference_for_every_length(which: Suite, data: st.D
     assert len(made) == 4
 
 
+@pytest.mark.clause("Part 4, 8.2.4.1", "aligned data get a block of padding")
+@pytest.mark.clause("Part 4, 8.2.4.2", "aligned data get a block of padding")
 def test_padding_adds_a_whole_block_to_aligned_data() -> None:
     """Part 4, 8.2.3."""
     assert pad(b"", 8) == bytes.fromhex("8000000000000000")
@@ -170,6 +179,9 @@ def test_padding_adds_a_whole_block_to_aligned_data() -> None:
     assert len(pad(bytes(16), 16)) == 32
 
 
+@pytest.mark.clause("Part 4, 8.2.2", "4 bytes")
+@pytest.mark.clause("Part 4, 8.2.4.1", "the left 4 bytes")
+@pytest.mark.clause("Part 4, 8.2.4.2", "the four words XORed")
 def test_a_mac_is_the_left_of_8_bytes_and_the_fold_of_16() -> None:
     """Part 4, 8.2.4.1 and 8.2.4.2 (figure 2)."""
     assert DES.truncate(bytes.fromhex("0102030405060708")) == bytes.fromhex("01020304")
@@ -178,6 +190,12 @@ def test_a_mac_is_the_left_of_8_bytes_and_the_fold_of_16() -> None:
 
 
 @given(suites, st.data(), st.binary(max_size=255))
+@pytest.mark.clause("Part 4, 6.3", "encryption and decryption")
+@pytest.mark.clause("Part 4, 8.3.2", "LD, data and padding")
+@pytest.mark.clause("Part 4, 8.3.3.1", "encryption with an 8-byte block")
+@pytest.mark.clause("Part 4, 8.3.3.2", "encryption with a 16-byte block")
+@pytest.mark.clause("Part 4, 8.3.4.1", "decryption with an 8-byte block")
+@pytest.mark.clause("Part 4, 8.3.4.2", "decryption with a 16-byte block")
 def test_enciphered_data_agree_with_the_reference_and_decipher(which: Suite, data: st.DataObject, plain: bytes) -> None:
     """Part 4, 8.3: LD, the data, padding only when not aligned."""
     key = data.draw(session_keys(which))
@@ -193,6 +211,8 @@ def test_enciphered_data_agree_with_the_reference_and_decipher(which: Suite, dat
     "plain",
     ["", "00", "LD beyond", "wrong padding", "no 80", "a block too much", "padding with a hole"],
 )
+@pytest.mark.clause("Part 4, 8.3.4.1", "LD that does not fit is refused")
+@pytest.mark.clause("Part 4, 8.3.4.2", "LD that does not fit is refused")
 def test_deciphered_data_of_another_form_are_refused(which: Suite, plain: str) -> None:
     """Part 4, 8.3.4."""
     key, block = bytes(range(which.session_length)), which.block

@@ -333,6 +333,10 @@ def run(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[each["id"] for each in VECTORS])
+@pytest.mark.clause("Part 4, 8.2.4.1", "worked vectors")
+@pytest.mark.clause("Part 4, 8.2.4.2", "worked vectors")
+@pytest.mark.clause("Part 4, 8.4.1", "worked vectors")
+@pytest.mark.clause("Part 4, 8.4.2", "worked vectors")
 def test_a_worked_vector_is_reproduced(vector: Vector) -> None:
     """The clause stands in the vector's ``source``."""
     run(vector)
