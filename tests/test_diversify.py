@@ -76,7 +76,6 @@ def test_one_level_agrees_with_the_reference(which: Suite, data: st.DataObject) 
 
 @given(st.sampled_from(EVERY), regions.filter(lambda region: region[:2] != "33"), st.data())
 @pytest.mark.clause("Part 4, 6.3", "diversification")
-@pytest.mark.clause("Part 4, 7.2", "derived keys keep the whole key space of their cipher")
 def test_three_levels_agree_with_the_reference(which: Suite, region: str, data: st.DataObject) -> None:
     """Part 9, 7.3, figure 12: nation, province, city, card."""
     root = data.draw(st.binary(min_size=which.key_length, max_size=which.key_length))

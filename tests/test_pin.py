@@ -341,6 +341,7 @@ def test_the_pin_is_emptied_in_the_form_that_the_profile_names(form: str, lc04: 
     assert bench.send("0020000000") == ("9000" if ld00 == "9000" else "63C3")
 
 
+@pytest.mark.clause("Part 4, 8.3.3.2", "LD is at least 1")
 def test_ld_is_at_least_1_in_the_16_byte_suite() -> None:
     """Part 4, 8.3.3.2."""
     bench = Handmade(suite="SM4")

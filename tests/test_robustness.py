@@ -107,7 +107,7 @@ EXTENDED = "[settings.transport]\nextended = true\n"
 
 @examples(400)
 @given(st.lists(anything, max_size=12), st.sampled_from(["ssc-2.0", "ssc-3.0"]), st.sampled_from(["", EXTENDED]))
-@pytest.mark.clause("Part 4, 6.3", "no command reads or changes the program of the card")
+@pytest.mark.clause("Part 4, 6.3", "no byte string reaches more than the commands of the table")
 def test_any_byte_string_is_answered_and_changes_nothing_that_the_answer_does_not_say(
     commands: list[bytes], profile: str, overrides: str
 ) -> None:
