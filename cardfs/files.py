@@ -6,10 +6,9 @@ A path names a file by the FIDs from the MF down, four hex digits each: ``3F00/D
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
-from keys.records import Key, KeyId
+from keys.records import Key, KeyId, Word
 
 from .rules import Rule
 from .settings import Settings
@@ -20,7 +19,7 @@ SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 MAX_RECORDS: Final = 254
 
 
-class Phase(StrEnum):
+class Phase(Word):
     """Where the MF or an environment is in its life (Part 4, 5; Part 10, 5); `cardfs.life` has the edges.
 
     The MF is blank, activated, mastered, operational; an environment created, personalising, operational.
@@ -34,7 +33,7 @@ class Phase(StrEnum):
     OPERATIONAL = "operational"
 
 
-class DfKind(StrEnum):
+class DfKind(Word):
     """Kinds of directory (Part 3, 5.1)."""
 
     MF = "mf"
@@ -42,7 +41,7 @@ class DfKind(StrEnum):
     ADF = "adf"
 
 
-class Structure(StrEnum):
+class Structure(Word):
     """Structures of an EF (Part 3, 5.1.2)."""
 
     TRANSPARENT = "transparent"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from keys.ciphers import Keyed
 from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
@@ -48,6 +49,7 @@ class Image:
         self.names: dict[str, dict[str, str]] = dict(card.names)
         self.root = min(self.dfs, key=len)
         self._tries_keys: dict[KeyId, CellKey] = {}
+        self._keyed: dict[KeyId, tuple[Key, Keyed]] = {}
         self.reindex()
 
     @classmethod
@@ -118,6 +120,18 @@ class Image:
         if key is None:
             raise KeyUnknown(f"{ref.name} has no version {version}")
         return key
+
+    def keyed(self, at: KeyId) -> Keyed:
+        """The expanded form of a key, kept as long as the card holds that very key."""
+        key, found = self.keys[at], self._keyed.get(at)
+        if found is None or found[0] is not key:
+            found = self._keyed[at] = (key, key.suite.expand(key.value))
+        return found[1]
+
+    def forget_keyed(self, changed: Iterable[KeyId]) -> None:
+        """Drop the expanded forms of keys that have changed or gone."""
+        for at in changed:
+            self._keyed.pop(at, None)
 
     def ref_by_kid(self, df: str, kid: int) -> KeyRef | None:
         """The key with this identifier in ``df``, or None."""
@@ -340,6 +354,7 @@ class Transaction:
         image.contents.update(self._contents)
         image.efs.update(self._efs)
         image.keys.update(self._keys)
+        image.forget_keyed((*self._keys, *self._gone_keys))
         image.tries.update(self._tries)
         image.dfs.update(self._dfs)
         for path in self._gone:

@@ -8,11 +8,10 @@ transport key when the card master key is loaded, the card master key over an en
 environment's master key is loaded.
 """
 
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from keys.errors import CardError
-from keys.records import KeyRef, Usage
+from keys.records import KeyRef, Usage, Word
 
 from .files import DfKind, Phase
 from .image import Image
@@ -22,7 +21,7 @@ class LifeForbids(CardError):
     """This phase of the card's life does not allow it (使用条件不满足)."""
 
 
-class Act(StrEnum):
+class Act(Word):
     """What personalisation does."""
 
     SET_HISTORICAL = "set the historical bytes"
@@ -43,7 +42,7 @@ class Act(StrEnum):
     END = "end this phase"
 
 
-class Authority(StrEnum):
+class Authority(Word):
     """Whose right an act takes."""
 
     NOBODY = "nobody"

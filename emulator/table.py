@@ -7,6 +7,7 @@ the same CLA and INS replaces the standard's, any other stands beside them.
 from typing import Final
 
 from cardfs.settings import Settings
+from keys.suites import MAC_LENGTH
 
 from .commands import authenticate, binary, block, pin, record, response, select
 from .cos import t514
@@ -265,7 +266,7 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         t514.write_key,
         _LOAD_WORDS,
         parameters=t514.parameters_write,
-        lc=frozenset((0x24,)),
+        lc=frozenset((t514.CIPHER_LENGTH, t514.CIPHER_LENGTH + MAC_LENGTH)),
         writes=True,
     ),
     Row(
@@ -278,7 +279,6 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         (0x6987, *GATED),
         parameters=t514.parameters_write,
         lc=range(1, 256),
-        writes=True,
     ),
 )
 """Personalisation in the coding `emulator.cos.t514`."""

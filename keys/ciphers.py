@@ -12,6 +12,18 @@ from typing import Any, Final, Protocol
 _PARITY_BITS: Final = bytes.maketrans(bytes(range(256)), bytes(b & 0xFE for b in range(256)))
 
 
+class Keyed(Protocol):
+    """A cipher under one key that has been expanded once; whole blocks in, whole blocks out."""
+
+    def encrypt(self, data: bytes, /) -> bytes:
+        """Encipher whole blocks, each on its own (ECB)."""
+        ...
+
+    def decrypt(self, data: bytes, /) -> bytes:
+        """Decipher whole blocks, each on its own (ECB)."""
+        ...
+
+
 class BlockCipher(Protocol):
     """One block cipher under keys that the caller holds; whole blocks in, whole blocks out.
 
@@ -30,11 +42,20 @@ class BlockCipher(Protocol):
         """Encipher whole blocks in CBC from ``initial``, one block."""
         ...
 
+    def keyed(self, key: bytes) -> Keyed:
+        """Expand a key, which costs more than a computation with it; for one thread at a time."""
+        ...
+
 
 def halves_equal(key: bytes) -> bool:
     """Tell whether both halves of a 16-byte key are one DES key, parity bits apart."""
-    plain = key.translate(_PARITY_BITS)
+    plain = without_parity(key)
     return plain[:8] == plain[8:]
+
+
+def without_parity(key: bytes) -> bytes:
+    """The same DES key with all parity bits cleared, so that equal keys are equal bytes."""
+    return key.translate(_PARITY_BITS)
 
 
 class _Des:
@@ -52,6 +73,11 @@ class _Des:
         module, key = _des(key)
         return bytes(module.new(key, module.MODE_CBC, initial).encrypt(data))
 
+    def keyed(self, key: bytes) -> Keyed:
+        module, key = _des(key)
+        made: Keyed = module.new(key, module.MODE_ECB)
+        return made
+
 
 class _Sm4:
     """SM4 under 16-byte keys."""
@@ -64,6 +90,29 @@ class _Sm4:
 
     def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
         return bytes(_sm4(key, data, initial).encryptor().update(data))
+
+    def keyed(self, key: bytes) -> Keyed:
+        return _KeyedSm4(key)
+
+
+class _KeyedSm4:
+    """Both directions of one key; the library keeps no state between whole blocks in ECB."""
+
+    def __init__(self, key: bytes) -> None:
+        cipher = _sm4(key, b"", None)
+        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+
+    def encrypt(self, data: bytes, /) -> bytes:
+        return self._update(self._encryptor, data)
+
+    def decrypt(self, data: bytes, /) -> bytes:
+        return self._update(self._decryptor, data)
+
+    @staticmethod
+    def _update(context: Any, data: bytes) -> bytes:
+        if len(data) % 16:
+            raise ValueError("data is not a whole number of 16-byte blocks")
+        return bytes(context.update(data))
 
 
 @cache

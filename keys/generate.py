@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from typing import Final, Protocol
 
-from .ciphers import halves_equal
+from .ciphers import halves_equal, without_parity
 from .suites import Suite
 
 # FIPS 74 / NIST SP 800-67: the four weak and the twelve semi-weak keys of DES, odd parity.
@@ -17,6 +17,9 @@ WEAK_DES_KEYS: Final = frozenset(
         "1FFE1FFE0EFE0EFE FE1FFE1FFE0EFE0E E0FEE0FEF1FEF1FE FEE0FEE0FEF1FEF1"
     ).split()
 )
+
+
+_WEAK_WITHOUT_PARITY: Final = frozenset(without_parity(key) for key in WEAK_DES_KEYS)
 
 
 class RandomSource(Protocol):
@@ -56,7 +59,8 @@ def is_weak(suite: Suite, key: bytes) -> bool:
     """Tell whether a DES key, or a half of a double-length one, is weak or semi-weak."""
     if suite.block != 8:
         return False
-    return any(odd_parity(key[at : at + 8]) in WEAK_DES_KEYS for at in range(0, len(key), 8))
+    plain = without_parity(key)
+    return any(plain[at : at + 8] in _WEAK_WITHOUT_PARITY for at in range(0, len(key), 8))
 
 
 def is_short(suite: Suite, key: bytes) -> bool:

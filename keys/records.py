@@ -9,7 +9,13 @@ from .errors import KeyUnknown
 from .suites import SUITES, Suite
 
 
-class Usage(StrEnum):
+class Word(StrEnum):
+    """An enumeration whose members are looked up often: hashed as the strings that they are, without a detour."""
+
+    __hash__ = str.__hash__
+
+
+class Usage(Word):
     """The one function of a key (一密钥一功能; Part 4, 7.1)."""
 
     TRANSPORT = "transport"
@@ -42,7 +48,7 @@ _PROVING = frozenset(
 )
 
 
-class KeyState(StrEnum):
+class KeyState(Word):
     """Where a key is in its life."""
 
     ACTIVE = "active"

@@ -8,7 +8,7 @@ appendix B), and each brings its own rules along.
 from dataclasses import dataclass
 from typing import Final
 
-from .ciphers import DES_CIPHER, SM4_CIPHER, BlockCipher
+from .ciphers import DES_CIPHER, SM4_CIPHER, BlockCipher, Keyed
 from .errors import ChallengeUnusable, CipherDataWrong
 
 MAC_LENGTH: Final = 4
@@ -61,16 +61,21 @@ class Suite:
             raise ChallengeUnusable(f"a {self.name} key takes a challenge of at most {self.block} bytes")
         return challenge
 
-    def session_key(self, key: bytes, challenge: bytes) -> bytes:
+    def expand(self, key: bytes) -> Keyed:
+        """Expand a long-term key, so that many computations with it cost less."""
+        return self.cipher.keyed(key)
+
+    def session_key(self, key: bytes | Keyed, challenge: bytes) -> bytes:
         """Derive the session key (过程密钥) from a challenge of 4 bytes up to a block (Part 4, 8.4).
 
         Raises:
             ChallengeUnusable: the challenge is longer than a block, or empty.
         """
         missing = self.block - len(self.check_challenge(challenge))
-        return self.cipher.encrypt(key, challenge + bytes(missing) if missing else challenge)
+        block = challenge + bytes(missing) if missing else challenge
+        return self.cipher.encrypt(key, block) if isinstance(key, bytes) else key.encrypt(block)
 
-    def authentication_data(self, key: bytes, challenge: bytes, original: bytes) -> bytes:
+    def authentication_data(self, key: bytes | Keyed, challenge: bytes, original: bytes) -> bytes:
         """Compute the 8 bytes that prove knowledge of ``key`` (Part 4, 9.3); ``original`` has 8 bytes."""
         session = self.session_key(key, challenge)
         if self.block == AUTHENTICATION_LENGTH:
@@ -99,15 +104,15 @@ class Suite:
         block = bytes([len(plain)]) + plain
         return self.cipher.encrypt(session, pad(block, self.block) if len(block) % self.block else block)
 
-    def decrypt_data(self, session: bytes, enciphered: bytes) -> bytes:
-        """Undo `encrypt_data` (Part 4, 8.3.4).
+    def decrypt_data(self, session: bytes | Keyed, enciphered: bytes) -> bytes:
+        """Undo `encrypt_data` (Part 4, 8.3.4); under a session key, or for a key load an expanded long-term key.
 
         Raises:
             CipherDataWrong: no whole blocks, an LD that does not fit, or padding that is not 80 00...
         """
         if not enciphered or len(enciphered) % self.block:
             raise CipherDataWrong("the cipher data are not whole blocks")
-        plain = self.cipher.decrypt(session, enciphered)
+        plain = self.cipher.decrypt(session, enciphered) if isinstance(session, bytes) else session.decrypt(enciphered)
         end = 1 + plain[0]
         rest = plain[end:]
         if end > len(plain) or len(rest) >= self.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):
@@ -139,19 +144,21 @@ class Suite:
 
     # -- key loading --------------------------------------------------------------------------
 
-    def key_load_mac(self, key: bytes, challenge: bytes, data: bytes) -> bytes:
+    def key_load_mac(self, key: bytes, challenge: bytes, data: bytes, *, keyed: Keyed | None = None) -> bytes:
         """Compute the MAC of a key-load command (Part 9, 7.1.3 and 7.2.3).
 
         Unlike `mac`: the initial value is the challenge, 00 on the right up to a block; the key is the
         controlling master key itself; a double-length key enters the last block with both halves.
+        ``keyed`` is that key expanded, if the caller has it.
         """
         initial = challenge + bytes(self.block - len(challenge))
         padded = pad(data, self.block)
         if self.block == 16 or len(key) == 8:
             return self.truncate(self.cipher.cbc(key, initial, padded)[-self.block :])
-        left, right = key[:8], key[8:]
-        last = self.cipher.cbc(left, initial, padded)[-8:]
-        return self.truncate(self.cipher.encrypt(left, self.cipher.decrypt(right, last)))
+        # E(KL, D(KR, E(KL, x))) of the last block is the whole key's cipher (figure 5B).
+        chained = self.cipher.cbc(key[:8], initial, padded[:-8])[-8:] if len(padded) > 8 else initial
+        block = _xor(chained, padded[-8:])
+        return self.truncate(keyed.encrypt(block) if keyed else self.cipher.encrypt(key, block))
 
 
 DES: Final = Suite("DES", block=8, key_length=8, session_length=8, cipher=DES_CIPHER)

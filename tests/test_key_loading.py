@@ -157,7 +157,6 @@ def test_a_load_without_mac_is_6987(name: str, p1: int) -> None:
     assert bench.cells() == before
 
 
-@pytest.mark.xfail(strict=True, reason="the lengths in the command table come first: 6700")
 @pytest.mark.clause("Part 4, 7.3", "a load without MAC is refused")
 @pytest.mark.parametrize("suite", SUITES)
 def test_secure_messaging_that_ends_before_the_mac_is_6987(suite: str) -> None:

@@ -33,7 +33,7 @@ def external_authentication(ctx: Context) -> Answer:
     at = (ref, key.version)
     if ctx.image.locked(at):
         raise MethodBlocked(f"{key.name} is locked, no tries left")
-    expected = key.suite.authentication_data(key.value, ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    expected = key.suite.authentication_data(ctx.image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
     counted = key.usage.can_lock and key.tries_max
     left = ctx.image.charge(at) if counted else key.tries_max or UNLIMITED
     if not same(expected, data[:ORIGINAL_AT]):

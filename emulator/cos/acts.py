@@ -5,8 +5,7 @@ in one of two ways: by a MAC under the controlling key (loading keys), or by hav
 with it before (everything else).
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -94,8 +93,8 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
         raise KeyUnknown(f"the card has no key for {edge.authority}")
     key = ctx.image.key(ref, ctx.image.versions(ref)[-1]).require(*MASTER_USAGES)
     data = verified(ctx, ref, key)
-    with uncharged(ctx, ref):
-        return key.suite.decrypt_data(key.value, data)
+    with Uncharged(ctx, ref):
+        return key.suite.decrypt_data(ctx.image.keyed((ref, key.version)), data)
 
 
 def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
@@ -120,30 +119,32 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
         ctx.image.charge(at)
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     covered = command.header + bytes((len(command.data),)) + data
-    if not same(key.suite.key_load_mac(key.value, challenge, covered), mac):
+    if not same(key.suite.key_load_mac(key.value, challenge, covered, keyed=ctx.image.keyed(at)), mac):
         raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
     ctx.change().restore(at)
     return data
 
 
-@contextmanager
-def mac_was_right(ctx: Context, edge: Edge) -> Iterator[None]:
+def mac_was_right(ctx: Context, edge: Edge) -> "Uncharged":
     """What is refused in this block, after `unwrap_load`, costs no try: the MAC was right (Part 7, 13.3)."""
     ref = _controller(ctx, edge)
     assert ref is not None  # noqa: S101 - its MAC has been verified
-    with uncharged(ctx, ref):
-        yield
+    return Uncharged(ctx, ref)
 
 
-@contextmanager
-def uncharged(ctx: Context, ref: KeyRef) -> Iterator[None]:
-    """What is refused in this block, after `verified`, costs the key no try."""
-    at = (ref, ctx.image.versions(ref)[-1])
-    try:
-        yield
-    except CardError:
-        ctx.image.refund(at)
-        raise
+class Uncharged:
+    """A block in which a refusal, after `verified`, costs the key no try."""
+
+    def __init__(self, ctx: Context, ref: KeyRef) -> None:
+        self._image = ctx.image
+        self._at = (ref, ctx.image.versions(ref)[-1])
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, CardError):
+            self._image.refund(self._at)
 
 
 # -- files ------------------------------------------------------------------------------------------
@@ -429,7 +430,8 @@ def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
 
 def _without(session: Session, *refs: KeyRef | None) -> Session:
     """The session without these proofs."""
-    return session._replace(proofs=session.proofs - {ref for ref in refs if ref is not None})
+    gone = session.proofs.intersection(refs)
+    return session._replace(proofs=session.proofs - gone) if gone else session
 
 
 def _controller(ctx: Context, edge: Edge) -> KeyRef | None:

@@ -169,7 +169,7 @@ def write_key(ctx: Context) -> Answer:
         return DONE
     ref, key = master_key(ctx)
     data = acts.verified(ctx, ref, key)
-    with acts.uncharged(ctx, ref):
+    with acts.Uncharged(ctx, ref):
         _store(ctx, file, heads, old, decipher(key.suite, key.value, data))
     return DONE
 

@@ -181,7 +181,7 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
             raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
         return handler(ctx)
     ref, key, _ = _protected(ctx, ef, head, read=True)
-    with acts.uncharged(ctx, ref):
+    with acts.Uncharged(ctx, ref):
         data = _as_plain(ctx, b"", handler).data
     if head.type & CIPHER_BIT:
         data = key.suite.encrypt_data(key.value, data)
@@ -201,7 +201,7 @@ def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> An
             raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
         return handler(ctx)
     ref, key, data = _protected(ctx, ef, head, read=False)
-    with acts.uncharged(ctx, ref):
+    with acts.Uncharged(ctx, ref):
         plain = decipher(key.suite, key.value, data) if head.type & CIPHER_BIT else data
         return _as_plain(ctx, plain, handler)
 

@@ -45,6 +45,7 @@ DELETE_STRUCTURE: Final = 0x03
 INSTALL, UPDATE, RETIRE = 0x00, 0x01, 0x02
 NONE: Final = 0xFF
 KEY_FIELD: Final = 16
+CIPHER_LENGTH: Final = 0x20  # LD, head and key in whole blocks of either length
 TLV_FLAG, SECURED_FLAG = 0x01, 0x02
 
 KINDS: Final = (DfKind.MF, DfKind.DDF, DfKind.ADF)
@@ -155,6 +156,8 @@ def write_key(ctx: Context) -> Answer:
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
     edge = edge_for(ctx.image, ctx.session.df, acts.expected_act(ctx, update=update, retire=retire))
+    if len(ctx.command.data) == CIPHER_LENGTH:
+        raise MacMissing("the cipher is there, its MAC is not")
     plain = acts.unwrap_load(ctx, edge)
     with acts.mac_was_right(ctx, edge):
         load = read_key(plain)
