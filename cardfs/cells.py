@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
+from keys.suites import SUITES
 
 from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Structure, parent
 from .rules import Rule
@@ -186,6 +187,8 @@ def require_whole(card: CardContents) -> CardContents:
         raise ValueError("an EF has no contents, or contents have no EF")
     if any(ref.owner not in card.dfs for ref, _ in card.keys):
         raise ValueError("a key belongs to no DF")
+    if any(key.suite_name not in SUITES for key in card.keys.values() if key.usage is not Usage.PIN):
+        raise ValueError("a key has an unknown cipher")
     # Without its counter a key would have all its tries again.
     if {at for at, key in card.keys.items() if key.tries_max} != card.tries.keys():
         raise ValueError("a key has no try counter, or a counter no key")

@@ -62,6 +62,15 @@ def place(holder: Document, profile: Profile) -> dict[str, Placed]:
     return _Placer(holder, profile).run()
 
 
+def lay_over(placed: dict[str, Placed], top: dict[str, Placed]) -> None:
+    """Let what ``top`` says take the place of what was placed before."""
+    for path, said in top.items():
+        below = placed.setdefault(path, Placed())
+        below.values.update(said.values)
+        if said.records:
+            below.records[:] = said.records
+
+
 class _Placer:
     """Walks one document; the state is what has been placed so far."""
 
@@ -98,6 +107,8 @@ class _Placer:
         known = ALIASES.get(name, name)
         found = self._flat.get(known)
         if not found:
+            if self._holder.lenient:
+                return
             names = [*self._flat, *ALIASES, *self._profile.ids]
             raise IssueError(f"{self._holder.name}: {name}: no such data element{_suggest(name, names)}")
         if len(found) > 1:
@@ -121,6 +132,8 @@ class _Placer:
         for ef, value in table.items():
             plan = here.get(ef)
             if plan is None:
+                if self._holder.lenient:
+                    continue
                 raise IssueError(f"{self._holder.name}: {df}.{ef}: no such file{_suggest(ef, list(here))}")
             if plan.ef.structure is Structure.CYCLIC:
                 self._records(plan, value)
@@ -138,6 +151,8 @@ class _Placer:
         for name, value in table.items():
             element = known.get(name) or known.get(ALIASES.get(name, ""))
             if element is None:
+                if self._holder.lenient:
+                    continue
                 raise IssueError(f"{where} {name}: no such data element{_suggest(name, list(known))}")
             self._element(plan, element, value)
 

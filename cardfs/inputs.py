@@ -26,11 +26,13 @@ class Document:
         name: how errors call it, mostly the file's name.
         data: its tables; never printed, they may hold keys.
         folder: what relative paths in it stand on; None if it does not come from a file.
+        lenient: whether names that the profile does not have are passed over, as for a built-in holder.
     """
 
     name: str
     data: dict[str, Any] = field(repr=False)
     folder: Path | None = None
+    lenient: bool = False
 
 
 def read_document(path: Path, error: type[InputError]) -> Document:

@@ -16,7 +16,7 @@ from .atr import HEADS
 from .codecs import CodecError, empty, encode, from_cn, pin_to_cn
 from .codecs import card_number as complete_card_number
 from .files import MF_FID, MF_PATH, CardContents, CardInfo, Contents, Df, DfKind, Element, Phase, Structure
-from .holder import Placed, place
+from .holder import Placed, lay_over, place
 from .inputs import Document, IssueError, ProfileError
 from .profile import Profile
 from .profile_files import EfPlan
@@ -52,6 +52,7 @@ def issue(
     issue_date: datetime.date | None = None,
     expiry_date: datetime.date | None = None,
     card_number: str = "",
+    values: Document | None = None,
 ) -> CardContents:
     """Make the contents of a card.
 
@@ -62,6 +63,7 @@ def issue(
         pin: 4 to 16 digits, or empty for a card without PIN.
         seed: draws come from it instead of the operating system.
         issue_date, expiry_date, card_number: elements of SSSE/EF05; the holder's file may have them too.
+        values: what takes the place of single values of the holder's file, in the same form.
 
     Raises:
         IssueError: an input is wrong; says file and key, never the value of a secret.
@@ -73,6 +75,8 @@ def issue(
     random: RandomSource = system_random if seed is None else SeededRandom(seed)
     serial_bytes = _serial(serial, random)
     placed = place(holder, profile)
+    if values is not None:
+        lay_over(placed, place(values, profile))
     computed = _issuer_data(profile, region, serial_bytes, placed, (issue_date, expiry_date, card_number))
     historical = profile.atr.historical(region, serial_bytes)
     keys = card_keys(profile.keys, roots, card_factors(region, historical, roots.level, profile.settings.crypto))

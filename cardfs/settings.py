@@ -209,5 +209,5 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     transport: TransportSettings = TransportSettings()
     personalisation: PersonalisationSettings = PersonalisationSettings()
     check_order: Literal["default"] = "default"
-    status: dict[Refusal, Annotated[str, Meta(pattern="^[69][0-9A-F]{3}$")]] = {}
+    status: dict[Refusal, Annotated[str, Meta(pattern="^(6[245789ABDEF]|9[1-9A-F])[0-9A-F]{2}$")]] = {}
     """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""

@@ -2,7 +2,6 @@
 
 from typing import Final, NamedTuple
 
-SHORT_LE_MAX: Final = 256
 EXTENDED_LE_MAX: Final = 65536
 HEADER_LENGTH: Final = 4
 

@@ -33,6 +33,7 @@ from .table import ANY_LE as ANY
 from .table import Row, Table
 
 SELECT: Final = 0xA4
+WRONG_LE: Final = 0x6C00
 GET_RESPONSE: Final = 0xC0
 
 
@@ -125,7 +126,7 @@ class Card:
             word, data, reason = answer.word, answer.data, answer.reason
         except CardError as error:
             word, data, reason = self._words[type(error)], b"", error.reason
-            if isinstance(error, ExpectedLengthWrong):
+            if isinstance(error, ExpectedLengthWrong) and word == WRONG_LE:
                 word |= error.available & 0xFF
             if self._forgetful and not self._keeps_failed:
                 self._session = self._session._replace(challenge=None)
@@ -243,4 +244,4 @@ def check_lengths(row: Row, command: Command) -> None:
         if le is not None and (command.data or not command.le_zero):
             raise LengthWrong("the command answers no data, so it has no Le")
     elif row.le is not ANY and (le is None or le not in row.le):
-        raise LengthWrong(f"Le {'is missing' if le is None else f'{le:02X} is not one of this command'}")
+        raise LengthWrong(f"Le {'is missing' if le is None else f'of {le} bytes is not one of this command'}")

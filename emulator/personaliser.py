@@ -66,7 +66,9 @@ class Personaliser:
             progress(step.title, done, len(steps))
             _, word = exchange(self.channel, step.build(self))
             if word != 0x9000:
-                raise PersonaliseError(f"{step.title}: the card answered {word:04X}, {explain(word).text}")
+                said = f"{step.title}: the card answered {word:04X}, {explain(word).text}"
+                # Nothing has been changed yet.
+                raise PersonaliseError(f"{said}; is it a blank card of this profile?" if not done else said)
         progress("done", len(steps), len(steps))
         return len(steps)
 
@@ -83,6 +85,8 @@ class Personaliser:
         if not environments:
             raise PersonaliseError("the environment of this card is the MF itself; only one below it can be built")
         self._check(root, environments)
+        # Also shows a card of another cipher while nothing is spoilt.
+        yield self._authenticate("authenticate the maker's transport key", maker_suite, self.maker_key)
         yield self._transport(transport, maker_suite)
         yield _plain("set the historical bytes", "80E00500", contents.info.historical)
         yield _plain("end of activation", "80E00200")

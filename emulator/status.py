@@ -56,7 +56,6 @@ class Meaning(NamedTuple):
     clause: str
 
 
-OK: Final = 0x9000
 BUG: Final = 0x6F00
 
 MEANINGS: Final[dict[int, Meaning]] = {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cardfs.store import SqliteStore
 from emulator.cli import main
 
 from .reference import Reference
-from .support import HISTORICAL, ORIGINAL, SSSE_NAME, reference_key
+from .support import HISTORICAL, ORIGINAL, SSSE_NAME, contents, reference_key
 
 SSCARD = [sys.executable, "-m", "emulator.cli"]
 COMMANDS = tuple(main.commands)
@@ -278,7 +279,7 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such setting": (("--set", "settings.pin.nope=1"), r"settings\.pin\.nope: no such setting$"),
     "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
     "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),
-    "no such element": (("--value", 'nam="x"'), r"^holder\.toml: nam: no such data element; did you mean 'name'\?$"),
+    "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),
     "value of another type": (("--value", "name=7"), r"^holder\.toml: SSSE/EF06 holder_name: characters stand in"),
     "value too long": (
         ("--value", f"name={'测' * 60}"),
@@ -658,3 +659,29 @@ def test_raw_output_masks_what_the_trace_masks(image: Path) -> None:
     printed = sscard("apdu", image, "--raw", stdin=SELECT_SSSE + "\n0020000003 739154").stdout
     assert "0020000003******" in printed
     assert "739154" not in printed
+
+
+@pytest.mark.parametrize("value", ['name="王五"', 'holder_name="王五"', 'SSSE.EF06.holder_name="王五"'])
+def test_a_value_takes_the_place_of_the_holders_however_it_is_named(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "card.sscard"
+    assert sscard("issue", path, "--value", value).exit_code == 0
+    shown = sscard("show", path).stdout
+    assert "王五" in shown
+    assert "测试甲" not in shown
+
+
+def test_the_built_in_holder_fits_a_variant_with_fewer_files(tmp_path: Path) -> None:
+    profile = tmp_path / "small.toml"
+    profile.write_text('extends = "ssc-2.0"\nname = "small"\n[[df]]\nid = "DF04"\nremove = true\n')
+    assert sscard("issue", tmp_path / "card.sscard", "--profile", profile).exit_code == 0
+
+
+def test_the_pin_of_a_locked_card_is_shown_as_dead(tmp_path: Path) -> None:
+    path = tmp_path / "card.sscard"
+    Image.create(path, contents())
+    with closing(Image.open(path)) as image:
+        change = image.begin()
+        change.kill_keys(image.dfs)
+        change.commit()
+    row = next(line for line in sscard("show", path).stdout.splitlines() if " PIN " in line and " pin " in line)
+    assert row.rstrip().endswith("dead")

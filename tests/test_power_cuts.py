@@ -43,7 +43,7 @@ from .test_fmcos_words import ready as fmcos_ready
 Cells = dict[CellKey, Cell]
 WRONG_PIN: Final = bytes.fromhex("000000")
 NEW_PIN: Final = bytes.fromhex("4321")
-MAKER_KEY: Final = bytes(16)
+MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 
 
 class Torn(Bench):

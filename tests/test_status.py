@@ -125,3 +125,15 @@ def test_a_profile_can_name_every_refusal_and_nothing_else() -> None:
     assert set(get_args(Refusal)) == {error_name(error) for error in WORDS}
     with pytest.raises(ProfileError, match=r"settings\.status: no such refusal: nonsense"):
         load_profile("ssc-2.0", {"settings": {"status": {"nonsense": "6985"}}})
+
+
+@pytest.mark.parametrize("word", ["9000", "61FF", "6C00", "63C0", "6F", "zz"])
+def test_no_refusal_can_be_renamed_to_what_means_something_else(word: str) -> None:
+    with pytest.raises(ProfileError, match=r"settings\.status"):
+        load_profile("ssc-2.0", {"settings": {"status": {"access_denied": word}}})
+
+
+def test_a_renamed_wrong_length_is_that_word_without_a_length() -> None:
+    bench = Bench(overrides='[settings.status]\nexpected_length_wrong = "6700"')
+    bench.select_ssse()
+    assert bench.send("00B2013400") == "6700"

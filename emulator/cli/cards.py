@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,6 +99,7 @@ def issue_contents(
 ) -> "CardContents":
     """Load the inputs and issue; the demo inputs stand in for what is not given."""
     from cardfs.holder import load_holder
+    from cardfs.inputs import Document
     from cardfs.issuing import issue as make
     from cardfs.profile import DEMO, load_profile
     from cardfs.roots import load_roots
@@ -105,13 +107,15 @@ def issue_contents(
     kind = load_profile(profile, assignments("--set", settings))
     # The invented holder of 1.0 cards has no elements that came later, with DF05.
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
-    _lay_over(person.data, assignments("--value", values))
+    if holder is None:
+        person = replace(person, name="the demo holder", lenient=True)
     return make(
         kind,
         person,
         load_roots(roots or DEMO / "roots.toml"),
         issue_date=issue_date.date() if issue_date else None,
         expiry_date=expiry_date.date() if expiry_date else None,
+        values=Document("--value", assignments("--value", values), Path.cwd()),
         **rest,
     )
 

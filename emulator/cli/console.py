@@ -14,7 +14,7 @@ from cardfs.files import Element, Structure
 from cardfs.image import Image
 from emulator.terminal import Reading
 from emulator.trace import Event, find_element, value_text
-from keys.records import KeyRef, Usage
+from keys.records import KeyRef, KeyState, Usage
 
 _GOOD: Final = ("90", "61", "6C")
 _PREVIEW: Final = 24
@@ -102,7 +102,7 @@ def _key_table(image: Image, path: str) -> Table:
         if ref.owner != path:
             continue
         tries = f"{image.tries[ref, version]} of {key.tries_max}" if key.tries_max else ""
-        state = _pin_state(image, ref) if key.usage is Usage.PIN else str(key.state)
+        state = _pin_state(image, ref) if key.usage is Usage.PIN and key.state is KeyState.ACTIVE else str(key.state)
         kid = "" if key.kid is None else f"{key.kid:02X}"
         table.add_row(ref.name, kid, key.usage, key.suite_name, str(version), tries, state)
     return table

@@ -32,6 +32,12 @@ SWITCH_INTERVAL = 0.0005
 """Seconds that an answer may have to wait for the thread that shows the trace."""
 
 
+def _end_cleanly(status: int, *more: int) -> None:
+    """End with this status on a signal that comes before anything runs that has a better answer to it."""
+    for number in (signal.SIGTERM, signal.SIGHUP, *more):
+        signal.signal(number, lambda *_: sys.exit(status))
+
+
 class Teller:
     """Shows events from a thread of its own, so that no answer waits for a terminal.
 
@@ -160,6 +166,7 @@ def _link_words(event: object) -> str:
 @TRACE
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
+    _end_cleanly(0, signal.SIGINT)
     from emulator.vpcd import Connected, Slot
     from keys.ciphers import warm_up
 
@@ -191,6 +198,7 @@ def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...
     """
     from emulator.stack import run
 
+    _end_cleanly(128 + signal.SIGTERM)
     with tempfile.TemporaryDirectory(prefix="sscard-") as folder:
         images = [path.absolute() for path in cards]
         if not images:
@@ -290,6 +298,7 @@ def _reading_json(reader: str, reading: Any) -> str:
 @TRACE
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     """Make a demo card if there is none, put it into a private reader, read it; then trace until Ctrl-C."""
+    _end_cleanly(0, signal.SIGINT)
     from emulator.stack import Stack
 
     from .cards import DEMO_NOTE
