@@ -280,10 +280,10 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
     "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),
     "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),
-    "value of another type": (("--value", "name=7"), r"^holder\.toml: SSSE/EF06 holder_name: characters stand in"),
+    "value of another type": (("--value", "name=7"), r"^--value: SSSE/EF06 holder_name: characters stand in"),
     "value too long": (
         ("--value", f"name={'测' * 60}"),
-        r"^holder\.toml: SSSE/EF06 holder_name\w*: \d+ bytes in GB 18030",
+        r"^--value: SSSE/EF06 holder_name\w*: \d+ bytes in GB 18030",
     ),
     "two ways to nowhere": (("--value", "name"), r"^--value name: a value is missing$"),
 }

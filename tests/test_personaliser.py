@@ -215,7 +215,11 @@ def test_a_refused_challenge_and_a_silent_card_are_one_sentence() -> None:
     ("name", "overrides", "step"),
     [
         ("another coding", '[settings.personalisation]\ncos = "none"', "set the transport key"),
-        ("a foreign maker's key", "[settings.personalisation]\nplain_keys = false", "set the transport key"),
+        (
+            "a foreign maker's key",
+            "[settings.personalisation]\nplain_keys = false",
+            "authenticate the maker's transport key",
+        ),
         ("keys of odd parity only", '[settings.personalisation]\nparity = "check"', "load "),
     ],
 )
@@ -230,7 +234,10 @@ def test_a_card_that_is_not_blank_is_refused_at_the_first_command_and_stays_as_i
     start, finished = made("ssc-2.0")
     card, _ = personalise(start, finished)
     before = card.image.store.load()
-    with pytest.raises(PersonaliseError, match=r"^set the transport key: the card answered 6985"):
+    with pytest.raises(
+        PersonaliseError,
+        match=r"^authenticate the maker's .*: the card answered 6A88, .*; is it a blank card of this profile\?$",
+    ):
         Personaliser(card.transmit, finished, MAKER_KEY).run()
     assert card.image.store.load() == before
 

@@ -48,7 +48,7 @@ def test_a_blank_card_becomes_the_issued_one_over_pcsc(stack: PcscStack, blank: 
     # Once more it is no blank card any longer: one sentence, and nothing changed.
     again = stack.run([*SSCARD, "personalise", "ssc-1.0", *INPUTS], cards=[blank])
     assert again.returncode == 2
-    assert "sscard: set the transport key: the card answered 6985, conditions of use not satisfied" in again.stdout
+    assert "the card answered 6A88, referenced data not found; is it a blank card of this profile?" in again.stdout
     assert "Traceback" not in again.stdout
     assert cells(blank) == cells(issued)
 
