@@ -307,20 +307,24 @@ def _forget(ctx: Context, gone: Iterable[str]) -> None:
 # -- keys -------------------------------------------------------------------------------------------
 
 
-def expected_act(ctx: Context, *, update: bool, retire: bool = False) -> Act:
-    """The act that loading a key can be here and now, before its function is known.
+def loading_edge(ctx: Context, *, update: bool, retire: bool = False) -> Edge:
+    """The edge that allows to load a key here and now, before it is known which one.
 
     Which key it is stands enciphered in the command. In each phase all loads take one authority, so
     that any of the possible acts leads to the controlling key.
+
+    Raises:
+        LifeForbids
     """
-    if retire:
-        return Act.RETIRE_KEY
-    candidates = _UPDATES if update else _INSTALLS
-    return next((act for act in candidates if find_edge(ctx.image, ctx.session.df, act)), candidates[-1])
+    image, here = ctx.image, ctx.session.df
+    candidates = _RETIRES if retire else _UPDATES if update else _INSTALLS
+    found = (edge for act in candidates if (edge := find_edge(image, here, act)))
+    return next(found, None) or edge_for(image, here, candidates[0])
 
 
-_INSTALLS: Final = (Act.INSTALL_MASTER, Act.INSTALL_KEY)
-_UPDATES: Final = (Act.UPDATE_TRANSPORT, Act.UPDATE_MASTER, Act.UPDATE_KEY)
+_RETIRES: Final = (Act.RETIRE_KEY,)
+_INSTALLS: Final = (Act.INSTALL_KEY, Act.INSTALL_MASTER)
+_UPDATES: Final = (Act.UPDATE_KEY, Act.UPDATE_MASTER, Act.UPDATE_TRANSPORT)
 
 
 def act_for(usage: Usage, *, update: bool) -> Act:

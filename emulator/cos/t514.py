@@ -155,7 +155,7 @@ def write_key(ctx: Context) -> Answer:
     update, retire = ctx.command.p1 != INSTALL, ctx.command.p1 == RETIRE
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
-    edge = edge_for(ctx.image, ctx.session.df, acts.expected_act(ctx, update=update, retire=retire))
+    edge = acts.loading_edge(ctx, update=update, retire=retire)
     if len(ctx.command.data) == CIPHER_LENGTH:
         raise MacMissing("the cipher is there, its MAC is not")
     plain = acts.unwrap_load(ctx, edge)
@@ -164,7 +164,9 @@ def write_key(ctx: Context) -> Answer:
         if retire:
             acts.retire_key(ctx, load)
         else:
-            edge = edge_for(ctx.image, ctx.session.df, acts.act_for(load.usage, update=update))
+            act = acts.act_for(load.usage, update=update)
+            if act is not edge.act:
+                edge = edge_for(ctx.image, ctx.session.df, act)
             acts.load_key(ctx, load, edge, update=update)
     return DONE
 
