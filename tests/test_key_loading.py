@@ -253,10 +253,12 @@ MALFORMED: Final = {
     "no algorithm": b"\x0d\x1b\x01\x00\x33\xff\x00\x10",
     "length 17": b"\x0d\x1b\x01\x00\x33\x00\x00\x11",
     "length 8 of 3DES, with more behind it": b"\x0d\x1b\x01\x00\x33\x00\x00\x08",
+    "DES, not filled with FF": b"\x0d\x1b\x01\x00\x33\x01\x00\x08",
     "DES of 16 bytes": b"\x0d\x1b\x01\x00\x33\x01\x00\x10",
     "length 0": b"\x0d\x1b\x01\x00\x33\x00\x00\x00",
     "the identifier that stands for the PIN": b"\x0d\xfe\x01\x00\x33\x00\x00\x10",
     "the identifier that stands for a PIN of this DF": b"\x0d\xfd\x01\x00\x33\x00\x00\x10",
+    "a PIN of letters": b"\x01\xff\x01\x00\x33\xff\x00\x03",
     "a PIN with an identifier": b"\x01\x1b\x01\x00\x33\xff\x00\x03",
     "a PIN with an algorithm": b"\x01\xff\x01\x00\x33\x00\x00\x03",
 }
@@ -267,11 +269,34 @@ MALFORMED: Final = {
 def test_a_head_that_is_none_is_6a80_under_a_right_mac_and_costs_nothing(what: str) -> None:
     bench = stage("handed over", at=SSSE)
     head = MALFORMED[what]
-    value = b"\x12\x34\x56".ljust(16, b"\xff") if "PIN" in what and head[0] == 1 else ANY
+    digits = b"\xab\xcd\xef" if "letters" in what else b"\x12\x34\x56"
+    value = digits.ljust(16, b"\xff") if head[0] == 1 else ANY
     before = bench.cells()
     for _ in range(4):  # more than the tries of the master key
         assert bench.load(head + value) == "6A80"
     assert bench.cells() == before
+
+
+@pytest.mark.clause("Part 4, 7.3", "the limit of the counter comes with the key")
+@pytest.mark.parametrize(("tries", "limit"), [(0x30, 3), (0x13, 1), (0xF0, 15)])
+def test_the_high_nibble_is_the_limit_of_the_counter(tries: int, limit: int) -> None:
+    """A new key has all its tries, whatever the low nibble says."""
+    bench = stage("handed over", at=SSSE)
+    head = bytearray(new_key("3DES").plain)
+    head[4] = tries
+    assert bench.load(bytes(head)) == "9000"
+    assert bench.tries_left(SSSE, 0x1B) == limit
+    assert bench.prove(ANY, 0x1B) == f"63C{limit - 1:X}"
+
+
+def test_without_a_limit_a_key_has_no_counter_and_never_locks() -> None:
+    bench = stage("handed over", at=SSSE)
+    head = bytearray(new_key("3DES").plain)
+    head[4] = 0x0F
+    assert bench.load(bytes(head)) == "9000"
+    for _ in range(20):
+        assert bench.prove(ANY, 0x1B) == "63CF"
+    assert bench.prove(secret("a new key"), 0x1B) == "9000"
 
 
 @pytest.mark.clause("Part 4, 7.3", "cipher data of another form are refused")
@@ -510,6 +535,13 @@ def test_a_card_without_plain_keys_is_activated_under_the_makers_key() -> None:
     assert bench.prove() == "9000"
     assert bench.end() == "9000"
     bench.load_card_master()
+
+
+def test_setting_the_transport_key_restores_its_counter() -> None:
+    bench = stage("blank")
+    assert bench.prove(ANY) == "63C2"
+    assert bench.send("80E0030010" + ANY.hex()) == "9000"
+    assert bench.tries_left(MF, usage="transport") == 3
 
 
 @pytest.mark.parametrize("length", [0, 8, 15, 17, 24])

@@ -24,7 +24,9 @@ from .maker import (
     Maker,
     Secret,
     master,
+    pin,
     retagged,
+    rule,
     secret,
     stage,
 )
@@ -360,6 +362,7 @@ def test_a_failed_card_is_wiped_and_made_again() -> None:
     assert bench.prove() == "9000"
     assert bench.delete_all() == "9000"
     assert bench.phase(MF) == "activated"
+    assert not bench.card.session.proofs
     assert bench.word("00A4000002DDF1") == "6A82"
     assert bench.create_df(0x3F00, 0x00) == "6982"  # nothing is proven any more
     assert bench.prove(bench.cmk) == "63C2"
@@ -441,6 +444,47 @@ def test_deleting_ends_what_deleted_keys_proved() -> None:
     assert bench.ask("00B0860010") == "6982"
 
 
+@pytest.mark.clause("Part 4, 7.5", "what a deleted application's PIN proved ends with it")
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_pin_of_a_deleted_application_and_a_deleted_file_leave_nothing_in_the_session(everything: bool) -> None:
+    """A PIN lasts until power-off, but not longer than what it belongs to."""
+    bench = stage("personalising", at=ADF)
+    assert bench.prove() == "9000"
+    assert bench.load(pin()) == "9000"
+    assert bench.verify() == "9000"
+    assert bench.create_ef(0xEF1C, sfi=0x1C, read=rule(b"\xfd")) == "9000"
+    assert bench.word("00B09C0004") == "9000"
+    bench.select(SSSE)
+    assert bench.prove() == "9000"
+    assert bench.word("00A4020002EF07") == "9000"
+    assert (bench.delete_all() if everything else bench.delete(0xDF01)) == "9000"
+    assert {ref.name for ref in bench.card.session.proofs} == {"EMK"}
+    assert bench.word("00B0000004") == "6986"
+    assert bench.create_df(0xDF01, 0x02, AIDS[ADF]) == "9000"
+    bench.select(ADF)
+    assert bench.load(pin()) == "9000"
+    assert bench.prove() == "9000"
+    assert bench.create_ef(0xEF1C, sfi=0x1C, read=rule(b"\xfd")) == "9000"
+    assert bench.word("00B09C0004") == "6982"
+
+
+def test_the_current_file_ends_with_its_deletion() -> None:
+    bench = stage("personalising", at=SSSE)
+    assert bench.prove() == "9000"
+    assert bench.word("00A4020002EF07") == "9000"
+    assert bench.word("00B0000004") == "9000"
+    assert bench.delete(0xEF07) == "9000"
+    assert bench.word("00B0000004") == "6986"
+
+
+@pytest.mark.parametrize("length", [0, 12, 14])
+def test_historical_bytes_of_another_number_are_6a80(length: int) -> None:
+    bench = stage("blank")
+    before = bench.cells()
+    assert bench.send(bytes((0x80, 0xE0, 0x05, 0x00, length)) + bytes(length)) == "6A80"
+    assert bench.cells() == before
+
+
 # -- files that cannot be --------------------------------------------------------------------------
 
 
@@ -492,6 +536,7 @@ def test_the_mf_gets_its_attributes_and_answers_them(name: bytes) -> None:
     bench = stage("activated")
     assert bench.prove() == "9000"
     assert bench.create_df(0x3F00, 0x00, PSE_NAME) == "9000"
+    assert bench.create_df(0x3F00, 0x00, name, directory=0x01, data=b"\x86\x01\x01") == "9000"
     assert bench.create_df(0x3F00, 0x00, name, directory=0x01, data=b"\x86\x01\x01") == "9000"
     bench.load_card_master()
     body = (b"\x84" + bytes((len(name),)) + name if name else b"") + bytes.fromhex("A503880101")
