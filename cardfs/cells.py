@@ -12,7 +12,7 @@ import msgspec
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from keys.suites import SUITES
 
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Structure, parent
+from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Regime, Structure, parent
 from .rules import Rule
 from .settings import Settings
 from .store import Cell, CellKey
@@ -62,17 +62,22 @@ def card_cell(info: CardInfo) -> Cell:
 
 def df_cell(df: Df) -> Cell:
     """Write down a DF."""
-    return _cell(
-        {
-            "kind": df.kind,
-            "name": df.name.hex(),
-            "directory_sfi": df.directory_sfi,
-            "issuer_data": df.issuer_data.hex(),
-            "lock_kid": df.lock_kid,
-            "phase": df.phase,
-            "blocked": df.blocked,
-        }
-    )
+    meta: dict[str, object] = {
+        "kind": df.kind,
+        "name": df.name.hex(),
+        "directory_sfi": df.directory_sfi,
+        "issuer_data": df.issuer_data.hex(),
+        "lock_kid": df.lock_kid,
+        "phase": df.phase,
+        "blocked": df.blocked,
+    }
+    if df.regime is not Regime.SOCIAL:
+        meta["regime"] = df.regime
+    if df.proprietary:
+        meta["proprietary"] = df.proprietary.hex()
+    if df.suspended:
+        meta["suspended"] = True
+    return _cell(meta)
 
 
 def _rule_meta(rule: Rule) -> dict[str, object]:
@@ -109,16 +114,18 @@ def contents_cell(contents: Contents) -> Cell:
 
 def key_cell(key: Key) -> Cell:
     """Write down a key or the PIN; only the byte string holds the secret."""
-    return _cell(
-        {
-            "usage": key.usage,
-            "suite": key.suite_name,
-            "kid": key.kid,
-            "tries_max": key.tries_max,
-            "state": key.state,
-        },
-        key.value,
-    )
+    meta: dict[str, object] = {
+        "usage": key.usage,
+        "suite": key.suite_name,
+        "kid": key.kid,
+        "tries_max": key.tries_max,
+        "state": key.state,
+    }
+    if key.levels:
+        meta["levels"] = key.levels
+    if key.algorithm is not None:
+        meta["algorithm"] = key.algorithm
+    return _cell(meta, key.value)
 
 
 TRIES_CELLS: Final = tuple(Cell(str(left), b"") for left in range(16))
@@ -206,6 +213,9 @@ def _df(path: str, meta: dict[str, Any]) -> Df:
         lock_kid=meta.get("lock_kid"),
         phase=Phase(meta.get("phase", Phase.OPERATIONAL)),
         blocked=meta["blocked"],
+        regime=Regime(meta.get("regime", Regime.SOCIAL)),
+        proprietary=bytes.fromhex(meta.get("proprietary", "")),
+        suspended=meta.get("suspended", False),
     )
 
 
@@ -248,5 +258,7 @@ def _key(path: str, meta: dict[str, Any], value: bytes) -> tuple[KeyId, Key]:
         version=version,
         tries_max=meta["tries_max"],
         state=KeyState(meta["state"]),
+        levels=meta.get("levels", 0),
+        algorithm=meta.get("algorithm"),
     )
     return (ref, version), key

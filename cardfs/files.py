@@ -41,6 +41,20 @@ class DfKind(Word):
     ADF = "adf"
 
 
+class Regime(Word):
+    """Whose rules the commands of a DF follow: each regime has its own rows of the command table.
+
+    SOCIAL: the social-security environment and the MF above it (Part 5). PSAM: a security module (Part 9).
+    PAYMENT: the financial environment itself; PURSE: passbook and purse; DEBIT: debit/credit (JR/T 0025).
+    """
+
+    SOCIAL = "social"
+    PSAM = "psam"
+    PAYMENT = "payment"
+    PURSE = "purse"
+    DEBIT = "debit"
+
+
 class Structure(Word):
     """Structures of an EF (Part 3, 5.1.2)."""
 
@@ -64,6 +78,9 @@ class Df:
         lock_kid: identifier of the key that gives the right to lock it; None if it cannot be locked.
         phase: of the MF and of environments; an application lives in the phase of its environment.
         blocked: permanently locked by APPLICATION BLOCK (Part 5, 6.1).
+        regime: whose rules its commands follow.
+        proprietary: what tag A5 of the FCI holds besides, as TLVs, where the regime's FCI has such.
+        suspended: locked by a temporary APPLICATION BLOCK of JR/T 0025.
     """
 
     path: str
@@ -75,6 +92,9 @@ class Df:
     lock_kid: int | None = None
     phase: Phase = Phase.OPERATIONAL
     blocked: bool = False
+    regime: Regime = Regime.SOCIAL
+    proprietary: bytes = b""
+    suspended: bool = False
 
     @property
     def label(self) -> str:

@@ -16,7 +16,7 @@ from keys.records import KeyRef, Usage
 from keys.suites import SUITES
 
 from .atr import HEADS, AtrPlan, check_head
-from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, child
+from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child
 from .inputs import ProfileError
 from .profile_files import DirectoryPlan, EfPlan, build_efs
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
@@ -186,7 +186,8 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     if row.kind == "mf":
         if row.parent or (row.fid or MF_FID) != MF_FID:
             raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
-        tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data), entry)
+        regime = row.regime or Regime.SOCIAL
+        tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, regime=regime), entry)
         return
     parent = tree.paths.get(row.parent)
     if parent is None:
@@ -198,7 +199,9 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
         tree.join(row.id, joined, entry)
         return
     fid = _df_fid(row, entry)
-    tree.add(row.id, Df(child(parent, fid), fid, DfKind(row.kind), name, issuer_data=issuer_data), entry)
+    regime = row.regime or tree.dfs[parent].regime
+    df = Df(child(parent, fid), fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime)
+    tree.add(row.id, df, entry)
 
 
 def _df_fid(row: DfRow, entry: Entry) -> int:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from keys.records import Usage
 
-from .files import MAX_RECORDS, Structure
+from .files import MAX_RECORDS, Regime, Structure
 from .inputs import ProfileError
 from .profile_source import Entry
 
@@ -87,6 +87,7 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
         directory: whether it holds a directory file and announces it.
         algorithm: whether tag 9F0C of its FCI tells the algorithm.
         joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
+        regime: whose rules its commands follow; by default those of its parent.
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+$")]
@@ -100,6 +101,7 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
     directory: bool = False
     algorithm: bool = False
     joins_parent: Conditions = {}
+    regime: Regime | None = None
     when: Conditions = {}
 
 

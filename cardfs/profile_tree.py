@@ -5,7 +5,7 @@ from typing import Final
 
 from keys.records import Key, KeyRef, Usage
 
-from .files import MF_PATH, Df, DfKind, parent
+from .files import MF_PATH, Df, DfKind, Regime, parent
 from .inputs import ProfileError
 from .profile_rows import Conditions, Scalar, Switch
 from .profile_source import Entry
@@ -138,6 +138,9 @@ def check_keys(tree: Tree) -> None:
                 raise ProfileError(
                     f"{plan.entry.place}: keys of usage {plan.usage} are addressed by KID; 'kid' is missing"
                 )
+            continue
+        if tree.dfs[plan.ref.owner].regime is not Regime.SOCIAL:
+            # Numbering of their own: a PSAM's identifiers (Part 9, appendix A), indices of JR/T 0025.
             continue
         local = tree.dfs[plan.ref.owner].kind is DfKind.ADF
         if bool(plan.kid & 0x80) is not local:

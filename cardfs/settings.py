@@ -13,13 +13,16 @@ Byte = Annotated[int, Meta(ge=0, le=255)]
 Refusal = Literal[
     "access_denied",
     "application_blocked",
+    "balance_short",
     "card_blocked",
     "challenge_unusable",
     "cipher_data_wrong",
     "conditions_unmet",
+    "counter_exhausted",
     "data_wrong",
     "expected_length_wrong",
     "file_unknown",
+    "key_index_unknown",
     "key_unknown",
     "length_wrong",
     "life_forbids",
@@ -31,12 +34,15 @@ Refusal = Literal[
     "offset_outside",
     "parameters_wrong",
     "pin_form_wrong",
+    "proof_missing",
     "record_length_wrong",
     "record_unknown",
     "response_missing",
     "store_failed",
     "structure_mismatch",
     "tlv_wrong",
+    "trade_mac_wrong",
+    "trade_state_wrong",
     "unknown_class",
     "unknown_instruction",
 ]
@@ -143,6 +149,48 @@ class TradeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defa
     proof_type_byte: Literal["both", "binary", "ascii"] = "both"
 
 
+class PsamSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The security module (Part 9); a user card does not read them."""
+
+    sm4_fid: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0xDDF2
+    mac_answer: Literal["block", "mac4"] = "block"
+    session_key_lifetime: Literal["per_kind", "single", "until_next_delivery"] = "per_kind"
+    sequence_step: Literal["init", "credit"] = "init"
+    mac2_error: Literal["9302", "63CF"] = "9302"
+    level_error_init_sam: Literal["6700", "6A80"] = "6700"
+    check_algorithm_byte: bool = False
+    auth_error: Literal["63Cx", "6982"] = "63Cx"
+    init_environment: Literal["remember", "ignore"] = "remember"
+
+
+class FinancialSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The financial environment (JR/T 0025): which applications it has."""
+
+    kind: Literal["none", "edep", "debit_credit", "both"] = "none"
+    contactless: bool = False
+
+
+class EdepSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Passbook and purse (电子存折/电子钱包; JR/T 0025)."""
+
+    blocked_select: Literal["6283", "6A81"] = "6283"
+    balance_error: Literal["9401", "6985"] = "9401"
+    second_command_error: Literal["6901", "6985"] = "6901"
+    pin_cleared_after_trade: bool = False
+    overdraft_tac_key: Literal["xor", "direct"] = "xor"
+    command_iv: Literal["challenge", "zero"] = "challenge"
+    reload_pin_tries: Tries = 3
+
+
+class EmvSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Debit/credit (借贷记; JR/T 0025)."""
+
+    script_chaining: bool = False
+    pin_block_key: Literal["ac", "enc"] = "ac"
+    arpc_error: Literal["6300", "63Cx"] = "6300"
+    failure_limit: Annotated[int, Meta(ge=1, le=255)] = 100
+
+
 class CryptoSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Diversification (Part 9, 7.3; terminal interface, 10.3)."""
 
@@ -204,6 +252,10 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     block: BlockSettings = BlockSettings()
     sm: SmSettings = SmSettings()
     trade: TradeSettings = TradeSettings()
+    psam: PsamSettings = PsamSettings()
+    financial: FinancialSettings = FinancialSettings()
+    edep: EdepSettings = EdepSettings()
+    emv: EmvSettings = EmvSettings()
     crypto: CryptoSettings = CryptoSettings()
     kid: KidSettings = KidSettings()
     transport: TransportSettings = TransportSettings()

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from cardfs.atr import protocols
 from cardfs.errors import ApplicationBlocked, CardBlocked
+from cardfs.files import Regime
 from cardfs.image import Image
 from keys.errors import CardError
 from keys.generate import RandomSource, system_random
@@ -78,7 +79,7 @@ class Card:
         self.last: Outcome | None = None
         self.bug: Exception | None = None
         settings = image.info.settings
-        self._table = Table(settings)
+        self._tables: dict[Regime, Table] = {}
         self._words = words_for(settings.status)
         self._extended = settings.transport.extended
         self._forgetful = settings.challenge.survives == "nothing"
@@ -120,9 +121,13 @@ class Card:
         reason = ""
         if self._session.pending or self._session.scan is not None:
             self._interrupt(command)
+        trade = self._session.trade
+        if trade is not None:
+            # It leaves the session before the command runs: a failing command ends it (Part 5, table 49).
+            self._session = self._session._replace(trade=None)
         try:
             row = self._find(command)
-            answer = self._run(row, command) if command is not None else DONE
+            answer = self._run(row, command, trade) if command is not None else DONE
             word, data, reason = answer.word, answer.data, answer.reason
         except CardError as error:
             word, data, reason = self._words[type(error)], b"", error.reason
@@ -153,13 +158,21 @@ class Card:
                 return
         self._session = self._session._replace(pending=b"", scan=None)
 
+    def _table(self) -> Table:
+        """The rows of the current DF's regime."""
+        regime = self.image.dfs[self._session.df].regime
+        table = self._tables.get(regime)
+        if table is None:
+            table = self._tables[regime] = Table(self.image.info.settings, regime)
+        return table
+
     def _find(self, command: Command | None) -> Row:
         """Find the row of a command: card locked, class, instruction, class with this instruction."""
         if self.image.info.blocked:
             raise CardBlocked("the card is locked for ever")
         if command is None:
             raise LengthWrong("a command has at least four bytes")
-        table = self._table
+        table = self._table()
         row = table.rows.get(command.cla << 8 | command.ins)
         if row is None:
             if command.cla not in table.classes:
@@ -169,10 +182,11 @@ class Card:
             raise UnknownClass(f"instruction {command.ins:02X} has another class than {command.cla:02X}")
         return row
 
-    def _run(self, row: Row, command: Command) -> Answer:
+    def _run(self, row: Row, command: Command, trade: object) -> Answer:
         """Pass the gate, run the handler, commit."""
         session = self._session
         ctx = Context(self.image, session, command, self.random)
+        ctx.trade = trade
         if self.image.dfs[session.df].blocked and command.ins != SELECT:
             early = self._blocked(row, session.df)
             if early is not None:
@@ -195,6 +209,8 @@ class Card:
             self._keep_challenge(challenge)
             raise
         self._session = ctx.session
+        if trade is not None and row.keeps_trade and ctx.session.trade is None:
+            self._session = ctx.session._replace(trade=trade)
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer

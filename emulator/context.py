@@ -38,7 +38,7 @@ DONE = Answer()
 class Context:
     """One command on its way through the card."""
 
-    __slots__ = ("challenge", "command", "image", "random", "session", "transaction")
+    __slots__ = ("challenge", "command", "image", "random", "session", "trade", "transaction")
 
     def __init__(self, image: Image, session: Session, command: Command, random: RandomSource) -> None:
         self.image = image
@@ -46,6 +46,7 @@ class Context:
         self.command = command
         self.random = random
         self.challenge: bytes | None = None
+        self.trade: object = None
         self.transaction: Transaction | None = None
 
     @property

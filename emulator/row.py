@@ -41,6 +41,8 @@ class Row:
         takes_challenge: whether the challenge is used up by it; a secured command always takes it.
         writes: whether it can change the non-volatile memory.
         reads: whether it only reads a file.
+        keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds;
+            every other command ends the trade (Part 5, 7, table 49).
         enabled: whether a card with these settings has it.
     """
 
@@ -58,6 +60,7 @@ class Row:
     takes_challenge: bool = False
     writes: bool = False
     reads: bool = False
+    keeps_trade: bool = False
     enabled: Callable[[Settings], bool] = _always
 
     @property

@@ -23,6 +23,8 @@ class _State(NamedTuple):
         challenge: the latest answer of GET CHALLENGE, until it is used.
         pending: data that wait for GET RESPONSE.
         scan: a SELECT walk that goes on with P2 02.
+        trade: what an INITIALIZE command prepared, for the very next command (Part 5, 7, table 49).
+        work: what the regime of the current DF remembers between commands; gone when the DF changes.
     """
 
     df: str
@@ -32,6 +34,8 @@ class _State(NamedTuple):
     challenge: bytes | None = None
     pending: bytes = b""
     scan: Scan | None = None
+    trade: object = None
+    work: object = None
 
 
 class Session(_State):

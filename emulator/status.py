@@ -37,6 +37,30 @@ class ResponseMissing(CardError):
     """GET RESPONSE, and nothing is waiting (数据无效)."""
 
 
+class TradeStateWrong(CardError):
+    """The command is out of turn: no INITIALIZE command came directly before it (命令不接受)."""
+
+
+class TradeMacWrong(CardError):
+    """The MAC of a trade does not verify (MAC 无效)."""
+
+
+class BalanceShort(CardError):
+    """The balance is smaller than the amount (金额不足)."""
+
+
+class CounterExhausted(CardError):
+    """The trade counter has reached its limit (交易计数器达到最大值)."""
+
+
+class KeyIndexUnknown(CardError):
+    """The card has no trade key with this index (密钥索引不支持)."""
+
+
+class ProofMissing(CardError):
+    """The card holds no MAC or TAC of this trade (所需 MAC 或 TAC 不可用)."""
+
+
 class ExpectedLengthWrong(CardError):
     """Le is not the length of the answer (Le 错误); nothing was done.
 
@@ -61,6 +85,8 @@ BUG: Final = 0x6F00
 MEANINGS: Final[dict[int, Meaning]] = {
     0x9000: Meaning("success", "Part 5, 5.4"),
     0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2"),
+    0x6283: Meaning("the application is locked", "JR/T 0025"),
+    0x6300: Meaning("issuer authentication failed", "JR/T 0025"),
     0x63C0: Meaning("verification failed, {} tries left", "Part 5, table 5"),
     0x6581: Meaning("memory failure", "Part 5, table 5"),
     0x6700: Meaning("wrong length", "Part 5, table 5"),
@@ -86,7 +112,12 @@ MEANINGS: Final[dict[int, Meaning]] = {
     0x6D00: Meaning("no such command", "Part 5, table 5"),
     0x6E00: Meaning("wrong CLA", "Part 5, table 5"),
     0x6F00: Meaning("no data", "Part 5, 6.6.4"),
+    0x9302: Meaning("MAC invalid", "Part 5, table 5"),
     0x9303: Meaning("application permanently locked", "Part 5, table 5"),
+    0x9401: Meaning("balance too small", "Part 5, table 5"),
+    0x9402: Meaning("trade counter at its limit", "Part 5, table 5"),
+    0x9403: Meaning("key index not supported", "Part 5, table 5"),
+    0x9406: Meaning("MAC or TAC not available", "Part 5, table 5"),
 }
 
 WORDS: Final[dict[type[CardError], int]] = {
@@ -117,6 +148,12 @@ WORDS: Final[dict[type[CardError], int]] = {
     DataWrong: 0x6A80,
     PinFormWrong: 0x6984,
     ResponseMissing: 0x6F00,
+    TradeStateWrong: 0x6901,
+    TradeMacWrong: 0x9302,
+    BalanceShort: 0x9401,
+    CounterExhausted: 0x9402,
+    KeyIndexUnknown: 0x9403,
+    ProofMissing: 0x9406,
     ExpectedLengthWrong: 0x6C00,
 }
 """Every refusal has one word; ``[settings.status]`` of a profile may replace it by the refusal's name."""

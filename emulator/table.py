@@ -1,20 +1,26 @@
-"""The command table: every command of the standard, and those of each coding (Part 5, 5.3).
+"""The command table: every command of each regime, and those of each coding (Part 5, 5.3).
 
-A card has the rows of the standard and, laid over them, those of its card maker's coding: a row with
-the same CLA and INS replaces the standard's, any other stands beside them.
+The current DF's regime says which rows are there (`REGIME_ROWS`). Over them lie those of the card
+maker's coding: a row with the same CLA and INS replaces the other, any other stands beside them.
 """
 
 from typing import Final
 
+from cardfs.files import Regime
 from cardfs.settings import Settings
 from keys.suites import MAC_LENGTH
 
 from .commands import authenticate, binary, block, pin, record, response, select
 from .cos import t514
 from .cos.fmcos_rows import FMCOS_ROWS
+from .payment.debit.rows import DEBIT_ROWS
+from .payment.purse.rows import PURSE_ROWS
+from .payment.rows import PAYMENT_ROWS
+from .psam.rows import PSAM_ROWS
 from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
+from .trades.rows import TRADE_ROWS
 
-__all__ = ["ANY_LE", "COMMON", "COS_ROWS", "GATED", "NO_DATA", "ROWS", "T514_ROWS", "Row", "Table"]
+__all__ = ["ANY_LE", "COMMON", "COS_ROWS", "GATED", "NO_DATA", "REGIME_ROWS", "ROWS", "T514_ROWS", "Row", "Table"]
 
 
 def _secured_updates(settings: Settings) -> bool:
@@ -226,6 +232,7 @@ ROWS: Final[tuple[Row, ...]] = (
         response.get_response,
         (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
         le=ANY_LE,
+        keeps_trade=True,
     ),
 )
 
@@ -283,15 +290,26 @@ T514_ROWS: Final[tuple[Row, ...]] = (
 )
 """Personalisation in the coding `emulator.cos.t514`."""
 
+REGIME_ROWS: Final[dict[Regime, tuple[Row, ...]]] = {
+    Regime.SOCIAL: (*ROWS, *TRADE_ROWS),
+    Regime.PSAM: PSAM_ROWS,
+    Regime.PAYMENT: PAYMENT_ROWS,
+    Regime.PURSE: PURSE_ROWS,
+    Regime.DEBIT: DEBIT_ROWS,
+}
+"""The commands that work in a DF, by the regime of that DF."""
+
 COS_ROWS: Final[dict[str, tuple[Row, ...]]] = {"t514": T514_ROWS, "fmcos": FMCOS_ROWS, "none": ()}
 """Commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses."""
 
 
 class Table:
-    """The rows that one card has, ready to be looked up."""
+    """The rows that one card has in DFs of one regime, ready to be looked up."""
 
-    def __init__(self, settings: Settings) -> None:
-        rows = (*ROWS, *COS_ROWS[settings.personalisation.cos])
+    def __init__(self, settings: Settings, regime: Regime = Regime.SOCIAL) -> None:
+        # A PSAM has key commands of its own (Part 9, 9.5 and 9.6).
+        maker = () if regime is Regime.PSAM else COS_ROWS[settings.personalisation.cos]
+        rows = (*REGIME_ROWS[regime], *maker)
         enabled = [row for row in rows if row.enabled(settings)]
         # Of rows with the same class and instruction the last one stands: the card maker's.
         self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}

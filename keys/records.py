@@ -31,6 +31,13 @@ class Usage(Word):
     LOAD = "load"
     PURCHASE = "purchase"
     TAC = "tac"
+    MAC = "mac"
+    ENCRYPTION = "encryption"
+    UNLOAD = "unload"
+    OVERDRAFT = "overdraft"
+    PIN_RELOAD = "pin-reload"
+    CRYPTOGRAM = "cryptogram"
+    DATA_AUTH = "data-auth"
 
     @property
     def proves(self) -> bool:
@@ -83,6 +90,8 @@ class Key:
         version: 1, 2 or 3.
         tries_max: the limit of its try counter, 1 to 15, or 0 for none. How many are left is state of
             the card and stands beside the keys.
+        levels: how many diversification levels a PSAM's key is above the card's (Part 9, 6.3).
+        algorithm: algorithm identifier that purse commands answer, where it is a matter of the key; else None.
     """
 
     name: str
@@ -93,6 +102,8 @@ class Key:
     version: int = 1
     tries_max: int = 0
     state: KeyState = KeyState.ACTIVE
+    levels: int = 0
+    algorithm: int | None = None
 
     @property
     def suite(self) -> Suite:

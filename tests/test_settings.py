@@ -478,13 +478,35 @@ def _(value: dict[str, str]) -> None:
     assert bench.send("00B2013404") == value.get("access_denied", "6982")
 
 
-LATER: Final = "read by the trade commands, which are not there yet"
+LATER: Final = "read by commands that are not there yet"
 NOT_READ: Final[dict[str, str]] = {
     "trade.type_byte": LATER,
     "trade.load_tac_balance": LATER,
     "trade.algorithm_byte": LATER,
     "trade.init_lifetime": LATER,
     "trade.proof_type_byte": LATER,
+    "psam.sm4_fid": LATER,
+    "psam.mac_answer": LATER,
+    "psam.session_key_lifetime": LATER,
+    "psam.sequence_step": LATER,
+    "psam.mac2_error": LATER,
+    "psam.level_error_init_sam": LATER,
+    "psam.check_algorithm_byte": LATER,
+    "psam.auth_error": LATER,
+    "psam.init_environment": LATER,
+    "financial.kind": LATER,
+    "financial.contactless": LATER,
+    "edep.blocked_select": LATER,
+    "edep.balance_error": LATER,
+    "edep.second_command_error": LATER,
+    "edep.pin_cleared_after_trade": LATER,
+    "edep.overdraft_tac_key": LATER,
+    "edep.command_iv": LATER,
+    "edep.reload_pin_tries": LATER,
+    "emv.script_chaining": LATER,
+    "emv.pin_block_key": LATER,
+    "emv.arpc_error": LATER,
+    "emv.failure_limit": LATER,
 }
 
 

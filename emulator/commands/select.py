@@ -8,6 +8,7 @@ from cardfs.files import MF_FID, SSSE_NAME, Df, DfKind, child, parent
 from cardfs.firewall import surviving
 
 from ..context import DONE, Answer, Context
+from ..entry import ENTRIES
 from ..session import Scan
 from ..status import LengthWrong
 
@@ -86,10 +87,23 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 
 
 def _enter(ctx: Context, df: Df) -> Answer:
-    """Make ``df`` current; what was proven survives as the firewall says."""
-    session, image = ctx.session, ctx.image
+    """Enter ``df`` as its regime has it, and answer its FCI."""
+    image = ctx.image
+    entry = ENTRIES.get(df.regime)
+    if entry is not None and (df.blocked or df.suspended):
+        return entry.locked(ctx, df)
     if df.blocked:
         raise ApplicationBlocked(f"{df.label} is permanently locked")
+    make_current(ctx, df)
+    if entry is not None:
+        entry.entered(ctx, df)
+        return Answer(entry.fci(ctx, df))
+    return Answer(fci(df, image.info.settings.select.mf_fci == "fid"))
+
+
+def make_current(ctx: Context, df: Df) -> None:
+    """Make ``df`` current; what was proven survives as the firewall says."""
+    session, image = ctx.session, ctx.image
     if df.path == session.df:
         # The security state stays (Part 5, 6.11.1).
         ctx.session = session._replace(ef=None, pointer=None)
@@ -99,9 +113,9 @@ def _enter(ctx: Context, df: Df) -> Answer:
             ef=None,
             pointer=None,
             challenge=None,
+            work=None,
             proofs=surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state),
         )
-    return Answer(fci(df, image.info.settings.select.mf_fci == "fid"))
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,1 @@
+"""The security module (社会保障PSAM卡; Part 9)."""
