@@ -6,10 +6,11 @@ A returned answer commits image and session together; an error drops both. The c
 output of its own: a card is a function of image, session, command bytes and random source.
 """
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from cardfs.atr import protocols
-from cardfs.errors import ApplicationBlocked, CardBlocked
+from cardfs.errors import ApplicationBlocked, CardBlocked, StoreFailed
 from cardfs.files import Regime
 from cardfs.image import Image
 from keys.errors import CardError
@@ -26,6 +27,7 @@ from .status import (
     ExpectedLengthWrong,
     LengthWrong,
     ParametersWrong,
+    TradeStateWrong,
     UnknownClass,
     UnknownInstruction,
     words_for,
@@ -133,6 +135,11 @@ class Card:
             word, data, reason = self._words[type(error)], b"", error.reason
             if isinstance(error, ExpectedLengthWrong) and word == WRONG_LE:
                 word |= error.available & 0xFF
+                if trade is not None and row is not None and row.keeps_trade:
+                    # Nothing was done yet; the command comes again with the right Le (Part 2, 9.3.2.1).
+                    self._session = self._session._replace(trade=trade)
+            if isinstance(error, StoreFailed) and row is not None and row.failure_locks:
+                self._lock()
             if self._forgetful and not self._keeps_failed:
                 self._session = self._session._replace(challenge=None)
         except Exception as error:
@@ -173,7 +180,7 @@ class Card:
         if command is None:
             raise LengthWrong("a command has at least four bytes")
         table = self._table()
-        row = table.rows.get(command.cla << 8 | command.ins)
+        row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             if command.cla not in table.classes:
                 raise UnknownClass(f"no command has class {command.cla:02X}")
@@ -191,6 +198,8 @@ class Card:
             early = self._blocked(row, session.df)
             if early is not None:
                 return early
+        if not row.in_turn(trade):
+            raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             raise ParametersWrong(f"P1 P2 {command.p1:02X} {command.p2:02X}")
         check_lengths(row, command)
@@ -223,6 +232,19 @@ class Card:
         if row.handler is application_block and settings.repeat_sw == "9000":
             return DONE
         raise ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
+
+    def _lock(self) -> None:
+        """Lock the card whose memory is damaged (Part 5, tables 53, 57, 68 and 72, 6581).
+
+        What the damaged memory does not take any more holds for as long as this card is in use.
+        """
+        locked = replace(self.image.info, blocked=True)
+        change = self.image.begin()
+        change.put_info(locked)
+        try:
+            change.commit()
+        except StoreFailed:
+            self.image.info = locked
 
     def _keep_challenge(self, challenge: bytes | None) -> None:
         if self._keeps_failed and challenge is not None:

@@ -26,6 +26,10 @@ def _always(_settings: Settings) -> bool:
     return True
 
 
+def _any_turn(_trade: object) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One command.
@@ -41,8 +45,12 @@ class Row:
         takes_challenge: whether the challenge is used up by it; a secured command always takes it.
         writes: whether it can change the non-volatile memory.
         reads: whether it only reads a file.
-        keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds;
-            every other command ends the trade (Part 5, 7, table 49).
+        keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds or
+            only names the right Le (6Cxx); every other command ends the trade (Part 5, 7, table 49).
+        p1: P1 that tells it from other rows with its class and instruction; None if it is the only one.
+        in_turn: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
+            asked before anything else in the command (Part 5, 7).
+        failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
         enabled: whether a card with these settings has it.
     """
 
@@ -61,6 +69,9 @@ class Row:
     writes: bool = False
     reads: bool = False
     keeps_trade: bool = False
+    p1: int | None = None
+    in_turn: Callable[[object], bool] = _any_turn
+    failure_locks: bool = False
     enabled: Callable[[Settings], bool] = _always
 
     @property

@@ -311,7 +311,17 @@ class Table:
         maker = () if regime is Regime.PSAM else COS_ROWS[settings.personalisation.cos]
         rows = (*REGIME_ROWS[regime], *maker)
         enabled = [row for row in rows if row.enabled(settings)]
-        # Of rows with the same class and instruction the last one stands: the card maker's.
+        # Of rows with the same class and instruction the last one stands: the card maker's. Of those that
+        # P1 tells apart each stands, and the last one answers for a P1 that none of them has.
         self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
+        self._by_p1: Final = {(row.cla << 8 | row.ins, row.p1): row for row in enabled if row.p1 is not None}
         self.classes: Final = frozenset(row.cla for row in enabled)
         self.instructions: Final = frozenset(row.ins for row in enabled)
+
+    def find(self, cla: int, ins: int, p1: int) -> Row | None:
+        """The row of a command, or None; of rows that share class and instruction the one with this P1."""
+        code = cla << 8 | ins
+        row = self.rows.get(code)
+        if row is None or row.p1 is None:
+            return row
+        return self._by_p1.get((code, p1), row)
