@@ -15,7 +15,7 @@ from keys.records import Key, KeyRef, Usage
 from keys.suites import SUITES, Suite
 
 from .cos import t514
-from .cos.acts import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
+from .cos.acts_files import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
 from .status import explain
 from .terminal import Channel, exchange
 

@@ -59,7 +59,7 @@ from keys.suites import Suite
 
 from ..context import DONE, Answer, Context
 from ..status import DataWrong, LengthWrong, ParametersWrong
-from . import acts
+from . import acts_files, acts_keys, authority
 from .fmcos_state import prepare, require
 
 ADD: Final = 0x01
@@ -111,7 +111,7 @@ def _create_directory(ctx: Context, head: FileHead, name: bytes) -> None:
     here = ctx.session.df
     if here.count("/") >= MAX_LEVEL:
         raise DataWrong("directories have three levels, the MF's included")
-    acts.create_df(ctx, head.fid, DfKind.ADF, name, directory_sfi=head.third & 0x1F or None)
+    acts_files.create_df(ctx, head.fid, DfKind.ADF, name, directory_sfi=head.third & 0x1F or None)
     ctx.change().put_ef(heads_ef(child(here, head.fid)), (head.pack(),))
 
 
@@ -141,7 +141,7 @@ def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> Non
         records,
         tlv=structure is Structure.LINEAR_VARIABLE,
     )
-    acts.create_ef(ctx, ef)
+    acts_files.create_ef(ctx, ef)
     ctx.change().put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
 
 
@@ -168,8 +168,8 @@ def write_key(ctx: Context) -> Answer:
         _store(ctx, file, heads, old, _plain(ctx, old))
         return DONE
     ref, key = master_key(ctx)
-    data = acts.verified(ctx, ref, key)
-    with acts.Uncharged(ctx, ref):
+    data = authority.verified(ctx, ref, key)
+    with authority.Uncharged(ctx, ref):
         _store(ctx, file, heads, old, decipher(key.suite, key.value, data))
     return DONE
 
@@ -184,9 +184,9 @@ def _store(ctx: Context, file: FileHead, heads: tuple[KeyHead, ...], old: KeyHea
     if sum(KEY_SPACE + each.length for each in new) > file.size:
         raise NoSpace(f"the key file has {file.size} bytes")
     key = head.key(value)
-    load = acts.KeyLoad(key.usage, key.kid, key.version, key.suite_name, key.tries_max, value, key.name)
+    load = acts_keys.KeyLoad(key.usage, key.kid, key.version, key.suite_name, key.tries_max, value, key.name)
     edge = edge_for(ctx.image, here, Act.UPDATE_KEY if old else Act.INSTALL_KEY)
-    acts.load_key(ctx, load, edge, update=old is not None, check=_accept)
+    acts_keys.load_key(ctx, load, edge, update=old is not None, check=_accept)
     ctx.change().put_contents(child(here, file.fid), pack_keys(new, file.size))
 
 
@@ -258,7 +258,7 @@ def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
     return head, value
 
 
-def _accept(_ctx: Context, _load: acts.KeyLoad) -> None:
+def _accept(_ctx: Context, _load: acts_keys.KeyLoad) -> None:
     """FMCOS has no rule on the value of a key."""
 
 
@@ -277,6 +277,6 @@ def erase(ctx: Context) -> Answer:
     own = file_heads(ctx.image, here)[0]
     require(ctx, right(own.second, here, ctx.image.root), "erasing the directory")
     path = heads_path(here)
-    acts.delete_all(ctx, keep=(path,))
+    acts_files.delete_all(ctx, keep=(path,))
     ctx.change().put_contents(path, (own.pack(),))
     return DONE

@@ -40,7 +40,7 @@ from ..commands import binary, record
 from ..commands import select as standard
 from ..context import DONE, FAILED_TRY, Answer, Context
 from ..status import UnknownClass
-from . import acts
+from . import authority
 from .fmcos import decipher
 from .fmcos_state import leave, prepare, reach, require
 
@@ -181,7 +181,7 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
             raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
         return handler(ctx)
     ref, key, _ = _protected(ctx, ef, head, read=True)
-    with acts.Uncharged(ctx, ref):
+    with authority.Uncharged(ctx, ref):
         data = _as_plain(ctx, b"", handler).data
     if head.type & CIPHER_BIT:
         data = key.suite.encrypt_data(key.value, data)
@@ -201,7 +201,7 @@ def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> An
             raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
         return handler(ctx)
     ref, key, data = _protected(ctx, ef, head, read=False)
-    with acts.Uncharged(ctx, ref):
+    with authority.Uncharged(ctx, ref):
         plain = decipher(key.suite, key.value, data) if head.type & CIPHER_BIT else data
         return _as_plain(ctx, plain, handler)
 
@@ -216,7 +216,7 @@ def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[Key
     if not head.type & MAC_BIT:
         raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
     _, ref, key = find_key(ctx, LINE, head.line_key(read=read), ef.parent)
-    return ref, key, acts.verified(ctx, ref, key, least=0 if read else 1)
+    return ref, key, authority.verified(ctx, ref, key, least=0 if read else 1)
 
 
 def _as_plain(ctx: Context, data: bytes, handler: Handler) -> Answer:

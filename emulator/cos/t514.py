@@ -34,7 +34,7 @@ from keys.records import Key, KeyRef, Usage
 
 from ..context import DONE, Answer, Context
 from ..status import DataWrong, LengthWrong
-from . import acts
+from . import acts_card, acts_files, acts_keys, authority
 
 CREATE_FILE: Final = 0x01
 END: Final = 0x02
@@ -118,11 +118,11 @@ def create(ctx: Context) -> Answer:
         case 0x02:
             if data:
                 raise LengthWrong("END OF PERSONALISATION has no data")
-            acts.end_phase(ctx)
+            acts_card.end_phase(ctx)
         case 0x03:
-            acts.set_transport_key(ctx, data)
+            acts_keys.set_transport_key(ctx, data)
         case _:
-            acts.set_historical(ctx, data)
+            acts_card.set_historical(ctx, data)
     return DONE
 
 
@@ -137,11 +137,11 @@ def delete(ctx: Context) -> Answer:
     if ctx.command.p2 == DELETE_STRUCTURE:
         if data:
             raise LengthWrong("DELETE STRUCTURE has no data")
-        acts.delete_all(ctx)
+        acts_files.delete_all(ctx)
         return DONE
     if len(data) != 2:
         raise LengthWrong("DELETE FILE takes one FID")
-    acts.delete_file(ctx, int.from_bytes(data))
+    acts_files.delete_file(ctx, int.from_bytes(data))
     return DONE
 
 
@@ -155,19 +155,19 @@ def write_key(ctx: Context) -> Answer:
     update, retire = ctx.command.p1 != INSTALL, ctx.command.p1 == RETIRE
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
-    edge = acts.loading_edge(ctx, update=update, retire=retire)
+    edge = acts_keys.loading_edge(ctx, update=update, retire=retire)
     if len(ctx.command.data) == CIPHER_LENGTH:
         raise MacMissing("the cipher is there, its MAC is not")
-    plain = acts.unwrap_load(ctx, edge)
-    with acts.mac_was_right(ctx, edge):
+    plain = authority.unwrap_load(ctx, edge)
+    with authority.mac_was_right(ctx, edge):
         load = read_key(plain)
         if retire:
-            acts.retire_key(ctx, load)
+            acts_keys.retire_key(ctx, load)
         else:
-            act = acts.act_for(load.usage, update=update)
+            act = acts_keys.act_for(load.usage, update=update)
             if act is not edge.act:
                 edge = edge_for(ctx.image, ctx.session.df, act)
-            acts.load_key(ctx, load, edge, update=update)
+            acts_keys.load_key(ctx, load, edge, update=update)
     return DONE
 
 
@@ -185,11 +185,11 @@ def _create_file(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
     fid, kind = reader.number(), reader.byte()
     # The right comes before the rest of the data.
-    acts.allow(ctx, acts.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
+    authority.allow(ctx, acts_files.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
         issuer_data = reader.take(reader.byte())
-        acts.create_df(
+        acts_files.create_df(
             ctx,
             fid,
             KINDS[kind],
@@ -206,10 +206,10 @@ def _create_file(ctx: Context, data: bytes) -> None:
         raise DataWrong(f"there are no flags {flags:02X}")
     record_length, max_records = reader.byte(), reader.byte()
     here = ctx.session.df
-    read = acts.rule_from(ctx, reader.rule(), here)
-    update = acts.rule_from(ctx, reader.rule(), here)
+    read = acts_files.rule_from(ctx, reader.rule(), here)
+    update = acts_files.rule_from(ctx, reader.rule(), here)
     reader.end()
-    acts.create_ef(
+    acts_files.create_ef(
         ctx,
         Ef(
             child(here, fid),
@@ -227,7 +227,7 @@ def _create_file(ctx: Context, data: bytes) -> None:
     )
 
 
-def read_key(plain: bytes) -> acts.KeyLoad:
+def read_key(plain: bytes) -> acts_keys.KeyLoad:
     """Read the plain data of WRITE KEY; `DataWrong` if they are none."""
     reader = _Reader(plain)
     kind, kid, version, reserved, tries, algorithm, level, length = reader.take(8)
@@ -238,7 +238,9 @@ def read_key(plain: bytes) -> acts.KeyLoad:
         raise DataWrong("the head of the key is none of this coding")
     if value[length:].strip(b"\xff"):
         raise DataWrong("the key is not filled with FF")
-    return acts.KeyLoad(usage, None if kid == NONE else kid, version, ALGORITHMS[algorithm], tries >> 4, value[:length])
+    return acts_keys.KeyLoad(
+        usage, None if kid == NONE else kid, version, ALGORITHMS[algorithm], tries >> 4, value[:length]
+    )
 
 
 # -- the host's side ----------------------------------------------------------------------------------
