@@ -13,7 +13,7 @@ from .ciphers import Keyed
 from .suites import Suite
 
 LOAD_TYPE: Final = b"1"
-"""Trade type (交易类型) of a load into the account (V2.0 notice, 8.4.8.2)."""
+"""Trade type (交易类型) of a load into the account (V2.0 notice, 8.5.3.2)."""
 PURCHASE_TYPE: Final = b"2"
 """Trade type of a medical purchase."""
 LOAD_TAIL: Final = bytes.fromhex("8000")
