@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .codecs import CodecError, card_number, encode
-from .files import Element, Structure
+from .files import Element, Regime, Structure
 from .inputs import Document, IssueError, read_document
 from .profile import Profile
 from .profile_files import EfPlan
@@ -31,6 +31,9 @@ CONTINUED: Final = {"holder_name": "holder_name_extension"}
 """Where a text that is too long goes on (V2.0 notice, table 9, note to tag 4E)."""
 
 CARD_NUMBER: Final = "card_number"
+
+FACTS: Final = frozenset(("holder_name", "social_security_number"))
+"""What issuing asks for even if no file has an element of that name: a financial environment takes it over."""
 
 _BYTES: Final = ({"hex"}, {"file"})
 
@@ -105,7 +108,9 @@ class _Placer:
 
     def _flat_name(self, name: str, value: object) -> None:
         known = ALIASES.get(name, name)
-        found = self._flat.get(known)
+        found = self._flat.get(known) or self._flat.get(name)
+        if not found and known in FACTS and any(df.regime is Regime.PAYMENT for df in self._profile.dfs.values()):
+            return
         if not found:
             if self._holder.lenient:
                 return
@@ -144,7 +149,7 @@ class _Placer:
         where = f"{self._holder.name}: {plan.id}"
         if not isinstance(table, Mapping):
             raise IssueError(f"{where}: a table [{plan.id.replace('/', '.')}] was expected")
-        if plan.ef.structure is Structure.TRANSPARENT and set(table) in _BYTES and plan.elements:
+        if plan.ef.structure is Structure.TRANSPARENT and set(table) in _BYTES and len(plan.elements) == 1:
             self._element(plan, plan.elements[0], table)
             return
         known = {element.name: element for element in plan.elements}

@@ -15,7 +15,7 @@ from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from . import cells
 from .errors import ImageError
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, label, parent
+from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
 from .store import Cell, CellKey, MemoryStore, SqliteStore, Store
 
 UNLIMITED: Final = 0xF
@@ -97,7 +97,8 @@ class Image:
         """Paths of the DFs whose names work in an environment, in the order in which names are looked up.
 
         The environment and its applications, then the card's environments: applications of another
-        environment are behind the firewall, that environment comes first.
+        environment are behind the firewall, that environment comes first. Those of the financial environment
+        come last and from everywhere.
         """
         return self._reachable[environment]
 
@@ -148,6 +149,8 @@ class Image:
     def key_name(self, owner: str, kid: int | None, usage: Usage | None = None) -> str:
         """Name the key of a DF with this identifier, or without one the key with this function."""
         names = self.names.get(owner, {})
+        if usage is not None and f"{usage}.{kid or 0:02X}" in names:
+            return names[f"{usage}.{kid or 0:02X}"]
         if kid is None:
             return names.get(str(usage), f"{usage}".upper().replace("-", ""))
         return names.get(f"{kid:02X}", f"K{kid:02X}")
@@ -225,9 +228,16 @@ class Image:
         self._children = {df: tuple(paths) for df, paths in children.items()}
         self._reachable: dict[str, tuple[str, ...]] = {}
         self._by_name: dict[tuple[str, bytes], str] = {}
+        # Terminals of JR/T 0025 select an application straight after the reset, by its name.
+        payment = [
+            path
+            for df in self.children(self.root)
+            if self.dfs[df].regime is Regime.PAYMENT
+            for path in self.children(df)
+        ]
         for environment in set(self._environments.values()):
             paths_in_order = (environment, *self.children(environment), self.root, *self.children(self.root))
-            self._reachable[environment] = tuple(dict.fromkeys(paths_in_order))
+            self._reachable[environment] = tuple(dict.fromkeys((*paths_in_order, *payment)))
             for path in self._reachable[environment]:
                 self._by_name.setdefault((environment, self.dfs[path].name), path)
         self._by_sfi: dict[tuple[str, int], Ef] = {}

@@ -11,7 +11,7 @@ from keys.diversify import HISTORICAL_LENGTH
 from keys.generate import RandomSource, SeededRandom, system_random
 from keys.records import Key, KeyRef, Usage
 
-from . import fmcos
+from . import financial, fmcos
 from .atr import HEADS
 from .codecs import CodecError, empty, encode, from_cn, pin_to_cn
 from .codecs import card_number as complete_card_number
@@ -79,10 +79,26 @@ def issue(
         lay_over(placed, place(values, profile))
     computed = _issuer_data(profile, region, serial_bytes, placed, (issue_date, expiry_date, card_number))
     historical = profile.atr.historical(region, serial_bytes)
-    keys = card_keys(profile.keys, roots, card_factors(region, historical, roots.level, profile.settings.crypto))
+    keys = card_keys(
+        financial.key_plans(profile), roots, card_factors(region, historical, roots.level, profile.settings.crypto)
+    )
     keys.update(_pins(profile, pin))
+    made: dict[str, Contents] = {}
+    if financial.has_environment(profile):
+        person = financial.Person(
+            financial.fact(financial.NAME_FACT, profile, placed, values, holder),
+            financial.fact(financial.ID_FACT, profile, placed, values, holder),
+            region,
+            serial_bytes,
+            *_dates(profile, placed, issue_date, expiry_date),
+        )
+        known = financial.collect(profile, placed, person)
+        keys.update(financial.derive_keys(profile, roots, known, serial_bytes))
+        made = financial.contents(profile, placed, known, roots)
     contents = {
-        path: _contents(plan, placed.get(path, Placed()), profile, computed if plan.id == ISSUER_FILE else {})
+        path: made[path]
+        if path in made
+        else _contents(plan, placed.get(path, Placed()), profile, computed if plan.id == ISSUER_FILE else {})
         for path, plan in profile.files.items()
     }
     info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, profile.settings)
@@ -156,6 +172,20 @@ def _issuer_data(
         except CodecError as error:
             raise IssueError(f"{element.name}: {error}") from None
     return result
+
+
+def _dates(
+    profile: Profile, placed: dict[str, Placed], issued: datetime.date | None, expires: datetime.date | None
+) -> tuple[datetime.date, datetime.date]:
+    """First and last day of the card: as given, else as the holder's file has them, else the default."""
+    plan = next((each for each in profile.files.values() if each.id == ISSUER_FILE), None)
+    written = placed.get(plan.ef.path, Placed()).values if plan else {}
+    start = issued or _written_date(written.get("issue_date", b""))
+    try:
+        end = datetime.datetime.strptime(from_cn(written.get("expiry_date", b"")), "%Y%m%d").date()
+    except ValueError:
+        end = _years_later(start)
+    return start, expires or end
 
 
 def _written_date(data: bytes) -> datetime.date:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from keys.errors import CardError
 from keys.records import KeyRef, Usage, Word
 
-from .files import DfKind, Phase
+from .files import DfKind, Phase, Regime
 from .image import Image
 
 
@@ -134,6 +134,20 @@ FMCOS_EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in FMCOS_
 def phase_of(image: Image, df: str) -> Phase:
     """The phase that a DF is in: its own, or of an application its environment's."""
     return image.dfs[image.environment(df)].phase
+
+
+def regime_of(image: Image, df: str) -> Regime:
+    """Whose rules the commands of a DF follow now.
+
+    An application of the financial environment begins to live when personalisation ends: until then it follows
+    the rules of the environment. An FMCOS card has no such end.
+    """
+    regime = image.dfs[df].regime
+    if image.info.settings.personalisation.cos == "fmcos":
+        return regime
+    if regime in (Regime.PURSE, Regime.DEBIT) and phase_of(image, df) is not Phase.OPERATIONAL:
+        return Regime.PAYMENT
+    return regime
 
 
 def find_edge(image: Image, df: str, act: Act) -> Edge | None:

@@ -16,9 +16,9 @@ from keys.records import KeyRef, Usage
 from keys.suites import SUITES
 
 from .atr import HEADS, AtrPlan, check_head
-from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child
+from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
 from .inputs import ProfileError
-from .profile_files import DirectoryPlan, EfPlan, build_efs
+from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, payment_listing
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
 from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
 from .profile_tree import KeyPlan, Tree, check_keys, resolve
@@ -29,6 +29,8 @@ __all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shippe
 DEMO: Final = SHIPPED / "demo"
 """Folder of the demo inputs: ``holder.toml`` and ``roots.toml``."""
 
+INDEXED: Final = frozenset((Regime.PAYMENT, Regime.PURSE, Regime.DEBIT))
+"""Regimes whose key identifiers are indices, counted anew for each function (JR/T 0025)."""
 ALGORITHM_BYTES: Final = {"DES": 0x01, "3DES": 0x01, "SM4": 0x03}
 """Value of tag 86 in the FCI (terminal interface, 10.1)."""
 
@@ -74,6 +76,8 @@ class Profile:
         names: dict[str, dict[str, str]] = {}
         for plan in self.keys:
             which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"
+            if plan.kid is not None and self.dfs[plan.ref.owner].regime in INDEXED:
+                which = f"{plan.usage}.{which}"
             names.setdefault(plan.ref.owner, {}).setdefault(which, plan.ref.name)
         return names
 
@@ -114,10 +118,17 @@ def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -
             tree.dfs[plan.ref.owner] = replace(tree.dfs[plan.ref.owner], lock_kid=plan.kid)
     directories = [DirectoryPlan(row.id, entry.place) for row, entry in rows if row.directory]
     labels = {tree.paths[row.id]: row.label for row, _ in rows}
-    files = build_efs(source.head.entries("ef"), tree, directories, labels)
+    priorities = {tree.paths[row.id]: row.priority for row, _ in rows}
+    files = build_efs(source.head.entries("ef"), tree, directories, labels, priorities)
     for directory in directories:
         path = tree.paths[directory.df]
-        tree.dfs[path] = replace(tree.dfs[path], directory_sfi=settings.directory.sfi)
+        sfi = PAYMENT_SFI if tree.dfs[path].regime is Regime.PAYMENT else settings.directory.sfi
+        tree.dfs[path] = replace(tree.dfs[path], directory_sfi=sfi)
+    for row, _ in rows:
+        if row.lists:
+            path = tree.paths[row.id]
+            listing = payment_listing(tree, parent(path), labels, priorities)
+            tree.dfs[path] = replace(tree.dfs[path], proprietary=listing)
     return Profile(
         head.name,
         source.file,
@@ -172,7 +183,9 @@ def _dfs(source: Source, tree: Tree, suite: str) -> list[tuple[DfRow, Entry]]:
     rows = []
     for entry in source.head.entries("df"):
         row = read_row(entry, DfRow)
-        if tree.keeps(row.when, entry):
+        if not tree.keeps(row.when, entry) or row.parent in tree.left_out:
+            tree.left_out.add(row.id)
+        else:
             rows.append((row, entry))
             _df(tree, row, entry, suite)
     if MF_PATH not in tree.dfs:
@@ -189,18 +202,24 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
         regime = row.regime or Regime.SOCIAL
         tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, regime=regime), entry)
         return
-    parent = tree.paths.get(row.parent)
-    if parent is None:
+    above = tree.paths.get(row.parent)
+    if above is None:
         raise ProfileError(f"{entry.at('parent')}: no DF {row.parent!r} before this one")
-    if row.kind == "ddf" and tree.dfs[parent].kind is DfKind.ADF:
+    if row.kind == "ddf" and tree.dfs[above].kind is DfKind.ADF:
         raise ProfileError(f"{entry.at('parent')}: a DDF cannot stand in the ADF {row.parent}")
     if row.joins_parent and tree.keeps(row.joins_parent, entry):
-        joined = replace(tree.dfs[parent], name=name, issuer_data=issuer_data)
+        joined = replace(tree.dfs[above], name=name, issuer_data=issuer_data)
         tree.join(row.id, joined, entry)
         return
     fid = _df_fid(row, entry)
-    regime = row.regime or tree.dfs[parent].regime
-    df = Df(child(parent, fid), fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime)
+    regime = row.regime or tree.dfs[above].regime
+    written = resolve(row.proprietary, tree.settings, entry.at("proprietary"))
+    try:
+        proprietary = bytes.fromhex(str(written))
+    except ValueError:
+        raise ProfileError(f"{entry.at('proprietary')}: not hexadecimal") from None
+    path = child(above, fid)
+    df = Df(path, fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime, proprietary=proprietary)
     tree.add(row.id, df, entry)
 
 
@@ -235,15 +254,21 @@ def _key(tree: Tree, df: str, entry: Entry, settings: Settings, suites: dict[Usa
     if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
         raise ProfileError(f"{entry.at('kid')}: a KID is one byte")
     pin = row.usage is Usage.PIN
-    suite = "" if pin else row.suite or suites[row.usage]
+    regime = tree.dfs[tree.paths[df]].regime
+    # Only the social-security card has maintenance keys of another length.
+    own = suites[row.usage if regime is Regime.SOCIAL else Usage.MASTER]
+    suite = "" if pin else row.suite or own
     if suite and suite not in SUITES:
         raise ProfileError(f"{entry.at('suite')}: no suite {suite!r}; there are {', '.join(SUITES)}")
     tries = row.tries
     if tries is None:
         counted = (row.usage.proves and row.usage.can_lock) or row.usage is Usage.MASTER
         tries = settings.pin.tries if pin else settings.key.tries if counted else 0
+        tries = settings.edep.reload_pin_tries if row.usage is Usage.PIN_RELOAD else tries
     ref = KeyRef(tree.paths[df], row.name)
-    return KeyPlan(ref, row.usage, suite, kid, row.versions, tries, row.root or row.name, row.zh, entry)
+    return KeyPlan(
+        ref, row.usage, suite, kid, row.versions, tries, row.root or row.name, row.zh, entry, row.algorithm.get(suite)
+    )
 
 
 def _atr(source: Source) -> AtrPlan:

@@ -1,10 +1,10 @@
 """The elementary files of a profile: elements, sizes, access rules, and the directory file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from .files import MAX_RECORDS, DfKind, Ef, Element, Records, Structure, child
+from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Records, Regime, Structure, child
 from .inputs import ProfileError
 from .profile_rows import EfRow, ElementRow, read_row
 from .profile_source import Entry
@@ -12,6 +12,9 @@ from .profile_tree import Tree
 from .rules import FREE_RULE, NEVER_RULE
 
 _LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
+PAYMENT_SFI: Final = 1
+"""Where the directory of the financial environment stands, in EF 0001 (JR/T 0025)."""
+_TEMPLATE_HEAD: Final = 3
 _TLV_HEAD: Final = 2
 """Bytes of tag and length, one each (Part 3, 5.3.1)."""
 
@@ -25,6 +28,8 @@ class EfPlan:
         elements: its data elements; of a linear file one for each record in order, of a cyclic file
             the fields of a record, of a transparent file at most one.
         records: fixed contents, of the directory file.
+        objects: of a file of data objects which record holds which elements, by name; else None.
+        defaults: of data objects what they hold if nobody says anything else, by name.
     """
 
     id: str
@@ -33,6 +38,8 @@ class EfPlan:
     zh: str
     elements: tuple[Element, ...]
     records: Records | None = None
+    objects: tuple[tuple[str, ...], ...] | None = None
+    defaults: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,18 @@ class DirectoryPlan:
 
 
 def build_efs(
-    entries: Sequence[Entry], tree: Tree, directories: Sequence[DirectoryPlan], labels: dict[str, str]
+    entries: Sequence[Entry],
+    tree: Tree,
+    directories: Sequence[DirectoryPlan],
+    labels: dict[str, str],
+    priorities: dict[str, int],
 ) -> dict[str, EfPlan]:
     """Build and check every EF.
 
     Args:
         entries: the rows. ``tree``: finished DFs and keys.
         directories: DFs that get a directory file.
-        labels: application label by path of the DF.
+        labels, priorities: application label and priority by path of the DF.
 
     Raises:
         ProfileError: with file, place and reason.
@@ -60,13 +71,13 @@ def build_efs(
     places: dict[str, Entry] = {}
     for entry in entries:
         row = read_row(entry, EfRow)
-        if tree.keeps(row.when, entry):
+        if tree.keeps(row.when, entry) and row.id.partition("/")[0] not in tree.left_out:
             plan = _ef(row, entry, tree)
             _check_free(plan, entry.at("id"), entry.at("sfi"), tree, plans)
             plans[plan.ef.path] = plan
             places[plan.ef.path] = entry
     for directory in directories:
-        plan = _directory(directory, tree, labels)
+        plan = _directory(directory, tree, labels, priorities)
         place = f"{directory.place}.directory"
         _check_free(plan, place, place, tree, plans)
         plans[plan.ef.path] = plan
@@ -79,14 +90,23 @@ def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
         raise ProfileError(f"{entry.at('id')}: no DF {df!r}")
     path, fid = child(tree.paths[df], int(hexa, 16)), int(hexa, 16)
     tlv = row.tlv if row.tlv is not None else row.structure in _LINEAR
-    elements = tuple(_elements(entry, tree, tlv))
+    if row.objects:
+        tlv = False
+    elements = tuple(_elements(entry, tree, tlv, objects=row.objects))
     low = fid & 0xFF if row.sfi is None else row.sfi
     sfi = low if 1 <= low <= 30 and row.structure is not Structure.INTERNAL else None
-    size, record_length, max_records = _sizes(row, entry, elements, tlv)
+    layout = _layout(entry, elements) if row.objects else None
+    if layout is None:
+        social = tree.dfs[tree.paths[df]].regime is Regime.SOCIAL
+        size, record_length, max_records = _sizes(row, entry, elements, tlv, one=social)
+    else:
+        size, record_length, max_records = _object_sizes(row, entry, elements, len(layout))
     read = tree.rule(row.read, tree.paths[df], entry.at("read"))
     update = tree.rule(row.update, tree.paths[df], entry.at("update"))
     ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, row.secured)
-    return EfPlan(row.id, ef, row.name, row.zh, elements)
+    values = {str(each.values["name"]): str(each.values.get("value", "")) for each in entry.entries("elements")}
+    defaults = {name: bytes.fromhex(text) for name, text in values.items() if text}
+    return EfPlan(row.id, ef, row.name, row.zh, elements, None, layout, defaults)
 
 
 def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[str, EfPlan]) -> None:
@@ -102,7 +122,7 @@ def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[s
 # -- elements -----------------------------------------------------------------------------------
 
 
-def _elements(entry: Entry, tree: Tree, tlv: bool) -> list[Element]:
+def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Element]:
     inner: dict[int, Element] = {}
     for each in entry.entries("inner"):
         row = read_row(each, ElementRow)
@@ -114,10 +134,12 @@ def _elements(entry: Entry, tree: Tree, tlv: bool) -> list[Element]:
         row = read_row(each, ElementRow)
         if not tree.keeps(row.when, each):
             continue
-        if tlv and row.tag is None:
+        if (tlv or objects) and row.tag is None:
             raise ProfileError(f"{each.place}: 'tag' is missing")
-        if not tlv and row.tag is not None:
+        if not (tlv or objects) and row.tag is not None:
             raise ProfileError(f"{each.at('tag')}: records of this file have no tags")
+        if tlv and (row.tag or 0) > 0xFE:
+            raise ProfileError(f"{each.at('tag')}: expected `int` <= 254")
         if tlv and row.length > 255:
             raise ProfileError(f"{each.at('length')}: a value has at most 255 bytes in a TLV record")
         result.append(_element(row, _held(row, each, inner)))
@@ -146,7 +168,36 @@ def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
 # -- sizes --------------------------------------------------------------------------------------
 
 
-def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool) -> tuple[int, int, int]:
+def _layout(entry: Entry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...], ...]:
+    """Which data objects stand in which record, record 1 first."""
+    kept = {each.name for each in elements}
+    places: dict[int, list[str]] = {}
+    for each in entry.entries("elements"):
+        row = read_row(each, ElementRow)
+        if row.name in kept:
+            places.setdefault(row.record, []).append(row.name)
+    if sorted(places) != list(range(1, len(places) + 1)):
+        raise ProfileError(f"{entry.at('elements')}: a number of a record is missing, there are {sorted(places)}")
+    return tuple(tuple(places[number]) for number in sorted(places))
+
+
+def _object_sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], records: int) -> tuple[int, int, int]:
+    """Size and number of records of a file of data objects, if every object has its full length."""
+    needed = sum(len(data_object(each.tag or 0, bytes(each.length))) for each in elements)
+    if row.structure is Structure.INTERNAL:
+        return _checked(row.size, needed, entry, "size"), 0, 0
+    if row.structure is not Structure.LINEAR_VARIABLE:
+        raise ProfileError(f"{entry.at('structure')}: data objects stand in an internal or a linear variable file")
+    return _checked(row.size, needed + _TEMPLATE_HEAD * records, entry, "size"), 0, _count(row, entry, records, records)
+
+
+def data_object(tag: int, value: bytes) -> bytes:
+    """Write a data object: a tag of one or two bytes, a length of one byte, or 81 and one byte (EMV Book 3, B)."""
+    length = bytes((len(value),)) if len(value) < 0x80 else bytes((0x81, len(value)))
+    return tag.to_bytes(2 if tag > 0xFF else 1) + length + value
+
+
+def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool, *, one: bool) -> tuple[int, int, int]:
     """Size, record length and number of records; what the row leaves out follows from the elements."""
     head = _TLV_HEAD if tlv else 0
     total = sum(head + each.length for each in elements)
@@ -157,7 +208,7 @@ def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool) -
         return 0, length, _count(row, entry, len(elements), or_else=len(elements))
     if row.structure is Structure.CYCLIC:
         return 0, _record_length(row, entry, {total} if elements else set()), _count(row, entry, 1, or_else=0)
-    if row.structure is Structure.TRANSPARENT and len(elements) > 1:
+    if row.structure is Structure.TRANSPARENT and len(elements) > 1 and one:
         raise ProfileError(f"{entry.at('elements')}: a transparent file is one element")
     return _checked(row.size, total, entry, "size"), 0, 0
 
@@ -199,7 +250,7 @@ def _count(row: EfRow, entry: Entry, needed: int, or_else: int = MAX_RECORDS) ->
 # -- the directory file -------------------------------------------------------------------------
 
 
-def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str]) -> EfPlan:
+def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], priorities: dict[str, int]) -> EfPlan:
     """Make the directory file of an environment: one record for each ADF below it.
 
     ``61 L {4F L name, 50 L label}``, with ``directory.wrap_70`` in a template of tag 70 (Part 3, 6.3,
@@ -207,21 +258,24 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str]) -> EfPla
     """
     settings = tree.settings.directory
     owner = tree.paths[plan.df]
+    payment = tree.dfs[owner].regime is Regime.PAYMENT
     elements, records = [], []
     for df in tree.dfs.values():
         if df.kind is not DfKind.ADF or not df.path.startswith(owner + "/") or not df.name:
             continue
-        record, element = _template(tree.id_of(df.path), df.name, labels[df.path].encode("gb18030"))
-        if settings.wrap_70:
+        if df.regime is Regime.PAYMENT:
+            continue
+        record, element = _template(tree, df, labels, priorities)
+        if settings.wrap_70 or payment:
             record = bytes((0x70, len(record))) + record
             element = Element(f"entry_{element.name}", "目录项", "B-TLV", len(record) - 2, 0x70, "", (element,))
         elements.append(element)
         records.append(record)
-    fid = 0xEF00 | settings.sfi
+    sfi, fid = (PAYMENT_SFI, PAYMENT_SFI) if payment else (settings.sfi, 0xEF00 | settings.sfi)
     ef = Ef(
         child(owner, fid),
         fid,
-        settings.sfi,
+        sfi,
         Structure.LINEAR_VARIABLE,
         FREE_RULE,
         NEVER_RULE,
@@ -231,11 +285,21 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str]) -> EfPla
     return EfPlan(name, ef, "directory", "目录文件", tuple(elements), tuple(records))
 
 
-def _template(name: str, aid: bytes, label: bytes) -> tuple[bytes, Element]:
+def payment_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
+    """What the proximity payment system environment tells: ``BF0C`` with a template 61 for each application."""
+    below = [df for df in tree.dfs.values() if df.regime is not Regime.PAYMENT and df.path.startswith(owner + "/")]
+    return data_object(0xBF0C, b"".join(_template(tree, df, labels, priorities)[0] for df in below))
+
+
+def _template(tree: Tree, df: Df, labels: dict[str, str], priorities: dict[str, int]) -> tuple[bytes, Element]:
+    name, aid, label = tree.id_of(df.path), df.name, labels[df.path].encode("gb18030")
     fields = [Element("aid", "应用标识符", "b", len(aid), 0x4F)]
     value = bytes((0x4F, len(aid))) + aid
     if label:
         fields.append(Element("label", "应用标签", "an", len(label), 0x50, "text"))
         value += bytes((0x50, len(label))) + label
+    if priorities[df.path]:
+        fields.append(Element("priority", "应用优先指示符", "b", 1, 0x87))
+        value += bytes((0x87, 1, priorities[df.path]))
     element = Element(f"application_{name.lower()}", "应用模板", "B-TLV", len(value), 0x61, "", tuple(fields))
     return bytes((0x61, len(value))) + value, element

@@ -2,7 +2,7 @@
 
 A value may depend on a named setting: ``kid = { setting = "kid.rk1df01" }`` takes the setting's
 value, ``values`` translates it, and ``when = { "data.tag60_home" = "DF02/EF06" }`` keeps an entry
-only if the setting has that value.
+only if the setting has that value, or one of a list.
 """
 
 import re
@@ -18,9 +18,10 @@ from .inputs import ProfileError
 from .profile_source import Entry
 
 Scalar = str | int | bool
-Conditions = dict[str, Scalar]
+Conditions = dict[str, Scalar | list[Scalar]]
 Fid = Annotated[int, Meta(ge=0, le=0xFFFF)]
-Tag = Annotated[int, Meta(ge=1, le=0xFE)]
+Tag = Annotated[int, Meta(ge=1, le=0xFFFF)]
+Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2} ?)*$")]
 Name = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
 
 _PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
@@ -64,7 +65,10 @@ class AtrRow(_Row, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyRow(_Row, frozen=True, forbid_unknown_fields=True):
-    """A key of a DF; ``root`` names its root if that is not its own name."""
+    """A key of a DF; ``root`` names its root if that is not its own name.
+
+    ``algorithm`` is the identifier that purse commands answer, by the suite of the key.
+    """
 
     name: Name
     usage: Usage
@@ -73,6 +77,7 @@ class KeyRow(_Row, frozen=True, forbid_unknown_fields=True):
     tries: Annotated[int, Meta(ge=0, le=15)] | None = None
     suite: str = ""
     root: str = ""
+    algorithm: dict[str, Annotated[int, Meta(ge=0, le=255)]] = {}
     zh: str = ""
 
 
@@ -88,6 +93,8 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
         algorithm: whether tag 9F0C of its FCI tells the algorithm.
         joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
         regime: whose rules its commands follow; by default those of its parent.
+        proprietary: more TLVs for tag A5 of the FCI, in hex. ``priority``: tag 87 of the directory, 0 for none.
+        lists: whether its FCI lists the applications beside it instead (PPSE).
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+$")]
@@ -102,6 +109,9 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
     algorithm: bool = False
     joins_parent: Conditions = {}
     regime: Regime | None = None
+    proprietary: Hex | Switch = ""
+    priority: Annotated[int, Meta(ge=0, le=15)] = 0
+    lists: bool = False
     when: Conditions = {}
 
 
@@ -112,6 +122,8 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
         id: ``DF01/EF05``, the DF's id and the FID.
         sfi: short identifier, by default the low byte of the FID; 0 for none.
         size: bytes, where they do not follow from the elements.
+        objects: whether its elements are data objects with tags of one or two bytes: in an internal file
+            one behind the other, in a record file in templates 70, each element in the ``record`` that it names.
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+/[0-9A-F]{4}$")]
@@ -126,11 +138,15 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
     max_records: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] | None = None
     tlv: bool | None = None
     secured: bool = False
+    objects: bool = False
     when: Conditions = {}
 
 
 class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
-    """A data element; ``holds`` lists the tags of the EF's ``inner`` elements inside a B-TLV."""
+    """A data element; ``holds`` lists the tags of the EF's ``inner`` elements inside a B-TLV.
+
+    ``value`` is what it holds if nobody says anything else, in hex; ``record`` the number of its record, of objects.
+    """
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
     type: Literal["an", "cn", "b", "B-TLV"]
@@ -139,6 +155,8 @@ class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
     zh: str = ""
     format: Literal["", "date", "region", "amount", "text"] = ""
     holds: list[Tag] = []
+    value: Hex = ""
+    record: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] = 1
     when: Conditions = {}
 
 

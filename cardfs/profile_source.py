@@ -1,8 +1,9 @@
-"""Profiles as text: reading, ``extends``, and the merge by identifier.
+"""Profiles as text: reading, ``extends``, ``includes``, and the merge by identifier.
 
-A profile is a chain of files. Entries (DFs, EFs, keys, elements) are merged by identifier, settings
-deep; ``remove = true`` takes an inherited entry away. Every value remembers the file and place that
-wrote it last, so that an error can name the line of thought that led to it.
+A profile is a chain of files; each may include shipped fragments, which stand in the chain right behind it.
+Entries (DFs, EFs, keys, elements) are merged by identifier, settings deep; ``remove = true`` takes an
+inherited entry away. Every value remembers the file and place that wrote it last, so that an error can
+name the line of thought that led to it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,11 @@ SHIPPED: Final = Path(__file__).parent / "profiles"
 ENTRY_LISTS: Final = {"df": "id", "ef": "id", "keys": "name", "elements": "name", "inner": "name"}
 """Lists that are merged entry by entry, and what identifies an entry."""
 
+PARTS: Final = SHIPPED / "parts"
+"""Fragments that several profiles include."""
+
 _TABLES: Final = ("atr", "settings")
+_LINKS: Final = ("extends", "includes")
 
 
 @dataclass(slots=True)
@@ -75,9 +80,9 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
 
 def read_source(name: str, overrides: Mapping[str, Any] | None = None) -> Source:
     """Read a profile with all that it extends; ``overrides`` has a profile's form and comes last."""
-    chain = _chain(find_profile(name))
-    source = Source(chain[-1].name, Entry(chain[-1].name))
-    for document in chain:
+    path = find_profile(name)
+    source = Source(path.name, Entry(path.name))
+    for document in _chain(path):
         _merge_document(source, document)
     if overrides:
         _merge_document(source, Document("overrides", dict(overrides)))
@@ -91,7 +96,7 @@ def _chain(path: Path) -> list[Document]:
     while True:
         seen.append(path.resolve())
         document = read_document(path, ProfileError)
-        documents.insert(0, document)
+        documents[:0] = [document, *_included(document)]
         base = document.data.get("extends")
         if base is None:
             return documents
@@ -106,9 +111,24 @@ def _chain(path: Path) -> list[Document]:
             raise ProfileError(f"{document.name}: extends: {circle} is a circle")
 
 
+def _included(document: Document) -> list[Document]:
+    """The fragments that a document names; each is laid over it, and under what extends it."""
+    names = document.data.get("includes", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ProfileError(f"{document.name}: includes: expected a list of names")
+    parts = {path.stem: path for path in PARTS.glob("*.toml")}
+    for name in names:
+        if name not in parts:
+            raise ProfileError(f"{document.name}: includes: no fragment {name!r}; there is {', '.join(sorted(parts))}")
+    fragments = [read_document(parts[name], ProfileError) for name in names]
+    if names and any(key in fragment.data for fragment in fragments for key in _LINKS):
+        raise ProfileError(f"{document.name}: includes: a fragment neither extends nor includes")
+    return fragments
+
+
 def _merge_document(source: Source, document: Document) -> None:
     where = f"{document.name}: "
-    plain = {key: value for key, value in document.data.items() if key not in _TABLES and key != "extends"}
+    plain = {key: value for key, value in document.data.items() if key not in (*_TABLES, *_LINKS)}
     inherited = {name: list(source.head.lists.get(name, ())) for name in ("df", "ef")}
     _merge_entry(source.head, plain, where)
     _remove_below(source.head, inherited)

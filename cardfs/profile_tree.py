@@ -24,6 +24,7 @@ class KeyPlan:
         tries: maximum of its try counter, 0 for none.
         root: name of its root key in the roots file.
         zh: the standard's Chinese purpose.
+        algorithm: see `Key`.
     """
 
     ref: KeyRef
@@ -35,6 +36,7 @@ class KeyPlan:
     root: str
     zh: str
     entry: Entry = field(repr=False, compare=False)
+    algorithm: int | None = None
 
     def key(self, value: bytes, version: int) -> Key:
         """Make the key that a card holds."""
@@ -46,17 +48,19 @@ class KeyPlan:
             kid=self.kid,
             version=version,
             tries_max=self.tries,
+            algorithm=self.algorithm,
         )
 
 
 @dataclass(slots=True)
 class Tree:
-    """DFs by path and by id, and keys by reference."""
+    """DFs by path and by id, and keys by reference; ``left_out``: ids of DFs that the settings leave out."""
 
     settings: Settings
     dfs: dict[str, Df] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     keys: dict[KeyRef, KeyPlan] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
     def add(self, name: str, df: Df, entry: Entry) -> None:
         """Put a DF into the tree."""
@@ -87,9 +91,11 @@ class Tree:
 
     def keeps(self, conditions: Conditions, entry: Entry) -> bool:
         """Whether every setting has the value that an entry asks for."""
-        return all(
-            read_setting(self.settings, name, f"{entry.place}: {name}") == value for name, value in conditions.items()
-        )
+        for name, value in conditions.items():
+            allowed = value if isinstance(value, list) else [value]
+            if read_setting(self.settings, name, f"{entry.place}: {name}") not in allowed:
+                return False
+        return True
 
     def rule(self, text: str | Switch, df: str, place: str) -> Rule:
         """Resolve an access rule of an EF in ``df``."""

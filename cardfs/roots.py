@@ -109,6 +109,21 @@ def card_value(suite: Suite, root: bytes, factors: Iterable[bytes]) -> bytes:
     return diversify(suite, root[: suite.key_length], factors)
 
 
+def root_value(roots: Roots, name: str) -> bytes:
+    """A root by name; `IssueError` if it is missing or has not 16 bytes."""
+    root = roots.values.get((name, 1))
+    if root is None:
+        raise IssueError(f"{roots.source}: no root for {name}")
+    if len(root) != max(_SIZES):
+        raise IssueError(f"{roots.source}: roots.{name}: 32 hexadecimal digits were expected")
+    return root
+
+
+def root_of(roots: Roots, plan: KeyPlan) -> bytes:
+    """The root of a key of the financial environment, whose keys have 16 bytes; `IssueError` as `root_value`."""
+    return root_value(roots, plan.root)
+
+
 def card_keys(plans: Iterable[KeyPlan], roots: Roots, factors: list[bytes]) -> dict[tuple[KeyRef, int], Key]:
     """Derive every key of a card, the PIN left out.
 

@@ -13,6 +13,7 @@ from cardfs.atr import protocols
 from cardfs.errors import ApplicationBlocked, CardBlocked, StoreFailed
 from cardfs.files import Regime
 from cardfs.image import Image
+from cardfs.life import regime_of
 from keys.errors import CardError
 from keys.generate import RandomSource, system_random
 
@@ -24,6 +25,7 @@ from .context import DONE, FAILED_TRY, Answer, Context
 from .session import Session
 from .status import (
     BUG,
+    ApplicationSuspended,
     ExpectedLengthWrong,
     LengthWrong,
     ParametersWrong,
@@ -167,7 +169,7 @@ class Card:
 
     def _table(self) -> Table:
         """The rows of the current DF's regime."""
-        regime = self.image.dfs[self._session.df].regime
+        regime = regime_of(self.image, self._session.df)
         table = self._tables.get(regime)
         if table is None:
             table = self._tables[regime] = Table(self.image.info.settings, regime)
@@ -198,6 +200,8 @@ class Card:
             early = self._blocked(row, session.df)
             if early is not None:
                 return early
+        if self.image.dfs[session.df].suspended and not row.while_suspended and command.ins != SELECT:
+            raise ApplicationSuspended(f"{self.image.label(session.df)} is locked until it is unblocked")
         if not row.in_turn(trade):
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
@@ -264,7 +268,8 @@ class Card:
         if command.data or row.data_or_not:
             # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
             ctx.session = ctx.session._replace(pending=data)
-            return Answer(b"", 0x6100 | len(data) & 0xFF)
+            # A warning goes first and by itself; GET RESPONSE then fetches the data as after 61xx.
+            return Answer(b"", 0x6100 | len(data) & 0xFF if answer.word == DONE.word else answer.word, answer.reason)
         if (le or 256) != len(data):
             raise ExpectedLengthWrong(len(data))
         return answer

@@ -3,9 +3,10 @@
 from functools import lru_cache
 from typing import Final
 
-from cardfs.errors import ApplicationBlocked, FileUnknown
+from cardfs.errors import ApplicationBlocked, CardBlocked, FileUnknown
 from cardfs.files import MF_FID, SSSE_NAME, Df, DfKind, child, parent
 from cardfs.firewall import surviving
+from cardfs.life import regime_of
 
 from ..context import DONE, Answer, Context
 from ..entry import ENTRIES
@@ -89,7 +90,9 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 def _enter(ctx: Context, df: Df) -> Answer:
     """Enter ``df`` as its regime has it, and answer its FCI."""
     image = ctx.image
-    entry = ENTRIES.get(df.regime)
+    entry = ENTRIES.get(regime_of(image, df.path))
+    if entry is not None and image.dfs[image.environment(df.path)].blocked:
+        raise CardBlocked(f"{image.label(image.environment(df.path))} is permanently locked")
     if entry is not None and (df.blocked or df.suspended):
         return entry.locked(ctx, df)
     if df.blocked:
