@@ -230,6 +230,9 @@ class Card:
 
     def _blocked(self, row: Row, df: str) -> Answer | None:
         """In a locked application only SELECT works (Part 7, 13.2), unless the profile says otherwise."""
+        if self.image.dfs[df].regime is not Regime.SOCIAL and self.image.dfs[self.image.environment(df)].blocked:
+            # For JR/T 0025 the environment is the card.
+            raise CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
         settings = self.image.info.settings.block
         if row.reads and settings.ef_readable:
             return None

@@ -1,0 +1,149 @@
+"""What a debit/credit application consists of: its keys, its lists in FCI and records, and how SELECT answers."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cardfs.errors import CardBlocked, ConditionsUnmet
+from cardfs.files import Df
+from keys.certificates import RsaPrivateKey
+from keys.errors import CardError, KeyUnknown
+from keys.records import Key, KeyRef, KeyState, Usage
+
+from ...commands.select import make_current
+from ...context import Answer, Context
+from ...entry import Entry
+from ...status import words_for
+from . import tlv
+from .tlv import Field
+from .work import Work, keep
+
+FCI_TEMPLATE: Final = 0x6F
+NAME: Final = 0x84
+PROPRIETARY: Final = 0xA5
+ISSUER_DATA: Final = 0xBF0C
+PDOL: Final = 0x9F38
+CDOL1: Final = 0x8C
+CDOL2: Final = 0x8D
+DDOL: Final = 0x9F49
+RECORD: Final = 0x70
+NATIONAL: Final = 0xDF69
+"""Algorithms that the terminal supports: 01 the national ones."""
+BLOCKED: Final = 0x6283
+
+_EXPONENT: Final = 3
+
+
+# -- SELECT --------------------------------------------------------------------------------------
+
+
+def fci(_ctx: Context, df: Df) -> bytes:
+    """Build the FCI of an application (EMV Book 1, 11.3.4)."""
+    return tlv.tlv(FCI_TEMPLATE, tlv.tlv(NAME, df.name) + tlv.tlv(PROPRIETARY, df.proprietary))
+
+
+def entered(ctx: Context, _df: Df) -> None:
+    """Begin anew: a selection ends the transaction before."""
+    keep(ctx, Work())
+
+
+def locked(ctx: Context, df: Df) -> Answer:
+    """Answer the selection of a blocked application: the FCI with a warning, so that an issuer can unblock it.
+
+    Raises:
+        CardBlocked: the whole financial environment is blocked.
+    """
+    if ctx.image.dfs[ctx.image.environment(df.path)].blocked:
+        raise CardBlocked("the financial environment is locked for ever")
+    make_current(ctx, df)
+    entered(ctx, df)
+    return Answer(fci(ctx, df), BLOCKED, f"{df.label} is locked")
+
+
+ENTRY: Final = Entry(fci, entered, locked)
+
+
+def refusal(ctx: Context, error: CardError) -> Answer:
+    """Answer with the word of a refusal, and keep what the command has changed nevertheless."""
+    return Answer(word=words_for(ctx.settings.status)[type(error)], reason=error.reason)
+
+
+# -- lists ---------------------------------------------------------------------------------------
+
+
+def here(ctx: Context) -> Df:
+    """The application that is selected."""
+    return ctx.image.dfs[ctx.session.df]
+
+
+def pdol(ctx: Context) -> tuple[Field, ...]:
+    """The PDOL of the FCI; empty if it has none."""
+    return tlv.fields(tlv.find(here(ctx).proprietary, PDOL) or b"")
+
+
+def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
+    """A data object list out of the records that the AFL names, None if they have none."""
+    for entry in range(0, len(files), 4):
+        sfi, first, last = files[entry] >> 3, files[entry + 1], files[entry + 2]
+        ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
+        records = ctx.image.contents[ef.path] if ef else ()
+        for record in records[first - 1 : last]:
+            value = tlv.find(record, RECORD, tag) if isinstance(record, bytes) else None
+            if value is not None:
+                return tlv.fields(value)
+    return None
+
+
+def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:
+    """Like `listed`, but a card without it cannot go on: `ConditionsUnmet`."""
+    found = listed(ctx, files, tag)
+    if found is None:
+        raise ConditionsUnmet(f"no record of the application has the list {tag:X}")
+    return found
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+def secret(ctx: Context, usage: Usage, national: bool) -> Key:
+    """Find the key with a function; of two the one whose cipher was agreed on.
+
+    Raises:
+        KeyUnknown
+    """
+    alive = [
+        key
+        for (ref, _), key in ctx.image.keys.items()
+        if ref.owner == ctx.session.df and key.usage is usage and key.state is KeyState.ACTIVE
+    ]
+    if not alive:
+        raise KeyUnknown(f"{here(ctx).label} has no {usage} key")
+    return next((key for key in alive if (key.suite_name == "SM4") is national), alive[0])
+
+
+def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:
+    """Whether the national algorithms serve this transaction: they win where both sides have them."""
+    return terminal.get(NATIONAL) == b"\x01" and any(
+        ref.owner == ctx.session.df and key.usage is Usage.CRYPTOGRAM and key.suite_name == "SM4"
+        for (ref, _), key in ctx.image.keys.items()
+    )
+
+
+def signer(ctx: Context) -> RsaPrivateKey:
+    """The card's RSA key.
+
+    Its value is the public exponent in 3 bytes, then the primes, which have one length.
+
+    Raises:
+        KeyUnknown
+    """
+    value = secret(ctx, Usage.DATA_AUTH, False).value
+    middle = (_EXPONENT + len(value)) // 2
+    return RsaPrivateKey(value[_EXPONENT:middle], value[middle:], int.from_bytes(value[:_EXPONENT]))
+
+
+def pin(ctx: Context) -> tuple[KeyRef, Key] | None:
+    """The PIN of the application or of its environment, None if there is none."""
+    try:
+        return ctx.pin()
+    except KeyUnknown:
+        return None
