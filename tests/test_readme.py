@@ -29,6 +29,7 @@ from emulator.cos import fmcos, t514
 from emulator.status import MEANINGS, WORDS, error_name
 from emulator.table import COS_ROWS, ROWS, Row
 from emulator.trace import Event
+from emulator.trades.rows import TRADE_ROWS
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,7 +97,12 @@ def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "expected"), [("Commands of the card", ROWS), ("Personalisation commands", COS_ROWS["t514"])]
+    ("title", "expected"),
+    [
+        ("Commands of the card", ROWS),
+        ("Trade commands", TRADE_ROWS),
+        ("Personalisation commands", COS_ROWS["t514"]),
+    ],
 )
 def test_every_command_of_the_card_stands_in_its_table_with_its_words(title: str, expected: tuple[Row, ...]) -> None:
     assert [[*row[:4], set(row[4].split())] for row in rows(title)] == [
