@@ -12,9 +12,11 @@ The heads of files (4.2) stand in one internal file FFFF of each directory, a re
 own first; each is the FID and what CREATE FILE gave:
 
     FID 2 | type 1 | size 2 | first 1 | second 1 | third 1 | access 1
-    type       b8 MAC, b7 cipher (11.2); b6 to b1: 38 DF, 3F keys, 28 binary, 2A fixed, 2C variable, 2E cyclic
+    type       b8 MAC, b7 cipher (11.2); b6 to b1: 38 DF, 3F keys, 28 binary, 2A fixed, 2C variable, 2E cyclic,
+               2F passbook or purse
     DF         first create, second erase, third the SFI of the file that its FCI shows
     keys       first SFI, second the right to add keys
+    purse      first the right to use it, access the SFI of its log
     other EFs  first read, second update; access: b8 0 reading takes a MAC, b4 b3 and b2 b1 the identifier of
                the line-protection key for reading and for updating, 11 for 00 down to 00 for 03 (7.13.3)
 
@@ -64,27 +66,48 @@ STRUCTURES: Final = {
 COUNTED: Final = frozenset((0x2A, 0x2E))
 """Types whose size is a number of records and their length."""
 
+PURSE: Final = 0x2F
+"""Passbook (EF 0001) or purse (EF 0002); its size is 0208, always."""
+
 KIND: Final = 0x3F
 MAC_BIT, CIPHER_BIT = 0x80, 0x40
 
-INTERNAL, LINE, AUTHENTICATION, PIN = 0x30, 0x36, 0x39, 0x3A
+INTERNAL, LINE, UNBLOCK, RELOAD, AUTHENTICATION, PIN = 0x30, 0x36, 0x37, 0x38, 0x39, 0x3A
 USAGES: Final = {
     INTERNAL: Usage.INTERNAL_AUTH,
+    0x31: Usage.ENCRYPTION,
+    0x32: Usage.MAC,
     0x34: Usage.TAC,
     LINE: Usage.MAC_ENC,
-    0x37: Usage.PIN_UNBLOCK,
+    UNBLOCK: Usage.PIN_UNBLOCK,
+    RELOAD: Usage.PIN_RELOAD,
     AUTHENTICATION: Usage.EXTERNAL_AUTH,
     PIN: Usage.PIN,
+    0x3C: Usage.OVERDRAFT,
+    0x3D: Usage.UNLOAD,
     0x3E: Usage.PURCHASE,
     0x3F: Usage.LOAD,
 }
 """Function of a key by its type (7.12.3)."""
 
-LIMITED: Final = frozenset((LINE, 0x37, AUTHENTICATION, PIN))
+LIMITED: Final = frozenset((LINE, UNBLOCK, RELOAD, AUTHENTICATION, PIN))
 """Types with a try counter."""
 
-_NAMES: Final = {INTERNAL: "DES", 0x34: "DTK", LINE: "LINE", 0x37: "PUK", AUTHENTICATION: "AUTH", PIN: "PIN"}
-_LETTERS: Final = {0x3E: "DPK", 0x3F: "DLK"}
+_NAMES: Final = {
+    INTERNAL: "DES",
+    0x31: "DESDEC",
+    0x32: "DESMAC",
+    0x34: "DTK",
+    LINE: "LINE",
+    UNBLOCK: "PUK",
+    RELOAD: "DRPK",
+    AUTHENTICATION: "AUTH",
+    PIN: "PIN",
+    0x3C: "DUK",
+    0x3D: "DULK",
+    0x3E: "DPK",
+    0x3F: "DLK",
+}
 _STATE: Final = "state "
 _FREE: Final = 0xF0
 
@@ -154,7 +177,7 @@ class FileHead(NamedTuple):
     @property
     def space(self) -> int:
         """Bytes of the memory that the file takes, its head included (4.2)."""
-        if self.kind in COUNTED:
+        if self.kind in COUNTED or self.kind == PURSE:
             return HEAD_SPACE + (self.size >> 8) * ((self.size & 0xFF) + 1)
         return HEAD_SPACE + self.size
 
@@ -201,7 +224,7 @@ class KeyHead(NamedTuple):
     @property
     def name(self) -> str:
         """Name of the key in its directory: ``AUTH00``."""
-        return f"{(_NAMES | _LETTERS)[self.kind]}{self.identifier:02X}"
+        return f"{_NAMES[self.kind]}{self.identifier:02X}"
 
     def key(self, value: bytes) -> Key:
         """The key with its value; only those of EXTERNAL AUTHENTICATION have an identifier there."""

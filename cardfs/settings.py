@@ -13,6 +13,7 @@ Byte = Annotated[int, Meta(ge=0, le=255)]
 Refusal = Literal[
     "access_denied",
     "application_blocked",
+    "application_suspended",
     "balance_short",
     "card_blocked",
     "challenge_unusable",
@@ -161,6 +162,8 @@ class PsamSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defau
     check_algorithm_byte: bool = False
     auth_error: Literal["63Cx", "6982"] = "63Cx"
     init_environment: Literal["remember", "ignore"] = "remember"
+    root_level: Literal["third", "second"] = "third"
+    stk_type: Literal["08", "06"] = "08"
 
 
 class FinancialSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

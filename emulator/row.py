@@ -50,6 +50,7 @@ class Row:
         p1: P1 that tells it from other rows with its class and instruction; None if it is the only one.
         in_turn: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
             asked before anything else in the command (Part 5, 7).
+        while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
         failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
         enabled: whether a card with these settings has it.
     """
@@ -71,6 +72,7 @@ class Row:
     keeps_trade: bool = False
     p1: int | None = None
     in_turn: Callable[[object], bool] = _any_turn
+    while_suspended: bool = False
     failure_locks: bool = False
     enabled: Callable[[Settings], bool] = _always
 

@@ -45,6 +45,10 @@ class TradeMacWrong(CardError):
     """The MAC of a trade does not verify (MAC 无效)."""
 
 
+class ApplicationSuspended(CardError):
+    """The application is locked until APPLICATION UNBLOCK (应用临时锁定)."""
+
+
 class BalanceShort(CardError):
     """The balance is smaller than the amount (金额不足)."""
 
@@ -149,6 +153,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     PinFormWrong: 0x6984,
     ResponseMissing: 0x6F00,
     TradeStateWrong: 0x6901,
+    ApplicationSuspended: 0x6A81,
     TradeMacWrong: 0x9302,
     BalanceShort: 0x9401,
     CounterExhausted: 0x9402,

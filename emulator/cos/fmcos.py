@@ -6,6 +6,7 @@ byte of a head means stands in `cardfs.fmcos`.
     80 E0 FID Lc    CREATE FILE (7.13), a DF:  38 | size 2 | create 1 | erase 1 | SFI 1 | FFFF | name 5 to 16
                     the key file:              3F | size 2 | SFI 1 | add 1 | FFFF
                     another EF:                type 1 | size 2 | read 1 | update 1 | FF | access 1
+                    passbook 0001, purse 0002: 2F | 0208 | use 1 | 00 | FF | SFI of its log 1
     80 D4 P1 ID Lc  WRITE KEY (7.12), in clear: type 1 | use 1 | change 1 | next 1 | tries 1 | value
     84 D4 P1 ID Lc  the same, cipher | MAC 4:  enciphered LD | type to value, under the master key
     80 0E 00 00 00  ERASE DF (7.11): everything below the current directory
@@ -19,14 +20,15 @@ The life-cycle table allows these acts all the card's life and asks no key for t
 bytes are stricter: the create and erase bytes of the directory, the add byte of its key file, the change
 byte of the key. FMCOS has no rule on weak keys, and its cards come with one.
 
-Purse and passbook files (2F) are refused. The commands in use, which replace the standard's, are in
-`emulator.cos.fmcos_use`.
+A directory with a passbook or purse (2F) has the commands of `emulator.payment.purse`. The other commands in
+use, which replace the standard's, are in `emulator.cos.fmcos_use`.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from cardfs.errors import ConditionsUnmet, FileUnknown, NoSpace
-from cardfs.files import MAX_RECORDS, MF_FID, DfKind, Ef, Structure, child, parent
+from cardfs.files import MAX_RECORDS, MF_FID, DfKind, Ef, Regime, Structure, child, parent
 from cardfs.fmcos import (
     AUTHENTICATION,
     CIPHER_BIT,
@@ -39,6 +41,7 @@ from cardfs.fmcos import (
     LIMITED,
     MAC_BIT,
     PIN,
+    PURSE,
     STRUCTURES,
     USAGES,
     FileHead,
@@ -53,11 +56,12 @@ from cardfs.fmcos import (
 )
 from cardfs.life import Act, edge_for
 from cardfs.rules import NEVER_RULE
-from keys.errors import CipherDataWrong, KeyUnknown, MacMissing
+from keys.errors import KeyUnknown, MacMissing
+from keys.purse import decipher
 from keys.records import Key, KeyRef
-from keys.suites import Suite
 
 from ..context import DONE, Answer, Context
+from ..payment.purse.account import SIZES
 from ..status import DataWrong, LengthWrong, ParametersWrong
 from . import acts_files, acts_keys, authority
 from .fmcos_state import prepare, require
@@ -69,7 +73,7 @@ MAX_RECORD: Final = 248
 MAX_LEVEL: Final = 2
 PIN_LENGTHS: Final = range(2, 9)
 KEY_LENGTHS: Final = (8, 16)
-PURSE: Final = 0x2F
+ACCOUNT_SIZE: Final = 0x0208
 
 
 # -- CREATE FILE ------------------------------------------------------------------------------------
@@ -88,11 +92,13 @@ def create(ctx: Context) -> Answer:
     path = child(here, fid)
     if fid in (MF_FID, HEADS_FID) or path in ctx.image.dfs or path in ctx.image.efs:
         raise ParametersWrong(f"there is a file {fid:04X} already")
-    if head.kind == PURSE:
-        raise DataWrong("purse and passbook files (2F) are not of this card")
+    if head.kind == PURSE and (head.type != PURSE or head.size != ACCOUNT_SIZE or fid not in SIZES):
+        raise DataWrong("a passbook is EF 0001 and a purse EF 0002, both of type 2F and size 0208")
     _check_space(ctx, heads, head)
     if head.type == DIRECTORY:
         _create_directory(ctx, head, data[8:])
+    elif head.type == PURSE:
+        _create_account(ctx, heads, head)
     else:
         _create_ef(ctx, heads, head)
     return DONE
@@ -143,6 +149,17 @@ def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> Non
     )
     acts_files.create_ef(ctx, ef)
     ctx.change().put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
+
+
+def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> None:
+    """Create a passbook or purse; with it the directory has the commands of one (8)."""
+    here = ctx.session.df
+    size = SIZES[head.fid]
+    ef = Ef(child(here, head.fid), head.fid, None, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size)
+    acts_files.create_ef(ctx, ef)
+    change = ctx.change()
+    change.put_df(replace(ctx.image.dfs[here], regime=Regime.PURSE))
+    change.put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
 
 
 def parameters_create(_p1: int, _p2: int) -> bool:
@@ -223,22 +240,6 @@ def master_key(ctx: Context) -> tuple[KeyRef, Key]:
     raise KeyUnknown("there is no master key: 39 with identifier 00")
 
 
-def decipher(suite: Suite, key: bytes, data: bytes) -> bytes:
-    """Decipher ``LD || data || padding`` (11.4.2); of aligned data the padding may be a block or none.
-
-    Raises:
-        CipherDataWrong
-    """
-    if not data or len(data) % suite.block:
-        raise CipherDataWrong("the cipher data are not whole blocks")
-    plain = suite.cipher.decrypt(key, data)
-    end = 1 + plain[0]
-    rest = plain[end:]
-    if end > len(plain) or len(rest) > suite.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):
-        raise CipherDataWrong("the deciphered data are not LD || data || padding")
-    return plain[1:end]
-
-
 def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
     """Read the head of a key and its value.
 
@@ -279,4 +280,8 @@ def erase(ctx: Context) -> Answer:
     path = heads_path(here)
     acts_files.delete_all(ctx, keep=(path,))
     ctx.change().put_contents(path, (own.pack(),))
+    df = ctx.image.dfs[here]
+    if df.regime is Regime.PURSE:
+        # With its accounts the commands for them go.
+        ctx.change().put_df(replace(df, regime=Regime.SOCIAL))
     return DONE

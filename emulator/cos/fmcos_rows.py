@@ -82,11 +82,12 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         0xA4,
         f"{MANUAL}, 7.4",
         fmcos_use.select,
-        (0x9000, 0x6100, 0x6A82, *GATED),
+        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
         parameters=lambda p1, p2: p1 in (select.BY_DF_FID, select.BY_NAME) and not p2,
         lc=range(0x11),
         le=ANY_LE,
         data_or_not=True,
+        while_suspended=True,
     ),
     Row(
         "GET CHALLENGE",
@@ -97,6 +98,7 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         get_challenge,
         (0x9000, *GATED),
         le=frozenset((4, 8)),
+        while_suspended=True,
     ),
     Row(
         "EXTERNAL AUTHENTICATE",

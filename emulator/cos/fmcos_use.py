@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cardfs.errors import RecordLengthWrong
-from cardfs.files import Ef, Records, Structure, child
+from cardfs.files import Ef, Records, Regime, Structure, child
 from cardfs.fmcos import (
     AUTHENTICATION,
     CIPHER_BIT,
@@ -34,6 +34,7 @@ from cardfs.fmcos import (
 )
 from cardfs.records import Mode, find
 from keys.errors import ChallengeUnusable, KeyUnknown, MacMissing, MethodBlocked
+from keys.purse import decipher
 from keys.records import Key, KeyRef, same
 
 from ..commands import binary, record
@@ -41,7 +42,6 @@ from ..commands import select as standard
 from ..context import DONE, FAILED_TRY, Answer, Context
 from ..status import UnknownClass
 from . import authority
-from .fmcos import decipher
 from .fmcos_state import leave, prepare, reach, require
 
 Handler = Callable[[Context], Answer]
@@ -76,7 +76,7 @@ def select(ctx: Context) -> Answer:
     answer = standard.select(ctx)
     if ctx.session.ef is None:
         leave(ctx, before)
-        return Answer(_fci(ctx, answer.data))
+        return Answer(_fci(ctx, answer.data) if answer.data else b"", answer.word, answer.reason)
     return answer
 
 
@@ -122,6 +122,9 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
         return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
     ctx.change().restore((ref, 1))
     reach(ctx, head.next)
+    if head.kind == PIN and ctx.image.dfs[ref.owner].regime is Regime.PURSE:
+        # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
+        ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE
 
 

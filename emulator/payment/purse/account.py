@@ -1,0 +1,107 @@
+"""The money: passbook (电子存折) and purse (电子钱包), their log, and the proof of the last trade.
+
+The internal EF 0001 is the passbook (ED), EF 0002 the purse (EP), each an account:
+
+    ED    balance 4 | online counter 2 | offline counter 2 | overdraft limit 3 | proof 11
+    EP    balance 4 | online counter 2 | offline counter 2 | proof 11
+    proof kind 1 | counter 2 | MAC 4 | TAC 4, all zero before the first trade
+
+The balance of the passbook is what can be spent: the holder's money and the overdraft limit. A new limit
+moves it by the difference, so 9401 asks one question everywhere.
+
+The log is the cyclic EF 0018, or for an FMCOS account file the one that it names:
+
+    counter after the trade 2 | overdraft limit 3 | amount 4 | kind 1 | terminal 6 | time 7
+"""
+
+from typing import Final, NamedTuple
+
+from cardfs.errors import FileUnknown
+from cardfs.files import Ef, Structure, child
+from cardfs.fmcos import head_of, right
+
+from ...context import Context
+from ...cos.fmcos_state import prepare, require
+
+PASSBOOK, PURSE = 0x01, 0x02
+LOG_FID: Final = 0x0018
+RECORD_LENGTH: Final = 0x17
+PROOF_LENGTH: Final = 11
+NO_PROOF: Final = bytes(PROOF_LENGTH)
+SIZES: Final = {PASSBOOK: 11 + PROOF_LENGTH, PURSE: 8 + PROOF_LENGTH}
+"""Length of the two internal files."""
+MAX_BALANCE: Final = 0xFFFFFFFF
+MAX_COUNTER: Final = 0xFFFF
+
+
+class Account(NamedTuple):
+    """A passbook or purse: balance and limit in fen."""
+
+    path: str
+    passbook: bool
+    balance: int
+    online: int
+    offline: int
+    limit: int = 0
+    proof: bytes = NO_PROOF
+
+    def pack(self) -> bytes:
+        """What the internal file contains."""
+        head = self.balance.to_bytes(4) + self.online.to_bytes(2) + self.offline.to_bytes(2)
+        return head + (self.limit.to_bytes(3) if self.passbook else b"") + self.proof
+
+
+def account(ctx: Context, which: int) -> Account:
+    """Read the passbook (01) or the purse (02) of the current application.
+
+    Raises:
+        FileUnknown: it has none. AccessDenied: an FMCOS file whose right of use does not hold.
+    """
+    here = ctx.session.df
+    path = child(here, which)
+    ef, contents = ctx.image.efs.get(path), ctx.image.contents.get(path)
+    if ef is None or ef.structure is not Structure.INTERNAL or not isinstance(contents, bytes):
+        name = "passbook" if which == PASSBOOK else "purse"
+        raise FileUnknown(f"{ctx.image.label(here)} has no {name}, which is the internal EF {which:04X}")
+    if ctx.settings.personalisation.cos == "fmcos":
+        prepare(ctx)
+        require(ctx, right(head_of(ctx.image, ef).first, here, ctx.image.root), f"the use of EF {which:04X}")
+    # A file made for the amounts alone has no proof yet.
+    data = contents.ljust(SIZES[which], b"\x00")
+    passbook = which == PASSBOOK
+    at = 11 if passbook else 8
+    limit = int.from_bytes(data[8:at])
+    return Account(
+        path,
+        passbook,
+        int.from_bytes(data[:4]),
+        int.from_bytes(data[4:6]),
+        int.from_bytes(data[6:8]),
+        limit,
+        data[at : at + PROOF_LENGTH],
+    )
+
+
+def log(ctx: Context, money: Account) -> Ef:
+    """The log of an account.
+
+    Raises:
+        FileUnknown: there is none that could take its records.
+    """
+    image, here = ctx.image, ctx.session.df
+    ef = image.efs.get(child(here, LOG_FID))
+    if ctx.settings.personalisation.cos == "fmcos":
+        ef = image.ef_by_sfi(here, head_of(image, image.efs[money.path]).access & 0x1F)
+    if ef is None or ef.structure is not Structure.CYCLIC or ef.record_length != RECORD_LENGTH:
+        raise FileUnknown(f"{image.label(here)} has no log: a cyclic EF 0018 with records of {RECORD_LENGTH} bytes")
+    return ef
+
+
+def settle(ctx: Context, new: Account, record: bytes) -> None:
+    """Let balance, counter, limit, proof and log change together."""
+    ef = log(ctx, new)
+    records = ctx.image.contents[ef.path]
+    assert isinstance(records, tuple)  # noqa: S101 - its structure is cyclic
+    change = ctx.change()
+    change.put_contents(new.path, new.pack())
+    change.put_contents(ef.path, (record, *records)[: ef.max_records])

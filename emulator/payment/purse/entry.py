@@ -1,0 +1,59 @@
+"""How SELECT enters a purse application: its FCI, a new security state, and what a lock answers."""
+
+from typing import Final
+
+from cardfs.errors import CardBlocked
+from cardfs.files import Df, Regime, child
+
+from ...commands import select
+from ...context import Answer, Context
+from ...entry import ENTRIES, Entry
+from ...status import ApplicationSuspended, words_for
+
+LOCKED: Final = 0x6283
+PUBLIC_FID: Final = 0x0015
+"""The file of public data (公共应用基本数据文件), which the FCI shows."""
+
+
+def fci(ctx: Context, df: Df) -> bytes:
+    """``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``."""
+    if ctx.settings.personalisation.cos == "fmcos":
+        # That coding names the file that its FCI shows, and puts it there.
+        return select.fci(df, False)
+    shown = ctx.image.contents.get(child(df.path, PUBLIC_FID))
+    body = df.proprietary
+    if isinstance(shown, bytes) and shown:
+        body += b"\x9f\x0c" + bytes((len(shown),)) + shown
+    name = _tlv(b"\x84", df.name)
+    return _tlv(b"\x6f", name + _tlv(b"\xa5", body) if body else name)
+
+
+def _tlv(tag: bytes, value: bytes) -> bytes:
+    length = bytes((len(value),)) if len(value) < 0x80 else bytes((0x81, len(value)))
+    return tag + length + value
+
+
+def entered(ctx: Context, df: Df) -> None:
+    """Every selection starts with nothing proven in this application."""
+    kept = frozenset(ref for ref in ctx.session.proofs if ref.owner != df.path)
+    ctx.session = ctx.session._replace(proofs=kept)
+
+
+def locked(ctx: Context, df: Df) -> Answer:
+    """SELECT of a locked application; it becomes current, so that it can be unblocked.
+
+    Raises:
+        CardBlocked: CARD BLOCK has locked the environment.
+    """
+    if ctx.image.dfs[ctx.image.environment(df.path)].blocked:
+        raise CardBlocked("CARD BLOCK has locked this environment for ever")
+    select.make_current(ctx, df)
+    entered(ctx, df)
+    kind = "until it is unblocked" if df.suspended else "for ever"
+    reason = f"{df.label} is locked {kind}"
+    if ctx.settings.edep.blocked_select == "6A81":
+        return Answer(word=words_for(ctx.settings.status)[ApplicationSuspended], reason=reason)
+    return Answer(fci(ctx, df), LOCKED, reason)
+
+
+ENTRIES[Regime.PURSE] = Entry(fci, entered, locked)

@@ -1,0 +1,97 @@
+"""VERIFY, CHANGE PIN, RELOAD PIN and PIN UNBLOCK of passbook and purse."""
+
+from typing import Final
+
+from keys import purse as crypto
+from keys.errors import CardError, MethodBlocked
+from keys.records import Usage, same
+from keys.suites import MAC_LENGTH
+
+from ...commands.pin import SEPARATOR
+from ...context import DONE, FAILED_TRY, Answer, Context
+from ...status import DataWrong, LengthWrong, TradeMacWrong
+from .keyring import Held, counted, counted_mac, replace_pin, the_key, trade_key
+
+LENGTHS: Final = range(2, 7)
+FILL: Final = b"\xff"
+
+
+def _the_pin(ctx: Context, identifier: int) -> Held:
+    return trade_key(ctx, Usage.PIN, identifier)
+
+
+def verify(ctx: Context) -> Answer:
+    """VERIFY (校验个人密码): compare the PIN, bytes FF at its end apart."""
+    pin = _the_pin(ctx, ctx.command.p2)
+    failed = _compare(ctx, pin, ctx.command.data)
+    if failed is not None:
+        return failed
+    ctx.change().restore(pin.at)
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {pin.at[0]})
+    return DONE
+
+
+def change_pin(ctx: Context) -> Answer:
+    """CHANGE PIN (修改个人密码): the holder gives the old PIN, FF, the new PIN, all in clear."""
+    pin = _the_pin(ctx, ctx.command.p2)
+    old, new = _split(ctx.command.data)
+    failed = _compare(ctx, pin, old)
+    if failed is not None:
+        return failed
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def reload_pin(ctx: Context) -> Answer:
+    """RELOAD PIN (重装个人密码): the issuer gives a new PIN, its MAC under DRPK covers the PIN alone."""
+    pin, held = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
+    new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
+    key = held.key
+    refusal = TradeMacWrong(f"the MAC does not verify under {key.name}")
+    failed = counted(ctx, held, lambda: same(crypto.reload_mac(key.suite, key.value, new), mac), refusal)
+    if failed is not None:
+        return failed
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def pin_unblock(ctx: Context) -> Answer:
+    """PIN UNBLOCK (个人密码解锁): the issuer gives the PIN anew, enciphered and with a MAC under DPUK."""
+    pin, held = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
+    key, enciphered = held.key, ctx.command.data[:-MAC_LENGTH]
+    if len(enciphered) % key.suite.block:
+        raise LengthWrong(f"a PIN enciphered under {key.name} has whole blocks")
+    failed = counted_mac(ctx, held)
+    if failed is not None:
+        return failed
+    try:
+        new = crypto.decipher(key.suite, key.value, enciphered)
+        if len(new) not in LENGTHS:
+            raise DataWrong("a PIN has 2 to 6 bytes")
+    except CardError:
+        ctx.image.refund(held.at)
+        raise
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def _compare(ctx: Context, pin: Held, given: bytes) -> Answer | None:
+    """Charge a try, then compare; None if the PIN is right.
+
+    Raises:
+        MethodBlocked
+    """
+    if ctx.image.locked(pin.at):
+        raise MethodBlocked("the PIN is locked")
+    left = ctx.image.charge(pin.at)
+    if pin.key.value and same(pin.key.value.rstrip(FILL), given.rstrip(FILL)):
+        return None
+    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """Split ``old || FF || new``."""
+    for at, byte in enumerate(data):
+        if byte == SEPARATOR and at in LENGTHS and len(data) - at - 1 in LENGTHS:
+            return data[:at], data[at + 1 :]
+    raise DataWrong("the data are not old PIN || FF || new PIN of 2 to 6 bytes each")
