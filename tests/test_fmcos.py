@@ -13,14 +13,14 @@ import pytest
 
 from cardfs import fmcos as heads
 from cardfs.cells import read_cells, write_cells
-from cardfs.files import Phase
+from cardfs.files import Phase, Regime
 from cardfs.image import Image
 from cardfs.issuing import IssueError, blank, issue
 from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
 from cardfs.profile import load_profile
 from emulator.card import Card
 from emulator.cos.fmcos_rows import FMCOS_ROWS
-from emulator.table import COS_ROWS, ROWS, Table
+from emulator.table import COS_ROWS, REGIME_ROWS, Table
 from emulator.trace import MASK, describe, masked_command
 from keys.records import KeyRef
 
@@ -166,7 +166,8 @@ def test_its_rows_replace_those_of_the_standard_and_leave_the_others() -> None:
     table = Table(made().info.settings)
     for code, row in BY_CODE.items():
         assert table.rows[code[0] << 8 | code[1]] is row
-    others = {row for row in ROWS if (row.cla, row.ins) not in BY_CODE and row.enabled(made().info.settings)}
+    rows = {row.cla << 8 | row.ins: row for row in REGIME_ROWS[Regime.SOCIAL] if row.enabled(made().info.settings)}
+    others = {row for row in rows.values() if (row.cla, row.ins) not in BY_CODE}
     assert {row for row in table.rows.values() if row not in COS_ROWS["fmcos"]} == others
 
 

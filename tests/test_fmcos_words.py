@@ -18,6 +18,7 @@ from .fmcos_desk import (
     APP,
     BY_CODE,
     DATA,
+    LINE,
     MASTER,
     PIN,
     SINGLE,
@@ -119,6 +120,17 @@ SAMPLES: Final[dict[tuple[int, int], Callable[[Desk], bytes]]] = {
 }
 """One command of each row that succeeds in the application, a record being in 05 and 06 and its state A."""
 
+
+def locked_purse(desk: Desk) -> str:
+    """SELECT of a directory with a purse that a temporary APPLICATION BLOCK has locked."""
+    for apdu in ("00A40000023F00", directory(0x3F02, b"purse"), "00A40000023F02", create(0, "3F010095F0FFFF")):
+        desk.ok(apdu)
+    for apdu in (write_key(0x36, LINE), create(0x18, "2E0A17F0EFFFFF"), create(2, "2F0208F000FF18")):
+        desk.ok(apdu)
+    desk.ok(desk.mac("841E0000"))
+    return desk.word("00A40000023F02")
+
+
 FULL: Final = [create(0x0300 + at, "2803E8F0F0FFFF") for at in range(3)]
 TLV: Final = bytes.fromhex("AA021122")
 WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
@@ -135,7 +147,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     (0x80, 0xD4): {
         0x6982: steps("00A40000023F01", b"\x80\xd4\x39\x01\x0d" + key(0x39, 0xF0, 0xF0, 1, 0x33, SINGLE)),
         0x6987: steps(write_key(0xF9, SINGLE, identifier=3)),
-        0x6A80: steps(write_key(0x31, SINGLE, identifier=3)),
+        0x6A80: steps(write_key(0x33, SINGLE, identifier=3)),
         0x6A82: steps("00A40000023F00", directory(0x3F02, b"other"), "00A40000023F02", write_key(0x39, SINGLE)),
         0x6A84: steps(*(write_key(0x39, MASTER, identifier=at) for at in range(3, 30))),
         0x6A88: steps(b"\x80\xd4\x39\x07\x0d" + key(0x39, 0xF0, 0xF0, 1, 0x33, SINGLE)),
@@ -172,6 +184,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6700: steps("00A4000001FF"),
         0x6A86: steps("00A40200020002"),
         0x6100: at_t0(raw("00A40000023F01")),
+        0x6283: locked_purse,
         0x9303: steps("00A4040005" + b"\xd1appl".hex()),
     },
     (0x00, 0x84): {0x6700: steps("0084000010"), 0x6A86: steps("0084000108")},

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from cardfs.errors import CardBlocked
 from cardfs.files import Df, Regime, child
 
 from ...commands import select
@@ -40,13 +39,7 @@ def entered(ctx: Context, df: Df) -> None:
 
 
 def locked(ctx: Context, df: Df) -> Answer:
-    """SELECT of a locked application; it becomes current, so that it can be unblocked.
-
-    Raises:
-        CardBlocked: CARD BLOCK has locked the environment.
-    """
-    if ctx.image.dfs[ctx.image.environment(df.path)].blocked:
-        raise CardBlocked("CARD BLOCK has locked this environment for ever")
+    """SELECT of a locked application; it becomes current, so that it can be unblocked."""
     select.make_current(ctx, df)
     entered(ctx, df)
     kind = "until it is unblocked" if df.suspended else "for ever"

@@ -184,13 +184,13 @@ def counted(ctx: Context, held: Held, is_right: Callable[[], bool], refusal: Car
 
 def lock(ctx: Context, reason: str) -> Answer:
     """Lock the application for good; its keys are dead with it."""
-    lock_for_good(ctx, ctx.session.df)
+    lock_for_good(ctx)
     return Answer(word=words_for(ctx.settings.status)[ApplicationBlocked], reason=f"{reason}: locked for ever")
 
 
-def lock_for_good(ctx: Context, *dfs: str) -> None:
-    """Mark DFs as permanently locked, and end their keys."""
+def lock_for_good(ctx: Context) -> None:
+    """Mark the application as permanently locked, and end its keys."""
+    here = ctx.session.df
     change = ctx.change()
-    for path in dfs:
-        change.put_df(replace(ctx.image.dfs[path], blocked=True, suspended=False))
-    change.kill_keys(dfs)
+    change.put_df(replace(ctx.image.dfs[here], blocked=True, suspended=False))
+    change.kill_keys((here,))

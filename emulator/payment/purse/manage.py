@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Final
 
-from cardfs.files import DfKind
 from keys.errors import KeyUnknown, MethodBlocked
 from keys.records import Usage, same
 
 from ...context import DONE, FAILED_TRY, Answer, Context
 from ...status import LengthWrong
+from ..block import block_environment
 from .keyring import Held, counted_mac, find, lock_for_good, the_key, unwrap
 
 TEMPORARY, PERMANENT = 0x00, 0x01
@@ -20,7 +20,7 @@ def application_block(ctx: Context) -> Answer:
     unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
     here = ctx.session.df
     if ctx.command.p2 == PERMANENT:
-        lock_for_good(ctx, here)
+        lock_for_good(ctx)
     else:
         ctx.change().put_df(replace(ctx.image.dfs[here], suspended=True))
     return DONE
@@ -37,18 +37,9 @@ def application_unblock(ctx: Context) -> Answer:
 
 
 def card_block(ctx: Context) -> Answer:
-    """Lock the financial environment with all its applications for good (卡片锁定).
-
-    On a card that is nothing else the whole card is locked.
-    """
+    """Lock the financial environment with all its applications for good (卡片锁定)."""
     unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
-    image, environment = ctx.image, ctx.environment
-    others = [df for df in image.dfs.values() if df.kind is DfKind.DDF and df.path != environment]
-    if environment == image.root or not others:
-        ctx.change().put_info(replace(image.info, blocked=True))
-        ctx.change().kill_keys(image.dfs)
-    else:
-        lock_for_good(ctx, environment, *(path for path in image.files_below(environment) if path in image.dfs))
+    block_environment(ctx)
     return DONE
 
 
