@@ -55,6 +55,10 @@ class Regime(Word):
     DEBIT = "debit"
 
 
+FINANCIAL: Final = frozenset((Regime.PAYMENT, Regime.PURSE, Regime.DEBIT))
+"""Regimes of the financial environment; their key identifiers are indices, counted anew for each function."""
+
+
 class Structure(Word):
     """Structures of an EF (Part 3, 5.1.2)."""
 

@@ -15,11 +15,11 @@ from keys.records import Key, KeyId, Usage
 from keys.suites import SUITES
 
 from .codecs import encode, from_cn, to_cn
-from .files import Contents, Element, Regime, Structure
+from .files import FINANCIAL, Contents, Element, Regime, Structure
 from .financial_debit import certificates, private_key
 from .holder import Placed
 from .inputs import Document, IssueError
-from .profile import INDEXED, Profile
+from .profile import Profile
 from .profile_files import EfPlan, data_object
 from .profile_tree import KeyPlan
 from .roots import Roots, root_of
@@ -63,7 +63,7 @@ def has_environment(profile: Profile) -> bool:
 
 def in_environment(profile: Profile, plan: EfPlan) -> bool:
     """Whether a file stands in the financial environment."""
-    return profile.dfs[plan.ef.parent].regime in INDEXED
+    return profile.dfs[plan.ef.parent].regime in FINANCIAL
 
 
 def fact(names: tuple[str, ...], profile: Profile, placed: Mapping[str, Placed], *documents: Document | None) -> str:
@@ -165,7 +165,7 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
         IssueError: a root is missing or too short.
     """
     plans = [
-        plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].regime in INDEXED
+        plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].regime in FINANCIAL
     ]
     factor = values.get(SERIAL, bytes(6) + serial)[-8:]
     keys: dict[KeyId, Key] = {}
@@ -186,7 +186,7 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
 
 def key_plans(profile: Profile) -> list[KeyPlan]:
     """The keys that are not of the environment."""
-    return [plan for plan in profile.keys if profile.dfs[plan.ref.owner].regime not in INDEXED]
+    return [plan for plan in profile.keys if profile.dfs[plan.ref.owner].regime not in FINANCIAL]
 
 
 # -- contents ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from . import cells
 from .errors import ImageError
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
+from .files import FINANCIAL, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
 from .store import Cell, CellKey, MemoryStore, SqliteStore, Store
 
 UNLIMITED: Final = 0xF
@@ -149,8 +149,8 @@ class Image:
     def key_name(self, owner: str, kid: int | None, usage: Usage | None = None) -> str:
         """Name the key of a DF with this identifier, or without one the key with this function."""
         names = self.names.get(owner, {})
-        if usage is not None and f"{usage}.{kid or 0:02X}" in names:
-            return names[f"{usage}.{kid or 0:02X}"]
+        if kid is not None and usage is not None and self.dfs[owner].regime in FINANCIAL:
+            return names.get(f"{usage}.{kid:02X}", f"{usage}{kid:02X}".upper().replace("-", ""))
         if kid is None:
             return names.get(str(usage), f"{usage}".upper().replace("-", ""))
         return names.get(f"{kid:02X}", f"K{kid:02X}")

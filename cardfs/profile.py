@@ -16,7 +16,7 @@ from keys.records import KeyRef, Usage
 from keys.suites import SUITES
 
 from .atr import HEADS, AtrPlan, check_head
-from .files import MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
+from .files import FINANCIAL, MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
 from .inputs import ProfileError
 from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, payment_listing
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
@@ -29,8 +29,6 @@ __all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shippe
 DEMO: Final = SHIPPED / "demo"
 """Folder of the demo inputs: ``holder.toml`` and ``roots.toml``."""
 
-INDEXED: Final = frozenset((Regime.PAYMENT, Regime.PURSE, Regime.DEBIT))
-"""Regimes whose key identifiers are indices, counted anew for each function (JR/T 0025)."""
 ALGORITHM_BYTES: Final = {"DES": 0x01, "3DES": 0x01, "SM4": 0x03}
 """Value of tag 86 in the FCI (terminal interface, 10.1)."""
 
@@ -76,7 +74,7 @@ class Profile:
         names: dict[str, dict[str, str]] = {}
         for plan in self.keys:
             which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"
-            if plan.kid is not None and self.dfs[plan.ref.owner].regime in INDEXED:
+            if plan.kid is not None and self.dfs[plan.ref.owner].regime in FINANCIAL:
                 which = f"{plan.usage}.{which}"
             names.setdefault(plan.ref.owner, {}).setdefault(which, plan.ref.name)
         return names

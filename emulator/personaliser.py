@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cardfs.files import CardContents, Df, DfKind, Ef, Structure, parent
+from cardfs.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Structure, parent
 from cardfs.records import Mode
 from keys.generate import RandomSource, generate_key, system_random
 from keys.records import Key, KeyRef, Usage
@@ -21,6 +21,7 @@ from .terminal import Channel, exchange
 
 CHUNK: Final = 0xE0
 CHALLENGE_LENGTH: Final = 8
+MAX_DATA: Final = 255
 Progress = Callable[[str, int, int], None]
 
 
@@ -130,7 +131,8 @@ class Personaliser:
         yield self._authenticate("authenticate CMK", card_suite, card_master)
         yield _create_df(df)
         yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
-        yield self._load(f"load a temporary {final.name}", temporary, card_suite, card_master)
+        financial = df.regime in FINANCIAL
+        yield self._load(f"load a temporary {final.name}", temporary, card_suite, card_master, financial=financial)
         yield self._authenticate(f"authenticate {final.name}", suite, temporary.value)
         below = [each for each in sorted(self.contents.dfs) if each.startswith(f"{path}/")]
         for each in below:
@@ -142,7 +144,7 @@ class Personaliser:
                     yield self._authenticate(f"authenticate {final.name}", suite, temporary.value)
             yield from self._directory(each, suite, temporary.value)
         yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
-        yield self._load(f"replace {final.name}", final, suite, temporary.value, update=True)
+        yield self._load(f"replace {final.name}", final, suite, temporary.value, update=True, financial=financial)
         yield self._authenticate(f"authenticate {final.name}", suite, final.value)
         yield _plain(f"end of personalisation of {df.label}", "80E00200")
 
@@ -155,7 +157,9 @@ class Personaliser:
             yield _plain(title, "80E00100", t514.ef_data(ef, self._references(ef, title)))
         for (ref, version), key in sorted(self.contents.keys.items(), key=lambda item: item[0]):
             if ref.owner == path and key.usage is not Usage.MASTER:
-                yield self._load(f"load {ref.name} version {version}", key, suite, master)
+                title = f"load {ref.name} version {version}"
+                financial = self.contents.dfs[path].regime in FINANCIAL
+                yield self._load(title, key, suite, master, financial=financial)
         for ef in files:
             yield from self._data(ef, label)
 
@@ -177,8 +181,12 @@ class Personaliser:
         contents = self.contents.contents[ef.path]
         what = f"write {label}/{ef.fid:04X}"
         if ef.structure is Structure.INTERNAL:
-            if isinstance(contents, bytes) and contents.strip(b"\x00"):
-                raise PersonaliseError(f"{what}: no command writes this file, so it starts with zeros")
+            assert isinstance(contents, bytes)  # noqa: S101 - its structure is internal
+            yield from _written(ef, contents, b"\x00", what)
+            return
+        if self.contents.dfs[ef.parent].regime in FINANCIAL:
+            # Its own update commands begin to work at the end of personalisation only.
+            yield from _written(ef, contents, bytes((self.contents.info.settings.data.unwritten_byte,)), what)
             return
         sfi = (ef.sfi or 0) << 3
         if isinstance(contents, bytes):
@@ -210,12 +218,21 @@ class Personaliser:
                 return key
         raise PersonaliseError(f"{self.contents.dfs[path].label} has no master key")
 
-    def _load(self, title: str, key: Key, suite: Suite, controlling: bytes, *, update: bool = False) -> Step:
+    def _load(
+        self,
+        title: str,
+        key: Key,
+        suite: Suite,
+        controlling: bytes,
+        *,
+        update: bool = False,
+        financial: bool = False,
+    ) -> Step:
         """WRITE KEY, enciphered and with a MAC under the controlling key."""
         mode = t514.UPDATE if update else t514.INSTALL
 
         def build(card: "Personaliser") -> bytes:
-            cipher = suite.encrypt_data(controlling, t514.key_data(key))
+            cipher = suite.encrypt_data(controlling, t514.key_data(key, financial=financial))
             covered = bytes((0x84, 0xD4, mode, 0x00, len(cipher) + 4)) + cipher
             return covered + suite.key_load_mac(controlling, card.challenge(), covered)
 
@@ -252,11 +269,29 @@ def _top(key: Key) -> bool:
     return key.usage in (Usage.MASTER, Usage.TRANSPORT)
 
 
+def _written(ef: Ef, contents: Contents, unwritten: bytes, what: str) -> Iterator[Step]:
+    """WRITE DATA, as many as a file needs; of a cyclic file the oldest record comes first."""
+    head = ef.fid.to_bytes(2)
+    if isinstance(contents, bytes):
+        for at in range(0, len(contents), CHUNK):
+            chunk = contents[at : at + CHUNK]
+            if chunk.strip(unwritten):
+                yield _plain(what, "80E00600", head + at.to_bytes(2) + chunk)
+        return
+    cyclic = ef.structure is Structure.CYCLIC
+    for number, record in enumerate(reversed(contents) if cyclic else contents, 1):
+        if len(head) + 2 + len(record) > MAX_DATA:
+            raise PersonaliseError(f"{what} record {number}: its {len(record)} bytes fit into no command")
+        yield _plain(f"{what} record {number}", "80E00600", head + (0 if cyclic else number).to_bytes(2) + record)
+
+
 def _plain(title: str, header: str, data: bytes = b"") -> Step:
     command = bytes.fromhex(header) + bytes((len(data),)) + data
     return Step(title, lambda _: command)
 
 
 def _create_df(df: Df) -> Step:
-    data = t514.df_data(df.fid, df.kind, df.name, df.lock_kid, df.directory_sfi, df.issuer_data)
+    data = t514.df_data(
+        df.fid, df.kind, df.name, df.lock_kid, df.directory_sfi, df.issuer_data, df.regime, df.proprietary
+    )
     return _plain(f"create {df.label}", "80E00100", data)

@@ -273,7 +273,7 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         t514.write_key,
         _LOAD_WORDS,
         parameters=t514.parameters_write,
-        lc=frozenset((t514.CIPHER_LENGTH, t514.CIPHER_LENGTH + MAC_LENGTH)),
+        lc=t514.CIPHER_LENGTHS | {length + MAC_LENGTH for length in t514.CIPHER_LENGTHS},
         writes=True,
     ),
     Row(

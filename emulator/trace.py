@@ -399,7 +399,9 @@ _TELLERS: Final[dict[str, Callable[[Outcome, Image], str]]] = {
     "PIN CHANGE/UNBLOCK": _tell_pin_change,
     "APPLICATION BLOCK": lambda outcome, image: f"{image.label(outcome.df)} for ever",
     "CARD BLOCK": lambda *_: "the card for ever",
-    "CREATE FILE": _tell_by_p1("", "a file", "end of this phase", "transport key, which is masked", "", "ATR history"),
+    "CREATE FILE": _tell_by_p1(
+        "", "a file", "end of this phase", "transport key, which is masked", "", "ATR history", "data of a file"
+    ),
     "DELETE FILE": _tell_by_p1("files below here"),
     "WRITE KEY": _tell_by_p1("install a key, which is masked", "replace a key, which is masked", "retire a key"),
     "CHANGE PIN": lambda *_: "PINs masked",

@@ -133,7 +133,7 @@ def on(make: Callable[[], Maker], command: str | Callable[[Maker], bytes]) -> Sc
 
 OTHER_CLASS: Final = {CREATE: "84", DELETE: "84", WRITE: "00", PLAIN: "00"}
 WRONG_PARAMETERS: Final = {
-    CREATE: ("0400", "0101", "0000", "0600"),
+    CREATE: ("0400", "0101", "0000", "0700"),
     DELETE: ("0102", "0000", "0004"),
     WRITE: ("0300", "0001", "FF00"),
     PLAIN: ("0300", "0001"),

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs.errors import ApplicationBlocked, ConditionsUnmet, FileUnknown
-from cardfs.files import MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Structure, child
+from cardfs.files import FINANCIAL, MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Regime, Structure, child
 from cardfs.life import Act, controlling_key
+from cardfs.records import Mode, written
 from cardfs.rules import FREE_RULE, NEVER_RULE, Rule, make_rule
+from keys.errors import CardError
 from keys.records import KeyRef, KeyState, Usage
 
 from ..context import Context
@@ -36,6 +38,8 @@ def create_df(
     lock_kid: int | None = None,
     directory_sfi: int | None = None,
     issuer_data: bytes = b"",
+    regime: Regime = Regime.SOCIAL,
+    proprietary: bytes = b"",
 ) -> None:
     """Create an environment or an application below the current DF, or give the MF its attributes.
 
@@ -53,7 +57,9 @@ def create_df(
         raise DataWrong(f"a DF name has 5 to 16 bytes, not {len(name)}")
     if directory_sfi is not None and directory_sfi not in SFIS:
         raise DataWrong(f"a directory file has SFI 1 to 30, not {directory_sfi:02X}")
-    if len(name) + len(issuer_data) > MAX_NAMED:
+    if regime not in allowed_regimes(ctx, kind):
+        raise DataWrong(f"no {kind} here can follow the rules of {regime}")
+    if len(name) + len(issuer_data) + len(proprietary) > MAX_NAMED:
         raise DataWrong("the FCI of this DF would not have a length of one byte (Part 5, 6.11.4)")
     phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
     df = Df(
@@ -65,8 +71,47 @@ def create_df(
         issuer_data=issuer_data,
         lock_kid=lock_kid,
         phase=phase,
+        regime=regime,
+        proprietary=proprietary,
     )
     ctx.change().put_df(df)
+
+
+def allowed_regimes(ctx: Context, kind: DfKind) -> frozenset[Regime]:
+    """Whose rules a new DF below the current one can follow: an application those of its environment's world."""
+    if kind is DfKind.DDF:
+        return frozenset((Regime.SOCIAL, Regime.PAYMENT))
+    here = ctx.image.dfs[ctx.session.df].regime
+    return FINANCIAL if here is Regime.PAYMENT and kind is DfKind.ADF else frozenset((here,))
+
+
+def write_data(ctx: Context, fid: int, at: int, data: bytes) -> None:
+    """Write what a new file holds, also an internal one that no other command reaches.
+
+    Args:
+        at: offset in a transparent or internal file; number of the record in a linear file. A cyclic file gets a
+            new newest record.
+
+    Raises:
+        LifeForbids, AccessDenied, DataWrong: no such file or place, or the data do not fit.
+    """
+    allow(ctx, Act.WRITE_DATA)
+    path = child(ctx.session.df, fid)
+    ef, contents = ctx.image.efs.get(path), ctx.image.contents.get(path)
+    if ef is None or contents is None:
+        raise DataWrong(f"{ctx.image.label(ctx.session.df)} has no EF {fid:04X}")
+    if isinstance(contents, bytes):
+        end = at + len(data)
+        if end > len(contents):
+            raise DataWrong(f"bytes {at} to {end} in a file of {len(contents)} bytes")
+        ctx.change().put_contents(path, contents[:at] + data + contents[end:])
+        return
+    cyclic = ef.structure is Structure.CYCLIC
+    try:
+        new, _ = written(ef, contents, Mode.PREVIOUS if cyclic else Mode.NUMBER, 0 if cyclic else at, None, data)
+    except CardError as error:
+        raise DataWrong(error.reason) from None
+    ctx.change().put_contents(path, new)
 
 
 def create_ef(ctx: Context, ef: Ef) -> None:

@@ -7,16 +7,19 @@ from typing import Final
 from cardfs.errors import ConditionsUnmet
 from cardfs.files import DfKind
 from cardfs.life import Act, Authority, Edge, controlling_key, edge_for, find_edge
+from keys.certificates import EXPONENTS
 from keys.errors import KeyUnknown, MacMissing
 from keys.generate import is_odd, is_short, is_weak
 from keys.records import Key, KeyRef, KeyState, Usage
-from keys.suites import SUITES
+from keys.suites import SUITES, Suite
 
 from ..commands.pin import is_pin
 from ..context import Context
 from ..status import DataWrong
 from .acts_files import RESERVED_KIDS
 from .authority import MASTER_USAGES, allow, controller, without
+
+EXPONENT_LENGTH: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class KeyLoad:
         tries: maximum of the try counter, 0 for none.
         name: what the coding calls the key, if not as the card's own list of names does.
         value: the secret; never printed.
+        algorithm: see `Key`.
     """
 
     usage: Usage
@@ -37,6 +41,7 @@ class KeyLoad:
     tries: int
     value: bytes
     name: str = ""
+    algorithm: int | None = None
 
     def __repr__(self) -> str:
         return f"KeyLoad({self.usage}, version {self.version})"
@@ -94,6 +99,7 @@ def load_key(
     (check or check_value)(ctx, load)
     change = ctx.change()
     key = Key(ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
+    key = replace(key, algorithm=load.algorithm)
     change.put_key(ref, key)
     change.restore(at)
     # What the old value proved ends with it.
@@ -150,6 +156,9 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
             raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
         return
     suite = SUITES.get(load.suite_name)
+    if load.usage is Usage.DATA_AUTH:
+        _check_private_key(load, suite)
+        return
     if suite is None or len(load.value) != suite.key_length:
         raise DataWrong("the key has not the length of its cipher")
     settings = ctx.settings.personalisation
@@ -159,6 +168,15 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
         raise DataWrong("both halves of the key are equal, so it is no stronger than DES")
     if settings.parity == "check" and not is_odd(suite, load.value):
         raise DataWrong("the key has not odd parity")
+
+
+def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
+    """An RSA key stands as its public exponent in 3 bytes and two primes of one length."""
+    primes = load.value[EXPONENT_LENGTH:]
+    half = len(primes) // 2
+    odd = half and primes[half - 1] & primes[-1] & 1
+    if suite is None or len(primes) % 2 or not odd or int.from_bytes(load.value[:EXPONENT_LENGTH]) not in EXPONENTS:
+        raise DataWrong("the value is no RSA key: exponent in 3 bytes, two primes of one length")
 
 
 def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:

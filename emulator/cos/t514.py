@@ -3,30 +3,37 @@
 All integers are big-endian. ``80 E0`` creates and sets, ``80 E1`` deletes, ``84 D4`` loads keys.
 
     80 E0 01 00 Lc  CREATE FILE, a DF:  FID 2 | kind 1 | lock KID 1 | DIR SFI 1 | n 1 | 9F0C data n | name
+                    a financial one:    FID 2 | kind 1 | lock KID 1 | DIR SFI 1 | n 1 | 9F0C data n |
+                                        m 1 | other TLVs of tag A5 m | name
                     an EF:              FID 2 | type 1 | SFI 1 | flags 1 | size 2 | record length 1 |
                                         max records 1 | read rule | update rule
     80 E0 02 00     END OF PERSONALISATION of the current phase
     80 E0 03 00 10  SET TRANSPORT KEY:  key 16, in clear, on a blank card only
     80 E0 05 00 0D  SET HISTORICAL BYTES: 13 bytes, on a blank card only
+    80 E0 06 00 Lc  WRITE DATA: FID 2 | offset, or number of the record 2 | data; also into an internal EF
     80 E1 00 01 02  DELETE FILE: FID of an EF or DF below the current DF
     80 E1 00 03     DELETE STRUCTURE below the current environment or card
     84 D4 P1 00 Lc  WRITE KEY: P1 00 install, 01 update, 02 retire; cipher | MAC 4
                     plain: type 1 | KID 1 | version 1 | 00 | tries 1 | algorithm 1 | level 1 | length 1 | key 16
+                    financial: identifier of the algorithm that the card answers, FF none, in the place of 00
 
-kind: 00 MF, 01 DDF, 02 ADF; lock KID FF none; DIR SFI 00 none. type of an EF: C3 internal, C4
+kind: 00 MF, 01 DDF, 02 ADF; 11 the financial environment, 12 an ADF of its own, 22 passbook and purse, 32
+debit/credit; lock KID FF none; DIR SFI 00 none. type of an EF: C3 internal, C4
 transparent, C5 fixed, C6 variable, C7 cyclic; flags: 01 records are TLV, 02 updates carry a MAC. A rule
 is n and n alternatives, each m and m references: KID of a key, FE the PIN of the environment, FD one of
 this DF. No alternative means never, one empty alternative means free. Type of a key: 00 master, 01 PIN,
 07 maintenance, 08 load, 09 purchase, 0A TAC, 0D external authentication (level 00 general, 01 PIN
 unblock, 02 card lock, 03 application lock, 04 starting day), 0E internal authentication, 0F transport;
-KID FF none; tries: maximum in the high nibble; algorithm 00 3DES, 01 DES, 03 SM4, FF none. The key is
-filled with FF to 16 bytes.
+in the financial environment also 10 unload, 11 overdraft limit, 12 PIN reload, 13 application cryptogram, 14 MAC,
+15 encryption, 16 data authentication (an RSA key: exponent 3 bytes, two primes of one length, no filling); KID FF
+none; tries: maximum in the high nibble; algorithm 00 3DES, 01 DES, 03 SM4, FF none. The key is filled with FF to 16
+bytes.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from cardfs.files import DfKind, Ef, Structure, child
+from cardfs.files import FINANCIAL, DfKind, Ef, Regime, Structure, child
 from cardfs.life import Act, edge_for
 from cardfs.rules import Rule
 from keys.errors import MacMissing
@@ -40,15 +47,18 @@ CREATE_FILE: Final = 0x01
 END: Final = 0x02
 SET_TRANSPORT_KEY: Final = 0x03
 SET_HISTORICAL: Final = 0x05
+WRITE_DATA: Final = 0x06
 DELETE_FILE: Final = (0x01, 0x02)
 DELETE_STRUCTURE: Final = 0x03
 INSTALL, UPDATE, RETIRE = 0x00, 0x01, 0x02
 NONE: Final = 0xFF
 KEY_FIELD: Final = 16
 CIPHER_LENGTH: Final = 0x20  # LD, head and key in whole blocks of either length
+CIPHER_LENGTHS: Final = frozenset((CIPHER_LENGTH, *range(0x48, 0xF9, 8)))  # an RSA key has 512 bits and more
 TLV_FLAG, SECURED_FLAG = 0x01, 0x02
 
 KINDS: Final = (DfKind.MF, DfKind.DDF, DfKind.ADF)
+REGIMES: Final = (Regime.SOCIAL, Regime.PAYMENT, Regime.PURSE, Regime.DEBIT)
 STRUCTURES: Final = {
     0xC3: Structure.INTERNAL,
     0xC4: Structure.TRANSPARENT,
@@ -70,7 +80,15 @@ TYPES: Final = {
     (0x0D, 4): Usage.START_DAY,
     (0x0E, 0): Usage.INTERNAL_AUTH,
     (0x0F, 0): Usage.TRANSPORT,
+    (0x10, 0): Usage.UNLOAD,
+    (0x11, 0): Usage.OVERDRAFT,
+    (0x12, 0): Usage.PIN_RELOAD,
+    (0x13, 0): Usage.CRYPTOGRAM,
+    (0x14, 0): Usage.MAC,
+    (0x15, 0): Usage.ENCRYPTION,
+    (0x16, 0): Usage.DATA_AUTH,
 }
+FINANCIAL_USAGES: Final = frozenset(usage for (kind, _), usage in TYPES.items() if kind >= 0x10)
 TYPE_OF: Final = {usage: coding for coding, usage in TYPES.items()}
 ALGORITHMS: Final = {0x00: "3DES", 0x01: "DES", 0x03: "SM4", NONE: ""}
 ALGORITHM_OF: Final = {name: byte for byte, name in ALGORITHMS.items()}
@@ -110,7 +128,7 @@ class _Reader:
 
 
 def create(ctx: Context) -> Answer:
-    """CREATE FILE, END OF PERSONALISATION, SET TRANSPORT KEY, SET HISTORICAL BYTES, by P1."""
+    """CREATE FILE, END OF PERSONALISATION, SET TRANSPORT KEY, SET HISTORICAL BYTES, WRITE DATA, by P1."""
     data = ctx.command.data
     match ctx.command.p1:
         case 0x01:
@@ -121,14 +139,16 @@ def create(ctx: Context) -> Answer:
             acts_card.end_phase(ctx)
         case 0x03:
             acts_keys.set_transport_key(ctx, data)
-        case _:
+        case 0x05:
             acts_card.set_historical(ctx, data)
+        case _:
+            _write_data(ctx, data)
     return DONE
 
 
 def parameters_create(p1: int, p2: int) -> bool:
     """P1 is one of the five functions, P2 00."""
-    return p1 in (CREATE_FILE, END, SET_TRANSPORT_KEY, SET_HISTORICAL) and not p2
+    return p1 in (CREATE_FILE, END, SET_TRANSPORT_KEY, SET_HISTORICAL, WRITE_DATA) and not p2
 
 
 def delete(ctx: Context) -> Answer:
@@ -156,11 +176,11 @@ def write_key(ctx: Context) -> Answer:
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
     edge = acts_keys.loading_edge(ctx, update=update, retire=retire)
-    if len(ctx.command.data) == CIPHER_LENGTH:
+    if len(ctx.command.data) in CIPHER_LENGTHS:
         raise MacMissing("the cipher is there, its MAC is not")
     plain = authority.unwrap_load(ctx, edge)
     with authority.mac_was_right(ctx, edge):
-        load = read_key(plain)
+        load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].regime in FINANCIAL)
         if retire:
             acts_keys.retire_key(ctx, load)
         else:
@@ -184,11 +204,14 @@ def parameters_write(p1: int, p2: int) -> bool:
 def _create_file(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
     fid, kind = reader.number(), reader.byte()
+    regime = kind >> 4 if kind >> 4 < len(REGIMES) else 0
+    kind -= regime << 4
     # The right comes before the rest of the data.
     authority.allow(ctx, acts_files.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
         issuer_data = reader.take(reader.byte())
+        proprietary = reader.take(reader.byte()) if regime else b""
         acts_files.create_df(
             ctx,
             fid,
@@ -197,6 +220,8 @@ def _create_file(ctx: Context, data: bytes) -> None:
             lock_kid=None if lock == NONE else lock,
             directory_sfi=directory or None,
             issuer_data=issuer_data,
+            regime=REGIMES[regime],
+            proprietary=proprietary,
         )
         return
     if kind not in STRUCTURES:
@@ -227,29 +252,56 @@ def _create_file(ctx: Context, data: bytes) -> None:
     )
 
 
-def read_key(plain: bytes) -> acts_keys.KeyLoad:
+def _write_data(ctx: Context, data: bytes) -> None:
+    reader = _Reader(data)
+    # The right comes before the data.
+    authority.allow(ctx, Act.WRITE_DATA)
+    fid, at = reader.number(), reader.number()
+    acts_files.write_data(ctx, fid, at, reader.rest())
+
+
+def read_key(plain: bytes, *, financial: bool = False) -> acts_keys.KeyLoad:
     """Read the plain data of WRITE KEY; `DataWrong` if they are none."""
     reader = _Reader(plain)
-    kind, kid, version, reserved, tries, algorithm, level, length = reader.take(8)
-    value = reader.take(KEY_FIELD)
-    reader.end()
+    kind, kid, version, identifier, tries, algorithm, level, length = reader.take(8)
     usage = TYPES.get((kind, level))
-    if usage is None or reserved or algorithm not in ALGORITHMS or length > KEY_FIELD or not 1 <= version <= 3:
+    field = max(KEY_FIELD, length) if usage is Usage.DATA_AUTH else KEY_FIELD
+    value = reader.take(field)
+    reader.end()
+    wrong = usage in FINANCIAL_USAGES or identifier if not financial else False
+    if usage is None or wrong or algorithm not in ALGORITHMS or length > field or not 1 <= version <= 3:
         raise DataWrong("the head of the key is none of this coding")
     if value[length:].strip(b"\xff"):
         raise DataWrong("the key is not filled with FF")
     return acts_keys.KeyLoad(
-        usage, None if kid == NONE else kid, version, ALGORITHMS[algorithm], tries >> 4, value[:length]
+        usage,
+        None if kid == NONE else kid,
+        version,
+        ALGORITHMS[algorithm],
+        tries >> 4,
+        value[:length],
+        algorithm=identifier if financial and identifier != NONE else None,
     )
 
 
 # -- the host's side ----------------------------------------------------------------------------------
 
 
-def df_data(fid: int, kind: DfKind, name: bytes, lock: int | None, directory: int | None, issuer_data: bytes) -> bytes:
+def df_data(
+    fid: int,
+    kind: DfKind,
+    name: bytes,
+    lock: int | None,
+    directory: int | None,
+    issuer_data: bytes,
+    regime: Regime = Regime.SOCIAL,
+    proprietary: bytes = b"",
+) -> bytes:
     """Data of CREATE FILE for a DF."""
-    head = fid.to_bytes(2) + bytes((KINDS.index(kind), NONE if lock is None else lock, directory or 0))
-    return head + bytes((len(issuer_data),)) + issuer_data + name
+    which = REGIMES.index(regime) << 4 | KINDS.index(kind)
+    head = fid.to_bytes(2) + bytes((which, NONE if lock is None else lock, directory or 0))
+    more = bytes((len(proprietary),)) + proprietary if regime is not Regime.SOCIAL else b""
+    return head + bytes((len(issuer_data),)) + issuer_data + more + name
 
 
 def ef_data(ef: Ef, kid_of: dict[KeyRef, int]) -> bytes:
@@ -268,14 +320,14 @@ def _rule_data(rule: Rule, kid_of: dict[KeyRef, int]) -> bytes:
     return bytes((len(rule.alternatives),)) + b"".join(alternative(each) for each in rule.alternatives)
 
 
-def key_data(key: Key) -> bytes:
-    """Plain data of WRITE KEY."""
+def key_data(key: Key, *, financial: bool = False) -> bytes:
+    """Plain data of WRITE KEY; ``financial`` for a key of the financial environment."""
     kind, level = TYPE_OF[key.usage]
     head = (
         kind,
         NONE if key.kid is None else key.kid,
         key.version,
-        0,
+        (NONE if key.algorithm is None else key.algorithm) if financial else 0,
         key.tries_max << 4 | key.tries_max,
         ALGORITHM_OF[key.suite_name],
         level,
