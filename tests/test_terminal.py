@@ -54,7 +54,7 @@ def values(reading: Reading) -> dict[str, str]:
 
 
 def test_every_shipped_profile_is_here() -> None:
-    assert set(PROFILES) == set(shipped_profiles())
+    assert set(PROFILES) == {name for name in shipped_profiles() if name.startswith("ssc-")}
 
 
 @pytest.mark.parametrize("overrides", ["", APDU_TRANSPORT, T1], ids=["T=0", "apdu", "T=1"])

@@ -1,12 +1,11 @@
 """The terminal's read: what a terminal does first with every card (交易预处理; Part 7, 5; terminal interface, 10).
 
-SELECT SSSE, take the algorithm from the FCI, authenticate the card, read issuer and holder data. The
-terminal knows keys as a PSAM does: root keys, diversified for the card in front of it. Works over any
-channel that carries APDUs.
+SELECT SSSE, take the algorithm from the FCI, authenticate the card, read issuer and holder data. Root
+keys, if it has any, are with the software HSM. Works over any channel that carries APDUs, with whatever
+answers; the national functions are in `emulator.terminal.terminal`.
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -15,25 +14,21 @@ from cardfs.atr import historical_bytes
 from cardfs.codecs import decode_record
 from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.profile import load_profile
-from cardfs.roots import Roots, card_factors, card_value
+from cardfs.roots import Roots
 from cardfs.settings import CryptoSettings
-from keys.suites import SUITES, Suite
+from keys.suites import Suite
 
-from .status import explain
-from .trace import find_element, value_text
+from ..trace import find_element, value_text
+from .card import ALGORITHMS
+from .card import algorithm_of as identifier_of
+from .errors import TerminalError, say
+from .hsm import Hsm, HsmCard
+from .link import Channel, exchange
+from .settings import Settings
 
-Channel = Callable[[bytes], bytes]
-
-ALGORITHMS: Final = {0x01: "3DES", 0x02: "SSF33", 0x03: "SM4"}
 ISSUER_FILE: Final = 0x05
 HOLDER_FILE: Final = 0x06
 RKSSSE_KID: Final = 0x0A
-MOST_PARTS: Final = 256
-"""How many GET RESPONSE an answer may take; a card that announces more for ever is left alone."""
-
-
-class TerminalError(Exception):
-    """The card cannot be read; the text is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +63,6 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityModule:
-    """What a terminal knows of keys: roots, and how its region diversifies them (Part 9, 7.3)."""
-
-    roots: Roots
-    rules: CryptoSettings
-
-    def card_key(self, reading: Reading, name: str) -> tuple[Suite, bytes] | None:
-        """Diversify a root for the card in front; None without such a root, or if the card names no region."""
-        suite, root = SUITES.get(reading.algorithm), self.roots.values.get((name, 1))
-        historical = historical_bytes(reading.atr)
-        region_known = len(reading.region) == 6 and reading.region.isdigit()
-        if suite is None or root is None or len(historical) != 13 or not region_known:
-            return None
-        return suite, card_value(suite, root, card_factors(reading.region, historical, self.roots.level, self.rules))
-
-
-def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
-    """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
-    answer = channel(command)
-    if len(answer) >= 2 and answer[-2] == 0x6C:
-        answer = channel(command[:4] + answer[-1:])
-    data = b""
-    for _ in range(MOST_PARTS):
-        if len(answer) < 2 or answer[-2] != 0x61:
-            break
-        data += answer[:-2]
-        answer = channel(bytes((0x00, 0xC0, 0x00, 0x00, answer[-1])))
-    if len(answer) < 2:
-        raise TerminalError("the card gave no answer: was it pulled out?")
-    return data + answer[:-2], int.from_bytes(answer[-2:])
-
-
 def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: CryptoSettings | None = None) -> Reading:
     """Read a card as a terminal does.
 
@@ -115,7 +77,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     reading = Reading(atr)
     fci, word = exchange(channel, b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME)
     if word != 0x9000:
-        raise TerminalError(f"the card has no social-security environment: {_say(word)}")
+        raise TerminalError(f"the card has no social-security environment: {say(word)}", -word)
     announced = algorithm_of(fci)
     first, second = secrets.token_bytes(8), secrets.token_bytes(8)
     proof, proof_word = exchange(channel, b"\x00\x88\x00\x00\x10" + first + second)
@@ -126,7 +88,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     reading.region = identification.raw[2:5].hex() if identification else ""
     # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
     reading.algorithm = announced or ("SSF33" if reading.region.startswith("11") else "3DES")
-    module = SecurityModule(roots, rules or CryptoSettings()) if roots is not None else None
+    module = Hsm(roots, Settings(crypto=rules or CryptoSettings())) if roots is not None else None
     if module is not None:
         _judge(reading, module, (first, second), (proof, proof_word))
     _read_holder(channel, reading, module)
@@ -135,16 +97,24 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
 
 def algorithm_of(fci: bytes) -> str:
     """The algorithm in tag 9F0C of an FCI: ``3DES``, ``SSF33`` or ``SM4``; empty if it announces none."""
-    at = fci.find(b"\x9f\x0c\x03\x86\x01")
-    return ALGORITHMS.get(fci[at + 5], "") if 0 <= at < len(fci) - 5 else ""
+    return ALGORITHMS.get(identifier_of(fci), "")
 
 
-def _judge(reading: Reading, module: SecurityModule, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
+def _card_key(module: Hsm, reading: Reading, name: str) -> tuple[Suite, bytes] | None:
+    """The card's key of a root; None without such a root, or if the card names no region or serial."""
+    algorithm = next((each for each, suite in ALGORITHMS.items() if suite == reading.algorithm), "")
+    try:
+        return module.key(algorithm, name, 1, HsmCard(reading.region, historical_bytes(reading.atr)))
+    except TerminalError:
+        return None
+
+
+def _judge(reading: Reading, module: Hsm, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
     proof, word = answer
     if word != 0x9000:
-        reading.genuine, reading.proof = False, f"the card does not authenticate itself: {_say(word)}"
+        reading.genuine, reading.proof = False, f"the card does not authenticate itself: {say(word)}"
         return
-    key = module.card_key(reading, "IRK")
+    key = _card_key(module, reading, "IRK")
     if key is None:
         reading.proof = (
             "not checked: the roots have no IRK, the card names no region or serial, "
@@ -160,12 +130,12 @@ def _judge(reading: Reading, module: SecurityModule, randoms: tuple[bytes, bytes
     )
 
 
-def _read_holder(channel: Channel, reading: Reading, module: SecurityModule | None) -> None:
+def _read_holder(channel: Channel, reading: Reading, module: Hsm | None) -> None:
     """Read EF06; from version 3.0 it takes RKSSSE first (terminal interface, 10.2)."""
     before = len(reading.notes)
     if _read_file(channel, reading, HOLDER_FILE, "EF06") != 0x6982 or module is None:
         return
-    key = module.card_key(reading, "RKSSSE")
+    key = _card_key(module, reading, "RKSSSE")
     if key is None:
         return
     suite, value = key
@@ -174,7 +144,7 @@ def _read_holder(channel: Channel, reading: Reading, module: SecurityModule | No
     data = suite.authentication_data(value, challenge, original) + original
     _, word = exchange(channel, bytes((0x00, 0x82, 0x00, RKSSSE_KID, len(data))) + data)
     if word != 0x9000:
-        reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {_say(word)}")
+        reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {say(word)}")
         return
     del reading.notes[before:]
     _read_file(channel, reading, HOLDER_FILE, "EF06")
@@ -196,7 +166,7 @@ def _read_file(channel: Channel, reading: Reading, sfi: int, file: str) -> int:
         name, zh = (element.name, element.zh) if element else (f"tag_{record[0]:02X}", "")
         reading.items.append(Item(file, name, zh, value, record))
     if word not in (0x6A83, 0x9000):
-        reading.notes.append(f"{file} could not be read: {_say(word)}")
+        reading.notes.append(f"{file} could not be read: {say(word)}")
     return word
 
 
@@ -205,7 +175,3 @@ def _elements() -> dict[str, tuple[Element, ...]]:
     """What a terminal knows of EF05 and EF06, whatever card is in front of it."""
     profile = load_profile("ssc-2.0")
     return {file: profile.files[profile.path(f"SSSE/{file}")].elements for file in ("EF05", "EF06")}
-
-
-def _say(word: int) -> str:
-    return f"{word:04X}, {explain(word).text}"

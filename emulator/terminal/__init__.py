@@ -1,0 +1,37 @@
+"""The host's side: what a terminal does with a user card and a PSAM (terminal interface, LD/T 33).
+
+`Terminal` has the national functions; it never sees a key, since the PSAM computes. `Hsm` stands for a
+back office with root keys. Cards are reached over PC/SC (`emulator.pcsc`) or in process (`InProcess`).
+"""
+
+from .base import Result
+from .errors import HSM_CODES, TerminalError
+from .hsm import Hsm, HsmCard
+from .link import Channel, Connection, InProcess, Reader, exchange
+from .payment import Uncertain
+from .reading import Reading, algorithm_of, read_card
+from .settings import Settings, TerminalSettings, load_settings
+from .terminal import FUNCTIONS, Terminal, call
+
+__all__ = [
+    "FUNCTIONS",
+    "HSM_CODES",
+    "Channel",
+    "Connection",
+    "Hsm",
+    "HsmCard",
+    "InProcess",
+    "Reader",
+    "Reading",
+    "Result",
+    "Settings",
+    "Terminal",
+    "TerminalError",
+    "TerminalSettings",
+    "Uncertain",
+    "algorithm_of",
+    "call",
+    "exchange",
+    "load_settings",
+    "read_card",
+]

@@ -1,0 +1,288 @@
+"""The user card as a terminal sees it: select, authenticate, verify, read and write, one card session long."""
+
+import secrets
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from cardfs.atr import historical_bytes
+from cardfs.codecs import PIN_MAX_DIGITS, PIN_MIN_DIGITS, pin_to_cn
+from cardfs.files import SSSE_NAME
+from keys.suites import SM4, SUITES, Suite
+
+from .errors import (
+    IDENTIFICATION_WRONG,
+    OTHER_CARD,
+    PIN_LENGTH,
+    PIN_LOCKED,
+    PIN_WRONG,
+    WRONG_CARD,
+    TerminalError,
+    refused,
+)
+from .layout import FilePlan, Layout, layout
+from .link import Connection, exchange
+from .settings import Settings
+
+OK: Final = 0x9000
+HISTORICAL_LENGTH: Final = 13
+CARD_NUMBER_LENGTH: Final = 9
+ALGORITHMS: Final = {"01": "3DES", "02": "SSF33", "03": "SM4"}
+"""Suites by what tag 86 of the FCI says (terminal interface, 10.1)."""
+
+Pad = Callable[[str], str]
+"""A PIN pad: shows a prompt, gives the digits; `TerminalError` -31 or -32 when nobody gives any."""
+
+ENTER: Final = "请输入密码"
+ENTER_OLD: Final = "请输入原密码"
+ENTER_NEW: Final = "请输入新密码"
+ENTER_AGAIN: Final = "请再次输入新密码"
+
+
+class CardData(NamedTuple):
+    """What every function needs of the card in front (terminal interface, 10).
+
+    Attributes:
+        algorithm: ``01``, ``02`` or ``03``. ``region``: application city code, six digits.
+    """
+
+    algorithm: str
+    identification: str
+    number: str
+    version: str
+    historical: bytes
+    region: str
+
+    @property
+    def suite(self) -> Suite:
+        """The rules of blocks and MACs; of SSF33, which is not public, those of any 16-byte suite: a PSAM computes."""
+        return SUITES.get(ALGORITHMS[self.algorithm], SM4)
+
+    @property
+    def info(self) -> str:
+        """The text pCardInfo."""
+        return f"{self.identification}|{self.number}|"
+
+
+class Randoms(NamedTuple):
+    """What an authentication is made with: the factor of the session key, and what is enciphered."""
+
+    factor: bytes
+    original: bytes
+
+
+class UserCard:
+    """A user card with power."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._connection = connection
+        self.settings = settings
+        self.df = ""
+        self.data = CardData("", "", "", "", historical_bytes(connection.atr), "")
+        self._layout: Layout | None = None
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def ask(self, command: bytes) -> tuple[bytes, int]:
+        """Send a command; data and status word."""
+        return exchange(self._connection.transmit, command)
+
+    def must(self, command: bytes, what: str, why: str = "") -> bytes:
+        """Send a command that has to succeed; `TerminalError` with the word if not."""
+        data, word = self.ask(command)
+        if word != OK:
+            raise self.refused(what, word, why)
+        return data
+
+    def refused(self, what: str, word: int, why: str = "") -> TerminalError:
+        """The error of a command that the card refused."""
+        return refused(what, word, why=why, rule=self.settings.terminal.sw_code_rule)
+
+    @property
+    def layout(self) -> Layout:
+        """The files of this card's version."""
+        if self._layout is None:
+            self._layout = layout(self.data.version, self.settings.terminal)
+        return self._layout
+
+    # -- who it is ----------------------------------------------------------------------------
+
+    def begin(self, card_info: str | None = None) -> CardData:
+        """Select the environment, learn who the card is, compare it with what the caller expects.
+
+        Args:
+            card_info: ``identification code|card number|``; None takes the card as it is.
+        """
+        expected = parse_card_info(card_info) if card_info is not None else None
+        if len(self.data.historical) != HISTORICAL_LENGTH:
+            raise TerminalError("the answer to reset has not the 13 historical bytes of a user card", WRONG_CARD)
+        algorithm = algorithm_of(self.select_environment())
+        self._select_file(0xEF05)
+        identification = self._element(1, 0x01)
+        version = self._element(3, 0x03).decode("ascii", "replace").rstrip("\0 ")
+        number = self._element(7, 0x07).decode("ascii", "replace")[:CARD_NUMBER_LENGTH].rstrip("\0 ")
+        code = identification.hex().upper()
+        region = code[:6]
+        if len(identification) != 16 or not region.isdigit():
+            raise TerminalError(f"the card's identification code is {code or 'empty'}", IDENTIFICATION_WRONG)
+        # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
+        algorithm = algorithm or ("02" if region.startswith("11") else "01")
+        self.data = CardData(algorithm, code, number, version, self.data.historical, region)
+        if expected is not None and expected != (code, number):
+            which = "identification code" if expected[0] != code else "card number"
+            raise TerminalError(f"another card is in the reader: its {which} is not the one given", OTHER_CARD)
+        return self.data
+
+    def select_environment(self) -> bytes:
+        """SELECT the social-security environment (SSSE); its FCI."""
+        command = b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME
+        fci = self.must(command, "SELECT of the social-security environment")
+        self.df = "SSSE"
+        return fci
+
+    def select(self, df: str) -> None:
+        """SELECT an application by its FID, from the environment (Part 3, 6.5)."""
+        if df == self.df:
+            return
+        if self.df != "SSSE":
+            self.select_environment()
+        if df != "SSSE":
+            self.must(b"\x00\xa4\x00\x00\x02" + bytes.fromhex(df), f"SELECT of {df}")
+            self.df = df
+
+    def _select_file(self, fid: int) -> None:
+        self.must(b"\x00\xa4\x02\x00\x02" + fid.to_bytes(2), f"SELECT of EF{fid & 0xFF:02X} in {self.df}")
+
+    def _element(self, number: int, tag: int) -> bytes:
+        """The value of an element of the issuer's file; empty if the card has none."""
+        record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
+        if word != OK or len(record) < 2 or record[0] != tag:
+            return b""
+        return record[2:]
+
+    # -- authentication -----------------------------------------------------------------------
+
+    def challenge(self) -> bytes:
+        """GET CHALLENGE, eight bytes."""
+        data = self.must(b"\x00\x84\x00\x00\x08", "GET CHALLENGE")
+        if len(data) != 8:
+            raise TerminalError(f"GET CHALLENGE: the card answered {len(data)} bytes, not 8", -0x6700)
+        return data
+
+    def randoms(self) -> Randoms:
+        """Factor and original; the factor is the card's latest challenge (terminal interface, 1.2.3)."""
+        own = self.settings.terminal.original_source == "terminal"
+        original = secrets.token_bytes(8) if own else self.challenge()
+        return Randoms(self.challenge(), original)
+
+    def internal_authentication(self, randoms: Randoms) -> bytes:
+        """INTERNAL AUTHENTICATION (Part 7, 5.4): what the card makes of the randoms."""
+        command = b"\x00\x88\x00\x00\x10" + randoms.factor + randoms.original
+        return self.must(command, "INTERNAL AUTHENTICATION")
+
+    def external_authentication(self, kid: int, data: bytes, name: str) -> None:
+        """EXTERNAL AUTHENTICATION with a key: authentication data and original, 16 bytes."""
+        what = f"EXTERNAL AUTHENTICATION with {name} (key {kid:02X})"
+        self.must(bytes((0x00, 0x82, 0x00, kid, len(data))) + data, what, f"does the terminal know this card's {name}?")
+
+    def verify(self, pad: Pad) -> None:
+        """VERIFY, asking first whether a PIN is set and not locked (Part 7, 5.6 to 5.8)."""
+        if self.settings.terminal.pin_query:
+            _, word = self.ask(b"\x00\x20\x00\x00\x00")
+            if word == OK:
+                return
+            if word in (0x63C0, 0x6983):
+                raise TerminalError("VERIFY: the PIN is locked, no tries are left", PIN_LOCKED)
+        pin = read_pin(pad, ENTER)
+        _, word = self.ask(bytes((0x00, 0x20, 0x00, 0x00, len(pin))) + pin)
+        self.check_pin(word, "VERIFY")
+
+    def check_pin(self, word: int, what: str) -> None:
+        """Refuse what a command with a PIN was answered: -51, -52, or the word."""
+        if word & 0xFFF0 == 0x63C0:
+            tries = word & 0x0F
+            left = f"{tries} tries are left" if tries else "no tries are left, it is locked now"
+            raise TerminalError(f"{what}: the PIN is wrong, {left}", PIN_WRONG, tries=tries)
+        if word == 0x6983:
+            raise TerminalError(f"{what}: the PIN is locked, no tries are left", PIN_LOCKED)
+        if word != OK:
+            raise self.refused(what, word)
+
+    # -- files --------------------------------------------------------------------------------
+
+    def open_file(self, plan: FilePlan) -> None:
+        """Select a file in its DF."""
+        self.select(plan.df)
+        self._select_file(plan.ef.fid)
+
+    def read_record(self, plan: FilePlan, number: int) -> bytes | None:
+        """READ RECORD of the selected file; None if there is no such record."""
+        record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
+        if word == 0x6A83:
+            return None
+        if word != OK:
+            raise self.refused(f"READ RECORD {number} of {plan.name}", word)
+        return record
+
+    def read_binary(self, plan: FilePlan) -> bytes:
+        """READ BINARY of the whole selected file."""
+        data = b""
+        while len(data) < plan.ef.size:
+            part, word = self.ask(
+                b"\x00\xb0" + len(data).to_bytes(2) + bytes((min(256, plan.ef.size - len(data)) & 0xFF,))
+            )
+            if word == 0x6B00 and data:
+                break
+            if word != OK or not part:
+                raise self.refused(f"READ BINARY of {plan.name} at {len(data)}", word)
+            data += part
+        return data
+
+    def update_record(self, plan: FilePlan, number: int, record: bytes) -> None:
+        """UPDATE RECORD of the selected file; number 0 turns a cyclic file on (Part 5, 6.13)."""
+        header = bytes((0x00, 0xDC, number, 0x04 if number else 0x03, len(record)))
+        self.must(header + record, f"UPDATE RECORD of {plan.name}")
+
+    def update_binary(self, plan: FilePlan, data: bytes) -> None:
+        """UPDATE BINARY of the whole selected file, 128 bytes at a time."""
+        for at in range(0, len(data), 128):
+            part = data[at : at + 128]
+            self.must(
+                b"\x00\xd6" + at.to_bytes(2) + bytes((len(part),)) + part, f"UPDATE BINARY of {plan.name} at {at}"
+            )
+
+    def close(self) -> None:
+        """Take its power away."""
+        self._connection.close()
+
+
+def algorithm_of(fci: bytes) -> str:
+    """The algorithm identifier in tag 9F0C/86 of an FCI; empty if it announces none (terminal interface, 10.1)."""
+    at = fci.find(b"\x9f\x0c\x03\x86\x01")
+    text = f"{fci[at + 5]:02X}" if 0 <= at < len(fci) - 5 else ""
+    return text if text in ALGORITHMS else ""
+
+
+def parse_card_info(text: str) -> tuple[str, str]:
+    """Read pCardInfo: identification code in 32 hex digits, and card number of which nine characters count."""
+    code, *rest = text.split("|")
+    if len(rest) != 2 or rest[1]:
+        raise TerminalError("the card information is not 'identification code|card number|'", -23)
+    if len(code) != 32 or not all(char in "0123456789ABCDEFabcdef" for char in code):
+        raise TerminalError("the identification code in the card information has not 32 hexadecimal digits", -20)
+    return code.upper(), rest[0][:CARD_NUMBER_LENGTH]
+
+
+def read_pin(pad: Pad, prompt: str) -> bytes:
+    """Take a PIN from the pad, 4 to 16 digits (terminal interface, 4.1.3), as cn."""
+    digits = pad(prompt)
+    if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS or not (digits.isascii() and digits.isdigit()):
+        raise TerminalError(f"a PIN has {PIN_MIN_DIGITS} to {PIN_MAX_DIGITS} digits", PIN_LENGTH)
+    return pin_to_cn(digits)
+
+
+def read_new_pin(pad: Pad) -> bytes:
+    """Take a new PIN from the pad, twice."""
+    first = read_pin(pad, ENTER_NEW)
+    if read_pin(pad, ENTER_AGAIN) != first:
+        raise TerminalError("the new PIN was given in two different ways", -34)
+    return first

@@ -1,0 +1,262 @@
+"""General reading and writing of files (通用读卡, 通用写卡; terminal interface, 2 and 3)."""
+
+from typing import Any
+
+from cardfs.profile import KeyPlan
+
+from .base import CONTACT_FIRST, Base, Result, Session, Step, result
+from .card import UserCard
+from .errors import INPUT_WRONG, KEY_MISSING, NO_HSM_NEEDED, TerminalError
+from .hsm import hexadecimal
+from .keytable import address_of
+from .layout import FILE_END, ITEM_END, Asked, FilePlan, Need, coded, coded_record, shown, shown_record, split
+
+BY_PIN, BY_KEY = 1, 2
+NO_ACCESS = -0x6982
+
+
+class FileFunctions(Base):
+    """Functions of terminal interface, 2 and 3."""
+
+    def read(self, card_info: str, address: str, auth_type: int = BY_PIN, kind: int = CONTACT_FIRST) -> Result:
+        """Read the items of an address after the proofs that their files ask for (iReadCard).
+
+        Args:
+            address: ``DF01EF0A|37|$DF01EF15|2A|40:2|$``; a file alone is all of it.
+            auth_type: 1 the PIN, 2 the key, where a file takes either.
+        """
+        if auth_type not in (BY_PIN, BY_KEY):
+            raise TerminalError(f"the kind of authentication is 1 (PIN) or 2 (key), not {auth_type}", INPUT_WRONG)
+        with self._working(kind) as session:
+            session.card.begin(card_info)
+            asked = session.card.layout.parse(address)
+            return _Reading(session.card).all(asked, self._prover(session, auth_type))
+
+    def read_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
+        """Find the key that a file asks for, and give the HSM what it needs (iReadCard_HSM_Step1).
+
+        One file only; what follows is ignored. Text: ``algorithm|key address|factor|original|``.
+        """
+        return self._first_step("read", card_info, address, kind)
+
+    def read_hsm_step2(self, key: str) -> Result:
+        """Authenticate with what the HSM computed, and read (iReadCard_HSM_Step2)."""
+        with self._going_on("read", 2, last=True) as step:
+            self._second_step(step, key)
+            reading = _Reading(step.session.card)
+            return reading.all([step.data["asked"]], lambda _: None)
+
+    def write(self, card_info: str, address: str, data: str, kind: int = CONTACT_FIRST) -> Result:
+        """Write the items of an address (iWriteCard).
+
+        Args:
+            data: the address with values in the places of the items; of a cyclic file the fields of a
+                record to append, of a transparent file its bytes in hex.
+        """
+        with self._working(kind) as session:
+            session.card.begin(card_info)
+            updates = _updates(session.card.layout.parse(address), data)
+            prove = self._prover(session, BY_KEY, writing=True)
+            self._open_psam(session)
+            for plan, records in updates:
+                session.card.select(plan.df)
+                prove(plan)
+                _write(session.card, plan, records)
+        return Result()
+
+    def write_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
+        """As `read_hsm_step1`, for writing (iWriteCard_HSM_Step1)."""
+        return self._first_step("write", card_info, address, kind)
+
+    def write_hsm_step2(self, key: str, data: str) -> Result:
+        """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2)."""
+        with self._going_on("write", 2, last=True) as step:
+            asked: Asked = step.data["asked"]
+            updates = _updates([asked], data)
+            self._second_step(step, key)
+            for plan, records in updates:
+                _write(step.session.card, plan, records)
+        return Result()
+
+    # -- proofs -------------------------------------------------------------------------------
+
+    def _prover(self, session: Session, auth_type: int, *, writing: bool = False) -> Any:
+        """What fulfils the rule of a file, in whose DF the card is; the PIN once, a key once for its DF."""
+        proven: set[tuple[str, str]] = set()
+        order = self.settings.terminal.pin_and_rk_order
+
+        def prove(plan: FilePlan) -> None:
+            need = _choose(plan, plan.update if writing else plan.read, auth_type)
+            if order == "pin-first" and need.pin:
+                verify()
+            for key in need.keys:
+                if (plan.df, key.ref.name) not in proven:
+                    self._authenticate(session, key)
+                    proven.add((plan.df, key.ref.name))
+            if order != "pin-first" and need.pin:
+                verify()
+
+        def verify() -> None:
+            if ("", "PIN") not in proven:
+                session.card.verify(self.pad)
+                proven.add(("", "PIN"))
+
+        return prove
+
+    def _authenticate(self, session: Session, key: KeyPlan) -> None:
+        """EXTERNAL AUTHENTICATION with what the PSAM computes."""
+        card = session.card
+        psam = session.psam or self._open_psam(session)
+        randoms = card.randoms()
+        data = psam.authentication_data(key.root, card.data, randoms) + randoms.original
+        card.external_authentication(key.kid or 0, data, key.ref.name)
+
+    def _first_step(self, function: str, card_info: str, address: str, kind: int) -> Result:
+        with self._working(kind, keep=True) as session:
+            card = session.card
+            card.begin(card_info)
+            name, items = split(address)[0]
+            asked = Asked(card.layout.file(name), items)
+            _check_items(asked)
+            plan = asked.plan
+            need = _choose(plan, plan.read if function == "read" else plan.update, BY_KEY)
+            if not need.keys:
+                raise TerminalError(f"{name} asks for no key, so the function with the PSAM does it", NO_HSM_NEEDED)
+            key = need.keys[0]
+            place = address_of(key.root)
+            if not place or len(need.keys) > 1:
+                raise TerminalError(f"no address of an HSM is known for what {name} asks for", KEY_MISSING)
+            card.select(plan.df)
+            pin_last = self.settings.terminal.pin_and_rk_order == "key-first"
+            if need.pin and not pin_last:
+                card.verify(self.pad)
+            randoms = card.randoms()
+            step = Step(function, 1, session, {"asked": asked, "key": key, "pin": need.pin and pin_last})
+            self._keep(step)
+            return authentication_request(card, place, randoms.factor, randoms.original)
+
+    def _second_step(self, step: Step, key: str) -> None:
+        plan: KeyPlan = step.data["key"]
+        step.session.card.external_authentication(plan.kid or 0, hexadecimal(key, 16), plan.ref.name)
+        if step.data["pin"]:
+            step.session.card.verify(self.pad)
+
+
+def authentication_request(card: UserCard, address: str, factor: bytes, original: bytes) -> Result:
+    """What the first steps give: ``algorithm|key address|factor|original|``."""
+    return result(
+        algorithm=card.data.algorithm,
+        key_address=address,
+        factor=factor.hex().upper(),
+        original=original.hex().upper(),
+    )
+
+
+def _choose(plan: FilePlan, needs: tuple[Need, ...], auth_type: int) -> Need:
+    """The way into a file (terminal interface, 2.1.3): the only one, or of several the one asked for."""
+    if not needs:
+        raise TerminalError(f"{plan.name} is not to be had over these functions: nobody may", NO_ACCESS)
+    fitting = [need for need in needs if need.pin is (auth_type == BY_PIN)]
+    return next((need for need in needs if need == Need(False, ())), (fitting or list(needs))[0])
+
+
+def _check_items(asked: Asked) -> None:
+    """Refuse items that the file cannot have: `TerminalError`."""
+    plan = asked.plan
+    if plan.transparent and asked.items:
+        raise TerminalError(f"{plan.name} is a transparent file and has no items", INPUT_WRONG)
+    for item in asked.items:
+        plan.record_number(item) if plan.cyclic else plan.item(item)
+
+
+class _Reading:
+    """Reading what an address asks for."""
+
+    def __init__(self, card: UserCard) -> None:
+        self._card = card
+
+    def all(self, asked: list[Asked], prove: Any) -> Result:
+        for each in asked:
+            _check_items(each)
+        text, found = "", {}
+        for each in asked:
+            self._card.select(each.plan.df)
+            prove(each.plan)
+            self._card.open_file(each.plan)
+            values = self._values(each)
+            found[each.plan.name] = values
+            text += each.plan.name + ITEM_END + "".join(value + ITEM_END for value in values.values()) + FILE_END
+        return Result(text, found)
+
+    def _values(self, asked: Asked) -> dict[str, str]:
+        plan, card = asked.plan, self._card
+        if plan.transparent:
+            return {"": card.read_binary(plan).hex().upper()}
+        if plan.cyclic:
+            numbers = asked.items or tuple(str(number) for number in range(1, 255))
+            records = {}
+            for number in numbers:
+                record = card.read_record(plan, plan.record_number(number))
+                if record is None:
+                    if asked.items:
+                        raise TerminalError(f"{plan.name} has no record {number}", -0x6A83)
+                    break
+                records[number] = shown_record(plan.elements, record)
+            return records
+        return {item: self._item(plan, item) for item in asked.items or _all_items(plan)}
+
+    def _item(self, plan: FilePlan, text: str) -> str:
+        item = plan.item(text)
+        record = self._card.read_record(plan, item.number)
+        if record is None:
+            raise TerminalError(f"{plan.name} of this card has no record {item.number} for item {text}", -0x6A83)
+        if record[:1] != bytes((item.element.tag or 0,)):
+            raise TerminalError(
+                f"record {item.number} of {plan.name} has tag {record[:1].hex().upper()} and not {text}: this card's "
+                "files are others than the terminal knows",
+                -0x6A83,
+            )
+        return shown(item.element, record[2:])
+
+
+def _all_items(plan: FilePlan) -> list[str]:
+    """Every item of a file, repeated ones with their number."""
+    tags = [f"{element.tag or 0:02X}" for element in plan.elements]
+    return [tag if tags.count(tag) == 1 else f"{tag}:{tags[:at].count(tag) + 1}" for at, tag in enumerate(tags)]
+
+
+def _updates(asked: list[Asked], data: str) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
+    """What to write: of each file the records by number, or its bytes; checked before anything is written."""
+    given = split(data)
+    if [name for name, _ in given] != [each.plan.name for each in asked]:
+        raise TerminalError("the data name other files than the address", INPUT_WRONG)
+    updates = []
+    for each, (name, values) in zip(asked, given, strict=True):
+        _check_items(each)
+        plan = each.plan
+        whole = plan.cyclic or plan.transparent
+        if (whole and each.items) or len(values) != (1 if whole else len(each.items)) or not values:
+            raise TerminalError(f"the values for {name} are not as many as its items", INPUT_WRONG)
+        if plan.cyclic:
+            records = [(0, coded_record(plan.elements, values[0], name))]
+        elif plan.transparent:
+            records = [(0, coded(plan.elements[0], values[0]))]
+        else:
+            records = [_record(plan, item, value) for item, value in zip(each.items, values, strict=True)]
+        updates.append((plan, records))
+    return updates
+
+
+def _record(plan: FilePlan, text: str, value: str) -> tuple[int, bytes]:
+    item = plan.item(text)
+    element = item.element
+    return item.number, bytes((element.tag or 0, element.length)) + coded(element, value)
+
+
+def _write(card: UserCard, plan: FilePlan, records: list[tuple[int, bytes]]) -> None:
+    card.open_file(plan)
+    for number, record in records:
+        if plan.transparent:
+            card.update_binary(plan, record)
+        else:
+            card.update_record(plan, number, record)

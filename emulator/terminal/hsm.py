@@ -1,0 +1,190 @@
+"""A small software HSM (加密机): the only place on the host's side that has keys.
+
+It stands for the back office with its HSM (terminal interface, appendix C): texts of the terminal's first
+steps in, texts for the next steps out, keys by their logical addresses (appendix B).
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from cardfs.roots import Roots, card_factors, card_value
+from keys.suites import DES, FACTOR_LENGTH, SUITES, Suite
+from keys.trades import (
+    LOAD_TYPE,
+    load_mac1,
+    load_mac2,
+    load_session_key,
+    load_tac,
+    purchase_mac1,
+    purchase_mac2,
+    purchase_session_key,
+    purchase_tac,
+)
+
+from .card import ALGORITHMS, HISTORICAL_LENGTH
+from .errors import CHARACTERS_WRONG, INPUT_WRONG, KEY_MISSING, LENGTH_WRONG, NO_ALGORITHM, TerminalError
+from .keytable import ADDRESSES
+from .settings import Settings
+
+INTERNAL: Final = ("IRK", 1)
+EXTERNAL: Final = ("RKSSSE", 1)
+
+
+class HsmCard(NamedTuple):
+    """What keys of a card are derived from: application city code and historical bytes."""
+
+    region: str
+    historical: bytes
+
+    @classmethod
+    def of(cls, basic: str) -> "HsmCard":
+        """Take it from the output of read_basic or its first HSM step."""
+        fields = basic.split("|")
+        historical = fields[5] if len(fields) > 10 else fields[1]
+        return cls(fields[0], bytes.fromhex(historical))
+
+
+@dataclass(slots=True)
+class Hsm:
+    """Root keys, and what is computed with them.
+
+    Attributes:
+        sequence: the terminal trade sequence (终端交易序号) of the next purchase.
+    """
+
+    roots: Roots
+    settings: Settings = field(default_factory=Settings)
+    sequence: int = 1
+    _sessions: dict[bytes, tuple[Suite, bytes]] = field(default_factory=dict, repr=False)
+
+    # -- keys ---------------------------------------------------------------------------------
+
+    def key(self, algorithm: str, name: str, version: int, card: HsmCard) -> tuple[Suite, bytes]:
+        """Derive the key of a card; without a root, or under SSF33, `TerminalError`."""
+        suite = SUITES.get(ALGORITHMS.get(algorithm, ""))
+        if suite is None:
+            raise TerminalError(f"this HSM has not the algorithm {algorithm!r}; SSF33 is not public", NO_ALGORITHM)
+        if name.startswith("STK") and suite.block == DES.block:
+            suite = DES  # eight bytes in the DES world (Part 9, appendix B, note ***)
+        root = self.roots.values.get((name, version))
+        if root is None:
+            raise TerminalError(f"{self.roots.source} has no root {name} of version {version}", KEY_MISSING)
+        if len(card.historical) != HISTORICAL_LENGTH or not re.fullmatch("[0-9]{6}", card.region):
+            raise TerminalError("no key can be derived: the card names no region, or no historical bytes", INPUT_WRONG)
+        factors = card_factors(card.region, card.historical, self.roots.level, self.settings.crypto)
+        return suite, card_value(suite, root, factors)
+
+    def _at(self, algorithm: str, address: str, card: HsmCard) -> tuple[Suite, bytes]:
+        """Derive the key behind a logical address; groups 2 and 3 of DPK have no roots of their own."""
+        found = ADDRESSES.get(int(address, 16)) if re.fullmatch("[0-9A-F]{4}", address) else None
+        if found is None or (found.name == "DPK" and found.group != 1):
+            raise TerminalError(f"this HSM has no key at the address {address!r}", KEY_MISSING)
+        return self.key(algorithm, found.name, found.version, card)
+
+    # -- authentication -----------------------------------------------------------------------
+
+    def basic(self, step1: str) -> str:
+        """Answer the first step of read_basic: internal and, on 3.0 cards, external authentication data."""
+        _, _, algorithm, _, factor, original, external, external_original = fields(step1, 8)
+        card = HsmCard.of(step1)
+        result = self._authentication(self.key(algorithm, *INTERNAL, card), factor, original) + "|"
+        if external:
+            result += self._authentication(self.key(algorithm, *EXTERNAL, card), external, external_original)
+        return result + "|"
+
+    def authentication(self, step1: str, card: HsmCard) -> str:
+        """Answer a first step ``algorithm|address|factor|original|``: authentication data and original, 32 digits."""
+        algorithm, address, factor, original = fields(step1, 4)
+        return self._authentication(self._at(algorithm, address, card), factor, original)
+
+    def _authentication(self, key: tuple[Suite, bytes], factor: str, original: str) -> str:
+        suite, value = key
+        data = suite.authentication_data(value, hexadecimal(factor, 8), hexadecimal(original, 8))
+        return (data + hexadecimal(original, 8)).hex().upper()
+
+    # -- secure messaging ---------------------------------------------------------------------
+
+    def secured(self, step2: str, card: HsmCard) -> str:
+        """Answer a second step ``algorithm|address|challenge|header|plain|``: the finished command."""
+        algorithm, address, challenge, header, plain = fields(step2, 5)
+        suite, value = self._at(algorithm, address, card)
+        session = suite.session_key(value, hexadecimal(challenge, FACTOR_LENGTH))
+        cipher = suite.encrypt_data(session, hexadecimal(plain)) if plain else b""
+        covered = hexadecimal(header, 5) + cipher
+        if covered[4] != len(cipher) + 4:
+            raise TerminalError("Lc of the command's header does not fit its data", LENGTH_WRONG)
+        return (covered + suite.mac(session, covered)).hex().upper()
+
+    # -- trades -------------------------------------------------------------------------------
+
+    def _kind(self, kind: str) -> bytes:
+        return kind.encode() if self.settings.terminal.type_byte == "ascii" else bytes((int(kind),))
+
+    def purchase(self, step1: str, card: HsmCard) -> str:
+        """Answer the first step of debit: ``terminal sequence|time|MAC1|``."""
+        algorithm, address, random, sequence, amounts, kind, terminal, time = fields(step1, 8)
+        suite, key = self._at(algorithm, address, card)
+        terminal_sequence = self.sequence.to_bytes(4)
+        self.sequence += 1
+        session = purchase_session_key(suite, key, hexadecimal(random, 4), hexadecimal(sequence, 2), terminal_sequence)
+        self._sessions[terminal_sequence] = suite, session
+        data = (three(amounts), self._kind(kind), hexadecimal(terminal, 6), hexadecimal(time, 7))
+        mac1 = purchase_mac1(suite, session, *data)
+        return f"{terminal_sequence.hex().upper()}|{time}|{mac1.hex().upper()}|"
+
+    def check_mac2(self, step2: str) -> bool:
+        """Whether the card's MAC2 in the output of debit's second step is right; once."""
+        mac2, _, _, amounts, _, _, terminal_sequence, *_ = fields(step2, 9)
+        known = self._sessions.pop(hexadecimal(terminal_sequence, 4), None)
+        return known is not None and purchase_mac2(*known, three(amounts)).hex().upper() == mac2
+
+    def check_tac(self, output: str, card: HsmCard) -> bool:
+        """Whether the TAC in the output of debit, or of its second step, is right (terminal interface, C.7)."""
+        parts = output.split("|")
+        algorithm, address, amounts, kind, terminal, sequence, time, tac = fields("|".join(parts[-9:]), 8)
+        suite, key = self._at(algorithm, address, card)
+        data = (hexadecimal(terminal, 6), hexadecimal(sequence, 4), hexadecimal(time, 7))
+        return purchase_tac(suite, key, three(amounts), self._kind(kind), *data).hex().upper() == tac
+
+    def load(self, step1: str, card: HsmCard, time: str) -> str:
+        """Answer the first step of load: check the card's MAC1, then ``host time|MAC2|`` (Part 7, 11.3 and 11.5)."""
+        algorithm, address, random, sequence, balance, amount, _, terminal, mac1 = fields(step1, 9)
+        suite, key = self._at(algorithm, address, card)
+        session = load_session_key(suite, key, hexadecimal(random, 4), hexadecimal(sequence, 2))
+        kind = self._kind(LOAD_TYPE.decode())
+        rest = (hexadecimal(amount, 4), kind, hexadecimal(terminal, 6))
+        if load_mac1(suite, session, hexadecimal(balance, 4), *rest).hex().upper() != mac1:
+            raise TerminalError("the HSM refuses the load: the card's MAC1 is wrong", -0x9302)
+        return f"{time}|{load_mac2(suite, session, *rest, hexadecimal(time, 7)).hex().upper()}|"
+
+    def check_load_tac(self, output: str, card: HsmCard) -> bool:
+        """Whether the TAC in the output of load is right."""
+        algorithm, address, balance, sequence, amount, kind, terminal, time, tac = fields(output, 9)
+        suite, key = self._at(algorithm, address, card)
+        data = (hexadecimal(balance, 4), hexadecimal(sequence, 2), hexadecimal(amount, 4), self._kind(kind))
+        return load_tac(suite, key, *data, hexadecimal(terminal, 6), hexadecimal(time, 7)).hex().upper() == tac
+
+
+def fields(text: str, count: int) -> list[str]:
+    """Take a text of ``count`` fields apart, each with ``|`` behind it; `TerminalError` (-42) if they are others."""
+    values = text.split("|")
+    if values.pop() or len(values) != count:
+        raise TerminalError(f"{count} fields were expected, each with | behind it", LENGTH_WRONG)
+    return values
+
+
+def hexadecimal(text: str, length: int | None = None) -> bytes:
+    """Read hex digits; other characters are -41, another number of bytes than ``length`` -42."""
+    if not re.fullmatch("[0-9A-Fa-f]*", text):
+        raise TerminalError("hexadecimal digits were expected", CHARACTERS_WRONG)
+    if len(text) % 2 or (length is not None and len(text) != 2 * length):
+        wanted = "" if length is None else f", not {2 * length}"
+        raise TerminalError(f"{len(text)} hexadecimal digits{wanted}", LENGTH_WRONG)
+    return bytes.fromhex(text)
+
+
+def three(amounts: str) -> bytes:
+    """The three amounts of a purchase from the last two, before which the account amount is 0, or from all."""
+    data = hexadecimal(amounts)
+    return data.rjust(12, b"\0") if len(data) == 8 else hexadecimal(amounts, 12)

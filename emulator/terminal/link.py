@@ -1,0 +1,79 @@
+"""The terminal's way to a card: readers, connections, and what T=0 asks of whoever sends commands."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from ..ports import Insertable
+from .errors import NO_ANSWER, TerminalError
+
+Channel = Callable[[bytes], bytes]
+
+MOST_PARTS: Final = 256
+"""How many GET RESPONSE an answer may take; a card that announces more for ever is left alone."""
+
+
+class Connection(Protocol):
+    """A card with power, freshly reset."""
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU; `TerminalError` when the card is gone."""
+
+    def close(self) -> None:
+        """Take the card's power away."""
+
+
+class Reader(Protocol):
+    """Something that a card can be in."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def open(self) -> Connection:
+        """Give the card power; `TerminalError` when there is none, or no reader."""
+
+
+class InProcess:
+    """A reader of this process with a card object in it."""
+
+    def __init__(self, card: Insertable, name: str = "this process") -> None:
+        self.card = card
+        self.name = name
+
+    def open(self) -> "InProcess":
+        """Cold reset."""
+        self.card.power_on()
+        return self
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self.card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer of the card."""
+        return self.card.transmit(command)
+
+    def close(self) -> None:
+        """Loss of power."""
+        self.card.power_off()
+
+
+def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
+    """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
+    answer = channel(command)
+    if len(answer) >= 2 and answer[-2] == 0x6C:
+        answer = channel(command[:4] + answer[-1:])
+    data = b""
+    for _ in range(MOST_PARTS):
+        if len(answer) < 2 or answer[-2] != 0x61:
+            break
+        data += answer[:-2]
+        answer = channel(bytes((0x00, 0xC0, 0x00, 0x00, answer[-1])))
+    if len(answer) < 2:
+        raise TerminalError("the card gave no answer: was it pulled out?", NO_ANSWER)
+    return data + answer[:-2], int.from_bytes(answer[-2:])

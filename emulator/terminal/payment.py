@@ -1,0 +1,81 @@
+"""What a trade is told of: amounts, times, and what is left when its end is not known."""
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from .errors import INPUT_WRONG, TerminalError
+from .settings import TerminalSettings
+
+LOAD, PURCHASE = "1", "2"
+"""Types of trade (交易类型; V2.0 notice, 8.5.3.2)."""
+
+LARGEST: Final = 4294967295
+"""Amounts are smaller than 42949672.95 yuan (terminal interface, 8.1.2)."""
+
+_AMOUNT: Final = re.compile(r"([0-9]{1,8})\.([0-9]{2})")
+
+
+class Uncertain(NamedTuple):
+    """A trade that a card may or may not have booked: what `TradeFunctions.proof` wants."""
+
+    card_info: str
+    trade: str
+    sequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A purchase on its way.
+
+    Attributes:
+        amounts: account, self-paid and fund amount as the card gets them.
+        head: random and purchase sequence of the card. ``sequence`` is the latter in hex.
+        version, algorithm: of DPK, as the card says.
+    """
+
+    amounts: bytes
+    time: str
+    terminal: str
+    head: bytes
+    version: int
+    algorithm: int
+
+    @property
+    def sequence(self) -> str:
+        """The card's purchase sequence."""
+        return self.head[4:].hex().upper()
+
+
+def yuan(text: str) -> int:
+    """Read an amount in yuan with two decimals, in fen; `TerminalError` (-23) if it is none, or too large."""
+    match = _AMOUNT.fullmatch(text)
+    fen = int(match[1] + match[2]) if match else LARGEST
+    if fen >= LARGEST:
+        raise TerminalError(f"{text!r} is no amount in yuan with two decimals below 42949672.95", INPUT_WRONG)
+    return fen
+
+
+def pay_info(text: str, settings: TerminalSettings) -> tuple[bytes, str]:
+    """Read pPayInfo: the card's three amounts, by the setting ``terminal.debit_amounts``, and the time.
+
+    The standard does not say how three amounts follow from two. ``last-two``: account 0, then both as they
+    are, since MAC and TAC are said to cover "the last two amounts". ``account`` and ``fund``: the second
+    amount is paid from the account, or from the fund, and the holder pays the rest.
+    """
+    values = text.split("|")
+    if len(values) != 4 or values[3]:
+        raise TerminalError("the payment is not 'total amount|account plus fund amount|time|'", INPUT_WRONG)
+    total, covered, time = yuan(values[0]), yuan(values[1]), values[2]
+    if covered > total:
+        raise TerminalError("account and fund together pay more than the total amount", INPUT_WRONG)
+    try:
+        if not re.fullmatch("[0-9]{14}", time):
+            raise ValueError
+        datetime.datetime.strptime(time, "%Y%m%d%H%M%S")
+    except ValueError:
+        raise TerminalError(f"{time!r} is no time YYYYMMDDHHMMSS", INPUT_WRONG) from None
+    rest = total - covered
+    three = {"last-two": (0, total, covered), "account": (covered, rest, 0), "fund": (0, rest, covered)}
+    return b"".join(amount.to_bytes(4) for amount in three[settings.debit_amounts]), time

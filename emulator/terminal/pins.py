@@ -1,0 +1,144 @@
+"""The PIN: check, change, reload, unblock (PIN 校验、修改、重置、解锁; terminal interface, 4 to 7)."""
+
+from typing import Final
+
+from keys.records import Usage
+from keys.suites import MAC_LENGTH
+
+from .base import CONTACT_FIRST, Base, Result, Session, Step, result
+from .card import ENTER_OLD, OK, UserCard, read_new_pin, read_pin
+from .errors import INPUT_WRONG, LENGTH_WRONG, PIN_LOCKED, TerminalError
+from .files import authentication_request
+from .hsm import hexadecimal
+from .keytable import address_of
+from .psam import with_length
+
+UNBLOCK: Final = bytes.fromhex("84240000")
+RELOAD: Final = bytes.fromhex("84240001")
+NAMES: Final = {"reload_pin": RELOAD, "unblock_pin": UNBLOCK}
+SEPARATOR: Final = b"\xff"
+
+
+class PinFunctions(Base):
+    """Functions of terminal interface, 4 to 7."""
+
+    def verify_pin(self, kind: int = CONTACT_FIRST) -> Result:
+        """Check the PIN that the pad gives (iVerifyPIN)."""
+        with self._working(kind) as session:
+            session.card.begin()
+            session.card.verify(self.pad)
+        return Result()
+
+    def change_pin(self, kind: int = CONTACT_FIRST) -> Result:
+        """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN)."""
+        with self._working(kind) as session:
+            card = session.card
+            card.begin()
+            old = b"" if _has_no_pin(card) else read_pin(self.pad, ENTER_OLD)
+            data = old + SEPARATOR + read_new_pin(self.pad)
+            _, word = card.ask(b"\x80\x5e\x01\x00" + bytes((len(data),)) + data)
+            card.check_pin(word, "CHANGE PIN")
+        return Result()
+
+    def reload_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
+        """Set a new PIN without the old one (iReloadPIN)."""
+        with self._working(kind) as session:
+            session.card.begin(card_info)
+            self._open_psam(session)
+            self._maintain(session, RELOAD, read_new_pin(self.pad))
+        return Result()
+
+    def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
+        """Give the PIN all its tries again (iUnblockPIN)."""
+        with self._working(kind) as session:
+            session.card.begin(card_info)
+            self._open_psam(session)
+            self._maintain(session, UNBLOCK, b"")
+        return Result()
+
+    def reload_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
+        """Give the HSM what it needs for PUK (iReloadPIN_HSM_Step1): ``algorithm|key address|factor|original|``."""
+        return self._pin_step1("reload_pin", card_info, kind)
+
+    def reload_pin_hsm_step2(self, key: str) -> Result:
+        """Authenticate, take the new PIN from the pad, say what the HSM shall secure (iReloadPIN_HSM_Step2).
+
+        Text: ``algorithm|key address|challenge|command header|new PIN as cn in hex|``.
+        """
+        return self._pin_step2("reload_pin", key)
+
+    def reload_pin_hsm_step3(self, key: str) -> Result:
+        """Send the command that the HSM made, 34 or 50 digits (iReloadPIN_HSM_Step3)."""
+        return self._pin_step3("reload_pin", key)
+
+    def unblock_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
+        """As `reload_pin_hsm_step1` (iUnblockPIN_HSM_Step1)."""
+        return self._pin_step1("unblock_pin", card_info, kind)
+
+    def unblock_pin_hsm_step2(self, key: str) -> Result:
+        """As `reload_pin_hsm_step2`, without a PIN (iUnblockPIN_HSM_Step2)."""
+        return self._pin_step2("unblock_pin", key)
+
+    def unblock_pin_hsm_step3(self, key: str) -> Result:
+        """Send the command that the HSM made, 18 digits (iUnblockPIN_HSM_Step3)."""
+        return self._pin_step3("unblock_pin", key)
+
+    # -- work ---------------------------------------------------------------------------------
+
+    def _maintain(self, session: Session, header: bytes, pin: bytes) -> None:
+        """PUK, a new challenge, PIN CHANGE/UNBLOCK under the maintenance key (Part 7, 13)."""
+        card, psam = session.card, session.psam
+        assert psam is not None  # noqa: S101 - opened before the pad was asked
+        puk, maintenance = card.layout.key("SSSE", Usage.PIN_UNBLOCK), card.layout.key("SSSE", Usage.MAC_ENC)
+        randoms = card.randoms()
+        data = psam.authentication_data(puk.root, card.data, randoms) + randoms.original
+        card.external_authentication(puk.kid or 0, data, puk.ref.name)
+        command = psam.secured(maintenance.root, card.data, card.challenge(), header, pin)
+        card.must(command, "PIN CHANGE/UNBLOCK")
+
+    def _pin_step1(self, function: str, card_info: str, kind: int) -> Result:
+        with self._working(kind, keep=True) as session:
+            card = session.card
+            card.begin(card_info)
+            puk = card.layout.key("SSSE", Usage.PIN_UNBLOCK)
+            randoms = card.randoms()
+            self._keep(Step(function, 1, session, {"key": puk}))
+            return authentication_request(card, address_of(puk.root), randoms.factor, randoms.original)
+
+    def _pin_step2(self, function: str, key: str) -> Result:
+        with self._going_on(function, 2) as step:
+            card, puk = step.session.card, step.data["key"]
+            card.external_authentication(puk.kid or 0, hexadecimal(key, 16), puk.ref.name)
+            header = NAMES[function]
+            pin = read_new_pin(self.pad) if header == RELOAD else b""
+            maintenance = card.layout.key("SSSE", Usage.MAC_ENC)
+            suite = card.data.suite
+            header += bytes((MAC_LENGTH + (len(with_length(suite, pin)) if pin else 0),))
+            step.data["header"] = header
+            return result(
+                algorithm=card.data.algorithm,
+                key_address=address_of(maintenance.root),
+                factor=card.challenge().hex().upper(),
+                header=header.hex().upper(),
+                plain=pin.hex().upper(),
+            )
+
+    def _pin_step3(self, function: str, key: str) -> Result:
+        with self._going_on(function, 3, last=True) as step:
+            command, header = hexadecimal(key), step.data["header"]
+            if len(command) != len(header) + header[4]:
+                raise TerminalError(f"the command has {len(key)} digits, not {2 * (5 + header[4])}", LENGTH_WRONG)
+            if not command.startswith(header):
+                raise TerminalError("the command is another one than the step before asked for", INPUT_WRONG)
+            step.session.card.must(command, "PIN CHANGE/UNBLOCK")
+        return Result()
+
+
+def _has_no_pin(card: UserCard) -> bool:
+    """Ask the card whether a PIN is set; a locked one is refused at once (Part 5, 6.14)."""
+    if not card.settings.terminal.pin_query:
+        return False
+    _, word = card.ask(b"\x00\x20\x00\x00\x00")
+    if word in (0x63C0, 0x6983):
+        raise TerminalError("CHANGE PIN: the PIN is locked, no tries are left", PIN_LOCKED)
+    return word == OK

@@ -1,0 +1,277 @@
+"""The PSAM as a terminal uses it (Part 9): it holds root keys and computes; no key comes out of it.
+
+A terminal has to cope with PSAMs of every level (Part 9, 8): how many diversification levels a key is
+above the card's is tried out, and remembered.
+"""
+
+from typing import Final, NamedTuple
+
+from keys.diversify import ZHEJIANG, card_factor, city_factor, province_factor
+from keys.suites import FACTOR_LENGTH, Suite, pad
+
+from .card import OK, CardData, Randoms
+from .errors import KEY_MISSING, LEVEL_TOO_LOW, NO_ALGORITHM, NO_PSAM, TerminalError, refused
+from .keytable import PURCHASE, TABLE, TableKey
+from .link import Connection, exchange
+from .settings import Settings
+
+APPLICATION: Final = bytes.fromhex("D15600000590")
+ENVIRONMENTS: Final = {
+    "01": bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"),
+    "02": bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF"),
+}
+"""Names of the environments by algorithm (Part 9, 5); that of SM4 is a setting."""
+
+LEVELS: Final = (3, 2, 1)
+TERMINAL_NUMBER: Final = 0x0016
+NATIONAL_INFORMATION: Final = 0x001A
+ALGORITHM_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
+"""What a PSAM answers to a key that it has not, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
+
+
+class Index(dict[tuple[str, str], tuple[int, int]]):
+    """What was found out about a PSAM: usage type and number of levels by algorithm and key."""
+
+
+class Trade(NamedTuple):
+    """What a purchase is computed from (Part 9, 9.9.3): ``head`` is random and purchase sequence of the card."""
+
+    head: bytes
+    amounts: bytes
+    kind: int
+    time: bytes
+    version: int
+    algorithm: int
+
+
+class Psam:
+    """A PSAM with power, its application of one algorithm selected."""
+
+    def __init__(self, connection: Connection, settings: Settings, index: Index) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._index = index
+        self._algorithm = ""
+        self.terminal_number = ""
+
+    def ask(self, command: bytes) -> tuple[bytes, int]:
+        """Send a command; data and status word."""
+        return exchange(self._connection.transmit, command)
+
+    def must(self, command: bytes, what: str) -> bytes:
+        """Send a command that has to succeed; `TerminalError` with the word if not."""
+        data, word = self.ask(command)
+        if word != OK:
+            raise self._refused(what, word)
+        return data
+
+    def _refused(self, what: str, word: int) -> TerminalError:
+        return refused(what, word, who="the PSAM", rule=self._settings.terminal.sw_code_rule)
+
+    def close(self) -> None:
+        """Take its power away."""
+        self._connection.close()
+
+    def is_psam(self) -> bool:
+        """Whether this is a PSAM at all: one of its environments and the application can be selected."""
+        return any(
+            self._select_name(name) == OK and self._select_name(APPLICATION) == OK for name in self._names().values()
+        )
+
+    def _names(self) -> dict[str, bytes]:
+        return {**ENVIRONMENTS, "03": bytes.fromhex(self._settings.terminal.psam_sm4_name)}
+
+    def begin(self, algorithm: str) -> None:
+        """Select the environment and application of an algorithm, and learn the terminal number.
+
+        Raises:
+            TerminalError: not a PSAM (-2201), or the PSAM has not this algorithm (-2202).
+        """
+        word = self._select_name(self._names()[algorithm])
+        if word != OK:
+            which = {"01": "DES/3DES", "02": "SSF33", "03": "SM4"}[algorithm]
+            if not self.is_psam():
+                raise TerminalError("the card in the PSAM's reader is no PSAM", NO_PSAM)
+            raise TerminalError(f"the card's algorithm is {which}, and this PSAM has no such environment", NO_ALGORITHM)
+        self._algorithm = algorithm
+        self.must(b"\x00\xa4\x02\x00\x02" + TERMINAL_NUMBER.to_bytes(2), "SELECT of the terminal number")
+        self.terminal_number = self.must(b"\x00\xb0\x00\x00\x06", "READ BINARY of the terminal number").hex().upper()
+        self._select_application()
+
+    def _select_name(self, name: bytes) -> int:
+        return self.ask(b"\x00\xa4\x04\x00" + bytes((len(name),)) + name)[1]
+
+    def _select_application(self) -> None:
+        """SELECT DF01; readers differ in P1, and so may PSAMs."""
+        how = self._settings.terminal.psam_select
+        by_name = b"\x04\x00" + bytes((len(APPLICATION),)) + APPLICATION
+        ways = {"00": b"\x00\x00\x02\xdf\x01", "02": b"\x02\x00\x02\xdf\x01", "name": by_name}
+        word = OK
+        for way in ways if how == "any" else (how,):
+            word = self.ask(b"\x00\xa4" + ways[way])[1]
+            if word == OK:
+                return
+        raise self._refused("SELECT of DF01", word)
+
+    # -- levels -------------------------------------------------------------------------------
+
+    def _factors(self, card: CardData, levels: int) -> bytes:
+        """The factors of the last levels, the card's first (Part 9, 9.9.3)."""
+        crypto = self._settings.crypto
+        factors = (
+            card_factor(card.historical, from_t8=crypto.level3_factor == "T8..TD+0000"),
+            city_factor(card.region, zhejiang_rule=crypto.zhejiang_rule),
+            province_factor(card.region),
+        )
+        return b"".join(factors[:levels])
+
+    def _serves(self, card: CardData, levels: int) -> bool:
+        """Whether a root with so many levels left is one of this card: a city's root is of no use elsewhere."""
+        own = self.terminal_number[:6]
+        if levels == len(LEVELS) or self._settings.terminal.psam_region == "ignore" or not own.isdigit():
+            return True
+        four = card.region.startswith(ZHEJIANG) and self._settings.crypto.zhejiang_rule
+        length = 2 if levels == 2 else 4 if four else 6
+        return own[:length] == card.region[:length]
+
+    def _too_low(self, name: str, card: CardData) -> TerminalError:
+        return TerminalError(
+            f"the PSAM of region {self.terminal_number[:6]} has {name}, but of a level that does not reach cards of "
+            f"region {card.region}",
+            LEVEL_TOO_LOW,
+        )
+
+    def _deliver(self, key: TableKey, card: CardData, factor: bytes) -> None:
+        """DELIVERY SESSION KEY (Part 9, 9.7) with as many factors as the PSAM's key asks for.
+
+        Raises:
+            TerminalError: no such key (-27272), or of a level too low for this card (-24).
+        """
+        factor = factor.ljust(card.suite.block, b"\0")
+        known = self._index.get((self._algorithm, key.name))
+        tries = [(kind, levels) for levels in LEVELS for kind in key.kinds]
+        tries.sort(key=lambda each: (each != known, not self._serves(card, each[1])))
+        level_wrong = False
+        for kind, levels in tries:
+            data = self._factors(card, levels) + factor
+            _, word = self.ask(bytes((0xBF, 0xDE, levels << 5 | kind, key.identifier, len(data))) + data)
+            if word == OK:
+                if not self._serves(card, levels):
+                    raise self._too_low(key.name, card)
+                self._index[self._algorithm, key.name] = (kind, levels)
+                return
+            if word not in ALGORITHM_WORDS:
+                raise self._refused(f"DELIVERY SESSION KEY for {key.name}", word)
+            level_wrong = level_wrong or word != KEY_MISSING * -1
+        if level_wrong:
+            raise self._too_low(key.name, card)
+        raise TerminalError(f"the PSAM has no key {key.name} (identifier {key.identifier:02X})", KEY_MISSING)
+
+    def has(self, name: str, card: CardData) -> bool:
+        """Whether the PSAM has a key, of whatever level; a level too low for the card is an error (-24)."""
+        try:
+            self._deliver(table_key(name), card, bytes(FACTOR_LENGTH))
+        except TerminalError as error:
+            if error.code == KEY_MISSING:
+                return False
+            raise
+        return True
+
+    # -- computing ----------------------------------------------------------------------------
+
+    def authentication_data(self, name: str, card: CardData, randoms: Randoms) -> bytes:
+        """The eight bytes of an internal or external authentication (Part 9, 9.8; psam computes, Part 4, 9.3)."""
+        self._deliver(table_key(name), card, randoms.factor)
+        block = card.suite.block
+        data = self._cipher(randoms.original.ljust(block, b"\0"), name)
+        # 16-byte suite: both halves XORed, which is the terminal's part (Part 4, 9.3.2).
+        return data if block == 8 else bytes(a ^ b for a, b in zip(data[:8], data[8:], strict=True))
+
+    def secured(self, name: str, card: CardData, challenge: bytes, header: bytes, plain: bytes) -> bytes:
+        """A command with enciphered data and MAC under a maintenance key (Part 4, 8.2 and 8.3; Part 7, 13).
+
+        Args:
+            header: CLA INS P1 P2. ``plain``: data to encipher; empty for a command without data.
+        """
+        key = table_key(name)
+        cipher = b""
+        if plain:
+            self._deliver(key, card, challenge)
+            cipher = self._cipher(with_length(card.suite, plain), name)
+        # Delivered again, since a session key may serve one computation only.
+        self._deliver(key, card, challenge)
+        covered = header + bytes((len(cipher) + 4,)) + cipher
+        block = card.suite.block
+        data = bytes(block) + pad(covered, block)
+        answer = self.must(b"\x80\xfa\x05\x00" + bytes((len(data),)) + data, f"CIPHER DATA (MAC) with {name}")
+        return covered + (answer if len(answer) == 4 else card.suite.truncate(answer))
+
+    def _cipher(self, data: bytes, name: str) -> bytes:
+        answer = self.must(b"\x80\xfa\x00\x00" + bytes((len(data),)) + data, f"CIPHER DATA with {name}")
+        if len(answer) != len(data):
+            raise self._refused(f"CIPHER DATA with {name}: {len(answer)} bytes", 0x6700)
+        return answer
+
+    # -- purchase -----------------------------------------------------------------------------
+
+    def key_index(self) -> int:
+        """The purchase key index (消费密钥索引号) of the national application information (Part 9, 5.5)."""
+        chosen = self._settings.terminal.key_index
+        if chosen:
+            return chosen
+        _, word = self.ask(b"\x00\xa4\x02\x00\x02" + NATIONAL_INFORMATION.to_bytes(2))
+        data, read = self.ask(b"\x00\xb0\x00\x00\x01") if word == OK else (b"", word)
+        return data[0] if read == OK and data and data[0] in (1, 2, 3) else 1
+
+    def purchase(self, card: CardData, trade: Trade) -> tuple[bytes, bytes]:
+        """INIT SAM FOR PURCHASE (Part 9, 9.9): terminal sequence and MAC1.
+
+        Only levels that reach the card are tried, so that no failing trade steps the sequence.
+        """
+        known = self._index.get((self._algorithm, PURCHASE))
+        tries = sorted((each for each in LEVELS if self._serves(card, each)), key=lambda each: (0, each) != known)
+        for levels in tries:
+            data = trade.head + trade.amounts + bytes((trade.kind,)) + trade.time
+            data += bytes((trade.version, trade.algorithm)) + self._factors(card, levels)
+            answer, word = self.ask(b"\x80\x70\x01\x00" + bytes((len(data),)) + data)
+            if word == OK:
+                if len(answer) != 8:
+                    raise self._refused(f"INIT SAM FOR PURCHASE: {len(answer)} bytes", 0x6700)
+                self._index[self._algorithm, PURCHASE] = (0, levels)
+                return answer[:4], answer[4:]
+            if word == KEY_MISSING * -1:
+                raise TerminalError(f"the PSAM has no key DPK of version {trade.version:02X}", KEY_MISSING)
+            if word not in ALGORITHM_WORDS:
+                raise self._refused("INIT SAM FOR PURCHASE", word)
+        raise self._too_low(PURCHASE, card)
+
+    def credit(self, mac2: bytes) -> None:
+        """CREDIT SAM FOR PURCHASE (Part 9, 9.10): the PSAM checks the card's MAC2."""
+        _, word = self.ask(b"\x80\x72\x00\x00\x04" + mac2)
+        if word in (0x9302, 0x63CF):
+            # Two clauses, two words for one thing (Part 9, 9.10.1 and table 31).
+            raise self._refused("CREDIT SAM FOR PURCHASE, the card's MAC2", 0x9302)
+        if word != OK:
+            raise self._refused("CREDIT SAM FOR PURCHASE", word)
+
+
+def table_key(name: str) -> TableKey:
+    """Find where PSAMs hold a key; one that no table has is not found (-27272)."""
+    key = TABLE.get(name)
+    if key is None:
+        raise TerminalError(f"no table says where a PSAM holds {name}", KEY_MISSING)
+    return key
+
+
+def with_length(suite: Suite, plain: bytes) -> bytes:
+    """``LD || data``, padded only where needed (Part 4, 8.3.2)."""
+    data = bytes((len(plain),)) + plain
+    return pad(data, suite.block) if len(data) % suite.block else data
+
+
+def recognise(connection: Connection, settings: Settings) -> str:
+    """Tell what a card is by selecting: ``psam``, ``user`` or nothing that terminals know."""
+    psam = Psam(connection, settings, Index())
+    if psam.is_psam():
+        return "psam"
+    return "user" if psam.ask(b"\x00\xa4\x04\x00\x0f" + ENVIRONMENTS["01"])[1] == OK else ""

@@ -1,0 +1,65 @@
+"""Settings of a terminal: every point where regions differ or the texts are silent, with its default.
+
+The names and defaults are one list with the table in the README. A TOML file writes them as
+``[terminal]`` / ``debit_amounts = "account"``; an unknown name or value is refused.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from cardfs.inputs import InputError, read_document
+from cardfs.settings import CryptoSettings
+
+
+class TerminalSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a terminal works (terminal interface; Part 9).
+
+    ``v1``, ``v2``, ``v3`` are profiles, by shipped name or path: what the terminal knows of the files and
+    access rules of cards of version 1.0, 2.0 and 3.0.
+    """
+
+    original_source: Literal["card", "terminal"] = "card"
+    pin_and_rk_order: Literal["by-function", "key-first", "pin-first"] = "by-function"
+    pin_query: bool = True
+    sw_code_rule: Literal["minus-sw", "table"] = "minus-sw"
+    debit_amounts: Literal["last-two", "account", "fund"] = "last-two"
+    type_byte: Literal["ascii", "binary"] = "ascii"
+    proof_type_byte: Literal["binary", "ascii"] = "binary"
+    key_index: Annotated[int, Meta(ge=0, le=255)] = 0
+    psam_select: Literal["any", "00", "02", "name"] = "any"
+    psam_sm4_name: Annotated[str, Meta(pattern="^([0-9A-F]{2}){5,16}$")] = "7378332E73682EC9E7BBE1B1A3D5CF"
+    psam_region: Literal["check", "ignore"] = "check"
+    device_number: Annotated[str, Meta(pattern=r"^[^|^$]*$")] = ""
+    v1: str = "ssc-1.0"
+    v2: str = "ssc-2.0"
+    v3: str = "ssc-3.0"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The settings of a terminal and how its region diversifies keys."""
+
+    terminal: TerminalSettings = TerminalSettings()
+    crypto: CryptoSettings = CryptoSettings()
+
+
+def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read settings from a TOML file, and lay others over them.
+
+    Raises:
+        InputError: the file cannot be read, or a setting is unknown or has no such value.
+    """
+    document = read_document(path, InputError) if path else None
+    data: dict[str, Any] = dict(document.data) if document else {}
+    where = document.name if document else "--set"
+    for section, values in (overrides or {}).items():
+        below = data.get(section)
+        data[section] = {**below, **values} if isinstance(below, dict) and isinstance(values, dict) else values
+    try:
+        return msgspec.convert(data, Settings)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        raise InputError(f"{where}: {place.rstrip('`') or 'settings'}: {reason}") from None

@@ -1,0 +1,335 @@
+"""Purchase, load, proof, records (消费交易、帐户划入、取交易认证码; terminal interface, 8 and 9; Part 7, 11 to 14)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from .base import CONTACT_FIRST, NO_TERMINAL_NUMBER, Base, Result, Session, Step, result
+from .card import OK, UserCard
+from .errors import INPUT_WRONG, NO_ANSWER, NO_CARD, NO_POWER, TerminalError, say
+from .hsm import fields, hexadecimal
+from .keytable import address_of
+from .layout import FIELD_END, ITEM_END
+from .payment import LOAD, PURCHASE, Payment, Uncertain, pay_info, yuan
+from .psam import Trade
+from .settings import TerminalSettings
+
+APPLICATION: Final = "DF04"
+RECORDS: Final = "DF04EF08"
+_LOST: Final = (NO_CARD, NO_POWER, NO_ANSWER)
+_INITIALIZE: Final = "INITIALIZE FOR PURCHASE"
+
+Reinsert = Callable[[str], bool]
+"""Asks the holder to put the card back; says whether that was done."""
+
+Host = Callable[[str], str]
+"""The back office with its HSM: what a first step gives, what the next one wants."""
+
+
+class TradeFunctions(Base):
+    """Functions of terminal interface, 8 and 9, and what Part 7 has besides."""
+
+    # -- purchase -----------------------------------------------------------------------------
+
+    def debit(
+        self, card_info: str, payment: str, kind: int = CONTACT_FIRST, *, reinsert: Reinsert | None = None
+    ) -> Result:
+        """Pay with the PSAM (iDoDebit).
+
+        Args:
+            payment: ``total amount|account plus fund amount|YYYYMMDDHHMMSS|``, amounts in yuan with two decimals.
+            reinsert: asks for a card that was pulled out before its answer came; the proof then decides.
+
+        Text: ``algorithm|DTK address|amounts|type|terminal number|terminal sequence|time|TAC|``.
+        """
+        amounts, time = pay_info(payment, self.settings.terminal)
+        with self._working(kind) as session:
+            card = session.card
+            card.begin(card_info)
+            psam = self._open_psam(session)
+            card.verify(self.pad)
+            paid = self._initialize(session, amounts, time, psam.terminal_number, psam.key_index())
+            data = card.data
+            trade = Trade(
+                paid.head, amounts, self._kind(PURCHASE)[0], bytes.fromhex(time), paid.version, paid.algorithm
+            )
+            sequence, mac1 = psam.purchase(data, trade)
+            answer = self._book(session, kind, paid, sequence, mac1, reinsert)
+            try:
+                psam.credit(answer[4:])
+            except TerminalError as error:
+                uncertain = Uncertain(data.info, PURCHASE, paid.sequence)
+                raise TerminalError(
+                    f"the card has booked the trade, but {error}", error.code, trade=uncertain
+                ) from None
+            return self._paid(paid, data.algorithm, sequence, answer[:4])
+
+    def debit_hsm_step1(self, card_info: str, payment: str, kind: int = CONTACT_FIRST) -> Result:
+        """Begin a purchase that the HSM secures (iDoDebit_HSM_Step1).
+
+        Text: ``algorithm|DPK address|random|purchase sequence|amounts|type|terminal number|time|``.
+        """
+        amounts, time = pay_info(payment, self.settings.terminal)
+        with self._working(kind, keep=True) as session:
+            card = session.card
+            card.begin(card_info)
+            terminal = self._terminal_number(session)
+            card.verify(self.pad)
+            paid = self._initialize(session, amounts, time, terminal, self.settings.terminal.key_index or 1)
+            self._keep(Step("debit", 1, session, {"paid": paid, "kind": kind}))
+            return result(
+                algorithm=card.data.algorithm,
+                key_address=address_of("DPK", paid.version),
+                random=paid.head[:4].hex().upper(),
+                purchase_sequence=paid.sequence,
+                amounts=self._shown_amounts(amounts),
+                type=PURCHASE,
+                terminal_number=terminal,
+                time=time,
+            )
+
+    def debit_hsm_step2(self, key: str) -> Result:
+        """Finish it with what the HSM computed: ``terminal sequence|time|MAC1|`` (iDoDebit_HSM_Step2).
+
+        Text: that of `debit` with MAC2 before it.
+        """
+        with self._going_on("debit", 2, last=True) as step:
+            sequence, time, mac1 = fields(key, 3)
+            paid: Payment = step.data["paid"]
+            if time != paid.time:
+                raise TerminalError("the HSM's answer is for a purchase of another time", INPUT_WRONG)
+            terminal_sequence = hexadecimal(sequence, 4)
+            card = step.session.card
+            mac = hexadecimal(mac1, 4)
+            answer = self._book(step.session, step.data["kind"], paid, terminal_sequence, mac, None)
+            done = self._paid(paid, card.data.algorithm, terminal_sequence, answer[:4])
+            mac2 = answer[4:].hex().upper()
+            return Result(f"{mac2}|{done.text}", {"mac2": mac2, **done.fields})
+
+    def _initialize(self, session: Session, amounts: bytes, time: str, terminal: str, index: int) -> Payment:
+        card = session.card
+        card.select(APPLICATION)
+        number = bytes.fromhex(terminal if len(terminal) == 12 else NO_TERMINAL_NUMBER)
+        command = b"\xb0\x28\x01\x01\x13" + bytes((index,)) + amounts + number
+        yuan = int.from_bytes(amounts[:4]) / 100
+        data, word = card.ask(command)
+        if word == 0x9401:
+            raise card.refused(_INITIALIZE, word, f"the account holds less than {yuan:.2f} yuan")
+        if word == 0x9403:
+            raise card.refused(_INITIALIZE, word, f"the card has no purchase key of index {index:02X}")
+        if word != OK or len(data) != 22:
+            raise card.refused(_INITIALIZE, word if word != OK else 0x6700)
+        return Payment(amounts, time, terminal, data[18:22] + data[14:16], data[16], data[17])
+
+    def _book(
+        self, session: Session, kind: int, paid: Payment, sequence: bytes, mac1: bytes, reinsert: Reinsert | None
+    ) -> bytes:
+        """DEBIT FOR PURCHASE; TAC and MAC2. After a pulled card the proof decides (Part 7, 14)."""
+        card = session.card
+        command = b"\xb0\x2c\x01\x00\x0f" + sequence + bytes.fromhex(paid.time) + mac1
+        try:
+            data, word = card.ask(command)
+        except TerminalError as lost:
+            proof = self._recover(session, kind, lost, Uncertain(card.data.info, PURCHASE, paid.sequence), reinsert)
+            return proof[4:] + proof[:4]
+        if word != OK or len(data) != 8:
+            why = "MAC1 was made with another key than the card's DPK" if word == 0x9302 else ""
+            raise card.refused("DEBIT FOR PURCHASE", word if word != OK else 0x6700, why)
+        return data
+
+    def _paid(self, paid: Payment, algorithm: str, sequence: bytes, tac: bytes) -> Result:
+        return result(
+            algorithm=algorithm,
+            key_address=address_of("DTK", paid.version),
+            amounts=self._shown_amounts(paid.amounts),
+            type=PURCHASE,
+            terminal_number=paid.terminal,
+            terminal_sequence=sequence.hex().upper(),
+            time=paid.time,
+            tac=tac.hex().upper(),
+        )
+
+    def _shown_amounts(self, amounts: bytes) -> str:
+        """The last two amounts in hex, joined; all three where the account amount is not 0 by rule."""
+        used = amounts if self.settings.terminal.debit_amounts == "account" else amounts[4:]
+        return used.hex().upper()
+
+    def _kind(self, kind: str) -> bytes:
+        return kind.encode() if self.settings.terminal.type_byte == "ascii" else bytes((int(kind),))
+
+    # -- load ---------------------------------------------------------------------------------
+
+    def load(
+        self,
+        card_info: str,
+        amount: str,
+        host: Host,
+        kind: int = CONTACT_FIRST,
+        *,
+        reinsert: Reinsert | None = None,
+    ) -> Result:
+        """Load the account (帐户划入; Part 7, 11), online: the host has DLK.
+
+        Args:
+            amount: in yuan with two decimals.
+            host: gets what `load_step1` gives, gives what `load_step2` wants; it books on its side.
+        """
+        key = host(self.load_step1(card_info, amount, kind).text)
+        return self.load_step2(key, reinsert=reinsert)
+
+    def load_step1(self, card_info: str, amount: str, kind: int = CONTACT_FIRST) -> Result:
+        """PIN and INITIALIZE FOR LOAD.
+
+        No national function loads; the text is made after those of debit:
+        ``algorithm|DLK address|random|load sequence|balance|amount|type|terminal number|MAC1|``.
+        """
+        fen = yuan(amount).to_bytes(4)
+        with self._working(kind, keep=True) as session:
+            card = session.card
+            card.begin(card_info)
+            terminal = self._terminal_number(session)
+            card.verify(self.pad)
+            card.select(APPLICATION)
+            index = self.settings.terminal.key_index or 1
+            command = b"\xb0\x28\x00\x01\x0b" + bytes((index,)) + fen + bytes.fromhex(terminal)
+            data = card.must(command, "INITIALIZE FOR LOAD")
+            if len(data) != 16:
+                raise card.refused("INITIALIZE FOR LOAD", 0x6700)
+            balance, sequence, version, random, mac1 = data[:4], data[4:6], data[6], data[8:12], data[12:]
+            facts = {"balance": int.from_bytes(balance), "sequence": sequence.hex().upper(), "amount": fen}
+            self._keep(Step("load", 1, session, {**facts, "version": version, "terminal": terminal, "kind": kind}))
+            return result(
+                algorithm=card.data.algorithm,
+                key_address=address_of("DLK", version),
+                random=random.hex().upper(),
+                load_sequence=sequence.hex().upper(),
+                balance=balance.hex().upper(),
+                amount=fen.hex().upper(),
+                type=LOAD,
+                terminal_number=terminal,
+                mac1=mac1.hex().upper(),
+            )
+
+    def load_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
+        """CREDIT FOR LOAD with the host's ``time|MAC2|``.
+
+        Text: ``algorithm|DTK address|new balance|load sequence|amount|type|terminal number|time|TAC|``.
+        """
+        with self._going_on("load", 2, last=True) as step:
+            time, mac2 = fields(key, 2)
+            card, facts = step.session.card, step.data
+            command = b"\xb0\x2a\x00\x00\x0b" + hexadecimal(time, 7) + hexadecimal(mac2, 4)
+            try:
+                tac, word = card.ask(command)
+            except TerminalError as lost:
+                uncertain = Uncertain(card.data.info, LOAD, facts["sequence"])
+                tac = self._recover(step.session, facts["kind"], lost, uncertain, reinsert)[4:]
+            else:
+                if word != OK or len(tac) != 4:
+                    why = "MAC2 was made with another key than the card's DLK" if word == 0x9302 else ""
+                    raise card.refused("CREDIT FOR LOAD", word if word != OK else 0x6700, why)
+            return result(
+                algorithm=step.session.card.data.algorithm,
+                key_address=address_of("DTK", facts["version"]),
+                balance=f"{facts['balance'] + int.from_bytes(facts['amount']):08X}",
+                load_sequence=facts["sequence"],
+                amount=facts["amount"].hex().upper(),
+                type=LOAD,
+                terminal_number=facts["terminal"],
+                time=time,
+                tac=tac.hex().upper(),
+            )
+
+    # -- after a pulled card ------------------------------------------------------------------
+
+    def _recover(
+        self, session: Session, kind: int, lost: TerminalError, trade: Uncertain, reinsert: Reinsert | None
+    ) -> bytes:
+        """Ask a card that is back for the proof of its trade: MAC and TAC; `TerminalError` if it booked nothing."""
+        if lost.code not in _LOST:
+            raise lost
+        if reinsert is None or not reinsert("请重新插入卡片"):
+            raise TerminalError(
+                f"{lost}; whether the card booked trade {trade.sequence} is uncertain: its proof tells",
+                lost.code,
+                trade=trade,
+            )
+        session.card.close()
+        session.card = self._power_up(kind)
+        session.card.begin(trade.card_info)
+        proof = _proof(session.card, trade.trade, trade.sequence, self.settings.terminal)
+        if proof is None:
+            raise TerminalError(
+                f"{lost}; the card booked nothing, so the trade can be made again: "
+                f"GET TRANSACTION PROOF: the card answered {say(0x9406)}",
+                -0x9406,
+            )
+        return proof
+
+    def proof(self, card_info: str, trade: str, sequence: str, kind: int = CONTACT_FIRST) -> Result:
+        """Ask whether a trade whose answer was lost was booked (取交易认证码; Part 7, 14).
+
+        Args:
+            trade: ``1`` load, ``2`` purchase. ``sequence``: the card's, as INITIALIZE answered it, four hex digits.
+
+        Text: ``MAC|TAC|``; the MAC of a load is zero. A trade that was not booked is -37894.
+        """
+        if trade not in (LOAD, PURCHASE):
+            raise TerminalError(f"the trade is 1 (load) or 2 (purchase), not {trade!r}", INPUT_WRONG)
+        hexadecimal(sequence, 2)
+        with self._working(kind) as session:
+            session.card.begin(card_info)
+            data = _proof(session.card, trade, sequence, self.settings.terminal)
+            if data is None:
+                why = "the card did not book this trade, or another one came after it"
+                raise session.card.refused("GET TRANSACTION PROOF", 0x9406, why)
+            return result(mac=data[:4].hex().upper(), tac=data[4:].hex().upper())
+
+    # -- records ------------------------------------------------------------------------------
+
+    def read_debit_records(self, kind: int = CONTACT_FIRST) -> Result:
+        """Read the records of purchases, newest first (iReadDebitRecord).
+
+        A record is ``sequence^terminal number^time^total^account plus fund^`` and ends with ``|``; the
+        sequence in hex as the card answers it, amounts in yuan. Loads stand in the same file and are left out.
+        """
+        with self._working(kind) as session:
+            card = session.card
+            card.begin()
+            card.verify(self.pad)
+            plan = card.layout.file(RECORDS)
+            card.open_file(plan)
+            found = []
+            for number in range(1, 255):
+                record = card.read_record(plan, number)
+                if record is None:
+                    break
+                if len(record) >= 16 and record[2:3] in (PURCHASE.encode(), b"\x02"):
+                    found.append(self._record(record))
+        text = "".join("".join(value + FIELD_END for value in record.values()) + ITEM_END for record in found)
+        return Result(text, {"records": found})
+
+    def _record(self, record: bytes) -> dict[str, str]:
+        # Records of 20 bytes have the account amount only (Part 7, 12).
+        account, self_paid, fund = (int.from_bytes(record[at : at + 4]) for at in (16, 20, 24))
+        total, covered = account + self_paid + fund, account + fund
+        if self.settings.terminal.debit_amounts == "last-two":
+            total, covered = self_paid, fund
+        return {
+            "sequence": record[:2].hex().upper(),
+            "terminal_number": record[3:9].hex().upper(),
+            "time": record[9:16].hex().upper(),
+            "total": f"{total // 100}.{total % 100:02d}",
+            "account_plus_fund": f"{covered // 100}.{covered % 100:02d}",
+        }
+
+
+def _proof(card: UserCard, trade: str, sequence: str, settings: TerminalSettings) -> bytes | None:
+    """GET TRANSACTION PROOF; None if the card has none of this trade."""
+    card.select(APPLICATION)
+    kind = trade.encode()[0] if settings.proof_type_byte == "ascii" else int(trade)
+    data, word = card.ask(bytes((0xB0, 0x2E, 0x00, kind, 0x02)) + bytes.fromhex(sequence))
+    if word == 0x9406:
+        return None
+    if word != OK or len(data) != 8:
+        raise card.refused("GET TRANSACTION PROOF", word if word != OK else 0x6700)
+    return data
