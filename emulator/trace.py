@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import IO, Final
 
 from cardfs.codecs import decode_fields, decode_record
-from cardfs.files import Element, Structure
+from cardfs.files import Element
 from cardfs.image import Image
 from cardfs.records import Mode
 from keys.records import Usage
@@ -303,7 +303,7 @@ def record_text(image: Image, path: str | None, record: bytes, number: int = 0) 
     elements = image.dictionary.get(path or "", ())
     if path is None or not elements:
         return ""
-    if image.efs[path].structure is Structure.CYCLIC and not image.efs[path].tlv:
+    if not image.efs[path].tlv:
         return value_text(decode_fields(elements, record))
     element = find_element(elements, record, number)
     return f"{element.name} {value_text(decode_record(element, record))}" if element else ""
@@ -331,7 +331,7 @@ def _tell_binary(outcome: Outcome, image: Image) -> str:
     offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
     length = len(_written(command)) or len(outcome.response) - 2
     elements = image.dictionary.get(_target(outcome, image) or "", ())
-    what = f" of {elements[0].name}" if elements else ""
+    what = f" of {elements[0].name}" if len(elements) == 1 else ""
     return f"{length} bytes at {offset}{what}" if length else f"at {offset}{what}"
 
 
