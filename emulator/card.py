@@ -196,7 +196,8 @@ class Card:
         session = self._session
         ctx = Context(self.image, session, command, self.random)
         ctx.trade = trade
-        if self.image.dfs[session.df].blocked and command.ins != SELECT:
+        fetches = command.ins == GET_RESPONSE and session.pending
+        if self.image.dfs[session.df].blocked and command.ins != SELECT and not fetches:
             early = self._blocked(row, session.df)
             if early is not None:
                 return early
