@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import IO, Final
 
 from cardfs.codecs import decode_fields, decode_record
-from cardfs.files import Element
+from cardfs.files import Element, Regime
 from cardfs.image import Image
 from cardfs.records import Mode
 from keys.records import Usage
@@ -21,6 +21,7 @@ from keys.suites import MAC_LENGTH
 from .apdu import Command
 from .card import Card, Outcome
 from .commands.pin import UNBLOCK
+from .payment.purse.told import PURSE_TELLERS
 from .status import explain
 
 MASK: Final = "**"
@@ -38,7 +39,11 @@ _SECRET_DATA: Final[dict[int, slice]] = {
 }
 """Parts of the data field that are masked, by instruction and whatever the class is."""
 
-_OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x16, 0xE1))
+_OPEN: Final = frozenset(
+    (0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x18, 0x16, 0xE1)
+    # Trades of passbook and purse: amounts, terminals, times, MACs.
+    + (0x50, 0x52, 0x54, 0x58, 0x5A, 0x5C)
+)
 """Instructions whose data field holds no secret; of any other, known or not, everything is masked."""
 
 _INTERNAL_AUTHENTICATION: Final = 0x88
@@ -247,7 +252,9 @@ def _file(outcome: Outcome, image: Image) -> str:
 def _fields(outcome: Outcome, image: Image) -> str:
     if outcome.row is None or outcome.command is None:
         return ""
-    teller = _TELLERS.get(outcome.row.name)
+    name = outcome.row.name
+    purse = image.dfs[outcome.df].regime is Regime.PURSE
+    teller = (PURSE_TELLERS.get(name) if purse else None) or _TELLERS.get(name)
     return teller(outcome, image) if teller else ""
 
 
