@@ -21,8 +21,9 @@ from keys.suites import MAC_LENGTH
 from .apdu import Command
 from .card import Card, Outcome
 from .commands.pin import UNBLOCK
-from .payment.purse.told import PURSE_TELLERS
+from .payment.purse.told import OPEN_TRADES, PURSE_TELLERS
 from .status import explain
+from .trades.telling import is_trade, tell_answer, tell_trade
 
 MASK: Final = "**"
 _HEADER: Final = 4
@@ -39,11 +40,7 @@ _SECRET_DATA: Final[dict[int, slice]] = {
 }
 """Parts of the data field that are masked, by instruction and whatever the class is."""
 
-_OPEN: Final = frozenset(
-    (0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x18, 0x16, 0xE1)
-    # Trades of passbook and purse: amounts, terminals, times, MACs.
-    + (0x50, 0x52, 0x54, 0x58, 0x5A, 0x5C)
-)
+_OPEN: Final = frozenset((0xA4, 0xB0, 0xB2, 0xD6, 0xDC, 0x84, 0x88, 0xC0, 0x1E, 0x16, 0xE1))
 """Instructions whose data field holds no secret; of any other, known or not, everything is masked."""
 
 _INTERNAL_AUTHENTICATION: Final = 0x88
@@ -176,8 +173,8 @@ def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float,
         kind="command",
         name=outcome.row.name if outcome.row else _unknown(outcome.raw),
         file=_file(outcome, image),
-        fields=_fields(outcome, image),
-        apdu=masked_command(outcome.raw),
+        fields=_fields(outcome, image, origin),
+        apdu=outcome.raw.hex().upper() if _is_open_trade(outcome, image) else masked_command(outcome.raw),
         answer=_masked_answer(outcome, origin),
         sw=f"{word:04X}",
         meaning=meaning.text,
@@ -206,7 +203,15 @@ def masked_command(raw: bytes) -> str:
 
 
 def _is_open(raw: bytes) -> bool:
-    return raw[1] in _OPEN or (raw[1] == _CREATE and raw[2] in _CREATE_OPEN)
+    return raw[1] in _OPEN or is_trade(raw[0], raw[1]) or (raw[1] == _CREATE and raw[2] in _CREATE_OPEN)
+
+
+def _is_open_trade(outcome: Outcome, image: Image) -> bool:
+    """Whether it is a trade of passbook or purse: amounts, terminals, times and MACs, no secret."""
+    row, command = outcome.row, outcome.command
+    if row is None or command is None or image.dfs[outcome.df].regime is not Regime.PURSE:
+        return False
+    return row.ins in OPEN_TRADES and command.well_formed and len(command.data) in row.lc
 
 
 def _masked_answer(outcome: Outcome, origin: Outcome | None) -> str:
@@ -249,9 +254,14 @@ def _file(outcome: Outcome, image: Image) -> str:
     return image.label(path or outcome.df)
 
 
-def _fields(outcome: Outcome, image: Image) -> str:
-    if outcome.row is None or outcome.command is None:
+def _fields(outcome: Outcome, image: Image, origin: Outcome | None = None) -> str:
+    row, command = outcome.row, outcome.command
+    if row is None or command is None:
         return ""
+    if is_trade(row.cla, row.ins):
+        return tell_trade(row.name, command, outcome.response[:-2])
+    if _is_get_response(outcome) and origin is not None and origin.row and is_trade(origin.row.cla, origin.row.ins):
+        return tell_answer(origin.row.name, outcome.response[:-2]) or _tell_response(outcome, image)
     name = outcome.row.name
     purse = image.dfs[outcome.df].regime is Regime.PURSE
     teller = (PURSE_TELLERS.get(name) if purse else None) or _TELLERS.get(name)

@@ -21,6 +21,8 @@ TRADES: Final = {
     0x07: "overdraft limit",
     0x09: "composite purchase",
 }
+OPEN_TRADES: Final = frozenset((0x18, 0x50, 0x52, 0x54, 0x58, 0x5A, 0x5C))
+"""Instructions of which nothing is secret."""
 ACCOUNTS: Final = {0x01: "passbook", 0x02: "purse"}
 
 
