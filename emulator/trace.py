@@ -262,7 +262,7 @@ def _fields(outcome: Outcome, image: Image, origin: Outcome | None = None) -> st
         return tell_trade(row.name, command, outcome.response[:-2])
     if _is_get_response(outcome) and origin is not None and origin.row and is_trade(origin.row.cla, origin.row.ins):
         return tell_answer(origin.row.name, outcome.response[:-2]) or _tell_response(outcome, image)
-    name = outcome.row.name
+    name = row.name
     purse = image.dfs[outcome.df].regime is Regime.PURSE
     teller = (PURSE_TELLERS.get(name) if purse else None) or _TELLERS.get(name)
     return teller(outcome, image) if teller else ""
