@@ -17,7 +17,7 @@ from emulator.trades.money import open_account
 from keys import suites, trades
 from keys.records import KeyRef, KeyState, Usage
 
-from .support import SSSE, contents, scripted
+from .support import SSSE, contents, reference_key, scripted
 from .trade_desk import DF04, LOAD, LOG, MONEY, PURCHASE, TERMINAL, TIME, Purse, TradeBench, b2, b4, card_with
 
 Vector = Mapping[str, Any]
@@ -212,6 +212,23 @@ def test_trades_of_a_card_with_the_money_file_at_another_place_and_no_names_of_e
     b.load(5)
     assert Purse.of(b.card.image.contents[moved]) == Purse(loads=2, balance=1005)  # type: ignore[arg-type]
     assert len(b.card.image.contents[log]) == 1
+
+
+def test_trade_keys_may_be_single_length_ones() -> None:
+    """Part 4, 8.4.1, figure 7; Part 9, 6.2: algorithm 01. A TAC is then one under DTK as it is."""
+    made = card_with()
+    keys = dict(made.keys)
+    for at, key in made.keys.items():
+        if key.usage in (Usage.LOAD, Usage.PURCHASE, Usage.TAC):
+            value = reference_key(key.name, "DES", key.version)
+            keys[at] = replace(key, suite_name="DES", value=value)
+    b = TradeBench(replace(made, keys=keys))
+    begun = b.begin_load(500, 3)
+    assert begun.answer[6:8] == raw("0301")
+    assert b.data(b.credit(begun)) == b.load_tac(begun, 1500)
+    bought = b.begin_purchase()
+    assert bought.answer[16:18] == raw("0101")
+    assert b.data(b.debit(bought)) == b.purchase_tac(bought, 7) + b.mac2(bought)
 
 
 def _changed_ef(made: CardContents, path: str, **changes: Any) -> CardContents:
