@@ -20,6 +20,7 @@ from .holder import Placed, lay_over, place
 from .inputs import Document, IssueError, ProfileError
 from .profile import Profile
 from .profile_files import EfPlan
+from .psam_issuing import issue_psam
 from .roots import Roots, card_factors, card_keys
 
 __all__ = ["DEMO_PIN", "DEMO_REGION", "IssueError", "ProfileError", "blank", "issue"]
@@ -65,9 +66,15 @@ def issue(
         issue_date, expiry_date, card_number: elements of SSSE/EF05; the holder's file may have them too.
         values: what takes the place of single values of the holder's file, in the same form.
 
+    A security module has neither holder nor PIN; see `issue_psam`.
+
     Raises:
         IssueError: an input is wrong; says file and key, never the value of a secret.
     """
+    if profile.is_psam:
+        start = issue_date or ISSUE_DATE
+        end = expiry_date or _years_later(start)
+        return issue_psam(profile, roots, region=region, serial=serial, seed=seed, dates=(start, end), values=values)
     if profile.settings.personalisation.cos == "fmcos":
         raise IssueError("settings.personalisation.cos: an FMCOS card is built over its own commands, from a blank one")
     if len(region) != 6 or not (region.isascii() and region.isdigit()):
@@ -241,8 +248,10 @@ def blank(profile: Profile) -> CardContents:
     the card itself does nothing with them. An FMCOS card comes with an MF and a master key of its own.
 
     Raises:
-        IssueError: FMCOS has not the cipher of the profile.
+        IssueError: FMCOS has not the cipher of the profile, or it is a security module.
     """
+    if profile.is_psam:
+        raise IssueError(f"{profile.name}: a security module has no blank state; CREATE KEY fills an issued one")
     settings = profile.settings
     historical = bytes(HISTORICAL_LENGTH)
     if settings.personalisation.cos == "fmcos":

@@ -22,6 +22,7 @@ from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, paymen
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
 from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
 from .profile_tree import KeyPlan, Tree, check_keys, resolve
+from .psam import ROOT_LEVELS, TYPES
 from .settings import Settings
 
 __all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shipped_profiles"]
@@ -69,6 +70,11 @@ class Profile:
         return {path: plan.elements for path, plan in self.files.items()}
 
     @property
+    def is_psam(self) -> bool:
+        """Whether it is a security module and no card of a holder."""
+        return self.dfs[MF_PATH].regime is Regime.PSAM
+
+    @property
     def names(self) -> dict[str, dict[str, str]]:
         """What people call the keys of each DF, by its path; see `CardContents`."""
         names: dict[str, dict[str, str]] = {}
@@ -104,10 +110,10 @@ def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -
     tree = Tree(settings)
     rows = _dfs(source, tree, head.suite)
     keys = tuple(
-        _key(tree, row.id, key, settings, suites)
+        _key(tree, row, key, settings, suites)
         for row, entry in rows
         if row.id in tree.paths
-        for key in entry.entries("keys")
+        for key in _key_entries(row, entry, rows)
     )
     tree.keys = {plan.ref: plan for plan in keys}
     check_keys(tree)
@@ -191,11 +197,21 @@ def _dfs(source: Source, tree: Tree, suite: str) -> list[tuple[DfRow, Entry]]:
     return rows
 
 
+def _key_entries(row: DfRow, entry: Entry, rows: list[tuple[DfRow, Entry]]) -> list[Entry]:
+    """The keys of a DF, those of another one first if it says so."""
+    if not row.keys_of:
+        return entry.entries("keys")
+    other = next((each for its_row, each in rows if its_row.id == row.keys_of), None)
+    if other is None:
+        raise ProfileError(f"{entry.at('keys_of')}: no DF {row.keys_of!r}")
+    return [*other.entries("keys"), *entry.entries("keys")]
+
+
 def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     name = _df_name(row, entry)
     issuer_data = bytes((0x86, 1, ALGORITHM_BYTES[suite])) if row.algorithm else b""
     if row.kind == "mf":
-        if row.parent or (row.fid or MF_FID) != MF_FID:
+        if row.parent or row.fid not in (None, MF_FID):
             raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
         regime = row.regime or Regime.SOCIAL
         tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, regime=regime), entry)
@@ -209,7 +225,7 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
         joined = replace(tree.dfs[above], name=name, issuer_data=issuer_data)
         tree.join(row.id, joined, entry)
         return
-    fid = _df_fid(row, entry)
+    fid = _df_fid(row, entry, tree.settings)
     regime = row.regime or tree.dfs[above].regime
     written = resolve(row.proprietary, tree.settings, entry.at("proprietary"))
     try:
@@ -221,9 +237,12 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     tree.add(row.id, df, entry)
 
 
-def _df_fid(row: DfRow, entry: Entry) -> int:
+def _df_fid(row: DfRow, entry: Entry, settings: Settings) -> int:
     if row.fid is not None:
-        return row.fid
+        fid = resolve(row.fid, settings, entry.at("fid"))
+        if not isinstance(fid, int):
+            raise ProfileError(f"{entry.at('fid')}: a FID is a number")
+        return fid
     try:
         if len(row.id) == 4:
             return int(row.id, 16)
@@ -246,27 +265,40 @@ def _df_name(row: DfRow, entry: Entry) -> bytes:
     return name
 
 
-def _key(tree: Tree, df: str, entry: Entry, settings: Settings, suites: dict[Usage, str]) -> KeyPlan:
+def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[Usage, str]) -> KeyPlan:
     row = read_row(entry, KeyRow)
+    usage = _usage(row, entry, settings)
     kid = resolve(row.kid, settings, entry.at("kid")) if row.kid is not None else None
     if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
         raise ProfileError(f"{entry.at('kid')}: a KID is one byte")
-    pin = row.usage is Usage.PIN
-    regime = tree.dfs[tree.paths[df]].regime
+    pin = usage is Usage.PIN
+    regime = tree.dfs[tree.paths[df.id]].regime
     # Only the social-security card has maintenance keys of another length.
-    own = suites[row.usage if regime is Regime.SOCIAL else Usage.MASTER]
-    suite = "" if pin else row.suite or own
+    own = suites[usage if regime is Regime.SOCIAL else Usage.MASTER]
+    suite = "" if pin else row.suite or df.suite or own
+    if row.short and suite == "3DES":
+        suite = "DES"
     if suite and suite not in SUITES:
         raise ProfileError(f"{entry.at('suite')}: no suite {suite!r}; there are {', '.join(SUITES)}")
     tries = row.tries
     if tries is None:
-        counted = (row.usage.proves and row.usage.can_lock) or row.usage is Usage.MASTER
+        counted = (usage.proves and usage.can_lock) or usage is Usage.MASTER
         tries = settings.pin.tries if pin else settings.key.tries if counted else 0
-        tries = settings.edep.reload_pin_tries if row.usage is Usage.PIN_RELOAD else tries
-    ref = KeyRef(tree.paths[df], row.name)
-    return KeyPlan(
-        ref, row.usage, suite, kid, row.versions, tries, row.root or row.name, row.zh, entry, row.algorithm.get(suite)
-    )
+        tries = settings.edep.reload_pin_tries if usage is Usage.PIN_RELOAD else tries
+    ref = KeyRef(tree.paths[df.id], row.name)
+    algorithm, levels = row.algorithm.get(suite), row.levels
+    if levels is None:
+        above = regime is Regime.PSAM and usage in TYPES
+        levels = ROOT_LEVELS[settings.psam.root_level] if above else 0
+    root = row.root or row.name
+    return KeyPlan(ref, usage, suite, kid, row.versions, tries, root, row.zh, entry, algorithm, levels)
+
+
+def _usage(row: KeyRow, entry: Entry, settings: Settings) -> Usage:
+    usage = resolve(row.usage, settings, entry.at("usage"))
+    if usage not in list(Usage):
+        raise ProfileError(f"{entry.at('usage')}: there is no usage {usage!r}")
+    return Usage(usage)
 
 
 def _atr(source: Source) -> AtrPlan:

@@ -67,17 +67,21 @@ class AtrRow(_Row, frozen=True, forbid_unknown_fields=True):
 class KeyRow(_Row, frozen=True, forbid_unknown_fields=True):
     """A key of a DF; ``root`` names its root if that is not its own name.
 
-    ``algorithm`` is the identifier that purse commands answer, by the suite of the key.
+    ``algorithm`` is the identifier that purse commands answer, by the suite of the key. In a security module
+    ``levels`` says how far the key is above the card's (by default ``psam.root_level``), and ``short`` that it
+    has 8 bytes under DES (Part 9, appendix B, note ***).
     """
 
     name: Name
-    usage: Usage
+    usage: Usage | Switch
     kid: Annotated[int, Meta(ge=0, le=255)] | Switch | None = None
     versions: Annotated[int, Meta(ge=1, le=3)] = 1
     tries: Annotated[int, Meta(ge=0, le=15)] | None = None
     suite: str = ""
     root: str = ""
     algorithm: dict[str, Annotated[int, Meta(ge=0, le=255)]] = {}
+    levels: Annotated[int, Meta(ge=0, le=3)] | None = None
+    short: bool = False
     zh: str = ""
 
 
@@ -95,12 +99,13 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
         regime: whose rules its commands follow; by default those of its parent.
         proprietary: more TLVs for tag A5 of the FCI, in hex. ``priority``: tag 87 of the directory, 0 for none.
         lists: whether its FCI lists the applications beside it instead (PPSE).
+        suite: of its keys, where that is not the card's. ``keys_of``: id of a DF whose keys it has, too.
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+$")]
     kind: Literal["mf", "ddf", "adf"] = "adf"
     parent: str = ""
-    fid: Fid | None = None
+    fid: Fid | Switch | None = None
     aid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$")] = ""
     name: str = ""
     label: str = ""
@@ -112,6 +117,8 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
     proprietary: Hex | Switch = ""
     priority: Annotated[int, Meta(ge=0, le=15)] = 0
     lists: bool = False
+    suite: str = ""
+    keys_of: str = ""
     when: Conditions = {}
 
 

@@ -24,7 +24,7 @@ class KeyPlan:
         tries: maximum of its try counter, 0 for none.
         root: name of its root key in the roots file.
         zh: the standard's Chinese purpose.
-        algorithm: see `Key`.
+        algorithm, levels: see `Key`.
     """
 
     ref: KeyRef
@@ -37,6 +37,7 @@ class KeyPlan:
     zh: str
     entry: Entry = field(repr=False, compare=False)
     algorithm: int | None = None
+    levels: int = 0
 
     def key(self, value: bytes, version: int) -> Key:
         """Make the key that a card holds."""
@@ -111,7 +112,7 @@ class Tree:
         while True:
             plan = self.keys.get(KeyRef(at, name))
             if plan is not None:
-                if plan.usage not in (Usage.PIN, Usage.EXTERNAL_AUTH):
+                if plan.usage not in self._opening(at):
                     raise ProfileError(f"{place}: {name} is a {plan.usage} key and opens no file")
                 return plan.ref
             if self._is_environment(at):
@@ -119,12 +120,19 @@ class Tree:
             at = parent(at)
         raise ProfileError(f"{place}: no key {name!r} at or above {self.path_name(df)}")
 
+    def _opening(self, path: str) -> tuple[Usage, ...]:
+        """What opens files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
+        psam = self.dfs[path].regime is Regime.PSAM
+        return (Usage.EXTERNAL_AUTH, Usage.MASTER) if psam else (Usage.PIN, Usage.EXTERNAL_AUTH)
+
     def _is_environment(self, path: str) -> bool:
         return path == MF_PATH or self.dfs[path].kind is DfKind.DDF
 
     def _check_name(self, df: Df, entry: Entry) -> None:
         for other in self.dfs.values():
-            if df.name and other.name == df.name and other.path != df.path:
+            # In a security module both environments have the application (Part 9, clause 5).
+            apart = df.regime is Regime.PSAM and df.kind is DfKind.ADF and parent(df.path) != parent(other.path)
+            if df.name and other.name == df.name and other.path != df.path and not apart:
                 raise ProfileError(f"{entry.place}: {self.id_of(other.path)} has the same name")
 
 

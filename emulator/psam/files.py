@@ -1,0 +1,81 @@
+"""SELECT, GET CHALLENGE and INITIALIZE ENVIRONMENT of a security module (Part 9, 9.1 to 9.3)."""
+
+from typing import Final
+
+from cardfs.errors import ApplicationBlocked, FileUnknown
+from cardfs.files import Df, DfKind, Regime, child
+from cardfs.psam import DIRECTORY_FILE, FCI_DATA_LENGTH, PUBLIC_FILE
+
+from ..commands import select as user_card
+from ..context import DONE, Answer, Context
+from ..entry import ENTRIES, Entry
+from ..status import DataWrong, LengthWrong
+from .work import block_length, remember, work_of
+
+SSF33_NAME: Final = bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF")
+SSF33_FID: Final = 0xDDF1
+CHALLENGES: Final = {8: (4, 8), 16: (4, 8, 16)}
+"""Lengths of a challenge by block length (Part 9, 9.2.3)."""
+
+
+def select(ctx: Context) -> Answer:
+    """Select an environment, its application or an EF (选择文件), by the rules of a user card."""
+    try:
+        return user_card.select(ctx)
+    except FileUnknown as refusal:
+        command = ctx.command
+        by_name = command.p1 == user_card.BY_NAME
+        if command.data == (SSF33_NAME if by_name else SSF33_FID.to_bytes(2)):
+            raise FileUnknown(
+                "this is the environment of SSF33, which is not public, so the card has only those of 3DES and SM4"
+            ) from refusal
+        raise
+
+
+def fci(ctx: Context, df: Df) -> bytes:
+    """The FCI: the name, and of an environment its directory and what file 0015 has for the FCI (Part 9, 5.2).
+
+    The standard gives no layout; this is that of the user card (Part 5, 6.11.4).
+    """
+    body = _tlv(0x84, df.name)
+    if df.kind is not DfKind.ADF:
+        proprietary = b"" if child(df.path, DIRECTORY_FILE) not in ctx.image.efs else b"\x88\x01\x01"
+        public = ctx.image.contents.get(child(df.path, PUBLIC_FILE))
+        if isinstance(public, bytes):
+            proprietary += b"\x9f\x0c" + bytes((FCI_DATA_LENGTH,)) + public[-FCI_DATA_LENGTH:]
+        body += _tlv(0xA5, proprietary)
+    return _tlv(0x6F, body)
+
+
+def _tlv(tag: int, value: bytes) -> bytes:
+    return bytes((tag, len(value))) + value
+
+
+def _locked(_ctx: Context, df: Df) -> Answer:
+    raise ApplicationBlocked(f"{df.label} is locked")
+
+
+ENTRIES[Regime.PSAM] = Entry(fci, lambda _ctx, _df: None, _locked)
+
+
+def get_challenge(ctx: Context) -> Answer:
+    """Answer 4 or 8 random bytes, under a 16-byte cipher also 16 (获取随机数)."""
+    length = ctx.command.le or 0
+    block = block_length(ctx)
+    if length not in CHALLENGES[block]:
+        raise LengthWrong(f"a cipher with blocks of {block} bytes has no challenge of {length}")
+    challenge = ctx.random(length)
+    ctx.session = ctx.session._replace(challenge=challenge)
+    return Answer(challenge)
+
+
+def initialize_environment(ctx: Context) -> Answer:
+    """Take the first byte of the user card's identification code (环境初始化), a province in cn.
+
+    What it is for the standard does not say (Part 9, 9.3), so it is kept, and nothing depends on it.
+    """
+    if ctx.settings.psam.init_environment == "remember":
+        if not ctx.command.data.hex().isdecimal():
+            raise DataWrong(f"{ctx.command.data.hex().upper()} is not two digits of a region code")
+        remember(ctx, work_of(ctx)._replace(region=ctx.command.data[0]))
+    return DONE
