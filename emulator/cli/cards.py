@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from . import IMAGE, main
 from .errors import UsageFault, open_trace
@@ -60,6 +61,19 @@ def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> No
     click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
     if inputs["roots"] is None:
         click.echo(f"note: {DEMO_NOTE}", err=True)
+    _tell_missing_keys(contents.info.profile, **inputs)
+
+
+def _tell_missing_keys(name: str, *, profile: str, roots: Path | None, settings: tuple[str, ...], **_: Any) -> None:
+    """Say which keys a security module was issued without; only CREATE KEY can bring them later."""
+    from cardfs.profile import DEMO, load_profile
+    from cardfs.psam_issuing import missing_roots
+    from cardfs.roots import load_roots
+
+    kind = load_profile(profile, assignments("--set", settings))
+    missing = missing_roots(kind, load_roots(roots or DEMO / "roots.toml")) if kind.is_psam else []
+    if missing:
+        click.echo(f"note: {name} without {', '.join(missing)}: there are no roots for them", err=True)
 
 
 def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
@@ -105,6 +119,8 @@ def issue_contents(
     from cardfs.roots import load_roots
 
     kind = load_profile(profile, assignments("--set", settings))
+    if kind.is_psam:
+        _refuse_holder_options()
     # The invented holder of 1.0 cards has no elements that came later, with DF05.
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
     if holder is None:
@@ -118,6 +134,20 @@ def issue_contents(
         values=Document("--value", assignments("--value", values), Path.cwd()),
         **rest,
     )
+
+
+PERSONAL: Final = ("holder", "pin", "card_number", "with_financial")
+"""Inputs that mean nothing for a security module, which has no holder."""
+
+
+def _refuse_holder_options() -> None:
+    """Refuse what the caller wrote about a holder; defaults stand for nothing."""
+    context = click.get_current_context(silent=True)
+    for name in PERSONAL:
+        if context and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageFault(
+                f"--{name.replace('_', '-')}: a security module (PSAM) has no holder and takes no such option"
+            )
 
 
 def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
