@@ -236,6 +236,17 @@ class Desk(Bench):
         """How many tries a key has left."""
         return next(left for (ref, _), left in self.card.image.tries.items() if ref == KeyRef(ADF, name))
 
+    def authentication(self, length: int = 8, name: str = "UK", index: int = 1) -> bytes:
+        """GET CHALLENGE, and the EXTERNAL AUTHENTICATION that answers it."""
+        suite, value = self.key_of(name)
+        rules = Reference(suite)
+        data = rules.blocks(value, self.challenge(length).ljust(rules.block, b"\x00"))
+        return bytes((0x00, 0x82, 0x00, index, len(data))) + data
+
+    def authenticated(self, length: int = 8) -> str:
+        """Authenticate the key UK; the status word."""
+        return self.send(self.authentication(length))
+
     # -- line protection --------------------------------------------------------------------------------
 
     def protected(
@@ -337,3 +348,10 @@ def with_ef(made: CardContents, fid: int, **changes: Any) -> CardContents:
     """The same card, but a file has another specification."""
     path = f"{ADF}/{fid:04X}"
     return replace(made, efs={**made.efs, path: replace(made.efs[path], **changes)})
+
+
+def ready(*, ed: int = 10000, ep: int = 10000, settings: Settings | None = None, **changes: Any) -> Desk:
+    """The application with money in it and the PIN verified."""
+    desk = Desk(settings, **{"passbook": money(ed, 1, 2, 0), "purse": money(ep, 3, 4), **changes})
+    assert desk.pin() == "9000"
+    return desk
