@@ -6,9 +6,11 @@ People write text, dates, digits and whole amounts in fen; ``{ hex = "..." }`` s
 
 import datetime
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from .files import Element
+from .objects import walk
 
 Value = str | int | dict[str, Any]
 
@@ -209,7 +211,12 @@ def decode_record(element: Element, record: bytes, *, an_fill: int = 0x00) -> Va
 
 
 def decode_fields(fields: tuple[Element, ...], record: bytes, *, an_fill: int = 0x00) -> dict[str, Value]:
-    """Decode a record that is its fields one after the other; bytes left over come as ``rest``."""
+    """Decode a record that is its fields one after the other; bytes left over come as ``rest``.
+
+    Fields with tags are data objects in any order.
+    """
+    if fields and fields[0].tag is not None:
+        return _decode_objects(fields, record, an_fill)
     result: dict[str, Value] = {}
     at = 0
     for field in fields:
@@ -217,6 +224,19 @@ def decode_fields(fields: tuple[Element, ...], record: bytes, *, an_fill: int = 
         at += field.length
     if record[at:]:
         result["rest"] = {"hex": record[at:].hex().upper()}
+    return result
+
+
+def _decode_objects(fields: tuple[Element, ...], record: bytes, an_fill: int) -> dict[str, Value]:
+    known = {field.tag: field for field in fields}
+    result: dict[str, Value] = {}
+    try:
+        for tag, value in walk(record):
+            field = known.get(tag) or Element(f"tag {tag:02X}", "", "b", len(value))
+            shown = decode(replace(field, length=len(value)), value, an_fill=an_fill)
+            result[field.name] = {"hex": value.hex().upper()} if field.type == "b" else shown
+    except ValueError:
+        return {"hex": record.hex().upper()}
     return result
 
 

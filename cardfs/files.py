@@ -16,6 +16,8 @@ from .settings import Settings
 MF_FID: Final = 0x3F00
 MF_PATH: Final = "3F00"
 SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
+NAMES: Final = {SSSE_NAME: "SSSE", b"1PAY.SYS.DDF01": "PSE", b"2PAY.SYS.DDF01": "PPSE"}
+"""What people call environments, by their names."""
 MAX_RECORDS: Final = 254
 
 
@@ -57,6 +59,9 @@ class Regime(Word):
 
 FINANCIAL: Final = frozenset((Regime.PAYMENT, Regime.PURSE, Regime.DEBIT))
 """Regimes of the financial environment; their key identifiers are indices, counted anew for each function."""
+
+
+LABELS: Final = {Regime.PURSE: "EDEP", Regime.DEBIT: "DEBIT"}
 
 
 class Structure(Word):
@@ -102,8 +107,9 @@ class Df:
 
     @property
     def label(self) -> str:
-        """How people call it: MF, SSSE, DF04."""
-        return label(self.path, self.name)
+        """How people call it: MF, SSSE, DF04, EDEP."""
+        # The name that a user card's environment has is in a security module the MF's (Part 9, clause 5).
+        return LABELS.get(self.regime) or label(self.path, b"" if self.regime is Regime.PSAM else self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +230,8 @@ def child(df: str, fid: int) -> str:
 
 def label(path: str, name: bytes = b"") -> str:
     """Name a DF or EF for people: MF, SSSE, PSE, DF04, EF06, else the FID."""
-    if name == SSSE_NAME:
-        return "SSSE"
+    if name in NAMES:
+        return NAMES[name]
     fid = path.rpartition("/")[2]
     if path == MF_PATH:
         return "MF"

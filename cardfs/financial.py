@@ -15,12 +15,13 @@ from keys.records import Key, KeyId, Usage
 from keys.suites import SUITES
 
 from .codecs import encode, from_cn, to_cn
-from .files import FINANCIAL, Contents, Element, Regime, Structure
+from .files import FINANCIAL, CardContents, Contents, Element, Regime, Structure
 from .financial_debit import certificates, private_key
 from .holder import Placed
 from .inputs import Document, IssueError
+from .objects import TEMPLATE, data_object, walk
 from .profile import Profile
-from .profile_files import EfPlan, data_object
+from .profile_files import EfPlan
 from .profile_tree import KeyPlan
 from .roots import Roots, root_of
 
@@ -31,6 +32,7 @@ ISSUER: Final = "issuer_identifier"
 SERIAL: Final = "application_serial"
 PAN: Final = "pan"
 SEQUENCE: Final = "pan_sequence"
+AUTHORITY_INDEX: Final = 0x8F
 NAME_FACT: Final = ("holder_name", "name")
 ID_FACT: Final = ("social_security_number", "id_number")
 
@@ -212,7 +214,7 @@ def build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
     ]
     if plan.ef.structure is Structure.INTERNAL:
         return records[0].ljust(plan.ef.size, b"\x00")
-    whole = tuple(data_object(0x70, record) for record in records)
+    whole = tuple(data_object(TEMPLATE, record) for record in records)
     if any(len(record) > 255 for record in whole):
         raise IssueError(f"{plan.id}: a record has at most 255 bytes")
     return whole
@@ -220,6 +222,17 @@ def build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
 
 def _filled(element: Element, value: bytes) -> bytes:
     return value.ljust(element.length, b"\xff" if element.type == "cn" and value else b"\x00")
+
+
+def authority_index(card: CardContents) -> int | None:
+    """Tag 8F of an issued card: which key of the certification authority its certificates need; None without any."""
+    for path, elements in card.dictionary.items():
+        if any(element.name == "authority_index" for element in elements):
+            for record in card.contents[path]:
+                for tag, value in walk(record if isinstance(record, bytes) else b""):
+                    if tag == AUTHORITY_INDEX:
+                        return value[0]
+    return None
 
 
 def contents(

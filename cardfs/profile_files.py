@@ -6,6 +6,7 @@ from typing import Final
 
 from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Records, Regime, Structure, child
 from .inputs import ProfileError
+from .objects import data_object
 from .profile_rows import EfRow, ElementRow, read_row
 from .profile_source import Entry
 from .profile_tree import Tree
@@ -189,12 +190,6 @@ def _object_sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], recor
     if row.structure is not Structure.LINEAR_VARIABLE:
         raise ProfileError(f"{entry.at('structure')}: data objects stand in an internal or a linear variable file")
     return _checked(row.size, needed + _TEMPLATE_HEAD * records, entry, "size"), 0, _count(row, entry, records, records)
-
-
-def data_object(tag: int, value: bytes) -> bytes:
-    """Write a data object: a tag of one or two bytes, a length of one byte, or 81 and one byte (EMV Book 3, B)."""
-    length = bytes((len(value),)) if len(value) < 0x80 else bytes((0x81, len(value)))
-    return tag.to_bytes(2 if tag > 0xFF else 1) + length + value
 
 
 def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool, *, one: bool) -> tuple[int, int, int]:

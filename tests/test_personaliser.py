@@ -64,6 +64,7 @@ def assert_equal(card: Card, finished: CardContents) -> None:
     assert card.atr == finished.info.atr
 
 
+FINANCIAL: Final = "[settings.financial]\n"
 SECURED: Final = '[settings.sm]\nupdate_commands = "per-file"\n'
 
 
@@ -94,6 +95,10 @@ VARIANTS: Final[dict[str, tuple[str, str]]] = {
     "a named MF": ("ssc-2.0", '[[df]]\nid = "MF"\nname = "OWNER OF ALL"'),
     "no key in clear": ("ssc-2.0", "[settings.personalisation]\nplain_keys = false"),
     "no key in clear, SM4": ("ssc-2.0-sm4", "[settings.personalisation]\nplain_keys = false"),
+    "with a financial environment": ("ssc-2.0", f'{FINANCIAL}kind = "both"\ncontactless = true'),
+    "with passbook and purse": ("ssc-2.0-sm4", f'{FINANCIAL}kind = "edep"'),
+    "with debit/credit of SM4": ("ssc-3.0", f'{FINANCIAL}kind = "debit_credit"'),
+    "a bank card with strict rights": ("pboc", '[settings.state]\nglobal_rights = "strict"\npin_scope = "df-change"'),
     "other words": ("ssc-2.0", '[settings.status]\naccess_denied = "6985"'),
 }
 
@@ -116,6 +121,16 @@ def test_a_card_without_pin_is_built_too() -> None:
     finished = replace(finished, keys={**finished.keys, pin: replace(finished.keys[pin], value=b"")})
     card, _ = personalise(start, finished)
     assert_equal(card, finished)
+
+
+def test_an_internal_file_may_start_with_anything() -> None:
+    start, finished = made("ssc-2.0")
+    path = next(path for path, ef in finished.efs.items() if ef.structure is Structure.INTERNAL)
+    written = bytes(range(1, finished.efs[path].size + 1))
+    finished = replace(finished, contents={**finished.contents, path: written})
+    card, _ = personalise(start, finished)
+    assert_equal(card, finished)
+    assert card.image.contents[path] == written
 
 
 @pytest.mark.clause("Part 4, 7.2", "transport and temporary keys are drawn for each card")
@@ -250,11 +265,6 @@ def _with_key(card: CardContents, owner: str, usage: Usage, kid: int | None) -> 
     return replace(card, keys={**card.keys, (KeyRef(owner, "X1"), 1): key})
 
 
-def _internal(card: CardContents) -> CardContents:
-    path = next(path for path, ef in card.efs.items() if ef.structure is Structure.INTERNAL)
-    return replace(card, contents={**card.contents, path: b"\x01".ljust(card.efs[path].size, b"\x00")})
-
-
 def _without(card: CardContents, usage: Usage, owner: str) -> CardContents:
     kept = {at: key for at, key in card.keys.items() if key.usage is not usage or at[0].owner != owner}
     return replace(card, keys=kept)
@@ -293,7 +303,6 @@ UNBUILDABLE: Final[dict[str, tuple[Callable[[CardContents], CardContents], str]]
     "an environment in an environment": (_nested, "3F00/DDF1/DDF3 stands outside"),
     "a card without card master key": (lambda card: _without(card, Usage.MASTER, MF), "MF has no master key"),
     "an environment without master key": (lambda card: _without(card, Usage.MASTER, SSSE), "SSSE has no master key"),
-    "an internal file that is written": (_internal, "no command writes this file"),
     "a rule that names a key of another application": (_foreign_rule, "no identifier in a rule"),
 }
 

@@ -30,6 +30,13 @@ _INPUTS: Final = (
     click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue."),
     click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity."),
     click.option("--card-number", default="", help="Card number, nine characters with the check character."),
+    click.option(
+        "--with-financial",
+        type=click.Choice(["edep", "debit_credit", "both", "none"]),
+        is_flag=False,
+        flag_value="both",
+        help="Put a financial environment on the card, with both applications or one: settings.financial.kind.",
+    ),
     click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6"),
     click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"'),
 )
@@ -47,8 +54,13 @@ def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @issue_inputs
 @click.option("--force", is_flag=True, help="Replace an existing image.")
+@click.option(
+    "--ca-out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the certification authority's public key, which terminals need for debit/credit, as JSON.",
+)
 @click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
-def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> None:
+def issue(image: Path, *, force: bool, ca_out: Path | None, list_profiles: bool, **inputs: Any) -> None:
     """Make a card image from a profile, a holder and root keys."""
     from cardfs.profile import load_profile, shipped_profiles
 
@@ -57,11 +69,45 @@ def issue(image: Path, *, force: bool, list_profiles: bool, **inputs: Any) -> No
             click.echo(f"{name:<14} {load_profile(name).title}")
         return
     contents = issue_contents(**inputs)
+    key = authority_json(contents, inputs["roots"]) if ca_out else ""
     write_image(image, contents, force=force)
     click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
+    if ca_out:
+        ca_out.write_text(key, encoding="utf-8")
+        click.echo(f"{ca_out}: the certification authority's public key")
     if inputs["roots"] is None:
         click.echo(f"note: {DEMO_NOTE}", err=True)
     _tell_missing_keys(contents.info.profile, **inputs)
+
+
+def authority_json(contents: "CardContents", roots: Path | None) -> str:
+    """The certification authority's public key as JSON, all bytes in hex; a card without debit/credit is a fault."""
+    import json
+
+    from cardfs.financial import authority_index
+    from cardfs.financial_debit import authority
+    from cardfs.profile import DEMO
+    from cardfs.roots import load_roots
+
+    index = authority_index(contents)
+    if index is None:
+        raise UsageFault("--ca-out: the card has no debit/credit application, so no authority certifies its keys")
+    key = authority(load_roots(roots or DEMO / "roots.toml"), index)
+    shown = {
+        "rid": key.rid.hex().upper(),
+        "index": f"{key.index:02X}",
+        "modulus": key.public.modulus.hex().upper(),
+        "exponent": key.public.exponent_bytes.hex().upper(),
+        "hash": key.check_value.hex().upper(),
+    }
+    return json.dumps(shown, indent=2) + "\n"
+
+
+def with_kind(settings: dict[str, Any], financial: str | None) -> dict[str, Any]:
+    """What ``--with-financial`` says, under what ``--set`` does."""
+    said: dict[str, Any] = {"settings": {"financial": {"kind": financial}}} if financial else {}
+    _lay_over(said, settings)
+    return said
 
 
 def _tell_missing_keys(name: str, *, profile: str, roots: Path | None, settings: tuple[str, ...], **_: Any) -> None:
@@ -105,6 +151,7 @@ def issue_contents(
     profile: str = "ssc-2.0",
     holder: Path | None = None,
     roots: Path | None = None,
+    with_financial: str | None = None,
     settings: tuple[str, ...] = (),
     values: tuple[str, ...] = (),
     issue_date: Any = None,
@@ -118,7 +165,7 @@ def issue_contents(
     from cardfs.profile import DEMO, load_profile
     from cardfs.roots import load_roots
 
-    kind = load_profile(profile, assignments("--set", settings))
+    kind = load_profile(profile, with_kind(assignments("--set", settings), with_financial))
     if kind.is_psam:
         _refuse_holder_options()
     # The invented holder of 1.0 cards has no elements that came later, with DF05.

@@ -83,6 +83,8 @@ def _add_df(tree: Tree, image: Image, path: str) -> None:
     line = Text.assemble((df.label, "bold cyan"), f"  {df.fid:04X} {df.kind}{name}")
     if df.blocked:
         line.append("  permanently locked", style="bold red")
+    elif df.suspended:
+        line.append("  locked until it is unblocked", style="bold red")
     branch = tree.add(line)
     keys = _key_table(image, path)
     if keys.row_count:
@@ -137,7 +139,7 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
 
 
 def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: bool) -> Text:
-    if internal:
+    if internal or len(elements) > 1:
         return Text(value_text(decode_fields(elements, contents)))
     what = f"{elements[0].zh} {elements[0].name}  " if elements else ""
     if not any(contents.strip(contents[:1])):

@@ -18,15 +18,22 @@ if TYPE_CHECKING:
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("blank.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
+@click.option(
+    "--with-financial",
+    type=click.Choice(["edep", "debit_credit", "both", "none"]),
+    is_flag=False,
+    flag_value="both",
+    help="The card shall get a financial environment: settings.financial.kind.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing image.")
-def blank(image: Path, profile: str, settings: tuple[str, ...], *, force: bool) -> None:
+def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:
     """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised."""
     from cardfs.issuing import blank as make
     from cardfs.profile import load_profile
 
-    from .cards import assignments, write_image
+    from .cards import assignments, with_kind, write_image
 
-    contents = make(load_profile(profile, assignments("--set", settings)))
+    contents = make(load_profile(profile, with_kind(assignments("--set", settings), with_financial)))
     write_image(image, contents, force=force)
     click.echo(f"{image}: blank, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
 
