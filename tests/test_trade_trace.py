@@ -41,7 +41,7 @@ def test_a_load_is_told_with_its_amounts() -> None:
     assert event.fields == "key 2, amount 500 fen, terminal 519900000001"
     assert event.apdu == command.hex().upper()
     answer = b.told("00C0000010")
-    head = "balance 1000 fen, load 1, key version 2, algorithm 00, random "
+    head = "balance 1000 fen, load 1, key version 2, algorithm 00, "
     assert answer.fields.startswith(head)
     assert answer.fields == f"{head}{answer.answer[16:24]}, MAC1 {answer.answer[24:32]}"
     begun = b.begin_load(500)
@@ -60,7 +60,7 @@ def test_a_purchase_is_told_with_its_three_amounts() -> None:
     assert event.fields == "key 1, account 100 fen, self-paid 10 fen, fund 20 fen, terminal 519900000001"
     answer = b.told("00C0000016")
     head = (
-        "balance 1000 fen, self-paid 300 fen, fund 400 fen, year 2024, purchase 1, key version 1, algorithm 00, random "
+        "balance 1000 fen, self-paid 300 fen, fund 400 fen, year 2024, purchase 1, key version 1, algorithm 00, "
     )
     assert answer.fields == f"{head}random {answer.answer[36:]}"
     begun = b.begin_purchase()
