@@ -76,4 +76,4 @@ def main() -> None:
     """A virtual Chinese social-security card (社会保障卡) in a real PC/SC reader."""
 
 
-from . import cards, life, readers  # noqa: E402, F401 - they add their commands to the group
+from . import cards, life, readers, terminal  # noqa: E402, F401 - they add their commands to the group

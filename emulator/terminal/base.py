@@ -23,10 +23,12 @@ class Result:
     Attributes:
         text: as the standard has it, the output parameter pOutInfo.
         fields: the same by name, for people and programs.
+        labels: what items of files are called, by ``DF01EF05/20``.
     """
 
     text: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def result(**values: str) -> Result:

@@ -1,7 +1,7 @@
 """Reading the basic data, the first call of every session (读基本信息; terminal interface, 1)."""
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
-from .card import UserCard
+from .card import CardData, UserCard
 from .errors import (
     NO_RKSSSE,
     NOT_GENUINE,
@@ -107,10 +107,10 @@ class BasicFunctions(Base):
             device_number=self.settings.terminal.device_number,
         )
 
-    def card_info(self, kind: int = CONTACT_FIRST) -> str:
-        """Who the card in the reader is, as pCardInfo: what the other functions compare the card with."""
+    def identify(self, kind: int = CONTACT_FIRST) -> CardData:
+        """Who the card in the reader is, unproven; its ``info`` is what the other functions compare the card with."""
         with self._working(kind) as session:
-            return session.card.begin().info
+            return session.card.begin()
 
 
 def _is_3_0(card: UserCard) -> bool:

@@ -178,15 +178,16 @@ class _Reading:
     def all(self, asked: list[Asked], prove: Any) -> Result:
         for each in asked:
             _check_items(each)
-        text, found = "", {}
+        text, found, labels = "", {}, {}
         for each in asked:
             self._card.select(each.plan.df)
             prove(each.plan)
             self._card.open_file(each.plan)
             values = self._values(each)
             found[each.plan.name] = values
+            labels.update({f"{each.plan.name}/{item}": each.plan.label(item) for item in values})
             text += each.plan.name + ITEM_END + "".join(value + ITEM_END for value in values.values()) + FILE_END
-        return Result(text, found)
+        return Result(text, found, labels)
 
     def _values(self, asked: Asked) -> dict[str, str]:
         plan, card = asked.plan, self._card

@@ -75,6 +75,12 @@ class FilePlan:
             raise TerminalError(f"{self.name} has no data item {text} on cards of this version", -0x6A83)
         return Item(places[which - 1] + 1, self.elements[places[which - 1]])
 
+    def label(self, text: str) -> str:
+        """What an item is called: the element's Chinese name, of a cyclic file the names of its fields."""
+        if self.cyclic:
+            return "^".join(element.zh for element in self.elements)
+        return self.elements[0].zh if self.transparent else self.item(text).element.zh
+
     def record_number(self, text: str) -> int:
         """Read the number of a record of a cyclic file, 1 for the newest."""
         if not _NUMBER.fullmatch(text) or not 0 < int(text) < 255:
