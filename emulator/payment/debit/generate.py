@@ -60,15 +60,16 @@ def generate_ac(ctx: Context) -> Answer:
     if len(values) != tlv.total(dol):
         raise LengthWrong(f"the CDOL asks for {tlv.total(dol)} bytes, {len(values)} came")
     latest = tlv.split(dol, values)
-    work = work._replace(terminal={**work.terminal, **latest})
     if first:
         return _first(ctx, work._replace(cdol1=values), asked, latest, signed=signed)
+    work = work._replace(terminal={**work.terminal, **latest})
     return _second(ctx, work, asked, latest, values, signed=signed)
 
 
 def _first(ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], *, signed: bool) -> Answer:
-    store = objects.load(ctx)
-    found = risk.first_checks(store, work, work.terminal, tc=asked == TC, pin_dead=_pin_dead(ctx, work))
+    store, begun = objects.load(ctx), work
+    work = work._replace(terminal={**begun.terminal, **latest})
+    found = risk.first_checks(store, begun, work.terminal, tc=asked == TC, pin_dead=_pin_dead(ctx, work))
     if here(ctx).suspended or asked == AAC or found.decline:
         kind = AAC
     else:

@@ -62,7 +62,8 @@ def first_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, t
     """Check before the first cryptogram.
 
     Args:
-        terminal: the values of PDOL and CDOL1.
+        work: as GET PROCESSING OPTIONS left it, with the values of the PDOL.
+        terminal: the values of PDOL and CDOL1; the later ones count.
         tc: whether the terminal asks for a TC.
         pin_dead: whether the PIN has no tries left, and VERIFY did not come in this transaction.
     """
@@ -144,8 +145,7 @@ def _cash(found: Findings, store: Objects, work: Work, terminal: Mapping[int, by
     """Check a payment with electronic cash; the checks of debit and credit do not concern it."""
     if not tc:
         return found
-    before = dict(work.terminal)
-    if any(terminal[tag] != value for tag, value in before.items() if tag not in VOLATILE):
+    if any(terminal[tag] != value for tag, value in work.terminal.items() if tag not in VOLATILE):
         return found.add(Cvr(0), decline=True)
     wanted, offline = amount(terminal), only_offline(terminal)
     if not affordable(store, wanted):

@@ -15,7 +15,7 @@ from .work import Cvr, Stage, Work, keep, work_of
 FORMAT_1: Final = 0x80
 SIGNED_DATA: Final = 0x9F4B
 UNPREDICTABLE: Final = 0x9F37
-LONGEST_ANSWER: Final = 256
+LONGEST_BODY: Final = 256 - 3
 
 
 def internal_authenticate(ctx: Context) -> Answer:
@@ -61,10 +61,9 @@ def combined(
     dynamic = certificates.combined_data(_number(work), answered[0x9F27][0], cryptogram, whole)
     signature = tlv.tlv(SIGNED_DATA, certificates.sign_dynamic(signer(ctx), dynamic, number))
     body = b"".join(part if tag != 0x9F10 else signature + part for tag, part in parts.items())
-    answer = tlv.tlv(0x77, body)
-    if len(answer) > LONGEST_ANSWER:
+    if len(body) > LONGEST_BODY:
         raise ConditionsUnmet("the signature is too long for one answer")
-    return answer
+    return tlv.tlv(0x77, body)
 
 
 def _number(work: Work) -> bytes:
