@@ -43,7 +43,7 @@ def test_a_load_is_told_with_its_amounts() -> None:
     answer = b.told("00C0000010")
     head = "balance 1000 fen, load 1, key version 2, algorithm 00, "
     assert answer.fields.startswith(head)
-    assert answer.fields == f"{head}{answer.answer[16:24]}, MAC1 {answer.answer[24:32]}"
+    assert answer.fields == f"{head}random {answer.answer[16:24]}, MAC1 {answer.answer[24:32]}"
     begun = b.begin_load(500)
     event = b.told(b.credit(begun))
     assert (event.name, event.fields) == ("CREDIT FOR LOAD", "host time 2024-01-31 12:15:00")
@@ -59,9 +59,7 @@ def test_a_purchase_is_told_with_its_three_amounts() -> None:
     event = b.told(b.begin_purchase_command())
     assert event.fields == "key 1, account 100 fen, self-paid 10 fen, fund 20 fen, terminal 519900000001"
     answer = b.told("00C0000016")
-    head = (
-        "balance 1000 fen, self-paid 300 fen, fund 400 fen, year 2024, purchase 1, key version 1, algorithm 00, "
-    )
+    head = "balance 1000 fen, self-paid 300 fen, fund 400 fen, year 2024, purchase 1, key version 1, algorithm 00, "
     assert answer.fields == f"{head}random {answer.answer[36:]}"
     begun = b.begin_purchase()
     event = b.told(b.debit(begun, 0x0102))
