@@ -200,7 +200,6 @@ class Desk(Bench):
         image = Image.in_memory(self.made) if store is None else Image(self.made, store)
         super().__init__(card=Card(image, random or SeededRandom("purse")))
         self.sequence = 0
-        self.start = len(self.card.image.dfs)
         if select:
             self.select()
 
@@ -236,7 +235,7 @@ class Desk(Bench):
         """How many tries a key has left."""
         return next(left for (ref, _), left in self.card.image.tries.items() if ref == KeyRef(ADF, name))
 
-    def authentication(self, length: int = 8, name: str = "UK", index: int = 1) -> bytes:
+    def external(self, length: int = 8, name: str = "UK", index: int = 1) -> bytes:
         """GET CHALLENGE, and the EXTERNAL AUTHENTICATION that answers it."""
         suite, value = self.key_of(name)
         rules = Reference(suite)
@@ -245,7 +244,7 @@ class Desk(Bench):
 
     def authenticated(self, length: int = 8) -> str:
         """Authenticate the key UK; the status word."""
-        return self.send(self.authentication(length))
+        return self.send(self.external(length))
 
     # -- line protection --------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Passbook and purse: whole trades, the PIN, the overdraft limit, the proof, composite purchases, settings."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -109,13 +110,14 @@ def test_nothing_is_written_before_the_second_command() -> None:
 def test_a_wrong_mac_changes_nothing_and_ends_the_trade() -> None:
     desk = ready()
     before = desk.cells()
-    for command in (
+    commands: tuple[Callable[[], bytes], ...] = (
         lambda: desk.load(ED, 5, flip=True),
         lambda: desk.unload(5, flip=True),
         lambda: desk.limit(5, flip=True),
         lambda: desk.spend(1, EP, 5, 6, flip=True),
         lambda: desk.spend(2, ED, 5, 4, flip=True),
-    ):
+    )
+    for command in commands:
         wrong = command()
         assert desk.word(wrong) == "9302"
         assert desk.word(flipped(wrong)) == "6901"
