@@ -19,6 +19,7 @@ from .errors import UsageFault, open_trace
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
+    from emulator.stack import Stack
     from emulator.trace import Event
 
 TRACE = click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
@@ -28,6 +29,11 @@ BREATH = 0.01
 """Seconds without a command after which the trace is shown: an answer goes before its telling."""
 
 LONGEST_BREATH = 0.25
+DEMO_IMAGE = Path("demo.sscard")
+DEMO_PIN = "123456"
+DEMO_PSAM = Path("demo")
+"""What `exec --psam` calls a PSAM that is made for the run."""
+
 SWITCH_INTERVAL = 0.0005
 """Seconds that an answer may have to wait for the thread that shows the trace."""
 
@@ -189,12 +195,14 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
 
 @main.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
+@click.option("--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards, or: demo")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write the cards' trace to this file, as JSON lines.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...]) -> None:
+def execute(cards: tuple[Path, ...], psams: tuple[Path, ...], trace: Path | None, command: tuple[str, ...]) -> None:
     """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
 
-    Without --card, a new demo card is made for the run and thrown away.
+    Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
+    away. `--psam demo` makes such a PSAM for a card of yours.
     """
     from emulator.stack import run
 
@@ -204,6 +212,8 @@ def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...
         if not images:
             images = [Path(folder) / "demo.sscard"]
             _make_demo(images[0])
+            psams = psams or (DEMO_PSAM,)
+        images += [_psam(path, Path(folder)) for path in psams]
         for path in images:
             _check_image(path)
         opened = open_trace(trace)
@@ -214,8 +224,26 @@ def execute(cards: tuple[Path, ...], trace: Path | None, command: tuple[str, ...
             + (["--trace", str(trace.absolute())] if trace else [])
             for slot, path in enumerate(images)
         ]
-        status = run(command, inserters)
+        status = run(_found(command), inserters)
     sys.exit(status)
+
+
+def _found(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command, with this `sscard` where the search path has none: nobody has to activate the environment."""
+    import shutil
+
+    if command[0] == "sscard" and shutil.which("sscard") is None:
+        return (sys.executable, "-m", "emulator.cli", *command[1:])
+    return command
+
+
+def _psam(path: Path, folder: Path) -> Path:
+    """The image of a PSAM; a demo one is made."""
+    if path != DEMO_PSAM or path.exists():
+        return path.absolute()
+    made = folder / "psam.sscard"
+    _make_demo(made, "psam")
+    return made
 
 
 def _check_image(path: Path) -> None:
@@ -225,12 +253,12 @@ def _check_image(path: Path) -> None:
     Image.open(path, writable=False).close()
 
 
-def _make_demo(path: Path) -> None:
+def _make_demo(path: Path, profile: str = "ssc-2.0") -> None:
     from cardfs.image import Image
 
     from .cards import issue_contents
 
-    Image.create(path, issue_contents(region="519900"))
+    Image.create(path, issue_contents(profile, region="519900"))
 
 
 @main.command()
@@ -293,26 +321,34 @@ def _reading_json(reader: str, reading: Any) -> str:
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("demo.sscard"))
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=DEMO_IMAGE)
 @click.option("--once", is_flag=True, help="End after the read.")
 @TRACE
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
-    """Make a demo card if there is none, put it into a private reader, read it; then trace until Ctrl-C."""
+    """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
+
+    The payment is made with a PSAM in a second reader, made for the run.
+    """
     _end_cleanly(0, signal.SIGINT)
     from emulator.stack import Stack
 
     from .cards import DEMO_NOTE
 
+    pays = image.name == DEMO_IMAGE.name
     if not image.exists():
+        pays = True
         _make_demo(image)
         click.echo(f"Made {image}: an invented holder, PIN 123456; {DEMO_NOTE}.")
     teller = Teller(trace, quiet=True)
     try:
-        with open_card(image, teller) as card, Stack(1) as stack:
+        with open_card(image, teller) as card, Stack(2) as stack:
             click.echo(f"A {stack.mode} PC/SC stack with reader {stack.readers[0]!r}; inserting the card.")
             link = stack.insert(card, 0, watch=lambda event: teller.note(_link_words(event)))
             try:
                 status = stack.call([sys.executable, "-m", "emulator.cli", "read"])
+                # Never on a card of somebody's own: a wrong PIN costs it a try.
+                if not status and pays:
+                    _pay(stack)
                 if once or status:
                     sys.exit(status)
                 click.echo(
@@ -325,6 +361,23 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
                 link.close()
     finally:
         teller.close()
+
+
+def _pay(stack: "Stack") -> None:
+    """Pay with the card: a PSAM in the second reader computes."""
+    from cardfs.image import Image
+    from emulator.card import Card
+
+    from .cards import issue_contents
+
+    click.echo(f"\nA purchase of 12.50 yuan, of which 10.00 are covered: a PSAM in {stack.readers[1]!r} computes.")
+    link = stack.insert(Card(Image.in_memory(issue_contents("psam", region="519900"))), 1)
+    try:
+        pay = ["terminal", "debit", "12.50", "10.00", "--pin", DEMO_PIN]
+        readers = ["--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
+        stack.call([sys.executable, "-m", "emulator.cli", *pay, *readers])
+    finally:
+        link.close()
 
 
 def _wait_for_interrupt(done: threading.Event) -> None:
