@@ -619,19 +619,20 @@ def test_an_image_made_before_there_were_proofs_gets_room_for_one() -> None:
     assert again.purse == Purse(loads=2, balance=1500)
 
 
-def test_a_larger_money_file_keeps_what_stands_behind() -> None:
-    """One that was created with zeros has no proof; bytes behind stay where they are."""
+@pytest.mark.parametrize("tail", [b"", bytes(5), bytes(11), bytes(11) + b"behind", bytes(40)])
+def test_a_larger_money_file_keeps_what_stands_behind(tail: bytes) -> None:
+    """One that was created with zeros has no proof; bytes behind it stay where they are."""
     made = card_with()
-    tail = bytes(11) + b"behind"
     b = TradeBench(replace(made, contents={**made.contents, MONEY: Purse().contents + tail}))
-    assert b.proof(LOAD, 0) == "9406"
+    for kind in (LOAD, PURCHASE):
+        assert b.proof(kind, 0) == "9406"
     b.prove(("DSK",))
     assert b.word("B0560000020701") == "9000"
     assert b.card.image.contents[MONEY] == Purse(day="0701").contents + tail
     b.load(500)
     found = b.card.image.contents[MONEY]
     assert found[:20] == Purse(loads=2, balance=1500, day="0701").contents
-    assert found[31:] == b"behind"
+    assert found[31:] == tail[11:]
     assert b.proof(LOAD, 1)[-4:] == "9000"
 
 

@@ -34,7 +34,6 @@ RECORD_NAMES: Final = ("transaction_sequence", "transaction_type", "terminal_num
 
 _MONEY: Final = struct.Struct(">HHIII2s2s")
 _PROOF: Final = struct.Struct(">cH4s4s")
-_NO_KIND: Final = b"\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,8 @@ class Money:
         balance: of the account (CIA 余额).
         self_paid, fund: totals of the payment year (SPIP, SPFP).
         year, starting_day: payment year yyyy and its first day mmdd, both cn 2.
-        proof: of the last trade, None before the first.
-        rest: what else the file holds.
+        proof: of the last trade, None if the file has no room for one yet.
+        tail: what stands behind the elements of the standard.
     """
 
     load_counter: int
@@ -75,22 +74,19 @@ class Money:
     year: bytes
     starting_day: bytes
     proof: Proof | None = None
-    rest: bytes = b""
+    tail: bytes = b""
 
 
 def read_money(contents: bytes) -> Money:
     """Read a money file of at least 20 bytes.
 
     The proof stands behind the elements of the standard, which has no place for it: ``type 1 || sequence 2
-    || MAC 4 || TAC 4``, type 00 if there is none. A file that ends before has none yet.
+    || MAC 4 || TAC 4``. In a file that was created longer, with zeros, it is one of no trade.
     """
     load, purchase, balance, self_paid, fund, year, day = _MONEY.unpack_from(contents)
-    proof = None
-    if len(contents) >= _MONEY.size + _PROOF.size:
-        kind, *others = _PROOF.unpack_from(contents, _MONEY.size)
-        proof = None if kind == _NO_KIND else Proof(kind, *others)
-    rest = contents[_MONEY.size + _PROOF.size :]
-    return Money(load, purchase, balance, self_paid, fund, year, day, proof, rest)
+    tail = contents[_MONEY.size :]
+    proof = Proof(*_PROOF.unpack_from(tail)) if len(tail) >= _PROOF.size else None
+    return Money(load, purchase, balance, self_paid, fund, year, day, proof, tail)
 
 
 def write_money(money: Money) -> bytes:
@@ -105,11 +101,10 @@ def write_money(money: Money) -> bytes:
         money.starting_day,
     )
     proof = money.proof
-    if proof is not None:
-        contents += _PROOF.pack(proof.kind, proof.sequence, proof.mac, proof.tac)
-    elif money.rest:
-        contents += bytes(_PROOF.size)
-    return contents + money.rest
+    if proof is None:
+        return contents + money.tail
+    packed = _PROOF.pack(proof.kind, proof.sequence, proof.mac, proof.tac)
+    return contents + packed + money.tail[_PROOF.size :]
 
 
 def trade_record(sequence: int, kind: bytes, terminal: bytes, time: bytes, amounts: bytes, length: int) -> bytes:
