@@ -514,7 +514,8 @@ class TestDemo:
             names = {row["name"] for row in csv.DictReader(file) if row["usage"] != "pin"}
         part = load_profile("pboc", {"settings": {"financial": {"kind": "both"}}})
         financial = {plan.root for plan in part.keys if plan.usage is not Usage.PIN} | {"RSACA", "RSAISSUER"}
-        assert names | financial == {name.partition(".")[0] for name in ROOTS}
+        psam = {plan.root.partition(".")[0] for plan in load_profile("psam").keys}
+        assert names | financial | psam == {name.partition(".")[0] for name in ROOTS}
 
     def test_no_root_is_a_weak_or_doubled_key(self) -> None:
         assert len(set(ROOTS.values())) == len(ROOTS)

@@ -74,7 +74,8 @@ def secured(*files: str) -> str:
 
 
 VARIANTS: Final[dict[str, tuple[str, str]]] = {
-    **{name: (name, "") for name in shipped_profiles()},
+    # A security module is not personalised over the maker's commands.
+    **{name: (name, "") for name in shipped_profiles() if name != "psam"},
     "two environments": ("two-environments.toml", ""),
     "a region of 2.0": ("ssc-2.0-region.toml", ""),
     "a city of 1.0": ("ssc-1.0-city.toml", ""),
