@@ -306,12 +306,16 @@ class Desk(Bench):
 
     def arpc(self, code: str = "00", *, wrong: bool = False) -> str:
         """EXTERNAL AUTHENTICATE; the status word."""
+        return self.send(self.proof(code, wrong=wrong))
+
+    def proof(self, code: str = "00", *, wrong: bool = False) -> bytes:
+        """EXTERNAL AUTHENTICATE with the issuer's answer to the first cryptogram."""
         assert self.first is not None
         block = xor(self.first.ac, code.encode() + bytes(6)).ljust(Reference(self.cipher).block, b"\x00")
         made = Reference(self.cipher).blocks(self.key("UDKAC", self.first.atc), block)[:8]
         if wrong:
             made = xor(made, b"\x01" + bytes(7))
-        return self.send(bytes.fromhex("008200000A") + made + code.encode())
+        return bytes.fromhex("008200000A") + made + code.encode()
 
     def script(self, header: str, data: str = "", *, chain: bytes | None = None, wrong: bool = False) -> bytes:
         """An issuer script command with its MAC: header CLA INS P1 P2."""
