@@ -812,7 +812,7 @@ def torn_states(whole: Built) -> Iterator[tuple[int, Cells]]:
             yield at, state
 
 
-@pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0"])
+@pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0", "pboc"])
 def test_a_personalisation_cut_at_any_write_goes_on_where_it_was(profile: str) -> None:
     """The machine finds the step done or not done, and the card it gets is the one that nothing disturbed."""
     whole = built(profile)
@@ -880,9 +880,10 @@ def test_a_personalisation_that_was_cut_can_start_again(before: str, way: Way, a
             assert bench.cells() == whole.cells[-1]
 
 
-def test_a_card_being_built_finds_the_same_files_and_keys_as_one_inserted_again() -> None:
+@pytest.mark.parametrize("profile", ["ssc-2.0", "pboc"])
+def test_a_card_being_built_finds_the_same_files_and_keys_as_one_inserted_again(profile: str) -> None:
     """What is found through identifiers and names is kept up to date with each command, and made anew on insertion."""
-    whole = built()
+    whole = built(profile)
     bench = Torn(MemoryStore(whole.cells[0]))
     for step in whole.steps:
         whole.do(bench, [step])

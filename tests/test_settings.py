@@ -541,6 +541,25 @@ def _(value: dict[str, str]) -> None:
 
 
 LATER: Final = "read by commands that are not there yet"
+# -- the financial environment ---------------------------------------------------------------------
+
+
+@exercise("financial.kind", "none", "edep", "debit_credit", "both")
+def _(value: str) -> None:
+    """JR/T 0025 of 2013 has no passbook and purse any more; most social-security cards have a bank's application."""
+    bench = issued("financial.kind", value)
+    assert bench.word("00A404000E315041592E5359532E4444463031") == ("6A82" if value == "none" else "9000")
+    assert (bench.word("00A4040009A00000000386980701") == "9000") is (value in ("edep", "both"))
+    assert (bench.word("00A4040008A000000333010101") == "9000") is (value in ("debit_credit", "both"))
+
+
+@exercise("financial.contactless", True, False)
+def _(value: bool) -> None:
+    """A second name, which contactless terminals select first."""
+    settings = f'[settings.financial]\nkind = "both"\ncontactless = {json.dumps(value)}\n'
+    assert Bench("ssc-2.0", settings).word("00A404000E325041592E5359532E4444463031") == ("9000" if value else "6A82")
+
+
 NOT_READ: Final[dict[str, str]] = {
     "psam.sm4_fid": LATER,
     "psam.mac_answer": LATER,
@@ -551,8 +570,6 @@ NOT_READ: Final[dict[str, str]] = {
     "psam.check_algorithm_byte": LATER,
     "psam.auth_error": LATER,
     "psam.init_environment": LATER,
-    "financial.kind": LATER,
-    "financial.contactless": LATER,
     "edep.blocked_select": LATER,
     "edep.balance_error": LATER,
     "edep.second_command_error": LATER,
