@@ -7,10 +7,13 @@ and the proof of its master key. The applications bring commands of their own.
 from typing import Final
 
 from ..commands import authenticate, binary, record, response, select
-from ..row import ANY_LE, GATED, Row
+from ..row import ANY_LE, COMMON, Row
 from . import entry
 
 __all__ = ["PAYMENT_ROWS", "entry"]
+
+_GATED: Final = (*COMMON, 0x6700, 0x6A86)
+"""No 9303: where the environment itself is locked nobody can be, and no application locks itself here."""
 
 PAYMENT_ROWS: Final[tuple[Row, ...]] = (
     Row(
@@ -20,7 +23,8 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0xA4,
         "Part 5, 6.11",
         select.select,
-        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+        # 6283 and 9303: an application, or an environment of the other world, is locked.
+        (0x9000, 0x6100, 0x6283, 0x6A82, 0x9303, *_GATED),
         parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
         lc=range(0x11),
         le=ANY_LE,
@@ -33,7 +37,7 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         "Part 5, 6.10",
         record.read_record,
-        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
+        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *_GATED),
         parameters=record.read_parameters,
         le=ANY_LE,
         reads=True,
@@ -45,7 +49,7 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0xB0,
         "Part 5, 6.9",
         binary.read_binary,
-        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
+        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *_GATED),
         parameters=binary.parameters,
         le=ANY_LE,
         reads=True,
@@ -57,7 +61,7 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0x84,
         "Part 5, 6.5",
         authenticate.get_challenge,
-        (0x9000, *GATED),
+        (0x9000, *_GATED),
         le=frozenset((4, 8, 16)),
     ),
     Row(
@@ -67,7 +71,7 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0x82,
         "Part 5, 6.4",
         authenticate.external_authentication,
-        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *_GATED),
         parameters=lambda p1, p2: not p1 and not p2,
         lc=frozenset((0x10,)),
         takes_challenge=True,
@@ -80,7 +84,7 @@ PAYMENT_ROWS: Final[tuple[Row, ...]] = (
         0xC0,
         "Part 5, 6.6",
         response.get_response,
-        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
+        (0x9000, 0x6100, 0x6C00, 0x6F00, *_GATED),
         le=ANY_LE,
         keeps_trade=True,
     ),
