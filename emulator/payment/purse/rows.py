@@ -17,9 +17,11 @@ _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _SECURED_WRITE: Final = (*_WRITE, *_LINE)
 _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
-# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6A82: there is no such account or no log. 6A88: there is no DTK.
-_BEGIN: Final = (0x9000, 0x6100, 0x6985, 0x6A82, 0x6A88, 0x9402, 0x9403, *GATED)
-_WITH_PIN: Final = (*_BEGIN, 0x6982)
+# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6A82: there is no such account or no log.
+_BEGIN: Final = (0x9000, 0x6100, 0x6A82, 0x9402, 0x9403, *GATED)
+_NO_PIN, _NO_DTK = (0x6982,), (0x6A88,)
+# 6985: the balance would not fit, or is too small and the profile says so.
+_SPENDS: Final = (0x9401, 0x6985)
 # 6985: of the balance or the turn, where the profile says so.
 _END: Final = (0x9000, 0x6100, 0x6581, 0x6901, 0x6985, 0x9302, *GATED)
 _PIN: Final = (0x9000, 0x6581, 0x9403, *GATED)
@@ -31,8 +33,9 @@ def _exactly(p1: int, *p2: int) -> Callable[[int, int], bool]:
     return lambda here, there: here == p1 and there in p2
 
 
-def _first(p1: int) -> Callable[[int, int], bool]:
-    return lambda here, _there: here == p1
+def _key(p1: int) -> Callable[[int, int], bool]:
+    """P2 is the identifier of a key or PIN, which is never FF."""
+    return lambda here, there: here == p1 and there != 0xFF
 
 
 def _initialize(name: str, zh: str, p1: int, words: tuple[int, ...], clause: str, lc: int = 0x0B) -> Row:
@@ -166,7 +169,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 7.1",
         manage.external_authentication,
         (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
-        parameters=_first(0x00),
+        parameters=_key(0x00),
         lc=manage.AUTHENTICATION_LENGTHS,
         takes_challenge=True,
         writes=True,
@@ -179,7 +182,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 7.3",
         manage.internal_authentication,
         (0x9000, 0x6100, 0x6A88, *GATED),
-        parameters=_first(0x00),
+        parameters=_key(0x00),
         lc=manage.AUTHENTICATION_LENGTHS,
         le=ANY_LE,
     ),
@@ -191,7 +194,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 7.10",
         pins.verify,
         (*_PIN, 0x63C0, 0x6983),
-        parameters=_first(0x00),
+        parameters=_key(0x00),
         lc=pins.LENGTHS,
         writes=True,
     ),
@@ -203,7 +206,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 8.5",
         pins.reload_pin,
         (*_PIN, 0x6A88, 0x9302),
-        parameters=_first(0x00),
+        parameters=_key(0x00),
         lc=range(0x06, 0x0B),
         writes=True,
         p1=0x00,
@@ -216,7 +219,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 8.6",
         pins.change_pin,
         (*_PIN, 0x63C0, 0x6983, 0x6A80),
-        parameters=_first(0x01),
+        parameters=_key(0x01),
         lc=range(0x05, 0x0E),
         writes=True,
         p1=0x01,
@@ -230,7 +233,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         pins.pin_unblock,
         (*_PIN, *_LINE, 0x6A80),
         # The manual has P1 for the PIN and P2 00; its example has 00 01.
-        parameters=lambda p1, p2: not p2 or (p1, p2) == (0x00, 0x01),
+        parameters=lambda p1, p2: (not p2 and p1 != 0xFF) or (p1, p2) == (0x00, 0x01),
         lc=frozenset((0x0C, 0x14)),
         writes=True,
     ),
@@ -282,12 +285,12 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=_exactly(0x00, 0x01, 0x02),
         le=ANY_LE,
     ),
-    _initialize("LOAD", "圈存初始化", 0x00, _WITH_PIN, "8.7.1"),
-    _initialize("PURCHASE", "消费初始化", 0x01, (*_WITH_PIN, 0x9401), "8.8.1"),
-    _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_WITH_PIN, 0x9401), "8.11.1"),
-    _initialize("CAPP PURCHASE", "复合应用消费初始化", 0x03, (*_BEGIN, 0x9401), "8.9.1"),
-    _initialize("UPDATE", "修改透支限额初始化", 0x04, _WITH_PIN, "8.12.1", 0x07),
-    _initialize("UNLOAD", "圈提初始化", 0x05, (*_WITH_PIN, 0x9401), "8.10.1"),
+    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_PIN, *_NO_DTK, 0x6985), "8.7.1"),
+    _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.8.1"),
+    _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.11.1"),
+    _initialize("CAPP PURCHASE", "复合应用消费初始化", 0x03, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.9.1"),
+    _initialize("UPDATE", "修改透支限额初始化", 0x04, (*_BEGIN, *_NO_PIN, *_NO_DTK), "8.12.1", 0x07),
+    _initialize("UNLOAD", "圈提初始化", 0x05, (*_BEGIN, *_NO_PIN, *_SPENDS), "8.10.1"),
     Row(
         "CREDIT FOR LOAD",
         "圈存",
