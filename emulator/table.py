@@ -44,8 +44,8 @@ ROWS: Final[tuple[Row, ...]] = (
         0xA4,
         "Part 5, 6.11",
         select.select,
-        # Over table 39: 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
-        (0x9000, 0x6100, 0x6A82, *GATED),
+        # Over table 39: 61xx, case 4 under T=0 (Part 2, 9.3.1.4); 6283, an application of JR/T 0025 is locked.
+        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
         parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
         lc=range(0x11),
         le=ANY_LE,

@@ -5,15 +5,17 @@ may see a word that the row of the command does not list.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from cardfs.files import Regime
 from cardfs.settings import Settings, SmSettings
 from emulator.table import ROWS, Row
 
 from .reference import Reference
-from .support import PIN_CN, Handmade, handmade, without_key
+from .support import PIN_CN, PSE, Handmade, handmade, without_key
 
 WRONG_PIN: Final = bytes.fromhex("111111")
 ON: Final = Settings(sm=SmSettings(update_commands="per-file"))
@@ -287,6 +289,18 @@ RECORD: Final = "0102FFFF"
 CHANGE_PIN: Final = "805E010007" + PIN_CN.hex() + "FF" + PIN_CN.hex()
 
 SELECT: Final = ("SELECT", 0x00)
+
+
+def _suspended_purse(bench: Watched) -> str:
+    """An application of the financial environment that is locked for a time, selected from here (JR/T 0025)."""
+    image = bench.card.image
+    purse = image.dfs[f"{PSE}/DF01"]
+    image.dfs[PSE] = replace(image.dfs[PSE], regime=Regime.PAYMENT)
+    image.dfs[purse.path] = replace(purse, regime=Regime.PURSE, suspended=True)
+    image.reindex()
+    return bench.send("00A4040005" + purse.name.hex())
+
+
 READ_RECORD: Final = ("READ RECORD", 0x00)
 READ_BINARY: Final = ("READ BINARY", 0x00)
 UPDATE_RECORD: Final = ("UPDATE RECORD", 0x00)
@@ -308,6 +322,7 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (SELECT, 0x9000): sent(plain("00A4020002EF05")),
     (SELECT, 0x6100): sent(plain("00A4000002DF01")),
     (SELECT, 0x6A82): sent(plain("00A4000002DF09")),
+    (SELECT, 0x6283): _suspended_purse,
     # table 33
     (READ_RECORD, 0x9000): sent(plain("00B2012C04")),
     (READ_RECORD, 0x6981): sent(plain("00B2013C04")),
@@ -476,7 +491,7 @@ LISTED: Final[dict[str, str]] = {
     "VERIFY": "63C0 6700 6983 6984 6A81 6A86 6A88 6E00 9303",  # tables 47 and 48
 }
 MORE: Final[dict[Where, dict[int, str]]] = {
-    SELECT: {0x6100: "Part 2, 9.3.1.4: case 4 under T=0"},
+    SELECT: {0x6100: "Part 2, 9.3.1.4: case 4 under T=0", 0x6283: "JR/T 0025: an application there is locked"},
     INTERNAL: {0x6100: "Part 2, 9.3.1.4: case 4 under T=0"},
     READ_RECORD: {0x6700: "Part 5, table 5: a data field that the command does not have"},
     READ_BINARY: {0x6700: "Part 5, table 5: a data field that the command does not have"},
