@@ -22,6 +22,7 @@ from .apdu import Command
 from .card import Card, Outcome
 from .commands.pin import UNBLOCK
 from .payment.purse.told import OPEN_TRADES, PURSE_TELLERS
+from .psam import telling as psam
 from .status import explain
 from .trades.telling import is_trade, tell_answer, tell_trade
 
@@ -203,7 +204,12 @@ def masked_command(raw: bytes) -> str:
 
 
 def _is_open(raw: bytes) -> bool:
-    return raw[1] in _OPEN or is_trade(raw[0], raw[1]) or (raw[1] == _CREATE and raw[2] in _CREATE_OPEN)
+    return (
+        raw[1] in _OPEN
+        or is_trade(raw[0], raw[1])
+        or psam.is_open(raw)
+        or (raw[1] == _CREATE and raw[2] in _CREATE_OPEN)
+    )
 
 
 def _is_open_trade(outcome: Outcome, image: Image) -> bool:
@@ -216,7 +222,8 @@ def _is_open_trade(outcome: Outcome, image: Image) -> bool:
 
 def _masked_answer(outcome: Outcome, origin: Outcome | None) -> str:
     data = outcome.response[:-2]
-    if origin is not None and len(origin.raw) > 1 and origin.raw[1] == _INTERNAL_AUTHENTICATION:
+    hidden = origin is not None and len(origin.raw) > _HEADER and psam.hides_answer(origin.raw)
+    if hidden or (origin is not None and len(origin.raw) > 1 and origin.raw[1] == _INTERNAL_AUTHENTICATION):
         return MASK * len(data)
     return data.hex().upper()
 
@@ -265,6 +272,8 @@ def _fields(outcome: Outcome, image: Image, origin: Outcome | None = None) -> st
     name = row.name
     purse = image.dfs[outcome.df].regime is Regime.PURSE
     teller = (PURSE_TELLERS.get(name) if purse else None) or _TELLERS.get(name)
+    if teller is None and image.dfs[outcome.df].regime is Regime.PSAM and name in psam.TELLERS:
+        return psam.TELLERS[name](outcome.raw, outcome.df, image)
     return teller(outcome, image) if teller else ""
 
 
@@ -362,6 +371,8 @@ def _tell_external(outcome: Outcome, image: Image) -> str:
     owner = outcome.df if command.p2 & 0x80 else image.environment(outcome.df)
     ref = image.ref_by_kid(owner, command.p2)
     version = f" version {command.data[16]}" if len(command.data) > 16 else ""
+    if image.dfs[outcome.df].regime is Regime.PSAM:
+        return f"{'own' if command.p2 else 'master'} key {command.p2:02X}{version}"
     return f"{ref.name if ref else 'key'} {command.p2:02X}{version}"
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cardfs.codecs import decode, decode_fields, decode_record
-from cardfs.files import Element, Structure
+from cardfs.files import Element, Regime, Structure
 from cardfs.image import Image
 from emulator.terminal import Reading
 from emulator.trace import Event, find_element, value_text
@@ -106,7 +106,8 @@ def _key_table(image: Image, path: str) -> Table:
         tries = f"{image.tries[ref, version]} of {key.tries_max}" if key.tries_max else ""
         state = _pin_state(image, ref) if key.usage is Usage.PIN and key.state is KeyState.ACTIVE else str(key.state)
         kid = "" if key.kid is None else f"{key.kid:02X}"
-        table.add_row(ref.name, kid, key.usage, key.suite_name, str(version), tries, state)
+        name = image.names.get(path, {}).get(ref.name, "") if image.dfs[path].regime is Regime.PSAM else ""
+        table.add_row(f"{ref.name} {name}".rstrip(), kid, key.usage, key.suite_name, str(version), tries, state)
     return table
 
 
