@@ -10,7 +10,7 @@ import pytest
 
 from cardfs.cells import read_cells, write_cells
 from cardfs.errors import ConditionsUnmet
-from cardfs.files import CardContents, Ef
+from cardfs.files import CardContents, Ef, Element
 from cardfs.image import Image
 from cardfs.store import MemoryStore
 from emulator.trades.money import open_account
@@ -322,6 +322,26 @@ def test_without_a_file_for_records_there_is_a_balance_and_no_trade(made: CardCo
     assert b.data("B026000206") == b4(300) + raw("2024")
     assert b.word(b.begin_load_command()) == b.word(b.begin_purchase_command()) == "6985"
     assert "no file for trade records" in b.reason
+
+
+@pytest.mark.parametrize("first", ["transaction_sequence", "something"])
+def test_another_cyclic_file_with_records_as_long_takes_no_trades(first: str) -> None:
+    """What its data elements say it is, it is; here it stands before the trade file."""
+    made = card_with()
+    decoy = f"{DF04}/EF02"
+    efs = {decoy: replace(made.efs[LOG], path=decoy, fid=0xEF02, sfi=2), **made.efs}
+    elements = (Element(first, "", "b", 2), Element("whatever", "", "b", 26))
+    made = replace(
+        made,
+        efs=efs,
+        contents={**made.contents, decoy: ()},
+        dictionary={**made.dictionary, decoy: elements},
+    )
+    b = TradeBench(made)
+    b.load(5)
+    assert (len(b.records), b.card.image.contents[decoy]) == (1, ())
+    alone = TradeBench(_without(made, LOG))
+    assert alone.word(alone.begin_load_command()) == "6985"
 
 
 @pytest.mark.parametrize("length", [28, 29, 40])

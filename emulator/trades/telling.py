@@ -25,9 +25,8 @@ def tell_trade(name: str, command: Command, data: bytes) -> str:
     Args:
         name: of its row. ``data``: of the response.
     """
-    asked = _ASKED[name](command) if command.well_formed else ""
-    answered = tell_answer(name, data)
-    return "; ".join(part for part in (asked, answered) if part)
+    parts = (_ASKED[name](command), tell_answer(name, data))
+    return "; ".join(part for part in parts if part)
 
 
 def tell_answer(name: str, data: bytes) -> str:
