@@ -22,6 +22,7 @@ from cardfs.roots import load_roots
 from cardfs.settings import Settings
 from emulator.card import Card
 
+from .debit_desk import Desk
 from .reference import Reference, card_key
 from .support import AIDS, HISTORICAL, ORIGINAL, REGION, SERIAL, SSSE_NAME, Bench, Handmade, roots
 from .trade_desk import TradeBench, card_with
@@ -540,6 +541,42 @@ def _(value: dict[str, str]) -> None:
     assert bench.send("00B2013404") == value.get("access_denied", "6982")
 
 
+# -- debit/credit ----------------------------------------------------------------------------------
+
+
+@exercise("emv.script_chaining", False, True)
+def _(value: bool) -> None:
+    """Issuer scripts: the second MAC covers the cryptogram, or the MAC before (EMV Book 2, 9.2.3.1)."""
+    desk = Desk(settings=settings("emv.script_chaining", value))
+    desk.online()
+    assert desk.send(desk.script("04DA9F58", "05")) == "9000"
+    assert desk.send(desk.script("04DA9F59", "06", chain=desk.last_mac)) == ("9000" if value else "6988")
+
+
+@exercise("emv.pin_block_key", "ac", "enc")
+def _(value: str) -> None:
+    desk = Desk(settings=settings("emv.pin_block_key", value))
+    desk.online()
+    sealed = desk.sealed_pin("2468", half="UDKAC")
+    assert desk.send(desk.script("84240002", sealed)) == {"ac": "9000", "enc": "6A80"}[value]
+
+
+@exercise("emv.arpc_error", "6300", "63Cx")
+def _(value: str) -> None:
+    desk = Desk(settings=settings("emv.arpc_error", value))
+    desk.online()
+    assert desk.arpc(wrong=True) == {"6300": "6300", "63Cx": "63CF"}[value]
+
+
+@exercise("emv.failure_limit", 1, 100)
+def _(value: int) -> None:
+    desk = Desk(settings=settings("emv.failure_limit", value))
+    for _ in range(2):
+        desk.online()
+        word = desk.arpc(wrong=True)
+    assert word == {1: "6985", 100: "6300"}[value]
+
+
 LATER: Final = "read by commands that are not there yet"
 # -- the financial environment ---------------------------------------------------------------------
 
@@ -577,10 +614,6 @@ NOT_READ: Final[dict[str, str]] = {
     "edep.overdraft_tac_key": LATER,
     "edep.command_iv": LATER,
     "edep.reload_pin_tries": LATER,
-    "emv.script_chaining": LATER,
-    "emv.pin_block_key": LATER,
-    "emv.arpc_error": LATER,
-    "emv.failure_limit": LATER,
 }
 
 
