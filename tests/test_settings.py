@@ -23,6 +23,8 @@ from cardfs.settings import Settings
 from emulator.card import Card
 
 from .debit_desk import Desk
+from .purse_desk import AID, TERMINAL, TIME, line_mac, tac
+from .purse_desk import ready as purse
 from .reference import Reference, card_key
 from .support import AIDS, HISTORICAL, ORIGINAL, REGION, SERIAL, SSSE_NAME, Bench, Handmade, roots
 from .trade_desk import TradeBench, card_with
@@ -577,6 +579,61 @@ def _(value: int) -> None:
     assert word == {1: "6985", 100: "6300"}[value]
 
 
+# -- passbook and purse ----------------------------------------------------------------------------
+
+
+@exercise("edep.blocked_select", "6283", "6A81")
+def _(value: str) -> None:
+    """FMCOS manual, 8.3, against what other cards are said to do."""
+    desk = purse(settings=settings("edep.blocked_select", value))
+    assert desk.word(desk.protected("841E0000")) == "9000"
+    assert (desk.select()[-4:], desk.select()[:2] == "6F") == (value, value == "6283")
+    assert desk.word(desk.protected("84180000")) == "9000"
+
+
+@exercise("edep.balance_error", "9401", "6985")
+def _(value: str) -> None:
+    assert purse(settings=settings("edep.balance_error", value)).initialize(1, 2, 0, 10001) == (b"", value)
+
+
+@exercise("edep.second_command_error", "6901", "6985")
+def _(value: str) -> None:
+    assert purse(settings=settings("edep.second_command_error", value)).word("805200000B" + "00" * 11) == value
+
+
+@exercise("edep.pin_cleared_after_trade", False, True)
+def _(value: bool) -> None:
+    desk = purse(settings=settings("edep.pin_cleared_after_trade", value))
+    desk.do(desk.spend(1, 2, 5, 6))
+    assert desk.word("805C000104") == ("6982" if value else "9000")
+
+
+@exercise("edep.overdraft_tac_key", "xor", "direct")
+def _(value: str) -> None:
+    """FMCOS manual, 8.12.2.4, against its public client."""
+    desk = purse(settings=settings("edep.overdraft_tac_key", value))
+    suite, key = desk.key_of("DTK")
+    data = (10500).to_bytes(4) + b"\0\x01" + (500).to_bytes(3) + b"\x07" + TERMINAL + TIME
+    expected = {"xor": tac(suite, key, data), "direct": line_mac(suite, key, b"", data)}
+    assert desk.do(desk.limit(500)) == expected[value]
+
+
+@exercise("edep.command_iv", "challenge", "zero")
+def _(value: str) -> None:
+    desk = purse(settings=settings("edep.command_iv", value))
+    assert desk.word(desk.protected("04D69500", b"\xaa")) == ("9000" if value == "challenge" else "6988")
+    assert desk.word(desk.protected("04D69500", b"\xaa", zero=True)) == ("9000" if value == "zero" else "6984")
+
+
+@exercise("edep.reload_pin_tries", 3, 1, 15)
+def _(value: int) -> None:
+    """FMCOS manual, 8.5: 9303 after failures on end, three by the digest of other cards."""
+    bench = Bench("pboc", f"[settings.edep]\nreload_pin_tries = {value}\n")
+    bench.ask(b"\x00\xa4\x04\x00\x09" + AID)
+    words = [bench.word("805E000007123456" + "00" * 4) for _ in range(value)]
+    assert words == ["9302"] * (value - 1) + ["9303"]
+
+
 LATER: Final = "read by commands that are not there yet"
 # -- the financial environment ---------------------------------------------------------------------
 
@@ -607,13 +664,6 @@ NOT_READ: Final[dict[str, str]] = {
     "psam.check_algorithm_byte": LATER,
     "psam.auth_error": LATER,
     "psam.init_environment": LATER,
-    "edep.blocked_select": LATER,
-    "edep.balance_error": LATER,
-    "edep.second_command_error": LATER,
-    "edep.pin_cleared_after_trade": LATER,
-    "edep.overdraft_tac_key": LATER,
-    "edep.command_iv": LATER,
-    "edep.reload_pin_tries": LATER,
 }
 
 
