@@ -116,11 +116,11 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
     missing = [plan.root for plan in profile.keys if plan.usage not in TYPES and _root(plan) not in roots.values]
     if missing:
         raise IssueError(f"{roots.source}: no root for {', '.join(dict.fromkeys(missing))}")
-    for plan in profile.keys:
+    # Roots that are already diversified make keys that are nearer to the card's.
+    for plan in sorted(profile.keys, key=lambda plan: plan.levels > above):
         root = roots.values.get(_root(plan))
         if root is None:
             continue
-        # Roots that are already diversified make keys that are nearer to the card's.
         levels = min(plan.levels, above)
         suite = SUITES[plan.suite_name]
         if len(root) < suite.key_length:
@@ -131,6 +131,9 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
         value = diversify(suite, root[: suite.key_length], walked)
         ref, key = _placed(plan, value, levels)
         if (ref, 1) in keys:
+            if levels != plan.levels:
+                # Its place belongs to a key that is there at its own level.
+                continue
             raise IssueError(f"{profile.source}: two keys are {ref.name} in one application, {_root(plan)[0]} is one")
         keys[ref, 1] = key
     return keys
