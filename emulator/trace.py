@@ -21,6 +21,8 @@ from keys.suites import MAC_LENGTH
 from .apdu import Command
 from .card import Card, Outcome
 from .commands.pin import UNBLOCK
+from .payment.debit.told import DEBIT_TELLERS
+from .payment.debit.told import OPEN as OPEN_DEBIT
 from .payment.purse.told import OPEN_TRADES, PURSE_TELLERS
 from .psam import telling as psam
 from .status import explain
@@ -213,11 +215,12 @@ def _is_open(raw: bytes) -> bool:
 
 
 def _is_open_trade(outcome: Outcome, image: Image) -> bool:
-    """Whether it is a trade of passbook or purse: amounts, terminals, times and MACs, no secret."""
+    """Whether it is a trade of passbook or purse, or of debit/credit: amounts, terminals, times, MACs, no secret."""
     row, command = outcome.row, outcome.command
-    if row is None or command is None or image.dfs[outcome.df].regime is not Regime.PURSE:
+    known = {Regime.PURSE: OPEN_TRADES, Regime.DEBIT: OPEN_DEBIT}.get(image.dfs[outcome.df].regime)
+    if row is None or command is None or known is None:
         return False
-    return row.ins in OPEN_TRADES and command.well_formed and len(command.data) in row.lc
+    return row.ins in known and command.well_formed and len(command.data) in row.lc
 
 
 def _masked_answer(outcome: Outcome, origin: Outcome | None) -> str:
@@ -270,8 +273,8 @@ def _fields(outcome: Outcome, image: Image, origin: Outcome | None = None) -> st
     if _is_get_response(outcome) and origin is not None and origin.row and is_trade(origin.row.cla, origin.row.ins):
         return tell_answer(origin.row.name, outcome.response[:-2]) or _tell_response(outcome, image)
     name = row.name
-    purse = image.dfs[outcome.df].regime is Regime.PURSE
-    teller = (PURSE_TELLERS.get(name) if purse else None) or _TELLERS.get(name)
+    own = {Regime.PURSE: PURSE_TELLERS, Regime.DEBIT: DEBIT_TELLERS}.get(image.dfs[outcome.df].regime, {})
+    teller = own.get(name) or _TELLERS.get(name)
     if teller is None and image.dfs[outcome.df].regime is Regime.PSAM and name in psam.TELLERS:
         return psam.TELLERS[name](outcome.raw, outcome.df, image)
     return teller(outcome, image) if teller else ""
