@@ -28,6 +28,7 @@ from emulator.cli import main
 from emulator.cos import fmcos, t514
 from emulator.payment.debit.rows import DEBIT_ROWS
 from emulator.payment.purse.rows import PURSE_ROWS
+from emulator.psam.rows import PSAM_ROWS
 from emulator.status import MEANINGS, WORDS, error_name
 from emulator.table import COS_ROWS, ROWS, Row
 from emulator.trace import Event
@@ -105,6 +106,7 @@ def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
         ("Trade commands", TRADE_ROWS),
         ("Commands of passbook and purse", PURSE_ROWS),
         ("Commands of debit/credit", DEBIT_ROWS),
+        ("Commands of the PSAM", PSAM_ROWS),
         ("Personalisation commands", COS_ROWS["t514"]),
     ],
 )
