@@ -263,6 +263,19 @@ def test_both_environments_are_reached_from_anywhere(suite: str, here: str, deep
 
 
 @suites
+def test_p1_02_selects_the_application_too(suite: str) -> None:
+    """Terminals differ in P1 for DF01; an EF of that identifier would come first."""
+    desk = PsamDesk(suite)
+    desk.select_environment()
+    assert desk.ask("00A4020002DF01") == "6F088406D156000005909000"
+    assert desk.card.session.df == APPLICATION[suite]
+    assert desk.send("00A4020002001A") == "9000"
+    assert desk.card.session.ef == f"{APPLICATION[suite]}/001A"
+    assert desk.send("00A4020002DF02") == "6A82"
+    assert desk.card.session.ef == f"{APPLICATION[suite]}/001A"
+
+
+@suites
 @pytest.mark.parametrize("apdu", ["00A404000F7378322E73682EC9E7BBE1B1A3D5CF", "00A4000002DDF1"])
 def test_the_environment_of_ssf33_is_refused_with_the_reason(suite: str, apdu: str) -> None:
     desk = PsamDesk(suite)
@@ -531,6 +544,18 @@ def test_only_whole_factors_are_taken(suite: str, length: int) -> None:
         PsamDesk(suite).send(bytes((0xBF, 0xDE, 0x27, 0x24, BLOCK[suite] - 8 or 40)) + bytes(BLOCK[suite] - 8 or 40))
         == "6700"
     )
+
+
+@suites
+@pytest.mark.parametrize(("usage", "identifier"), [(0x27, 0x24), (0x47, 0x2F), (0x67, 0x08)])
+@pytest.mark.parametrize("sent", [0, 1, 2, 3])
+def test_the_number_of_factors_must_be_the_levels_of_the_usage(
+    suite: str, usage: int, identifier: int, sent: int
+) -> None:
+    """Part 9, 9.7.4: a terminal finds out by trying (clause 8)."""
+    desk = PsamDesk(suite)
+    assert desk.deliver(usage, identifier, b"12345678", levels=sent) == ("9000" if sent == usage >> 5 else "6A80")
+    assert desk.cipher(0x00, bytes(16))[-4:] == ("9000" if sent == usage >> 5 else "6901")
 
 
 @suites

@@ -19,11 +19,20 @@ CHALLENGES: Final = {8: (4, 8), 16: (4, 8, 16)}
 
 
 def select(ctx: Context) -> Answer:
-    """Select an environment, its application or an EF (选择文件), by the rules of a user card."""
+    """Select an environment, its application or an EF (选择文件), by the rules of a user card.
+
+    P1 02 also selects a DF, since there are terminals that select DF01 so.
+    """
+    command = ctx.command
     try:
-        return user_card.select(ctx)
+        try:
+            return user_card.select(ctx)
+        except FileUnknown:
+            if command.p1 != user_card.BY_EF_FID:
+                raise
+            ctx.command = command._replace(p1=user_card.BY_DF_FID)
+            return user_card.select(ctx)
     except FileUnknown as refusal:
-        command = ctx.command
         by_name = command.p1 == user_card.BY_NAME
         if command.data == (SSF33_NAME if by_name else SSF33_FID.to_bytes(2)):
             raise FileUnknown(
