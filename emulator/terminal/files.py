@@ -55,7 +55,10 @@ class FileFunctions(Base):
         """
         with self._working(kind) as session:
             session.card.begin(card_info)
-            updates = _updates(session.card.layout.parse(address), data)
+            asked = session.card.layout.parse(address)
+            for each in asked:
+                _choose(each.plan, each.plan.update, BY_KEY)
+            updates = _updates(asked, data)
             prove = self._prover(session, BY_KEY, writing=True)
             self._open_psam(session)
             for plan, records in updates:
