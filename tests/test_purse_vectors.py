@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from keys import purse as crypto
+from keys.errors import CipherDataWrong
 from keys.suites import DES, SM4, SUITES, TRIPLE_DES
 
 from .purse_desk import ADF, AID, PUBLIC, Desk, contents, line_mac, mac, session_key, tac
@@ -71,6 +72,28 @@ def test_the_published_cipher_of_a_line_protected_command() -> None:
     plain = bytes.fromhex(given["data"])
     cipher = bytes.fromhex(given["expect"])
     assert crypto.decipher(TRIPLE_DES, bytes.fromhex(given["key"]), cipher) == plain[1 : 1 + plain[0]]
+
+
+@pytest.mark.parametrize("suite", SUITE_NAMES)
+def test_enciphered_data_are_padded_to_whole_blocks_or_by_one_more(suite: str) -> None:
+    rules, other = SUITES[suite], Reference(suite)
+    key = bytes(range(0x10, 0x10 + rules.key_length))
+    block = rules.block
+    aligned = bytes((block - 1,)) + bytes(range(block - 1))
+    short = b"\x03\xa1\xa2\xa3\x80" + bytes(block - 5)
+    for plain in (aligned, aligned + b"\x80" + bytes(block - 1), short):
+        assert crypto.decipher(rules, key, other.blocks(key, plain)) == plain[1 : 1 + plain[0]]
+    for wrong in (
+        aligned + b"\x80" + bytes(2 * block - 1),
+        aligned + bytes(block),
+        b"\x03\xa1\xa2\xa3" + bytes(block - 4),
+        bytes((block,)) + bytes(block - 1),
+    ):
+        with pytest.raises(CipherDataWrong):
+            crypto.decipher(rules, key, other.blocks(key, wrong))
+    for partial in (b"", bytes(block - 1)):
+        with pytest.raises(CipherDataWrong):
+            crypto.decipher(rules, key, partial)
 
 
 @pytest.mark.parametrize("suite", SUITE_NAMES)
