@@ -12,6 +12,7 @@ from keys.errors import CipherDataWrong
 from keys.suites import DES, SM4, SUITES, TRIPLE_DES
 
 from .purse_desk import ADF, AID, PUBLIC, Desk, contents, line_mac, mac, session_key, tac
+from .reference import Reference
 from .support import scripted
 
 SUITE_NAMES: Final = ("3DES", "DES", "SM4")
