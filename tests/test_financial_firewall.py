@@ -534,6 +534,9 @@ def test_what_is_locked_over_there_is_said_from_everywhere() -> None:
         assert not bench.card.image.info.blocked
         dead = {at[0].owner for at, key in bench.card.image.keys.items() if key.state is KeyState.DEAD}
         assert dead <= set(FINANCIAL)
+        if words[PSE] == "6A81":
+            left = [at for at, key in bench.card.image.keys.items() if at[0].owner in FINANCIAL and key.value]
+            assert not left
 
 
 def test_card_block_of_the_social_security_card_is_for_all_applications() -> None:

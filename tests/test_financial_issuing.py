@@ -143,6 +143,10 @@ def test_a_setting_says_which_applications_there_are(profile: str, kind: str) ->
     }
 
 
+def test_without_the_environment_there_is_no_proximity_environment_either() -> None:
+    assert all(df.regime is Regime.SOCIAL for df in made("ssc-2.0", "none", contactless=True).dfs.values())
+
+
 def test_without_the_setting_nothing_is_there_and_pboc_has_both() -> None:
     assert not any(df.regime is not Regime.SOCIAL for df in load_profile("ssc-2.0").dfs.values())
     assert {"PSE", "EDEP", "DEBIT"} < load_profile("pboc").ids.keys()
@@ -185,6 +189,9 @@ def test_the_proximity_environment_lists_the_applications_where_the_profile_has_
     card.ask(by_name(PSE_NAME))
     assert card.ask(by_name(PPSE_NAME)) == expected
     assert card.ask("00B2010C00") == "6A82"
+    card.ask(by_name(PSE_NAME))
+    listed_there = 2 if kind == "both" else 1
+    assert [card.ask(f"00B2{n:02X}0C00")[-4:] for n in (listed_there, listed_there + 1)] == ["9000", "6A83"]
 
 
 # -- the data of the holder and of the card ---------------------------------------------------------------------
