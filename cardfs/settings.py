@@ -148,6 +148,7 @@ class TradeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defa
     algorithm_byte: Literal["psam", "fci"] = "psam"
     init_lifetime: Literal["keeps", "ends"] = "keeps"
     proof_type_byte: Literal["both", "binary", "ascii"] = "both"
+    record_sequence: Literal["after", "before"] = "after"
 
 
 class PsamSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -110,7 +110,7 @@ class Ledger:
             if not self.account_only:
                 self.year, self.self_paid, self.fund = self._settled(int(time[:8]))
         written = amounts[:1] if self.account_only else amounts
-        record = b2(number) + kind.encode() + TERMINAL + bytes.fromhex(time) + b"".join(map(b4, written))
+        record = b2(number + 1) + kind.encode() + TERMINAL + bytes.fromhex(time) + b"".join(map(b4, written))
         self.records = [record, *self.records][:KEPT]
         self.proof = (kind, number, mac, tac)
 

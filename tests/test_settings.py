@@ -505,6 +505,15 @@ def _(value: str) -> None:
         assert bench.word(f"B02E003{3 - at}020001") == ("6A86" if value == "binary" else "9406")
 
 
+@exercise("trade.record_sequence", "after", "before")
+def _(value: str) -> None:
+    """Part 7, 11.8 and 12.6: the counter is increased, then the record is written."""
+    bench = trading("trade.record_sequence", value)
+    assert bench.load()
+    assert bench.purchase()
+    assert [record[:2] for record in bench.records] == [{"after": b"\0\2", "before": b"\0\1"}[value]] * 2
+
+
 # -- the security module (Part 9) ------------------------------------------------------------------
 
 

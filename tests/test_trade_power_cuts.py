@@ -49,7 +49,7 @@ def credit(b: TradeBench, mode: str) -> Expected:
     """A load of 500 (Part 7, 11)."""
     old = b.purse
     begun = b.begin_load(500)
-    record = begun.sequence + b"1" + TERMINAL + TIME + b4(500) + (b"" if mode == "account" else bytes(8))
+    record = b2(old.loads + 1) + b"1" + TERMINAL + TIME + b4(500) + (b"" if mode == "account" else bytes(8))
     return Expected(
         b.credit(begun),
         old._replace(loads=old.loads + 1, balance=old.balance + 500),
@@ -74,7 +74,7 @@ def new_year(b: TradeBench, mode: str) -> Expected:
 def _purchase(b: TradeBench, mode: str, time: bytes, settle: Callable[[Purse], Purse]) -> Expected:
     old = b.purse
     begun = b.begin_purchase((100, 10, 20))
-    record = begun.sequence + b"2" + TERMINAL + time + b4(100) + (b"" if mode == "account" else b4(10) + b4(20))
+    record = b2(old.purchases + 1) + b"2" + TERMINAL + time + b4(100) + (b"" if mode == "account" else b4(10) + b4(20))
     new = old if mode == "account" else settle(old)
     return Expected(
         b.debit(begun, 7, time),

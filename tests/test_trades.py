@@ -137,7 +137,7 @@ def test_a_load_from_its_beginning_to_its_record(suite: str, mode: str, index: i
     assert b.data(b.credit(begun)) == b.load_tac(begun, 1500)
     assert b.purse == Purse(loads=2, balance=1500)
     amounts = b4(500) if mode == "account" else b4(500) + bytes(8)
-    assert b.records == (b2(1) + b"1" + TERMINAL + TIME + amounts,)
+    assert b.records == (b2(2) + b"1" + TERMINAL + TIME + amounts,)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -153,7 +153,7 @@ def test_a_purchase_from_its_beginning_to_its_record(suite: str, index: int) -> 
     assert b.purse == Purse(purchases=0x1234)
     assert b.data(b.debit(begun, 0xA1B2C3D4)) == b.purchase_tac(begun, 0xA1B2C3D4) + b.mac2(begun, 0xA1B2C3D4)
     assert b.purse == Purse(purchases=0x1235, balance=900, self_paid=310, fund=420)
-    assert b.records == (raw("1234") + b"2" + TERMINAL + TIME + b4(100) + b4(10) + b4(20),)
+    assert b.records == (raw("1235") + b"2" + TERMINAL + TIME + b4(100) + b4(10) + b4(20),)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -169,7 +169,7 @@ def test_in_the_account_only_mode_the_other_amounts_mean_nothing_and_answers_are
     answer = b.data(b.debit(begun, time=time))
     assert answer == b.purchase_tac(begun, 7, time) + b.mac2(begun)
     assert b.purse == Purse(purchases=2, balance=900)
-    assert b.records == (b2(1) + b"2" + TERMINAL + time + b4(100),)
+    assert b.records == (b2(2) + b"2" + TERMINAL + time + b4(100),)
     assert b.data("B026000104") == b4(900)
     assert b.data("B026000206") == b.data("B026000306") == bytes(6)
     assert b.data("B056010002") == bytes(2)
@@ -193,8 +193,8 @@ def test_every_shipped_card_trades(profile: str) -> None:
     b.purchase((1500, 0, 0))
     assert b.purse == Purse(loads=2, purchases=2, balance=0)
     # The holder reads the records with the PIN; the newest is number 1 (Part 6, table 8).
-    assert b.data("00B201441C")[:3] == b2(1) + b"2"
-    assert b.data("00B202441C")[:3] == b2(1) + b"1"
+    assert b.data("00B201441C")[:3] == b2(2) + b"2"
+    assert b.data("00B202441C")[:3] == b2(2) + b"1"
     assert b.word("00B203441C") == "6A83"
 
 
@@ -349,7 +349,7 @@ def test_longer_records_are_filled_and_mean_three_amounts(length: int) -> None:
     """Part 7, 12: any length but 20."""
     b = TradeBench(_changed_ef(card_with(), LOG, record_length=length))
     b.purchase((100, 10, 20))
-    record = b2(1) + b"2" + TERMINAL + TIME + b4(100) + b4(10) + b4(20)
+    record = b2(2) + b"2" + TERMINAL + TIME + b4(100) + b4(10) + b4(20)
     assert b.records == (record + bytes(length - 28),)
     assert b.purse == Purse(purchases=2, balance=900, self_paid=310, fund=420)
 
@@ -368,7 +368,7 @@ def test_each_kind_of_trade_counts_for_itself() -> None:
     b.load(1)
     b.purchase((1, 0, 0))
     b.load(1)
-    assert [record[:3] for record in b.records] == [b2(6) + b"1", b2(9) + b"2", b2(5) + b"1"]
+    assert [record[:3] for record in b.records] == [b2(7) + b"1", b2(10) + b"2", b2(6) + b"1"]
     assert (b.purse.loads, b.purse.purchases) == (7, 10)
 
 

@@ -108,6 +108,15 @@ def algorithm_byte(ctx: Context, key: Key) -> bytes:
     return bytes((_ALGORITHMS[ctx.settings.trade.algorithm_byte][key.suite_name],))
 
 
+def record_sequence(ctx: Context, counter: int) -> int:
+    """The number that the record of a trade carries, from the counter that INITIALIZE answered.
+
+    The record follows "the counter is increased" in Part 7, 11.8 and 12.6, and only the TAC has it "before
+    adding 1"; a purse writes it so, too (setting ``trade.record_sequence``).
+    """
+    return counter + (ctx.settings.trade.record_sequence == "after")
+
+
 def mac_type(ctx: Context, kind: bytes) -> bytes:
     """The trade type as MACs and TACs have it (setting ``trade.type_byte``)."""
     return kind if ctx.settings.trade.type_byte == "ascii" else BINARY_TYPES[kind]

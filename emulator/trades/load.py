@@ -10,7 +10,7 @@ from keys.trades import LOAD_TYPE, load_mac1, load_mac2, load_session_key, load_
 
 from ..context import Answer, Context
 from ..status import CounterExhausted, TradeMacWrong
-from .desk import Load, algorithm_byte, mac_type, require_pin, trade_key
+from .desk import Load, algorithm_byte, mac_type, record_sequence, require_pin, trade_key
 from .money import AMOUNT_MAX, COUNTER_MAX, Proof, commit_trade, open_account, require_log, trade_record
 
 RANDOM_LENGTH: Final = 4
@@ -62,6 +62,6 @@ def credit_for_load(ctx: Context) -> Answer:
     proof = Proof(LOAD_TYPE, old.load_counter, NO_MAC, tac)
     money = replace(old, load_counter=old.load_counter + 1, balance=new, proof=proof)
     length = require_log(ctx.image, account).record_length
-    record = trade_record(old.load_counter, LOAD_TYPE, terminal, time, amount + bytes(8), length)
+    record = trade_record(record_sequence(ctx, old.load_counter), LOAD_TYPE, terminal, time, amount + bytes(8), length)
     commit_trade(ctx.image, ctx.change(), account, money, record)
     return Answer(tac)

@@ -114,7 +114,7 @@ def trade_record(sequence: int, kind: bytes, terminal: bytes, time: bytes, amoun
     two in an account-only file.
 
     Args:
-        sequence: of the trade, as INITIALIZE answered it.
+        sequence: number of the trade, see `emulator.trades.desk.record_sequence`.
         amounts: the three amounts; those of a load but the first are zero.
         length: of a record of the file, 20 or at least 28; what is longer is filled with 00.
     """

@@ -9,7 +9,7 @@ from keys.trades import PURCHASE_TYPE, purchase_mac1, purchase_mac2, purchase_se
 
 from ..context import Answer, Context
 from ..status import BalanceShort, CounterExhausted, TradeMacWrong
-from .desk import Purchase, algorithm_byte, mac_type, require_pin, trade_key
+from .desk import Purchase, algorithm_byte, mac_type, record_sequence, require_pin, trade_key
 from .load import RANDOM_LENGTH
 from .money import COUNTER_MAX, Proof, commit_trade, open_account, require_log, trade_record
 from .year import settle
@@ -69,6 +69,6 @@ def debit_for_purchase(ctx: Context) -> Answer:
         proof=Proof(PURCHASE_TYPE, old.purchase_counter, mac2, tac),
     )
     length = require_log(ctx.image, account).record_length
-    record = trade_record(old.purchase_counter, PURCHASE_TYPE, terminal, time, amounts, length)
+    record = trade_record(record_sequence(ctx, old.purchase_counter), PURCHASE_TYPE, terminal, time, amounts, length)
     commit_trade(ctx.image, ctx.change(), account, money, record)
     return Answer(tac + mac2)
