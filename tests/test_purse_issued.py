@@ -42,7 +42,7 @@ class Bank(Desk):
         self.factor = public[10:20][-8:]
 
     def key_of(self, name: str) -> tuple[str, bytes]:
-        """The child of the root, by the last 8 bytes of the serial number (digest of published keys: T5.DPK)."""
+        """The child of the root, by the last 8 bytes of the serial number (published example: T5.DPK)."""
         root = roots()["F" + name.rstrip("0123456789")]
         return self.suite_name, Reference(self.suite_name).child(root, self.factor)
 

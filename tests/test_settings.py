@@ -741,7 +741,7 @@ def _(value: str) -> None:
 
 @exercise("edep.reload_pin_tries", 3, 1, 15)
 def _(value: int) -> None:
-    """FMCOS manual, 8.5: 9303 after failures on end, three by the digest of other cards."""
+    """FMCOS manual, 8.5: 9303 after failures on end, three with other cards."""
     bench = Bench("pboc", f"[settings.edep]\nreload_pin_tries = {value}\n")
     bench.ask(b"\x00\xa4\x04\x00\x09" + AID)
     words = [bench.word("805E000007123456" + "00" * 4) for _ in range(value)]
