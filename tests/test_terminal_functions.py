@@ -364,7 +364,7 @@ def test_the_records_of_purchases_newest_first(profile: str) -> None:
     desk.ok("iDoDebit", 3, INFO, f"0.05|0.00|{TIME}|")
     desk.terminal.load(INFO, "1.00", lambda text: desk.hsm.load(text, CARD, TIME))
     assert desk.ok("iReadDebitRecord", 3) == (
-        f"0001^{TERMINAL_NUMBER}^{TIME}^0.05^0.00^|0000^{TERMINAL_NUMBER}^{TIME}^12.50^10.00^|"
+        f"0002^{TERMINAL_NUMBER}^{TIME}^0.05^0.00^|0001^{TERMINAL_NUMBER}^{TIME}^12.50^10.00^|"
     )
 
 
