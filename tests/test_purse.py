@@ -342,6 +342,14 @@ def test_records_come_with_a_composite_purchase_only() -> None:
         assert desk.word("80DCA1C802A111") == "6901"
 
 
+@pytest.mark.parametrize("p2", ["A8", "C0", "D8"])
+def test_only_files_of_fixed_or_variable_records_take_composite_data(p2: str) -> None:
+    """FMCOS manual, 8.9.2.5: neither a transparent file nor a cyclic one, the log least of all."""
+    desk = ready()
+    assert desk.initialize(3, EP, 0, 5)[1] == "9000"
+    assert desk.word(f"80DC01{int(p2, 16) + 4:02X}04FFFFFFFF") == "6981"
+
+
 def test_a_composite_purchase_needs_no_record() -> None:
     desk = ready()
     desk.do(desk.spend(3, EP, 5, 9))

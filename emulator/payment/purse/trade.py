@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from cardfs.errors import ConditionsUnmet, NoSpace, RecordLengthWrong, RecordUnknown
+from cardfs.errors import ConditionsUnmet, NoSpace, RecordLengthWrong, RecordUnknown, StructureMismatch
 from cardfs.files import Ef, Records, Structure
 from cardfs.records import Mode
 from keys import purse as crypto
@@ -255,6 +255,7 @@ def _complete(ctx: Context, trade: Trade, new: Account, time: bytes, mac: bytes,
 # -- composite applications -----------------------------------------------------------------------------
 
 _CACHE_MODES: Final = (Mode.FIRST, Mode.NUMBER)
+_LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
 
 
 def cache_parameters(p1: int, p2: int) -> bool:
@@ -270,9 +271,8 @@ def update_capp_data_cache(ctx: Context) -> Answer:
     """
     trade, command = _prepared(ctx, CAPP), ctx.command
     ef = ctx.target(command.p2 >> 3)
-    if ef.structure is Structure.CYCLIC:
-        ctx.require_structure(ef, transparent=True)
-    ctx.require_structure(ef, transparent=False)
+    if ef.structure not in _LINEAR:
+        raise StructureMismatch(f"{ctx.image.label(ef.path)} is {ef.structure}, no file of fixed or variable records")
     ctx.require_access(ef, ef.update, "update")
     cached = dict(trade.cache)
     records = cached.get(ef.path, ctx.image.contents[ef.path])
