@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.cells import read_cells
+from cardfs.files import Structure
 from cardfs.settings import EdepSettings, PinSettings, Settings
 
 from .purse_desk import (
@@ -16,12 +17,14 @@ from .purse_desk import (
     TERMINAL,
     TIME,
     Desk,
+    contents,
     flipped,
     mac,
     money,
     ready,
     session_key,
     tac,
+    with_ef,
 )
 from .reference import Reference
 
@@ -140,6 +143,12 @@ def test_a_file_with_the_amounts_alone_gets_its_proof_with_the_first_trade() -> 
     desk.do(desk.spend(1, ED, 1, 5))
     assert (len(desk.file(1)), len(desk.file(2))) == (22, 19)
     assert (desk.balance(ED), desk.balance(EP), desk.file(1)[8:11].hex()) == (499, 499, "000007")
+
+
+@pytest.mark.parametrize("changes", [{"record_length": 0x18}, {"structure": Structure.LINEAR_FIXED}])
+def test_a_log_that_cannot_take_the_record_is_none(changes: dict[str, Any]) -> None:
+    desk = Desk(made=with_ef(contents(purse=money(100)), 0x18, **changes))
+    assert desk.initialize(1, EP, 0, 5)[1] == "6A82"
 
 
 # -- the PIN ------------------------------------------------------------------------------------------------
@@ -269,6 +278,7 @@ def test_the_proof_is_that_of_the_last_trade_with_the_counter_after_it(suite: st
     limit = desk.do(desk.limit(5))
     assert desk.ask("805A000702000308") == "00000000" + limit.hex().upper() + "9000"
     assert desk.ask("805A000802000308") == "9406"
+    assert Desk(without=("0001", "0002")).ask("805A000802000008") == "9406"
 
 
 def test_the_proof_outlives_power_and_needs_no_pin() -> None:
@@ -348,6 +358,14 @@ def test_only_files_of_fixed_or_variable_records_take_composite_data(p2: str) ->
     desk = ready()
     assert desk.initialize(3, EP, 0, 5)[1] == "9000"
     assert desk.word(f"80DC01{int(p2, 16) + 4:02X}04FFFFFFFF") == "6981"
+
+
+@pytest.mark.parametrize(("length", "word"), [(8, "9000"), (9, "6A84")])
+def test_composite_records_fit_into_their_file(length: int, word: str) -> None:
+    """Of its 20 bytes the other two records take 12."""
+    desk = ready()
+    assert desk.initialize(3, EP, 0, 5)[1] == "9000"
+    assert desk.word(f"80DCA3C8{length:02X}A3" + "FF" * (length - 1)) == word
 
 
 def test_a_composite_purchase_needs_no_record() -> None:
