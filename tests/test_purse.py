@@ -360,9 +360,9 @@ def test_only_files_of_fixed_or_variable_records_take_composite_data(p2: str) ->
     assert desk.word(f"80DC01{int(p2, 16) + 4:02X}04FFFFFFFF") == "6981"
 
 
-@pytest.mark.parametrize(("length", "word"), [(8, "9000"), (9, "6A84")])
+@pytest.mark.parametrize(("length", "word"), [(9, "9000"), (10, "6A84")])
 def test_composite_records_fit_into_their_file(length: int, word: str) -> None:
-    """Of its 20 bytes the other two records take 12."""
+    """Of its 20 bytes the other two records take 11."""
     desk = ready()
     assert desk.initialize(3, EP, 0, 5)[1] == "9000"
     assert desk.word(f"80DCA3C8{length:02X}A3" + "FF" * (length - 1)) == word

@@ -66,19 +66,17 @@ def account(ctx: Context, which: int) -> Account:
     if ctx.settings.personalisation.cos == "fmcos":
         prepare(ctx)
         require(ctx, right(head_of(ctx.image, ef).first, here, ctx.image.root), f"the use of EF {which:04X}")
-    # A file made for the amounts alone has no proof yet.
-    data = contents.ljust(SIZES[which], b"\x00")
     passbook = which == PASSBOOK
     at = 11 if passbook else 8
-    limit = int.from_bytes(data[8:at])
     return Account(
         path,
         passbook,
-        int.from_bytes(data[:4]),
-        int.from_bytes(data[4:6]),
-        int.from_bytes(data[6:8]),
-        limit,
-        data[at : at + PROOF_LENGTH],
+        int.from_bytes(contents[:4]),
+        int.from_bytes(contents[4:6]),
+        int.from_bytes(contents[6:8]),
+        int.from_bytes(contents[8:at]),
+        # A file made for the amounts alone gets its proof with the first trade.
+        contents[at:],
     )
 
 
