@@ -33,6 +33,7 @@ from .psam_desk import (
 )
 from .reference import Reference, card_key, xor
 from .support import HISTORICAL, ORIGINAL, REGION, Bench, contents, roots
+from .test_psam_words import mac2
 
 suites = pytest.mark.parametrize("suite", SUITES)
 CONTENTS: Final = Path(__file__).parent / "data"
@@ -595,6 +596,17 @@ def test_the_last_number_is_given_once_and_then_none(suite: str) -> None:
         assert desk.send(desk.init_sam()) == "6985"
         assert "exhausted" in desk.reason
     assert desk.sequence() == "FFFFFFFF"
+
+
+@suites
+@pytest.mark.parametrize("at", range(4))
+def test_every_byte_of_mac2_counts(suite: str, at: int) -> None:
+    desk = PsamDesk(suite)
+    for wrong in (True, False):
+        number = int(desk.ask(desk.init_sam())[:8], 16)
+        mac = bytearray.fromhex(mac2(desk, number))
+        mac[at] ^= wrong
+        assert desk.send(f"8072000004{mac.hex()}") == ("9302" if wrong else "9000")
 
 
 @suites

@@ -148,6 +148,16 @@ def test_one_encryption_may_take_many_commands(suite: str) -> None:
     assert words == ["9000"] * 5 + ["6901"] * 2 + ["9000"] * 3 + ["6901"] * 2
 
 
+@pytest.mark.parametrize("suite", ["3DES", "SM4"])
+def test_a_key_that_is_used_up_is_no_key_any_more(suite: str) -> None:
+    """6985 is for what a key may not do, 6901 for no key; and no secret stays behind."""
+    desk = PsamDesk(suite)
+    assert desk.deliver(0x27, 0x24, FACTOR) == "9000"
+    words = [desk.cipher(p1, bytes(32))[-4:] for p1 in (5, 0, 5, 0)]
+    assert words == ["6985", "9000", "6901", "6901"]
+    assert desk.card.session.work.delivered is None  # type: ignore[attr-defined]
+
+
 def test_nothing_that_is_remembered_prints_a_secret() -> None:
     desk = PsamDesk()
     assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
