@@ -120,10 +120,7 @@ def _included(document: Document) -> list[Document]:
     for name in names:
         if name not in parts:
             raise ProfileError(f"{document.name}: includes: no fragment {name!r}; there is {', '.join(sorted(parts))}")
-    fragments = [read_document(parts[name], ProfileError) for name in names]
-    if names and any(key in fragment.data for fragment in fragments for key in _LINKS):
-        raise ProfileError(f"{document.name}: includes: a fragment neither extends nor includes")
-    return fragments
+    return [read_document(parts[name], ProfileError) for name in names]
 
 
 def _merge_document(source: Source, document: Document) -> None:

@@ -219,6 +219,11 @@ def test_the_holder_of_a_bank_card_is_named_in_the_same_file() -> None:
     assert told(other)["5F20"] == "测试丙".encode("gb18030")
 
 
+def test_a_name_that_no_file_has_is_still_a_mistake() -> None:
+    with pytest.raises(IssueError, match="nonsense: no such data element"):
+        made(holder=Document("holder.toml", {"name": "测试乙", "nonsense": "x"}))
+
+
 def test_a_long_name_is_cut_between_two_characters() -> None:
     card = made(holder=Document("holder.toml", {"name": "A" + "长" * 20}))
     assert flat(card, f"{EDEP}/0016")[2:22] == b"A" + "长".encode("gb18030") * 9 + b"\x00"
