@@ -470,3 +470,43 @@ def test_the_words_of_locks_may_be_renamed(name: str) -> None:
 def test_the_pin_of_a_purse_is_strictly_its_own() -> None:
     desk = ready(settings=Settings(state=StateSettings(pin_scope="df-change")))
     assert desk.word("805C000104") == "9000"
+
+
+# -- which key ------------------------------------------------------------------------------------------
+
+
+def with_keys(**changes: dict[str, Any]) -> Desk:
+    """A card with a further key for each name: the one of that name with other fields, and before it in order."""
+    made = contents(purse=money(100))
+    further = {}
+    for (ref, version), key in made.keys.items():
+        if ref.owner == ADF and ref.name in changes:
+            fields = changes[ref.name]
+            name = fields.get("name", ref.name)
+            further[ref._replace(name=name), fields.get("version", version)] = replace(key, **fields)
+    return Desk(made=replace(made, keys={**further, **made.keys}))
+
+
+@pytest.mark.parametrize("version", [4, 9])
+def test_of_several_versions_of_a_trade_key_the_highest_is_used(version: int) -> None:
+    desk = with_keys(DPK0={"version": version, "value": bytes(range(16))})
+    said, word = desk.initialize(1, EP, 0, 5)
+    assert (word, said[9]) == ("9000", max(version, 5))
+
+
+def test_of_several_maintenance_keys_the_lowest_index_is_used() -> None:
+    desk = with_keys(DAMK={"name": "DAMK9", "kid": 9, "value": bytes(range(16))})
+    assert desk.word(desk.protected("04D69500", b"\xaa")) == "9000"
+
+
+def test_a_pin_that_is_not_set_is_not_met_by_filling() -> None:
+    desk = Desk(pin=b"")
+    assert desk.pin(b"\xff\xff") == "63C2"
+
+
+def test_selecting_a_locked_application_starts_anew_too() -> None:
+    desk = ready()
+    assert desk.word(desk.protected("841E0000")) == "9000"
+    assert desk.select()[-4:] == "6283"
+    assert desk.word(desk.protected("84180000")) == "9000"
+    assert desk.word("805C000104") == "6982"
