@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from cardfs.files import DfKind
 from cardfs.settings import EdepSettings, Settings, StateSettings
 from keys.records import KeyState
 
@@ -510,3 +511,11 @@ def test_selecting_a_locked_application_starts_anew_too() -> None:
     assert desk.select()[-4:] == "6283"
     assert desk.word(desk.protected("84180000")) == "9000"
     assert desk.word("805C000104") == "6982"
+
+
+def test_card_block_of_a_purse_that_is_in_no_environment_of_its_own_locks_the_card() -> None:
+    made = contents()
+    desk = Desk(made=replace(made, dfs={**made.dfs, PSE: replace(made.dfs[PSE], kind=DfKind.ADF)}), select=False)
+    assert desk.word("00A4000002DDF2") == desk.word("00A40000023F01") == "9000"
+    assert desk.word(desk.protected("84160000")) == "9000"
+    assert desk.word("00A40000023F00") == "6A81"
