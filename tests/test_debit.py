@@ -284,6 +284,17 @@ def test_the_last_wrong_pin_blocks_the_application_if_the_default_action_says_so
     assert (found.kind, found.cvr) == ("AAC", "864200")
 
 
+def test_a_pin_that_comes_before_the_transaction_begins_belongs_to_it() -> None:
+    desk = Desk()
+    desk.select()
+    assert desk.send("0020008008" + WRONG_BLOCK) == "63C2"
+    assert desk.send("0020008008" + PIN_BLOCK) == "9000"
+    desk.options()
+    assert desk.ac("TC").cvr == "940000"
+    desk.start()
+    assert desk.ac("TC").cvr == "900000"
+
+
 def test_a_pin_that_is_not_set_is_never_right_and_costs_nothing() -> None:
     desk = Desk(pin=b"")
     desk.start()
@@ -452,6 +463,7 @@ def test_a_blocked_application_answers_refusals_and_can_be_unblocked_by_its_issu
     desk = Desk(suspended=True)
     desk.start()
     assert desk.ac("TC").kind == "AAC"
+    assert desk.generate("00", desk.cdol(code="00")) == "6985"
     assert desk.arpc() == "9000"
     assert desk.send(desk.script("84180000")) == "9000"
     assert not desk.card.image.dfs[DEBIT].suspended

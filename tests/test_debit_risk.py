@@ -230,6 +230,16 @@ def test_a_refusal_asks_for_advice_as_the_default_action_says(action: str, wrong
     assert desk.ac("AAC").cid == cid
 
 
+def test_a_pin_used_up_before_is_no_reason_of_this_refusal() -> None:
+    desk = Desk({"9F52": "0800"})
+    desk.start()
+    for _ in range(3):
+        desk.send("0020008008" + WRONG_BLOCK)
+    desk.start()
+    found = desk.ac("AAC")
+    assert (found.cid, told(found)) == (0x00, {"PIN tries exceeded"})
+
+
 def test_no_advice_with_an_approval() -> None:
     assert first({"9F52": "1C00"})[1].cid == 0x40
 

@@ -42,6 +42,7 @@ def finished(objects: dict[str, str] | None = None, **changes: Any) -> Desk:
         ("9F53", "02"),
         ("9F72", "03"),
         ("9F73", "10000072"),
+        ("9F73", "F0000072"),
         ("9F75", "000000001234"),
         ("9F6B", "000000004321"),
         ("9F6D", "000000000100"),
@@ -73,11 +74,12 @@ def test_put_data_replaces_an_object(suite: str, tag: str, value: str) -> None:
         ("9F79", "0000000010", "6700"),
         ("9F79", "00000000000A", "6A80"),
         ("9F78", "F00000000000", "6A80"),
+        ("9F73", "20A00000", "6A80"),
         ("9F79", "000000100001", "6A80"),
     ],
 )
 def test_what_put_data_cannot_do_is_told_to_the_issuer_next_time(tag: str, value: str, word: str) -> None:
-    desk = finished(CASH)
+    desk = finished({**CASH, "9F73": "00000001"})
     before = desk.card.image.contents[STORE]
     assert desk.send(desk.script(f"04DA{tag}", value)) == word
     assert desk.object("C2") == "0801"
@@ -97,6 +99,14 @@ def test_update_record_replaces_a_record(suite: str) -> None:
     record = "700A5A086217999999999999"
     assert desk.send(desk.script("04DC010C", record)) == "9000"
     assert desk.ask("00B2010C00") == record + "9000"
+
+
+@pytest.mark.parametrize("record", ["7003", "70038C05", "70038C019F", "8C", "7004FFFFFFFF", "00"])
+def test_a_record_that_is_none_takes_its_list_away(record: str) -> None:
+    desk = asked()
+    assert desk.send(desk.script("04DC0114", record)) == "9000"
+    desk.start()
+    assert desk.generate("80", desk.cdol()) == "6985"
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,19 @@ def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
         ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
         records = ctx.image.contents[ef.path] if ef else ()
         for record in records[first - 1 : last]:
-            value = tlv.find(record, RECORD, tag) if isinstance(record, bytes) else None
-            if value is not None:
-                return tlv.fields(value)
+            found = _list_in(record, tag) if isinstance(record, bytes) else None
+            if found is not None:
+                return found
     return None
+
+
+def _list_in(record: bytes, tag: int) -> tuple[Field, ...] | None:
+    try:
+        value = tlv.find(record, RECORD, tag)
+        return None if value is None else tlv.fields(value)
+    except ValueError:
+        # An issuer may write any record; one that is no template has no list.
+        return None
 
 
 def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:

@@ -106,10 +106,10 @@ WRITABLE: Final = frozenset(
 )
 """What PUT DATA replaces."""
 
-AMOUNTS: Final = frozenset(
-    (AMOUNT_LIMIT, AMOUNT_UPPER_LIMIT, CVM_LIMIT, CASH_THRESHOLD, BOTH_LIMIT, CASH_LIMIT, CASH_SINGLE, CASH)
+NUMBERS: Final = frozenset(
+    (AMOUNT_LIMIT, AMOUNT_UPPER_LIMIT, CVM_LIMIT, CASH_THRESHOLD, CONVERSION, BOTH_LIMIT, CASH_LIMIT, CASH_SINGLE, CASH)
 )
-"""Objects that are amounts: 12 digits."""
+"""Objects of digits: amounts have 12, the conversion factor a decimal place and 7."""
 
 
 class Ada(IntFlag):

@@ -29,7 +29,7 @@ def get_processing_options(ctx: Context) -> Answer:
     The counter moves durably before anything is answered, so no value ever serves two transactions. At its
     end the application is blocked for good.
     """
-    work_of(ctx, Stage.SELECTED)
+    before = work_of(ctx, Stage.SELECTED)
     dol = pdol(ctx)
     values = _values(ctx.command.data)
     if len(values) != tlv.total(dol):
@@ -46,7 +46,8 @@ def get_processing_options(ctx: Context) -> Answer:
         ctx.change().put_df(replace(here(ctx), blocked=True))
         return Answer(word=0x6985, reason="the transaction counter is at its end: the application is locked for ever")
     work = Work(Stage.INITIATED, counter, options[:2], options[2:], values, b"", terminal, cash, agreed(ctx, terminal))
-    keep(ctx, work)
+    # A PIN that came since the selection belongs to this transaction.
+    keep(ctx, work._replace(results=before.results, verified=before.verified))
     if store.get(objects.OPTIONS_FORMAT) == bytes((FORMAT_2,)):
         body = tlv.tlv(objects.AIP, options[:2]) + tlv.tlv(objects.AFL, options[2:])
         return Answer(tlv.tlv(FORMAT_2, body))

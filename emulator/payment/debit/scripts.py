@@ -127,8 +127,10 @@ def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
         raise KeyUnknown(f"PUT DATA reaches no data object {tag:04X} here")
     if len(data) != len(before):
         raise LengthWrong(f"data object {tag:04X} has {len(before)} bytes, {len(data)} came")
-    if tag in objects.AMOUNTS and not data.hex().isdecimal():
-        raise DataWrong(f"data object {tag:04X} is an amount")
+    # The conversion factor begins with a decimal place of 4 bits; the rest is digits, as amounts are.
+    number = data.hex()[1:] if tag == objects.CONVERSION else data.hex()
+    if tag in objects.NUMBERS and not number.isdecimal():
+        raise DataWrong(f"data object {tag:04X} has digits")
     new = store.with_values({tag: data})
     if tag == objects.CASH:
         limit = new.amount(objects.CASH_LIMIT)
