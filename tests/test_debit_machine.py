@@ -195,5 +195,5 @@ class Transactions(RuleBasedStateMachine):
         assert desk.card.session.df == DEBIT
 
 
-Transactions.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Transactions.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestTransactions = Transactions.TestCase
