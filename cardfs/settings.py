@@ -149,6 +149,7 @@ class TradeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defa
     init_lifetime: Literal["keeps", "ends"] = "keeps"
     proof_type_byte: Literal["both", "binary", "ascii"] = "both"
     record_sequence: Literal["after", "before"] = "after"
+    proof_sequence: Literal["before", "after"] = "before"
 
 
 class PsamSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

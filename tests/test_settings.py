@@ -514,6 +514,16 @@ def _(value: str) -> None:
     assert [record[:2] for record in bench.records] == [{"after": b"\0\2", "before": b"\0\1"}[value]] * 2
 
 
+@exercise("trade.proof_sequence", "before", "after")
+def _(value: str) -> None:
+    """Part 5, table 62: the sequence number of the trade, counted before or after it; never both."""
+    bench = trading("trade.proof_sequence", value)
+    first = bench.purse.purchases
+    assert bench.purchase()
+    words = [bench.word(f"B02E000202{first + more:04X}") for more in (-1, 0, 1, 2)]
+    assert words == ["9406", *{"before": ("9000", "9406"), "after": ("9406", "9000")}[value], "9406"]
+
+
 # -- the security module (Part 9) ------------------------------------------------------------------
 
 

@@ -43,7 +43,8 @@ def get_transaction_proof(ctx: Context) -> Answer:
     if kind is None:
         raise ParametersWrong(f"P2 {ctx.command.p2:02X} is no trade type")
     proof = open_account(ctx.image, ctx.session.df).money.proof
-    sequence = int.from_bytes(ctx.command.data)
+    # Part 5, table 62 does not say which: what INITIALIZE answered, or the counter after the trade.
+    sequence = int.from_bytes(ctx.command.data) - (ctx.settings.trade.proof_sequence == "after")
     if proof is None or (proof.kind, proof.sequence) != (kind, sequence):
         raise ProofMissing(f"the last trade was not one of type {kind.decode()} with number {sequence}")
     _go_on(ctx)
