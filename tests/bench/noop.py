@@ -1,4 +1,7 @@
-"""A card that does nothing: fixed answers, in slot 1 of a virtual reader; ``noop.py ATR COMMAND=ANSWER...``."""
+"""A card that does nothing: fixed answers, in a slot of a virtual reader.
+
+``noop.py ATR [--slot=N] COMMAND=ANSWER...``; the slot is 1 if none is given.
+"""
 
 import sys
 
@@ -27,6 +30,7 @@ class NoopCard:
 
 
 if __name__ == "__main__":
-    told = [each.partition("=") for each in sys.argv[2:]]
+    told = [each.partition("=") for each in sys.argv[2:] if not each.startswith("--slot=")]
+    slots = [int(each.partition("=")[2]) for each in sys.argv[2:] if each.startswith("--slot=")]
     known = {bytes.fromhex(command): bytes.fromhex(answer) for command, _, answer in told}
-    Slot(NoopCard(bytes.fromhex(sys.argv[1]), known), 1).run()
+    Slot(NoopCard(bytes.fromhex(sys.argv[1]), known), slots[0] if slots else 1).run()

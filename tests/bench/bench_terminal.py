@@ -1,0 +1,85 @@
+"""Whole flows of a terminal over two readers: against as many exchanges with cards that do nothing.
+
+What a card may lose, it writes durably; how long that takes is the disk's affair. So the bound is for images in
+memory, and those on a disk stand beside it. So does what cards with contacts would need for the same bytes: T=0 at 9600 bit/s.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cardfs.files import CardContents
+from cardfs.image import Image
+from emulator.stack import Stack
+
+from ..support import contents
+from ..terminal_desk import psam_contents
+from .measure import Row, leave
+
+HERE = Path(__file__).parent
+ROUNDS = 60
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory
+BOUND = 1.6
+ETU = 1 / 9600
+"""Seconds, with F = 372, D = 1 and a clock of 3.57 MHz (Part 2, 8)."""
+CHARACTER = 12
+"""Etu of a character: ten, and a guard time of two."""
+
+
+def characters(command: bytes, answer: bytes) -> int:
+    """Characters of one exchange under T=0 (Part 2, 9; ISO/IEC 7816-3, 10.3).
+
+    A header of five, a procedure byte where data follow in either direction, the data, and SW1 SW2. A command
+    without P3 on the PC/SC side has one on the wire.
+    """
+    data = len(command) - 5 if len(command) > 5 else len(answer) - 2
+    return 5 + (1 + data if data > 0 else 0) + 2
+
+
+def physical(log: list[tuple[str, str, str]]) -> float:
+    """Seconds that contacts need for the exchanges; cards that compute and readers are left out."""
+    return sum(characters(bytes.fromhex(c), bytes.fromhex(a)) for _, c, a in log) * CHARACTER * ETU
+
+
+@pytest.mark.parametrize(("flow", "what"), [("read-basic", "basic data with PSAM"), ("debit", "purchase with PSAM")])
+@pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0"])
+def bench_a_flow(benchmark: Any, tmp_path: Path, profile: str, flow: str, what: str) -> None:
+    made = {"card": contents(profile), "psam": psam_contents()}
+    suite = made["card"].info.suite
+    rows, log = [], []
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as memory:
+        for folder, where, bound in ((Path(memory), "in memory", BOUND), (tmp_path, "on a disk", None)):
+            result = measure(folder, made, flow)
+            ours, noop, log = result["ours"], result["noop"], result["log"]
+            label = f"{what}, {suite}, {len(log)} exchanges, images {where}"
+            note = "against no-op cards, power cycles included"
+            rows.append(Row(label, ours * 1e3, "ms", noop * 1e3, ours / noop, bound, note=note))
+    benchmark.pedantic(lambda: None)  # the times are taken inside the client
+    label, note = f"{what}, {suite}, contacts at 9600 bit/s", "computed from the bytes, T=0, 12 etu"
+    leave(benchmark, *rows, Row(label, physical(log) * 1e3, "ms", note=note))
+
+
+def measure(folder: Path, made: dict[str, CardContents], flow: str) -> dict[str, Any]:
+    """Run a client in a stack with both cards and two that do nothing."""
+    for name, each in made.items():
+        Image.create(folder / name, each)
+    atr = made["card"].info.atr.hex()
+    environment = {"PYTHONPATH": str(HERE.parents[1]), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    insert = [sys.executable, "-m", "emulator.cli", "insert", "--quiet"]
+    with Stack(4) as stack:
+        for slot, name in enumerate(made):
+            stack.hold([*insert, str(folder / name), "--slot", str(slot)])
+        for slot in (2, 3):
+            stack.hold([sys.executable, str(HERE / "noop.py"), atr, f"--slot={slot}"])
+        stack.wait_for_cards(range(4))
+        client = [sys.executable, str(HERE / "flow.py"), flow, str(ROUNDS), *stack.readers]
+        with stack.popen(client, stdout=subprocess.PIPE, env=environment) as process:
+            output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    result: dict[str, Any] = json.loads(output)
+    return result
