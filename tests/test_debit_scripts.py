@@ -347,7 +347,7 @@ def test_failures_are_written_before_the_comparison() -> None:
 @SUITES
 @pytest.mark.parametrize("chaining", [False, True])
 def test_chained_macs_cover_the_mac_before(suite: str, chaining: bool) -> None:
-    """EMV Book 2, 9.2.3.1: the uncut MAC of the command before instead of the cryptogram."""
+    """EMV Book 2, 9.2.3: the uncut MAC of the command before instead of the cryptogram."""
     desk = asked(suite=suite, settings=emv(script_chaining=chaining))
     assert desk.send(desk.script("04DA9F58", "05")) == "9000"
     second = desk.script("04DA9F59", "06", chain=desk.last_mac if chaining else None)

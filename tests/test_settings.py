@@ -672,7 +672,7 @@ def _(value: dict[str, str]) -> None:
 
 @exercise("emv.script_chaining", False, True)
 def _(value: bool) -> None:
-    """Issuer scripts: the second MAC covers the cryptogram, or the MAC before (EMV Book 2, 9.2.3.1)."""
+    """Issuer scripts: the second MAC covers the cryptogram, or the MAC before (EMV Book 2, 9.2.3)."""
     desk = Desk(settings=settings("emv.script_chaining", value))
     desk.online()
     assert desk.send(desk.script("04DA9F58", "05")) == "9000"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cardfs.errors import CardBlocked, ConditionsUnmet
+from cardfs.errors import ConditionsUnmet
 from cardfs.files import Df
 from keys.certificates import RsaPrivateKey
 from keys.errors import CardError, KeyUnknown
@@ -47,13 +47,7 @@ def entered(ctx: Context, _df: Df) -> None:
 
 
 def locked(ctx: Context, df: Df) -> Answer:
-    """Answer the selection of a blocked application: the FCI with a warning, so that an issuer can unblock it.
-
-    Raises:
-        CardBlocked: the whole financial environment is blocked.
-    """
-    if ctx.image.dfs[ctx.image.environment(df.path)].blocked:
-        raise CardBlocked("the financial environment is locked for ever")
+    """Answer the selection of a blocked application: the FCI with a warning, so that an issuer can unblock it."""
     make_current(ctx, df)
     entered(ctx, df)
     return Answer(fci(ctx, df), BLOCKED, f"{df.label} is locked")

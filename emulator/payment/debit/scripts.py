@@ -80,7 +80,7 @@ def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
     """Split a script command into its data and MAC, and compute the MAC that it should have, 8 bytes.
 
     With ``emv.script_chaining`` the MAC of the command before, uncut, takes the place of the cryptogram
-    (EMV Book 2, 9.2.3.1).
+    (EMV Book 2, 9.2.3).
     """
     command = ctx.command
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
