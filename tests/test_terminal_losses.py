@@ -377,13 +377,13 @@ def test_psams_that_keep_keys_or_cut_macs_do_as_well(profile: str, overrides: st
     assert desk.pin == "4711"
 
 
-@pytest.mark.parametrize("select", ["any", "00", "name"])
+@pytest.mark.parametrize("select", ["any", "00", "02", "name"])
 def test_the_application_of_the_psam_is_selected_as_its_maker_wants(select: str) -> None:
     """Readers differ in P1: setting terminal.psam_select."""
     desk = Desk(settings=settings(psam_select=select))
     desk.terminal.read_basic()
     assert desk.psam is not None
-    head = "00A4040006D15600000590" if select == "name" else "00A4000002DF01"
+    head = {"name": "00A4040006D15600000590", "02": "00A4020002DF01"}.get(select, "00A4000002DF01")
     assert any(sent.startswith(head) for sent in desk.psam.sent)
 
 

@@ -1,7 +1,8 @@
 """Whole flows of a terminal over two readers: against as many exchanges with cards that do nothing.
 
 What a card may lose, it writes durably; how long that takes is the disk's affair. So the bound is for images in
-memory, and those on a disk stand beside it. So does what cards with contacts would need for the same bytes: T=0 at 9600 bit/s.
+memory, and those on a disk stand beside it. So does what cards with contacts would need for the same bytes, under
+T=0 at 9600 bit/s.
 """
 
 import json

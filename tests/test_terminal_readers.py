@@ -1,0 +1,197 @@
+"""The reader library's codes (Part 8, table A1.2) from what PC/SC says, and the command line over readers."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from emulator import pcsc
+from emulator.cli import main
+from emulator.terminal import InProcess, Settings, TerminalError
+
+from .support import PIN
+from .terminal_desk import INFO, TERMINAL_NUMBER, TIME, Desk, psam_contents, roots_without
+
+PCSC_CODES = {
+    0x80100069: (-2, "removed"),
+    0x8010000C: (-2, "no card"),
+    0x80100067: (-3, "no power"),
+    0x80100066: (-4, "unresponsive"),
+    0x80100016: (-4, "not transacted"),
+    0x80100065: (-1, "unsupported card"),
+    0x8010000F: (-1, "protocol"),
+    0x80100009: (-11, "unknown reader"),
+    0x8010000B: (-11, "another program has it"),
+    0x8010001D: (-11, "no service"),
+    0x80100003: (-12, "no handle"),
+    0x8010001F: (-13, "unsupported feature"),
+    0x80100004: (-14, "parameter"),
+    0x8010002F: (-15, "data lost"),
+    0x80100013: (-15, "communication"),
+    0x80109999: (-11, "anything else"),
+}
+
+
+class Library:
+    """A PC/SC library whose calls fail as told."""
+
+    SCARD_SCOPE_USER = SCARD_PROTOCOL_T0 = SCARD_PROTOCOL_T1 = SCARD_SHARE_SHARED = 1
+    SCARD_UNPOWER_CARD = SCARD_LEAVE_CARD = 0
+
+    def __init__(self, code: int, failing: str) -> None:
+        self.code = code - (1 << 32)
+        self.failing = failing
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        answers: dict[str, tuple[Any, ...]] = {
+            "SCardEstablishContext": (7,),
+            "SCardConnect": (8, 1),
+            "SCardReconnect": (1,),
+            "SCardStatus": ("name", 0, 1, [0x3B, 0x00]),
+            "SCardTransmit": ([0x90, 0x00],),
+            "SCardListReaders": (["one"],),
+        }
+
+        def call(*_: Any) -> Any:
+            self.called.append(name)
+            if name == "SCardGetErrorMessage":
+                return "as PC/SC says."
+            code = self.code if name == self.failing else 0
+            return code if name not in answers else (code, *answers[name])
+
+        return call
+
+
+@pytest.mark.parametrize(("code", "expected"), PCSC_CODES.items(), ids=[why for _, why in PCSC_CODES.values()])
+@pytest.mark.parametrize("failing", ["SCardConnect", "SCardReconnect", "SCardBeginTransaction", "SCardTransmit"])
+def test_a_result_of_pcsc_has_a_code_of_the_reader_library(
+    monkeypatch: pytest.MonkeyPatch, code: int, expected: tuple[int, str], failing: str
+) -> None:
+    library = Library(code, failing)
+    monkeypatch.setattr(pcsc, "_library", lambda: library)
+
+    def use() -> bytes:
+        return pcsc.PcscReader("one").open().transmit(b"\x00\xa4\x00\x00")
+
+    with pytest.raises(TerminalError) as caught:
+        use()
+    assert caught.value.code == expected[0]
+    assert str(caught.value)
+    # What was opened is let go of, unless the card is only lost.
+    assert ("SCardReleaseContext" in library.called) is (failing != "SCardTransmit")
+    assert ("SCardDisconnect" in library.called) is (failing in ("SCardReconnect", "SCardBeginTransaction"))
+
+
+def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "smartcard", None)
+    with pytest.raises(TerminalError, match="the PC/SC library cannot be loaded") as caught:
+        pcsc.reader_names()
+    assert (caught.value.code, caught.value.text) == (-5, "加载动态库错")
+
+
+# The command line -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="desk")
+def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    desk = Desk()
+
+    def found(card: str | None, psam: str | None, settings: Settings, *, with_psam: bool = True) -> tuple[Any, Any]:
+        assert (card, psam) == (None, None)
+        return InProcess(desk.user), InProcess(desk.psam) if with_psam and desk.psam else None
+
+    monkeypatch.setattr(pcsc, "find_readers", found)
+    yield desk
+    desk.no_power()
+
+
+def terminal(*arguments: str, stdin: str = "", **environment: str) -> Result:
+    return CliRunner().invoke(main, ["terminal", *arguments], input=stdin, env=environment)
+
+
+def test_every_function_prints_what_the_standard_has(desk: Desk) -> None:
+    pin = ("--pin", PIN, "--new-pin", PIN, "--raw")
+    assert terminal("read", "DF01EF05|20|$", *pin).stdout == "DF01EF05|11|$\n"
+    assert terminal("read", "DF01EF05|20|$", "--by", "key", "--raw").stdout == "DF01EF05|11|$\n"
+    for how in ((), ("--hsm",), ("--hsm", "auto")):
+        assert terminal("read", "DF04EF06|90|$", *pin, *how).stdout == "DF04EF06|1|$\n"
+        assert terminal("write", "DF01EF07|29|$", "DF01EF07|3|$", *pin, *how).stdout == "\n"
+        assert terminal("reload-pin", *pin, *how).stdout == "\n"
+        assert terminal("unblock-pin", *pin, *how).stdout == "\n"
+        paid = terminal("debit", "5", "4.00", "--time", TIME, *pin, *how).stdout
+        assert "|000001F400000190|2|" in paid
+        assert terminal("read-basic", *pin, *how).stdout.count("|") == 11
+    assert terminal("change-pin", *pin).stdout == "\n"
+    assert terminal("verify-pin", *pin).stdout == "\n"
+    assert terminal("load", "1", "--time", TIME, *pin).stdout.startswith("01|00B5|00000064|0000|00000064|1|")
+    assert terminal("read-debit-records", *pin).stdout.count("^5.00^4.00^|") == 3
+    assert terminal("proof", "load", "0000", *pin).stdout.startswith("00000000|")
+
+
+def test_a_table_has_names_and_values_and_json_both(desk: Desk) -> None:
+    shown = terminal("read-basic").stdout
+    assert "社会保障号码" in shown
+    assert "999999199001010000" in shown
+    document = json.loads(terminal("read-basic", "--json").stdout)
+    assert (document["code"], document["terminal_number"]) == (0, TERMINAL_NUMBER)
+    shown = terminal("read", "DF01EF05|20|$DF02EF07|2|$DF01EF16|$", "--pin", PIN).stdout
+    assert "户口类别" in shown
+    assert "从事职业^就业起始日期" in shown
+    terminal("debit", "5.00", "--pin", PIN)
+    shown = terminal("read-debit-records", "--pin", PIN).stdout
+    assert "消费总金额" in shown
+    assert "5.00" in shown
+
+
+def test_a_failure_is_code_text_and_sentence_and_no_pin(desk: Desk) -> None:
+    done = terminal("verify-pin", "--pin", "918273", "--json")
+    assert done.exit_code == 2
+    assert done.stderr == "sscard: -51 PIN 校验失败，剩余次数 2 次: VERIFY: the PIN is wrong, 2 tries are left\n"
+    assert json.loads(done.stdout)["code"] == -51
+    assert "918273" not in done.output
+    wrong = terminal("debit", "5.001", "--pin", PIN)
+    assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is no amount in yuan")
+    assert terminal("read-basic", "--no-psam").stderr.startswith("sscard: -2201 无 PSAM 卡: ")
+    other = terminal("reload-pin", "--card-info", INFO.replace("A0", "B0"), "--new-pin", "4711")
+    assert other.stderr.startswith("sscard: -22 ")
+
+
+def test_the_pin_is_asked_for_and_never_shown(desk: Desk) -> None:
+    asked = terminal("verify-pin", stdin=f"{PIN}\n")
+    assert asked.exit_code == 0
+    assert "请输入密码" in asked.stderr
+    assert PIN not in asked.output
+    assert terminal("verify-pin", SSCARD_PIN=PIN).exit_code == 0
+    nobody = terminal("verify-pin")
+    assert nobody.stderr.splitlines()[-1] == "sscard: -31 用户取消密码输入: nobody answered: 请输入密码"
+
+
+def test_the_hsm_may_be_somebody_elses(desk: Desk) -> None:
+    done = terminal("read-basic", "--hsm", "stdin", "--raw", stdin="0\n")
+    assert done.exit_code == 2
+    step1 = done.stdout.splitlines()[0]
+    assert step1.count("|") == 8
+    assert done.stderr.splitlines()[-1].startswith("sscard: -42 ")
+
+
+def test_after_one_of_five_codes_the_hsm_goes_on(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+    desk.psam = Desk(psam=psam_contents(roots=roots_without("UK2DF01"))).psam
+    write = ("write", "DF01EF07|29|$", "DF01EF07|3|$")
+    assert terminal(*write).stderr.startswith("sscard: -27272 ")
+    done = terminal(*write, "--hsm", "auto")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("note: -27272 未找到引用数据、未找到密钥: the PSAM has no key UK2DF01")
+
+
+def test_settings_and_addresses(desk: Desk) -> None:
+    done = terminal("read-basic", "--set", "terminal.device_number=D9", "--raw")
+    assert done.stdout.endswith("|D9|\n")
+    unknown = terminal("read-basic", "--set", "terminal.nope=1")
+    assert unknown.exit_code == 2
+    assert unknown.stderr == "sscard: --set: terminal: Object contains unknown field `nope`\n"
+    assert terminal("addresses", "0199").stdout == "0199  DPK       version 2, group 1\n"
+    assert len(terminal("addresses").stdout.splitlines()) == 155
+    assert terminal("addresses", "FFFF").exit_code == 2
