@@ -5,6 +5,7 @@ double-length key whose halves are equal; such test keys are common and the stan
 refuse them, and since ``E(K, D(K, E(K, x))) = E(K, x)`` plain DES computes the same thing.
 """
 
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any, Final, Protocol
@@ -13,7 +14,7 @@ _PARITY_BITS: Final = bytes.maketrans(bytes(range(256)), bytes(b & 0xFE for b in
 
 
 class Keyed(Protocol):
-    """A cipher under one key that has been expanded once; whole blocks in, whole blocks out."""
+    """A cipher under one key that is expanded once; whole blocks in, whole blocks out; for one thread at a time."""
 
     def encrypt(self, data: bytes, /) -> bytes:
         """Encipher whole blocks, each on its own (ECB)."""
@@ -21,6 +22,18 @@ class Keyed(Protocol):
 
     def decrypt(self, data: bytes, /) -> bytes:
         """Decipher whole blocks, each on its own (ECB)."""
+        ...
+
+    def cbc(self, initial: bytes, data: bytes, /) -> bytes:
+        """Encipher at least one block in CBC from ``initial``: one block, or empty for zero."""
+        ...
+
+    def mac_block(self, initial: bytes, data: bytes, /) -> bytes:
+        """Compute the last block of a MAC that meets the whole key; ``initial`` and ``data`` as in `cbc`.
+
+        CBC; of a double-length DES key, whose left half chains, only the last block meets both halves
+        (ISO/IEC 9797-1, algorithms 1 and 3; Part 4, figure 5B).
+        """
         ...
 
 
@@ -43,7 +56,7 @@ class BlockCipher(Protocol):
         ...
 
     def keyed(self, key: bytes) -> Keyed:
-        """Expand a key, which costs more than a computation with it; for one thread at a time."""
+        """Expand a key, which costs more than a computation with it; each form when it is first needed."""
         ...
 
 
@@ -58,61 +71,118 @@ def without_parity(key: bytes) -> bytes:
     return key.translate(_PARITY_BITS)
 
 
-class _Des:
-    """DES under 8-byte keys, 3DES in E-D-E under 16-byte keys (KL || KR)."""
+class _Chain:
+    """CBC under one key, message after message in one context of the library.
 
-    def encrypt(self, key: bytes, data: bytes) -> bytes:
-        module, key = _des(key)
-        return bytes(module.new(key, module.MODE_ECB).encrypt(data))
+    The context goes on from the last block of the message before; that block, XORed into the first one of the
+    next message, takes itself out again.
+    """
 
-    def decrypt(self, key: bytes, data: bytes) -> bytes:
-        module, key = _des(key)
-        return bytes(module.new(key, module.MODE_ECB).decrypt(data))
+    __slots__ = ("_block", "_last", "_update")
 
-    def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
-        module, key = _des(key)
-        return bytes(module.new(key, module.MODE_CBC, initial).encrypt(data))
+    def __init__(self, update: Callable[[bytes], bytes], block: int) -> None:
+        """Chain with ``update``, which starts from zero."""
+        self._update = update
+        self._block = block
+        self._last = b""
 
-    def keyed(self, key: bytes) -> Keyed:
-        module, key = _des(key)
-        made: Keyed = module.new(key, module.MODE_ECB)
-        return made
+    def __call__(self, initial: bytes, data: bytes) -> bytes:
+        block = self._block
+        if not data or len(data) % block or len(initial) not in (0, block):
+            raise ValueError(f"data and initial value are not a whole number of {block}-byte blocks")
+        if initial or self._last:
+            first = int.from_bytes(data[:block]) ^ int.from_bytes(initial) ^ int.from_bytes(self._last)
+            data = first.to_bytes(block) + data[block:]
+        enciphered = self._update(data)
+        self._last = enciphered[-block:]
+        return enciphered
 
 
-class _Sm4:
-    """SM4 under 16-byte keys."""
+class _KeyedDes:
+    """A DES or 3DES key, and its forms in the library as they are needed."""
 
-    def encrypt(self, key: bytes, data: bytes) -> bytes:
-        return bytes(_sm4(key, data, None).encryptor().update(data))
+    __slots__ = ("_blocks", "_chain", "_halves", "_key")
 
-    def decrypt(self, key: bytes, data: bytes) -> bytes:
-        return bytes(_sm4(key, data, None).decryptor().update(data))
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._blocks: Any = None
+        self._chain: _Chain | None = None
+        self._halves: tuple[_KeyedDes, _KeyedDes] | None = None
 
-    def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
-        return bytes(_sm4(key, data, initial).encryptor().update(data))
+    def encrypt(self, data: bytes, /) -> bytes:
+        enciphered: bytes = (self._blocks or self._open()).encrypt(data)
+        return enciphered
 
-    def keyed(self, key: bytes) -> Keyed:
-        return _KeyedSm4(key)
+    def decrypt(self, data: bytes, /) -> bytes:
+        deciphered: bytes = (self._blocks or self._open()).decrypt(data)
+        return deciphered
+
+    def cbc(self, initial: bytes, data: bytes, /) -> bytes:
+        if self._chain is None:
+            module, key = _des(self._key)
+            self._chain = _Chain(module.new(key, module.MODE_CBC, bytes(8)).encrypt, 8)
+        return self._chain(initial, data)
+
+    def mac_block(self, initial: bytes, data: bytes, /) -> bytes:
+        if len(self._key) == 8:
+            return self.cbc(initial, data)[-8:]
+        if self._halves is None:
+            self._halves = _KeyedDes(self._key[:8]), _KeyedDes(self._key[8:])
+        left, right = self._halves
+        return left.cbc(b"", right.decrypt(left.cbc(initial, data)[-8:]))
+
+    def _open(self) -> Any:
+        module, key = _des(self._key)
+        self._blocks = module.new(key, module.MODE_ECB)
+        return self._blocks
 
 
 class _KeyedSm4:
-    """Both directions of one key; the library keeps no state between whole blocks in ECB."""
+    """An SM4 key, and its contexts as they are needed; in ECB the library keeps no state between whole blocks."""
+
+    __slots__ = ("_chain", "_decrypt", "_encrypt", "_key")
 
     def __init__(self, key: bytes) -> None:
-        cipher = _sm4(key, b"", None)
-        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+        self._key = key
+        self._encrypt: Callable[[bytes], bytes] | None = None
+        self._decrypt: Callable[[bytes], bytes] | None = None
+        self._chain: _Chain | None = None
 
     def encrypt(self, data: bytes, /) -> bytes:
-        return self._update(self._encryptor, data)
+        if self._encrypt is None:
+            self._encrypt = _sm4(self._key).encryptor().update
+        return self._encrypt(_whole(data))
 
     def decrypt(self, data: bytes, /) -> bytes:
-        return self._update(self._decryptor, data)
+        if self._decrypt is None:
+            self._decrypt = _sm4(self._key).decryptor().update
+        return self._decrypt(_whole(data))
 
-    @staticmethod
-    def _update(context: Any, data: bytes) -> bytes:
-        if len(data) % 16:
-            raise ValueError("data is not a whole number of 16-byte blocks")
-        return bytes(context.update(data))
+    def cbc(self, initial: bytes, data: bytes, /) -> bytes:
+        if self._chain is None:
+            self._chain = _Chain(_sm4(self._key, chained=True).encryptor().update, 16)
+        return self._chain(initial, data)
+
+    def mac_block(self, initial: bytes, data: bytes, /) -> bytes:
+        return self.cbc(initial, data)[-16:]
+
+
+class _Cipher:
+    """Computations that expand their key for themselves."""
+
+    __slots__ = ("keyed",)
+
+    def __init__(self, keyed: Callable[[bytes], Keyed]) -> None:
+        self.keyed: Final = keyed
+
+    def encrypt(self, key: bytes, data: bytes) -> bytes:
+        return self.keyed(key).encrypt(data)
+
+    def decrypt(self, key: bytes, data: bytes) -> bytes:
+        return self.keyed(key).decrypt(data)
+
+    def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
+        return self.keyed(key).cbc(initial, data)
 
 
 @cache
@@ -126,7 +196,7 @@ def _pycryptodome() -> tuple[ModuleType, ModuleType]:
 def _openssl() -> Any:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    return Cipher, algorithms.SM4, modes.ECB(), modes.CBC
+    return Cipher, algorithms.SM4, modes.ECB(), modes.CBC(bytes(16))
 
 
 def _des(key: bytes) -> tuple[Any, bytes]:
@@ -137,12 +207,16 @@ def _des(key: bytes) -> tuple[Any, bytes]:
     return (single, key[:8]) if halves_equal(key) else (triple, key)
 
 
-def _sm4(key: bytes, data: bytes, initial: bytes | None) -> Any:
+def _sm4(key: bytes, *, chained: bool = False) -> Any:
+    cipher, sm4, ecb, cbc = _openssl()
+    return cipher(sm4(key), cbc if chained else ecb)
+
+
+def _whole(data: bytes) -> bytes:
     # The library would keep a partial block back and answer short without a word.
     if len(data) % 16:
         raise ValueError("data is not a whole number of 16-byte blocks")
-    cipher, sm4, ecb, cbc = _openssl()
-    return cipher(sm4(key), ecb if initial is None else cbc(initial))
+    return data
 
 
 def warm_up() -> None:
@@ -151,5 +225,7 @@ def warm_up() -> None:
     _openssl()
 
 
-DES_CIPHER: Final[BlockCipher] = _Des()
-SM4_CIPHER: Final[BlockCipher] = _Sm4()
+DES_CIPHER: Final[BlockCipher] = _Cipher(_KeyedDes)
+"""DES under 8-byte keys, 3DES in E-D-E under 16-byte keys (KL || KR)."""
+SM4_CIPHER: Final[BlockCipher] = _Cipher(_KeyedSm4)
+"""SM4 under 16-byte keys."""

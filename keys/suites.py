@@ -65,6 +65,10 @@ class Suite:
         """Expand a long-term key, so that many computations with it cost less."""
         return self.cipher.keyed(key)
 
+    def keyed(self, key: bytes | Keyed) -> Keyed:
+        """Expand a key, unless it is expanded."""
+        return self.cipher.keyed(key) if isinstance(key, bytes) else key
+
     def session_key(self, key: bytes | Keyed, challenge: bytes) -> bytes:
         """Derive the session key (过程密钥) from a challenge of 4 bytes up to a block (Part 4, 8.4).
 
@@ -73,7 +77,7 @@ class Suite:
         """
         missing = self.block - len(self.check_challenge(challenge))
         block = challenge + bytes(missing) if missing else challenge
-        return self.cipher.encrypt(key, block) if isinstance(key, bytes) else key.encrypt(block)
+        return self.keyed(key).encrypt(block)
 
     def authentication_data(self, key: bytes | Keyed, challenge: bytes, original: bytes) -> bytes:
         """Compute the 8 bytes that prove knowledge of ``key`` (Part 4, 9.3); ``original`` has 8 bytes."""
@@ -94,15 +98,14 @@ class Suite:
             return block[:MAC_LENGTH]
         return _xor(_xor(block[:4], block[4:8]), _xor(block[8:12], block[12:]))
 
-    def mac(self, session: bytes, data: bytes, initial: bytes = b"") -> bytes:
+    def mac(self, session: bytes | Keyed, data: bytes, initial: bytes = b"") -> bytes:
         """Compute the 4-byte MAC of ``data`` under a session key (Part 4, 8.2); no initial value means zero."""
-        last = self.cipher.cbc(session, initial or bytes(self.block), pad(data, self.block))[-self.block :]
-        return self.truncate(last)
+        return self.truncate(self.keyed(session).cbc(initial, pad(data, self.block))[-self.block :])
 
-    def encrypt_data(self, session: bytes, plain: bytes) -> bytes:
+    def encrypt_data(self, session: bytes | Keyed, plain: bytes) -> bytes:
         """Encipher ``LD || plain``, padded only when not aligned (Part 4, 8.3); at most 255 bytes."""
         block = bytes([len(plain)]) + plain
-        return self.cipher.encrypt(session, pad(block, self.block) if len(block) % self.block else block)
+        return self.keyed(session).encrypt(pad(block, self.block) if len(block) % self.block else block)
 
     def decrypt_data(self, session: bytes | Keyed, enciphered: bytes) -> bytes:
         """Undo `encrypt_data` (Part 4, 8.3.4); under a session key, or for a key load an expanded long-term key.
@@ -112,7 +115,7 @@ class Suite:
         """
         if not enciphered or len(enciphered) % self.block:
             raise CipherDataWrong("the cipher data are not whole blocks")
-        plain = self.cipher.decrypt(session, enciphered) if isinstance(session, bytes) else session.decrypt(enciphered)
+        plain = self.keyed(session).decrypt(enciphered)
         end = 1 + plain[0]
         rest = plain[end:]
         if end > len(plain) or len(rest) >= self.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):
@@ -144,21 +147,14 @@ class Suite:
 
     # -- key loading --------------------------------------------------------------------------
 
-    def key_load_mac(self, key: bytes, challenge: bytes, data: bytes, *, keyed: Keyed | None = None) -> bytes:
+    def key_load_mac(self, key: bytes | Keyed, challenge: bytes, data: bytes) -> bytes:
         """Compute the MAC of a key-load command (Part 9, 7.1.3 and 7.2.3).
 
         Unlike `mac`: the initial value is the challenge, 00 on the right up to a block; the key is the
         controlling master key itself; a double-length key enters the last block with both halves.
-        ``keyed`` is that key expanded, if the caller has it.
         """
         initial = challenge + bytes(self.block - len(challenge))
-        padded = pad(data, self.block)
-        if self.block == 16 or len(key) == 8:
-            return self.truncate(self.cipher.cbc(key, initial, padded)[-self.block :])
-        # E(KL, D(KR, E(KL, x))) of the last block is the whole key's cipher (figure 5B).
-        chained = self.cipher.cbc(key[:8], initial, padded[:-8])[-8:] if len(padded) > 8 else initial
-        block = _xor(chained, padded[-8:])
-        return self.truncate(keyed.encrypt(block) if keyed else self.cipher.encrypt(key, block))
+        return self.truncate(self.keyed(key).mac_block(initial, pad(data, self.block)))
 
 
 DES: Final = Suite("DES", block=8, key_length=8, session_length=8, cipher=DES_CIPHER)

@@ -74,7 +74,7 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
         ctx.image.charge(at)
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     covered = command.header + bytes((len(command.data),)) + data
-    if not same(key.suite.key_load_mac(key.value, challenge, covered, keyed=ctx.image.keyed(at)), mac):
+    if not same(key.suite.key_load_mac(ctx.image.keyed(at), challenge, covered), mac):
         raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
     ctx.change().restore(at)
     return data
