@@ -13,6 +13,7 @@ from emulator.terminal.errors import TEXTS, refused
 from .support import SSSE, contents
 from .terminal_desk import (
     CARD,
+    IDENTIFICATION,
     INFO,
     PAYMENT,
     TIME,
@@ -378,6 +379,7 @@ SCENARIOS: dict[str, tuple[int, Callable[[], Desk], Work]] = {
     "a PSAM of another issuer": (-21, lambda: Desk(psam=psam_with_other("IRK")), BASIC),
     "an HSM of another issuer": (-21, lambda: Desk("ssc-3.0"), basic_steps(lambda key: key, "IRK")),
     "an HSM's answer to another question": (-21, Desk, basic_steps(lambda key: "0" * 32 + key[32:])),
+    "an HSM's answer of another original": (-21, Desk, basic_steps(lambda key: key[:16] + "0" * 16 + key[32:])),
     "another card": (-22, Desk, of("iReloadPIN", 3, INFO.replace("519900", "519901"))),
     "another card number": (-22, Desk, of("iUnblockPIN", 3, INFO.replace("A0", "B0"))),
     "a kind of card that there is not": (-23, Desk, of("iReadCardBas", 5)),
@@ -447,6 +449,7 @@ SCENARIOS: dict[str, tuple[int, Callable[[], Desk], Work]] = {
     "a user card in the PSAM's reader": (-2201, lambda: Desk("ssc-3.0", psam=contents("ssc-1.0")), BASIC),
     "a PSAM without SM4": (-2202, lambda: Desk("ssc-3.0", psam=without_sm4()), BASIC),
     "a PSAM without SSF33": (-2202, lambda: Desk(user=ssf33()), BASIC),
+    "a card of Beijing that announces no algorithm": (-2202, lambda: Desk(user=silent("110000")), BASIC),
     "a PSAM without RKSSSE": (-2203, lambda: Desk("ssc-3.0", psam=psam_without("RKSSSE")), BASIC),
     "a free file needs no HSM": (-2204, Desk, of("iReadCard_HSM_Step1", 3, INFO, "DF01EF16|$")),
     "a file by PIN needs no HSM": (-2204, Desk, of("iReadCard_HSM_Step1", 3, INFO, "DF04EF08|$")),
@@ -498,6 +501,11 @@ SCENARIOS: dict[str, tuple[int, Callable[[], Desk], Work]] = {
     "another purchase key of the HSM": (-37634, Desk, debit_steps(lambda key: key, "DPK")),
     "another purchase key of the PSAM": (-37634, lambda: Desk(psam=psam_with_other("DPK")), DEBIT),
     "another MAC2 of the card": (-37634, Desk, changed_mac2),
+    "another MAC2, and a PSAM with the other word": (
+        -37634,
+        lambda: Desk(psam=psam_contents('[settings.psam]\nmac2_error = "63CF"')),
+        changed_mac2,
+    ),
     "another load key of the HSM": (-37634, Desk, another_mac1),
     "another load key for the card": (-37634, Desk, another_mac2),
     "a locked application": (-37635, lambda: locked(Desk(), "DF04"), DEBIT),
@@ -514,6 +522,12 @@ def ssf33() -> CardContents:
     return replace(made, dfs={**made.dfs, SSSE: replace(df, issuer_data=bytes.fromhex("860102"))})
 
 
+def silent(region: str) -> CardContents:
+    """A card of a region without an algorithm in its FCI (terminal interface, 10.1)."""
+    made = with_record(1, b"\x01\x10" + bytes.fromhex(region + IDENTIFICATION[6:]))
+    return replace(made, dfs={**made.dfs, SSSE: replace(made.dfs[SSSE], issuer_data=b"")})
+
+
 @pytest.mark.parametrize(("code", "make", "work"), SCENARIOS.values(), ids=SCENARIOS)
 def test_what_happens_has_its_code_and_text(code: int, make: Callable[[], Desk], work: Work) -> None:
     desk = make()
@@ -524,6 +538,18 @@ def test_what_happens_has_its_code_and_text(code: int, make: Callable[[], Desk],
     assert text == wanted.replace(" N ", f" {tries} ")
     desk.terminal.close()
     desk.no_power()
+
+
+def test_a_card_that_announces_no_algorithm_is_des_elsewhere() -> None:
+    """Terminal interface, 10.1."""
+    assert Desk(user=silent("519900")).call("iReadCardBas", 3)[0] == 0
+
+
+def test_a_locked_pin_is_not_asked_for() -> None:
+    """Part 7, 5.7: 63C0 says so before anybody types."""
+    desk = spent(Desk(), "PIN")
+    assert VERIFY(desk)[0] == -52
+    assert desk.prompts == []
 
 
 def test_every_code_that_software_reaches_has_a_scenario() -> None:

@@ -103,6 +103,7 @@ def test_a_long_name_is_joined_and_the_number_has_nine_characters() -> None:
 
 READS = {
     "a free file": ("SSSEEF06|08|0C|$", "SSSEEF06|999999199001010000|999999|$"),
+    "the identification code, whole": ("SSSEEF05|01|$", f"SSSEEF05|{IDENTIFICATION}|$"),
     "by PIN": ("DF01EF05|20|21|$", "DF01EF05|11|测试省测试市虚构区样例路1号|$"),
     "two files, a repeated record": ("DF01EF07|29|$DF01EF15|2A|40:2|$", "DF01EF07|1|$DF01EF15|21|^^^|$"),
     "a repeated record, the first": ("DF01EF15|40|$", "DF01EF15|408^080605^虚构大学^|$"),
@@ -203,6 +204,17 @@ def test_what_was_written_is_read(address: str, data: str, profile: str) -> None
     assert desk.cells() != before
     # Only RKSSSE and the PIN open what was written here.
     assert desk.ok("iReadCard", 3, 1, INFO, address) == data
+
+
+def test_fillers_are_those_of_the_type() -> None:
+    """V2.0 notice, 7: cn is filled with F, an with 00, amounts have leading zeros."""
+    desk = Desk()
+    desk.ok("iWriteCard", 3, INFO, "DF01EF05|21|0E|$DF04EF06|92|$", "DF01EF05|短||$DF04EF06|7|$")
+    image = desk.user.card.image
+    household, money = (image.contents[f"3F00/DDF1/{file}"] for file in ("DF01/EF05", "DF04/EF06"))
+    assert household[1] == b"\x21\x50" + "短".encode("gb18030") + bytes(78)
+    assert household[2] == bytes.fromhex("0E03FFFFFF")
+    assert money[1] == bytes.fromhex("920400000007")
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -6,6 +6,9 @@ from functools import partial
 import pytest
 
 from cardfs.files import CardContents
+from cardfs.holder import load_holder
+from cardfs.issuing import issue
+from cardfs.profile import DEMO, load_profile
 from emulator.terminal import HsmCard, InProcess, Result, TerminalError, TerminalSettings
 from emulator.terminal.card import UserCard
 from emulator.terminal.settings import Settings
@@ -18,6 +21,7 @@ from .terminal_desk import (
     PAYMENT,
     TIME,
     Desk,
+    demo_roots,
     other_roots,
     psam_contents,
     roots_without,
@@ -132,6 +136,17 @@ def test_no_try_of_a_key_is_lost_on_a_psam_of_another_region(profile: str, regio
         assert error.code == -24
         assert f"does not reach cards of region {CARD.region}" in str(error)
     assert desk.cells() == before
+
+
+def test_all_of_a_city_in_zhejiang_has_one_root() -> None:
+    """Terminal interface, 10.3: the factor has four digits, so a PSAM of another district of the city does."""
+    kind, nobody = load_profile("ssc-2.0"), load_holder(DEMO / "holder.toml")
+    user = issue(kind, nobody, demo_roots(), region="330102", serial="00000042", pin=PIN, seed="tests")
+    desk = Desk(user=user, psam=psam_contents(region="330100"))
+    info = desk.terminal.identify().info
+    desk.terminal.write(info, "DF01EF07|29|$", "DF01EF07|1|$")
+    other = Desk(user=user, psam=psam_contents(region="330200"))
+    assert other.fails(lambda: other.terminal.write(info, "DF01EF07|29|$", "DF01EF07|1|$")).code == -24
 
 
 def test_without_the_check_the_card_says_it_and_counts() -> None:

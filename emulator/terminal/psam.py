@@ -150,7 +150,7 @@ class Psam:
         factor = factor.ljust(card.suite.block, b"\0")
         known = self._index.get((self._algorithm, key.name))
         tries = [(kind, levels) for levels in LEVELS for kind in key.kinds]
-        tries.sort(key=lambda each: (each != known, not self._serves(card, each[1])))
+        tries.sort(key=lambda each: each != known)
         level_wrong = False
         for kind, levels in tries:
             data = self._factors(card, levels) + factor
