@@ -549,6 +549,7 @@ def test_a_locked_pin_is_not_asked_for() -> None:
     """Part 7, 5.7: 63C0 says so before anybody types."""
     desk = spent(Desk(), "PIN")
     assert VERIFY(desk)[0] == -52
+    assert desk.call("iChangePIN", 3)[0] == -52
     assert desk.prompts == []
 
 
