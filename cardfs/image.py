@@ -4,19 +4,21 @@ The card works on the loaded objects, so reading costs no query. A change is fir
 store, durably and all or nothing, and only then seen in memory.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from keys.ciphers import Keyed
 from keys.errors import KeyUnknown
-from keys.records import Key, KeyId, KeyRef, KeyState, Usage
+from keys.records import Key, KeyId, KeyRef, Usage
 
 from . import cells
 from .errors import ImageError
 from .files import FINANCIAL, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
-from .store import Cell, CellKey, MemoryStore, SqliteStore, Store
+from .store import CellKey, MemoryStore, SqliteStore, Store
+from .transaction import Transaction
+
+Made = TypeVar("Made")
 
 UNLIMITED: Final = 0xF
 """The x of 63Cx for a key that failures do not lock (Part 7, 13.1 and 13.2)."""
@@ -49,7 +51,7 @@ class Image:
         self.names: dict[str, dict[str, str]] = dict(card.names)
         self.root = min(self.dfs, key=len)
         self._tries_keys: dict[KeyId, CellKey] = {}
-        self._keyed: dict[KeyId, tuple[Key, Keyed]] = {}
+        self._made: dict[KeyId, tuple[Key, dict[Callable[[Key], object], Any]]] = {}
         self.reindex()
 
     @classmethod
@@ -80,7 +82,8 @@ class Image:
             raise
 
     def close(self) -> None:
-        """Give the store back."""
+        """Give the store back, and forget what was made of keys."""
+        self._made.clear()
         self.store.close()
 
     # -- finding ------------------------------------------------------------------------------
@@ -123,16 +126,23 @@ class Image:
         return key
 
     def keyed(self, at: KeyId) -> Keyed:
-        """The expanded form of a key, kept as long as the card holds that very key."""
-        key, found = self.keys[at], self._keyed.get(at)
-        if found is None or found[0] is not key:
-            found = self._keyed[at] = (key, key.suite.expand(key.value))
-        return found[1]
+        """The expanded form of a key, kept as `made` does."""
+        return self.made(at, _expanded)
 
-    def forget_keyed(self, changed: Iterable[KeyId]) -> None:
-        """Drop the expanded forms of keys that have changed or gone."""
+    def made(self, at: KeyId, make: Callable[[Key], Made]) -> Made:
+        """What ``make`` makes of a key, kept as long as the card holds that very key; no session key."""
+        key, found = self.keys[at], self._made.get(at)
+        if found is None or found[0] is not key:
+            found = self._made[at] = (key, {})
+        made: Made | None = found[1].get(make)
+        if made is None:
+            made = found[1][make] = make(key)
+        return made
+
+    def forget_made(self, changed: Iterable[KeyId]) -> None:
+        """Drop what was made of keys that have changed or gone."""
         for at in changed:
-            self._keyed.pop(at, None)
+            self._made.pop(at, None)
 
     def ref_by_kid(self, df: str, kid: int) -> KeyRef | None:
         """The key with this identifier in ``df``, or None."""
@@ -141,6 +151,10 @@ class Image:
     def ref_by_usage(self, df: str, usage: Usage) -> KeyRef | None:
         """The first key of ``df`` with this function, or None."""
         return self._by_usage.get((df, usage))
+
+    def keys_for(self, owner: str, usage: Usage) -> tuple[KeyId, ...]:
+        """Every version of every key of ``owner`` with this function, in order of names and versions."""
+        return self._for.get((owner, usage), ())
 
     def versions(self, ref: KeyRef) -> tuple[int, ...]:
         """The versions of a key that the card holds, ascending."""
@@ -172,7 +186,7 @@ class Image:
 
     # -- changing -----------------------------------------------------------------------------
 
-    def begin(self) -> "Transaction":
+    def begin(self) -> Transaction:
         """Start collecting changes."""
         return Transaction(self)
 
@@ -245,6 +259,7 @@ class Image:
             self.index_ef(ef)
         self._by_kid: dict[tuple[str, int], KeyRef] = {}
         self._by_usage: dict[tuple[str, Usage], KeyRef] = {}
+        self._for: dict[tuple[str, Usage], tuple[KeyId, ...]] = {}
         self._versions: dict[KeyRef, tuple[int, ...]] = {}
         self._pins: frozenset[KeyRef] = frozenset()
         for (ref, _), key in self.keys.items():
@@ -261,6 +276,7 @@ class Image:
         if key.kid is not None:
             self._by_kid[owner, key.kid] = min(ref, self._by_kid.get((owner, key.kid), ref))
         self._by_usage[owner, key.usage] = min(ref, self._by_usage.get((owner, key.usage), ref))
+        self._for[owner, key.usage] = tuple(sorted((*self.keys_for(owner, key.usage), (ref, key.version))))
         self._versions[ref] = tuple(sorted((*self._versions.get(ref, ()), key.version)))
         if key.usage is Usage.PIN:
             self._pins |= {ref}
@@ -272,113 +288,5 @@ class Image:
         return at
 
 
-class Transaction:
-    """Changes of one command: all of them at `commit`, or none."""
-
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self._cells: dict[CellKey, Cell | None] = {}
-        self._contents: dict[str, Contents] = {}
-        self._keys: dict[KeyId, Key] = {}
-        self._efs: dict[str, Ef] = {}
-        self._gone: list[str] = []
-        self._gone_keys: list[KeyId] = []
-        self._structural = False
-        self._tries: dict[KeyId, int] = {}
-        self._dfs: dict[str, Df] = {}
-        self._info: CardInfo | None = None
-
-    def put_contents(self, path: str, contents: Contents) -> None:
-        """Replace what an EF contains."""
-        self._contents[path] = contents
-        self._cells[cells.CONTENTS, path] = cells.contents_cell(contents)
-
-    def put_key(self, ref: KeyRef, key: Key) -> None:
-        """Replace one version of a key, or add one."""
-        self._keys[ref, key.version] = key
-        self._cells[cells.KEY, cells.key_path(ref, key.version)] = cells.key_cell(key)
-
-    def restore(self, at: KeyId) -> None:
-        """Put a try counter back to its maximum (Part 7, 5.8 and 6.6)."""
-        limit = (self._keys.get(at) or self._image.keys[at]).tries_max
-        if limit:
-            self._tries[at] = limit
-            self._cells[self._image.tries_key(at)] = cells.TRIES_CELLS[limit]
-
-    def put_df(self, df: Df) -> None:
-        """Replace a DF, or add one."""
-        self._structural = self._structural or df.path not in self._image.dfs
-        self._dfs[df.path] = df
-        self._cells[cells.DF, df.path] = cells.df_cell(df)
-
-    def put_ef(self, ef: Ef, contents: Contents) -> None:
-        """Add an EF with its first contents."""
-        self._efs[ef.path] = ef
-        self._cells[cells.EF, ef.path] = cells.ef_cell(ef)
-        self.put_contents(ef.path, contents)
-
-    def delete(self, path: str) -> None:
-        """Remove a file, everything below it, and the keys of what is removed."""
-        image = self._image
-        self._structural = True
-        for gone in (path, *image.files_below(path)):
-            self._gone.append(gone)
-            if gone in image.dfs:
-                self._cells[cells.DF, gone] = None
-                self.delete_keys(at for at in image.keys if at[0].owner == gone)
-            else:
-                self._cells[cells.EF, gone] = None
-                self._cells[cells.CONTENTS, gone] = None
-
-    def delete_keys(self, gone: Iterable[KeyId]) -> None:
-        """Remove keys and their counters."""
-        self._structural = True
-        for at in gone:
-            self._gone_keys.append(at)
-            self._cells[cells.KEY, cells.key_path(*at)] = None
-            self._cells[cells.TRIES, cells.key_path(*at)] = None
-
-    def put_info(self, info: CardInfo) -> None:
-        """Replace what belongs to the card as a whole."""
-        self._info = info
-        self._cells[cells.CARD, ""] = cells.card_cell(info)
-
-    def kill_keys(self, owners: Iterable[str]) -> None:
-        """End every key of these DFs for good: dead, and its value erased (Part 4, 7.5)."""
-        dead = set(owners)
-        for (ref, _), key in self._image.keys.items():
-            if ref.owner in dead:
-                self.put_key(ref, replace(key, value=b"", state=KeyState.DEAD))
-
-    def commit(self) -> None:
-        """Write everything, durably, then let it be seen.
-
-        Raises:
-            StoreFailed: nothing was written and nothing is seen.
-        """
-        if not self._cells:
-            return
-        image = self._image
-        image.store.write(self._cells)
-        added = [(at[0], key) for at, key in self._keys.items() if at not in image.keys]
-        image.contents.update(self._contents)
-        image.efs.update(self._efs)
-        image.keys.update(self._keys)
-        image.forget_keyed((*self._keys, *self._gone_keys))
-        image.tries.update(self._tries)
-        image.dfs.update(self._dfs)
-        for path in self._gone:
-            for table in (image.dfs, image.efs, image.contents):
-                table.pop(path, None)
-        for at in self._gone_keys:
-            image.keys.pop(at, None)
-            image.tries.pop(at, None)
-        if self._structural:
-            image.reindex()
-        else:
-            for ref, key in added:
-                image.index_key(ref, key)
-            for ef in self._efs.values():
-                image.index_ef(ef)
-        if self._info is not None:
-            image.info = self._info
+def _expanded(key: Key) -> Keyed:
+    return key.suite.expand(key.value)

@@ -2,10 +2,11 @@
 
 from cardfs.errors import AccessDenied, FileUnknown, NoCurrentEf, StructureMismatch
 from cardfs.files import Ef, Structure
-from cardfs.image import Image, Transaction
+from cardfs.image import Image
 from cardfs.life import Act, controlling_key, find_edge
 from cardfs.rules import Rule
 from cardfs.settings import Settings
+from cardfs.transaction import Transaction
 from keys.errors import ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
 from keys.generate import RandomSource
 from keys.records import Key, KeyRef, KeyState, Usage, same

@@ -49,7 +49,7 @@ def own_key(ctx: Context, kid: int) -> KeyRef:
         return ref
     here = application(ctx)
     # A purchase key of the same number is another key, so the identifier alone does not find it.
-    for (ref, _), key in ctx.image.keys.items():
-        if ref.owner == here and key.kid == kid and key.usage is Usage.EXTERNAL_AUTH:
-            return ref
+    for at in ctx.image.keys_for(here, Usage.EXTERNAL_AUTH):
+        if ctx.image.keys[at].kid == kid:
+            return at[0]
     raise not_there(ctx, f"{kid:02X} of its own")

@@ -9,8 +9,9 @@ from typing import Final
 
 from cardfs.errors import ConditionsUnmet
 from cardfs.files import Ef, Structure
-from cardfs.image import Image, Transaction
+from cardfs.image import Image
 from cardfs.records import Mode, written
+from cardfs.transaction import Transaction
 from keys.records import Usage
 
 AMOUNT_MAX: Final = 0xFFFFFFFF

@@ -37,20 +37,16 @@ def find(ctx: Context, usage: Usage, index: int | None = None) -> Held | None:
     Raises:
         AccessDenied: an FMCOS key whose right of use does not hold.
     """
-    owner = ctx.session.df
-    if ctx.settings.personalisation.cos == "fmcos":
+    image = ctx.image
+    if image.info.settings.personalisation.cos == "fmcos":
         return _fmcos_key(ctx, usage, index)
-    found = [
-        (key.kid or 0, -key.version, at)
-        for at, key in ctx.image.keys.items()
-        if at[0].owner == owner and key.usage is usage and key.state is KeyState.ACTIVE
-    ]
-    wanted = sorted(each for each in found if index is None or each[0] == index)
-    if not wanted:
-        return None
-    at = wanted[0][2]
-    key = ctx.image.keys[at]
-    return Held(at, key, key.version, key.algorithm or 0)
+    best = None
+    for at in image.keys_for(ctx.session.df, usage):
+        key = image.keys[at]
+        place = (key.kid or 0, -key.version)
+        if key.state is KeyState.ACTIVE and index in (None, place[0]) and (best is None or place < best[0]):
+            best = place, Held(at, key, key.version, key.algorithm or 0)
+    return None if best is None else best[1]
 
 
 def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> Held | None:
