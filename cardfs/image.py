@@ -129,6 +129,10 @@ class Image:
         """The expanded form of a key, kept as `made` does."""
         return self.made(at, _expanded)
 
+    def tac_keyed(self, at: KeyId) -> Keyed:
+        """The expanded form of what a key computes TACs with (Part 7, 15), kept as `made` does."""
+        return self.made(at, _tac_expanded)
+
     def made(self, at: KeyId, make: Callable[[Key], Made]) -> Made:
         """What ``make`` makes of a key, kept as long as the card holds that very key; no session key."""
         key, found = self.keys[at], self._made.get(at)
@@ -290,3 +294,7 @@ class Image:
 
 def _expanded(key: Key) -> Keyed:
     return key.suite.expand(key.value)
+
+
+def _tac_expanded(key: Key) -> Keyed:
+    return key.suite.expand_tac(key.value)

@@ -19,54 +19,49 @@ the leftmost 4 bytes of the last block for a MAC.
 
 from typing import Final
 
+from .ciphers import Keyed
 from .errors import CipherDataWrong
-from .suites import MAC_LENGTH, Suite, pad
+from .suites import MAC_LENGTH, Suite, complement, pad
 
 ONLINE_TAIL: Final = bytes.fromhex("8000")
 """What stands in the keys of online trades where those of offline trades have the terminal's sequence number."""
 
 
-def online_key(suite: Suite, key: bytes, random: bytes, counter: bytes) -> bytes:
+def online_key(suite: Suite, key: bytes | Keyed, random: bytes, counter: bytes) -> bytes:
     """Derive SESLK, SESULK or SESUK: the key enciphers ``random 4 || online counter 2 || 8000``."""
     return _session(suite, key, random + counter + ONLINE_TAIL)
 
 
-def offline_key(suite: Suite, key: bytes, random: bytes, counter: bytes, terminal_sequence: bytes) -> bytes:
+def offline_key(suite: Suite, key: bytes | Keyed, random: bytes, counter: bytes, terminal_sequence: bytes) -> bytes:
     """Derive SESPK: the key enciphers ``random 4 || offline counter 2 || last 2 of terminal sequence 4``."""
     return _session(suite, key, random + counter + terminal_sequence[-2:])
 
 
-def _session(suite: Suite, key: bytes, block: bytes) -> bytes:
+def _session(suite: Suite, key: bytes | Keyed, block: bytes) -> bytes:
     if len(block) != 8:
         raise ValueError(f"a session key comes from 8 bytes, not {len(block)}")
-    if suite.block == 8:
-        return suite.cipher.encrypt(key, block)
-    return suite.cipher.encrypt(key, block + bytes(0xFF ^ byte for byte in block))
+    return suite.keyed(key).encrypt(block if suite.block == 8 else block + complement(block))
 
 
-def trade_mac(suite: Suite, session: bytes, *parts: bytes) -> bytes:
+def trade_mac(suite: Suite, session: bytes | Keyed, *parts: bytes) -> bytes:
     """Compute MAC1, MAC2 or MAC3 of a trade under its session key; ``suite`` is that of the trade key."""
     return _cbc_mac(suite, session, b"".join(parts))
 
 
-def tac(suite: Suite, key: bytes, *parts: bytes, whole: bool = False) -> bytes:
-    """Compute a TAC under DTK: of a double-length key its halves XORed.
+def tac(suite: Suite, key: bytes | Keyed, *parts: bytes) -> bytes:
+    """Compute a TAC under DTK, of a double-length key its halves XORed; or under what `Suite.expand_tac` made of it.
 
-    Args:
-        whole: take the double-length key as it is, as one manual has it for the overdraft limit.
+    One manual takes the double-length key as it is for the overdraft limit; that is `line_mac` without a challenge.
     """
-    if whole:
-        return line_mac(suite, key, b"", b"".join(parts))
-    rules, single = suite.tac_key(key)
-    return _cbc_mac(rules, single, b"".join(parts))
+    return _cbc_mac(suite, suite.expand_tac(key) if isinstance(key, bytes) else key, b"".join(parts))
 
 
-def reload_mac(suite: Suite, key: bytes, pin: bytes) -> bytes:
-    """Compute the MAC of RELOAD PIN over the PIN alone, under DRPK: of a double-length key its halves XORed."""
+def reload_mac(suite: Suite, key: bytes | Keyed, pin: bytes) -> bytes:
+    """Compute the MAC of RELOAD PIN over the PIN alone, under DRPK, whose form is that of DTK in `tac`."""
     return tac(suite, key, pin)
 
 
-def line_mac(suite: Suite, key: bytes, challenge: bytes, data: bytes) -> bytes:
+def line_mac(suite: Suite, key: bytes | Keyed, challenge: bytes, data: bytes) -> bytes:
     """Compute the MAC of a command, or of what a protected reading answers, under the key itself.
 
     The initial value is the challenge, 00 on the right. A double-length key enters the last block with
@@ -77,12 +72,12 @@ def line_mac(suite: Suite, key: bytes, challenge: bytes, data: bytes) -> bytes:
     return _cbc_mac(suite, key, data, challenge.ljust(suite.block, b"\x00"))
 
 
-def _cbc_mac(suite: Suite, key: bytes, data: bytes, initial: bytes = b"") -> bytes:
-    last = suite.cipher.cbc(key, initial or bytes(suite.block), pad(data, suite.block))[-suite.block :]
+def _cbc_mac(suite: Suite, key: bytes | Keyed, data: bytes, initial: bytes = b"") -> bytes:
+    last = suite.keyed(key).cbc(initial, pad(data, suite.block))[-suite.block :]
     return last[:MAC_LENGTH]
 
 
-def decipher(suite: Suite, key: bytes, data: bytes) -> bytes:
+def decipher(suite: Suite, key: bytes | Keyed, data: bytes) -> bytes:
     """Decipher ``LD || data || padding``; of aligned data the padding may be a block or none.
 
     Raises:
@@ -90,7 +85,7 @@ def decipher(suite: Suite, key: bytes, data: bytes) -> bytes:
     """
     if not data or len(data) % suite.block:
         raise CipherDataWrong("the cipher data are not whole blocks")
-    plain = suite.cipher.decrypt(key, data)
+    plain = suite.keyed(key).decrypt(data)
     end = 1 + plain[0]
     rest = plain[end:]
     if end > len(plain) or len(rest) > suite.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):

@@ -20,8 +20,12 @@ def _xor(left: bytes, right: bytes) -> bytes:
     return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 
-def _complement(data: bytes) -> bytes:
-    return bytes(0xFF ^ byte for byte in data)
+_INVERTED: Final = bytes(range(0xFF, -1, -1))
+
+
+def complement(data: bytes) -> bytes:
+    """Invert every bit."""
+    return data.translate(_INVERTED)
 
 
 def pad(data: bytes, block: int) -> bytes:
@@ -130,7 +134,7 @@ class Suite:
             raise ValueError(f"a diversification factor has 8 bytes, not {len(factor)}")
         if self.key_length == 8:
             return self.cipher.encrypt(key, factor)
-        return self.cipher.encrypt(key, factor + _complement(factor))
+        return self.cipher.encrypt(key, factor + complement(factor))
 
     def check_value(self, key: bytes) -> bytes:
         """Compute the key check value (密钥校验值): the first 3 bytes of an enciphered zero block."""
@@ -144,6 +148,11 @@ class Suite:
         if self.block == 8 and len(key) == 16:
             return DES, _xor(key[:8], key[8:])
         return self, key
+
+    def expand_tac(self, key: bytes) -> Keyed:
+        """Expand what `tac_key` derives from DTK; MACs under it go by this suite."""
+        rules, derived = self.tac_key(key)
+        return rules.expand(derived)
 
     # -- key loading --------------------------------------------------------------------------
 

@@ -47,7 +47,9 @@ def purchase_session_key(
     return suite.session_key(key, whole[:6] + whole[8:])
 
 
-def load_mac1(suite: Suite, session: bytes, balance: bytes, amount: bytes, kind: bytes, terminal: bytes) -> bytes:
+def load_mac1(
+    suite: Suite, session: bytes | Keyed, balance: bytes, amount: bytes, kind: bytes, terminal: bytes
+) -> bytes:
     """Compute MAC1 of a load, card to host (Part 7, 11.2): ``balance 4 || amount 4 || type 1 || terminal 6``.
 
     ``session`` is SESLK. ``balance`` is the one before the load.
@@ -58,7 +60,7 @@ def load_mac1(suite: Suite, session: bytes, balance: bytes, amount: bytes, kind:
     return suite.mac(session, _parts((balance, 4), (amount, 4), (kind, 1), (terminal, 6)))
 
 
-def load_mac2(suite: Suite, session: bytes, amount: bytes, kind: bytes, terminal: bytes, time: bytes) -> bytes:
+def load_mac2(suite: Suite, session: bytes | Keyed, amount: bytes, kind: bytes, terminal: bytes, time: bytes) -> bytes:
     """Compute MAC2 of a load, host to card (Part 7, 11.5): ``amount 4 || type 1 || terminal 6 || host time 7``.
 
     ``session`` is SESLK.
@@ -71,7 +73,7 @@ def load_mac2(suite: Suite, session: bytes, amount: bytes, kind: bytes, terminal
 
 def load_tac(
     suite: Suite,
-    key: bytes,
+    key: bytes | Keyed,
     balance: bytes,
     sequence: bytes,
     amount: bytes,
@@ -82,7 +84,8 @@ def load_tac(
     """Compute the TAC of a load (Part 7, 11.8 and 15).
 
     ``balance 4 || load sequence 2 || amount 4 || type 1 || terminal 6 || host time 7``, under DTK itself:
-    of a double-length DES key its halves XORed, of a 16-byte suite the whole. ``sequence`` is the one
+    of a double-length DES key its halves XORed, of a 16-byte suite the whole; or under what
+    `Suite.expand_tac` made of it. ``sequence`` is the one
     before it is increased; whether ``balance`` is the new or the old one the standard leaves open.
 
     Raises:
@@ -92,7 +95,9 @@ def load_tac(
     return _tac(suite, key, data)
 
 
-def purchase_mac1(suite: Suite, session: bytes, amounts: bytes, kind: bytes, terminal: bytes, time: bytes) -> bytes:
+def purchase_mac1(
+    suite: Suite, session: bytes | Keyed, amounts: bytes, kind: bytes, terminal: bytes, time: bytes
+) -> bytes:
     """Compute MAC1 of a purchase, PSAM to card (Part 7, 12.3).
 
     ``account 4 || self-paid 4 || fund 4 || type 1 || terminal 6 || time 7``; the first three are
@@ -104,7 +109,7 @@ def purchase_mac1(suite: Suite, session: bytes, amounts: bytes, kind: bytes, ter
     return suite.mac(session, _parts((amounts, 12), (kind, 1), (terminal, 6), (time, 7)))
 
 
-def purchase_mac2(suite: Suite, session: bytes, amounts: bytes) -> bytes:
+def purchase_mac2(suite: Suite, session: bytes | Keyed, amounts: bytes) -> bytes:
     """Compute MAC2 of a purchase, card to PSAM (Part 7, 12.6): ``account 4 || self-paid 4 || fund 4``.
 
     ``session`` is SESPK.
@@ -116,7 +121,13 @@ def purchase_mac2(suite: Suite, session: bytes, amounts: bytes) -> bytes:
 
 
 def purchase_tac(
-    suite: Suite, key: bytes, amounts: bytes, kind: bytes, terminal: bytes, terminal_sequence: bytes, time: bytes
+    suite: Suite,
+    key: bytes | Keyed,
+    amounts: bytes,
+    kind: bytes,
+    terminal: bytes,
+    terminal_sequence: bytes,
+    time: bytes,
 ) -> bytes:
     """Compute the TAC of a purchase (Part 7, 12.6 and 15).
 
@@ -129,9 +140,8 @@ def purchase_tac(
     return _tac(suite, key, _parts((amounts, 12), (kind, 1), (terminal, 6), (terminal_sequence, 4), (time, 7)))
 
 
-def _tac(suite: Suite, key: bytes, data: bytes) -> bytes:
-    rules, tac_key = suite.tac_key(key)
-    return rules.mac(tac_key, data)
+def _tac(suite: Suite, key: bytes | Keyed, data: bytes) -> bytes:
+    return suite.mac(suite.expand_tac(key) if isinstance(key, bytes) else key, data)
 
 
 def _parts(*parts: tuple[bytes, int]) -> bytes:

@@ -58,7 +58,8 @@ def credit_for_load(ctx: Context) -> Answer:
     counted = new if ctx.settings.trade.load_tac_balance == "new" else old.balance
     sequence = old.load_counter.to_bytes(2)
     dtk = ctx.image.keys[trade.tac_key]
-    tac = load_tac(dtk.suite, dtk.value, counted.to_bytes(4), sequence, amount, kind, terminal, time)
+    keyed = ctx.image.tac_keyed(trade.tac_key)
+    tac = load_tac(dtk.suite, keyed, counted.to_bytes(4), sequence, amount, kind, terminal, time)
     proof = Proof(LOAD_TYPE, old.load_counter, NO_MAC, tac)
     money = replace(old, load_counter=old.load_counter + 1, balance=new, proof=proof)
     length = require_log(ctx.image, account).record_length

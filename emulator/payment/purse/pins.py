@@ -48,7 +48,9 @@ def reload_pin(ctx: Context) -> Answer:
     new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
     key = held.key
     refusal = TradeMacWrong(f"the MAC does not verify under {key.name}")
-    failed = counted(ctx, held, lambda: same(crypto.reload_mac(key.suite, key.value, new), mac), refusal)
+    failed = counted(
+        ctx, held, lambda: same(crypto.reload_mac(key.suite, ctx.image.tac_keyed(held.at), new), mac), refusal
+    )
     if failed is not None:
         return failed
     replace_pin(ctx, pin, new)
@@ -65,7 +67,7 @@ def pin_unblock(ctx: Context) -> Answer:
     if failed is not None:
         return failed
     try:
-        new = crypto.decipher(key.suite, key.value, enciphered)
+        new = crypto.decipher(key.suite, ctx.image.keyed(held.at), enciphered)
         if len(new) not in LENGTHS:
             raise DataWrong("a PIN has 2 to 6 bytes")
     except CardError:

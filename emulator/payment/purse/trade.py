@@ -6,6 +6,7 @@ from cardfs.errors import ConditionsUnmet, NoSpace, RecordLengthWrong, RecordUnk
 from cardfs.files import Ef, Records, Structure
 from cardfs.records import Mode
 from keys import purse as crypto
+from keys.ciphers import Keyed
 from keys.records import KeyId, Usage, same
 from keys.suites import Suite
 
@@ -181,7 +182,9 @@ def debit(ctx: Context) -> Answer:
     data = ctx.command.data
     terminal_sequence, time = data[:4], data[4:11]
     key = ctx.image.keys[trade.key]
-    session = crypto.offline_key(key.suite, key.value, trade.random, trade.sequence, terminal_sequence)
+    keyed = ctx.image.keyed(trade.key)
+    # Two MACs under one session key.
+    session = key.suite.expand(crypto.offline_key(key.suite, keyed, trade.random, trade.sequence, terminal_sequence))
     about = (trade.amount, trade.code, trade.terminal)
     _require_mac(ctx, "MAC1", crypto.trade_mac(key.suite, session, *about, time))
     money = account(ctx, trade.kind.which)
@@ -225,10 +228,11 @@ def _prepared(ctx: Context, *kinds: Kind) -> Trade:
     raise ConditionsUnmet(reason) if ctx.settings.edep.second_command_error == "6985" else TradeStateWrong(reason)
 
 
-def _online(ctx: Context, trade: Trade) -> tuple[Suite, bytes]:
+def _online(ctx: Context, trade: Trade) -> tuple[Suite, Keyed]:
     """Suite and session key of an online trade."""
-    key = ctx.image.keys[trade.key]
-    return key.suite, crypto.online_key(key.suite, key.value, trade.random, trade.sequence)
+    suite = ctx.image.keys[trade.key].suite
+    keyed = ctx.image.keyed(trade.key)
+    return suite, suite.expand(crypto.online_key(suite, keyed, trade.random, trade.sequence))
 
 
 def _require_mac(ctx: Context, name: str, expected: bytes) -> None:
@@ -237,8 +241,11 @@ def _require_mac(ctx: Context, name: str, expected: bytes) -> None:
 
 
 def _tac(ctx: Context, *parts: bytes, whole: bool = False) -> bytes:
-    key = the_key(ctx, Usage.TAC).key
-    return crypto.tac(key.suite, key.value, *parts, whole=whole)
+    held = the_key(ctx, Usage.TAC)
+    suite = held.key.suite
+    if whole:
+        return crypto.line_mac(suite, ctx.image.keyed(held.at), b"", b"".join(parts))
+    return crypto.tac(suite, ctx.image.tac_keyed(held.at), *parts)
 
 
 def _complete(ctx: Context, trade: Trade, new: Account, time: bytes, mac: bytes, tac: bytes) -> None:
