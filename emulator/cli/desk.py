@@ -105,7 +105,7 @@ class Desk:
         if not interactive():
             # What comes from a pipe is seen by nobody, and cannot be hidden either.
             click.echo(f"{prompt}: ", err=True)
-            line = click.get_text_stream("stdin").readline()
+            line = sys.stdin.readline()
             if not line:
                 raise TerminalError(f"nobody answered: {prompt}", -31)
             return line.rstrip("\r\n")
