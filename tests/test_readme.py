@@ -1,4 +1,4 @@
-"""The README stays true: its tables name everything there is, and its marked examples run.
+"""The README and its two reference pages stay true: its tables name everything there is, and its marked examples run.
 
 An example is marked by a comment on the line before its block: ``<!-- test: file NAME -->`` writes it,
 ``shell`` runs its ``sscard`` lines, ``scriptor`` and ``python NAME`` send to a card in this process, and
@@ -35,7 +35,8 @@ from emulator.trace import Event
 from emulator.trades.rows import TRADE_ROWS
 
 ROOT: Final = Path(__file__).parents[1]
-README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES: Final = ("README.md", "emulator/README.md", "cardfs/README.md")
+README: Final = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
 COMMON: Final = frozenset((0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303))
 ENTRIES: Final[list[tuple[str, str, str]]] = re.findall(
     r"^<!-- test: (\w+) ?(\S*) -->\n```\w+\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
@@ -172,10 +173,21 @@ def test_every_field_of_the_trace_stands_in_its_table() -> None:
     assert named == set(Event.__dataclass_fields__)
 
 
-def test_every_file_that_is_linked_is_there() -> None:
-    links = [each for each in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in each]
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_is_linked_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [each for each in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in each]
     assert links
-    assert [each for each in links if not (ROOT / each).exists()] == []
+    assert [each for each in links if not (ROOT / page).parent.joinpath(each).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_heading_that_is_linked_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for file, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", text):
+        target = (ROOT / page).parent.joinpath(file) if file else ROOT / page
+        titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 # -- examples ----------------------------------------------------------------------------------------
