@@ -52,6 +52,7 @@ class Image:
         self.root = min(self.dfs, key=len)
         self._tries_keys: dict[KeyId, CellKey] = {}
         self._made: dict[KeyId, tuple[Key, dict[Callable[[Key], object], Any]]] = {}
+        self._parsed: dict[str, tuple[bytes, Any]] = {}
         self.reindex()
 
     @classmethod
@@ -82,8 +83,9 @@ class Image:
             raise
 
     def close(self) -> None:
-        """Give the store back, and forget what was made of keys."""
+        """Give the store back, and forget what was made of keys and contents."""
         self._made.clear()
+        self._parsed.clear()
         self.store.close()
 
     # -- finding ------------------------------------------------------------------------------
@@ -147,6 +149,14 @@ class Image:
         """Drop what was made of keys that have changed or gone."""
         for at in changed:
             self._made.pop(at, None)
+
+    def parsed(self, path: str, contents: bytes, parse: Callable[[bytes], Made]) -> Made:
+        """What ``parse`` makes of contents of an EF, kept until it is asked for other ones."""
+        found = self._parsed.get(path)
+        if found is None or found[0] is not contents:
+            found = self._parsed[path] = (contents, parse(contents))
+        made: Made = found[1]
+        return made
 
     def ref_by_kid(self, df: str, kid: int) -> KeyRef | None:
         """The key with this identifier in ``df``, or None."""

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 from .generate import RandomSource, system_random
@@ -68,7 +69,7 @@ class RsaPublicKey:
         return self.exponent.to_bytes((self.exponent.bit_length() + 7) // 8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RsaPrivateKey:
     """An RSA private key as its two primes.
 
@@ -99,15 +100,21 @@ class RsaPrivateKey:
         Raises:
             ValueError: the block has not the length of the modulus, or is not smaller than it.
         """
-        p, q = int.from_bytes(self.p), int.from_bytes(self.q)
+        p, q, first_exponent, second_exponent, inverse = self._numbers
         length = self.length
         value = int.from_bytes(block)
         if len(block) != length or value >= p * q:
             raise ValueError(f"a block of {length} bytes below the modulus is wanted, not {len(block)} bytes")
         # Two exponentiations of half the length cost a quarter of one (Chinese remainder theorem).
-        first = pow(value, pow(self.exponent, -1, p - 1), p)
-        second = pow(value, pow(self.exponent, -1, q - 1), q)
-        return (second + (first - second) * pow(q, -1, p) % p * q).to_bytes(length)
+        first = pow(value, first_exponent, p)
+        second = pow(value, second_exponent, q)
+        return (second + (first - second) * inverse % p * q).to_bytes(length)
+
+    @cached_property
+    def _numbers(self) -> tuple[int, int, int, int, int]:
+        """Both primes, the private exponent modulo each less one, and the inverse of the second modulo the first."""
+        p, q = int.from_bytes(self.p), int.from_bytes(self.q)
+        return p, q, pow(self.exponent, -1, p - 1), pow(self.exponent, -1, q - 1), pow(q, -1, p)
 
 
 def generate_rsa(bits: int, random: RandomSource = system_random, *, exponent: int = 3) -> RsaPrivateKey:

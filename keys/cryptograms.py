@@ -9,8 +9,9 @@ cipher: 3DES, or SM4 for the national algorithms of part 17.
 from collections.abc import Mapping
 from typing import Final
 
+from .ciphers import Keyed
 from .errors import CipherDataWrong
-from .suites import Suite, pad
+from .suites import Suite, complement, pad
 
 CRYPTOGRAM_LENGTH: Final = 8
 SCRIPT_MAC_LENGTH: Final = 4
@@ -37,7 +38,9 @@ TERMINAL_DATA: Final[dict[int, tuple[tuple[int, int], ...]]] = {
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+    if len(left) != len(right):
+        raise ValueError("both sides have one length")
+    return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 
 def _atc(atc: int) -> bytes:
@@ -74,13 +77,13 @@ def card_key(suite: Suite, master: bytes, pan: str, sequence: str = "00") -> byt
     return suite.diversify(master, key_factor(pan, sequence))
 
 
-def session_key(suite: Suite, key: bytes, atc: int) -> bytes:
+def session_key(suite: Suite, key: bytes | Keyed, atc: int) -> bytes:
     """Derive the session key (过程密钥), 16 bytes, of any of a card's three keys (worked examples).
 
     Not the common session key of EMV Book 2, A1.3: the counter stands on the right and is complemented alone.
     """
     counter = _atc(atc)
-    return suite.cipher.encrypt(key, bytes(6) + counter + bytes(6) + _xor(counter, b"\xff\xff"))
+    return suite.keyed(key).encrypt(bytes(6) + counter + bytes(6) + complement(counter))
 
 
 # -- MACs ----------------------------------------------------------------------------------------
@@ -91,11 +94,7 @@ def _mac(suite: Suite, session: bytes, data: bytes) -> bytes:
 
     Block of 8: ISO/IEC 9797-1, algorithm 3, so only the last block meets the whole key. Block of 16: CBC.
     """
-    padded = pad(data, suite.block)
-    if suite.block == 16:
-        return suite.cipher.cbc(session, bytes(16), padded)[-16:-8]
-    chained = suite.cipher.cbc(session[:8], bytes(8), padded[:-8])[-8:] if len(padded) > 8 else bytes(8)
-    return suite.cipher.encrypt(session, _xor(chained, padded[-8:]))
+    return suite.expand(session).mac_block(b"", pad(data, suite.block))[:8]
 
 
 def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes, atc: int, results: bytes) -> bytes:

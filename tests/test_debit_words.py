@@ -207,6 +207,7 @@ def script_keyless(name: str) -> Scenario:
         """The MAC key goes after the cryptogram was made with it."""
         desk = asked()
         del desk.card.image.keys[next(at for at in desk.card.image.keys if at[0].name == "UDKMAC")]
+        desk.card.image.reindex()
         return desk.send(desk.script(*SCRIPTS[name]))
 
     return scenario
@@ -345,6 +346,7 @@ def _empty() -> Watched:
 def _lost(name: str) -> Watched:
     desk = asked()
     del desk.card.image.keys[next(at for at in desk.card.image.keys if at[0].name == name)]
+    desk.card.image.reindex()
     return desk
 
 

@@ -6,8 +6,10 @@ from typing import Final
 from cardfs.errors import ConditionsUnmet
 from cardfs.files import Df
 from keys.certificates import RsaPrivateKey
+from keys.cryptograms import session_key
 from keys.errors import CardError, KeyUnknown
-from keys.records import Key, KeyRef, KeyState, Usage
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
+from keys.suites import Suite
 
 from ...commands.select import make_current
 from ...context import Answer, Context
@@ -107,39 +109,50 @@ def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:
 # -- keys ----------------------------------------------------------------------------------------
 
 
-def secret(ctx: Context, usage: Usage, national: bool) -> Key:
+def find(ctx: Context, usage: Usage, national: bool) -> KeyId:
     """Find the key with a function; of two the one whose cipher was agreed on.
 
     Raises:
         KeyUnknown
     """
-    alive = [
-        key
-        for (ref, _), key in ctx.image.keys.items()
-        if ref.owner == ctx.session.df and key.usage is usage and key.state is KeyState.ACTIVE
-    ]
+    keys = ctx.image.keys
+    alive = [at for at in ctx.image.keys_for(ctx.session.df, usage) if keys[at].state is KeyState.ACTIVE]
     if not alive:
         raise KeyUnknown(f"{here(ctx).label} has no {usage} key")
-    return next((key for key in alive if (key.suite_name == "SM4") is national), alive[0])
+    return next((at for at in alive if (keys[at].suite_name == "SM4") is national), alive[0])
+
+
+def secret(ctx: Context, usage: Usage, national: bool) -> Key:
+    """The key that `find` finds."""
+    return ctx.image.keys[find(ctx, usage, national)]
+
+
+def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, bytes]:
+    """Rules and session key of the transaction for the key with a function.
+
+    Raises:
+        KeyUnknown
+    """
+    at = find(ctx, usage, work.national)
+    suite = ctx.image.keys[at].suite
+    return suite, session_key(suite, ctx.image.keyed(at), work.atc)
 
 
 def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:
     """Whether the national algorithms serve this transaction: they win where both sides have them."""
     return terminal.get(NATIONAL) == b"\x01" and any(
-        ref.owner == ctx.session.df and key.usage is Usage.CRYPTOGRAM and key.suite_name == "SM4"
-        for (ref, _), key in ctx.image.keys.items()
+        ctx.image.keys[at].suite_name == "SM4" for at in ctx.image.keys_for(ctx.session.df, Usage.CRYPTOGRAM)
     )
 
 
 def signer(ctx: Context) -> RsaPrivateKey:
-    """The card's RSA key.
+    """The card's RSA key: `KeyUnknown`."""
+    return ctx.image.made(find(ctx, Usage.DATA_AUTH, False), _rsa)
 
-    Its value is the public exponent in 3 bytes, then the primes, which have one length.
 
-    Raises:
-        KeyUnknown
-    """
-    value = secret(ctx, Usage.DATA_AUTH, False).value
+def _rsa(key: Key) -> RsaPrivateKey:
+    """Read the value of an RSA key: the public exponent in 3 bytes, then the primes, which have one length."""
+    value = key.value
     middle = (_EXPONENT + len(value)) // 2
     return RsaPrivateKey(value[_EXPONENT:middle], value[middle:], int.from_bytes(value[:_EXPONENT]))
 

@@ -11,7 +11,7 @@ from keys.records import Usage
 from ...context import Answer, Context
 from ...status import LengthWrong
 from . import objects, risk, signing, tlv
-from .application import CDOL1, CDOL2, here, need_list, pin, secret
+from .application import CDOL1, CDOL2, here, need_list, pin, secret, session
 from .completion import complete
 from .log import log_transaction
 from .objects import Ada, Last, Objects
@@ -205,15 +205,13 @@ def _answer(
 
 
 def _cryptogram(ctx: Context, store: Objects, work: Work) -> bytes:
-    key = secret(ctx, Usage.CRYPTOGRAM, work.national)
     version = store.need(objects.CRYPTOGRAM)[1]
     results = b"\x03" + int(work.results).to_bytes(3)
     try:
         data = cryptograms.cryptogram_data(version, work.terminal, work.profile, work.atc, results)
     except ValueError as error:
         raise ConditionsUnmet(f"the lists of the card do not give what its cryptogram needs: {error}") from error
-    session = cryptograms.session_key(key.suite, key.value, work.atc)
-    return cryptograms.application_cryptogram(key.suite, session, data)
+    return cryptograms.application_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), data)
 
 
 def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
@@ -225,8 +223,7 @@ def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
     value = _discretionary(store, kind)
     if not value:
         return head
-    session = cryptograms.session_key(key.suite, key.value, work.atc)
-    mac = cryptograms.discretionary_mac(key.suite, session, work.atc, value)
+    mac = cryptograms.discretionary_mac(*session(ctx, Usage.MAC, work), work.atc, value)
     return head + bytes((1 + len(value) + len(mac), kind)) + value + mac
 
 

@@ -10,7 +10,7 @@ from keys.records import Usage, same
 
 from ...context import DONE, FAILED_TRY, Answer, Context
 from . import objects, risk
-from .application import here, refusal, secret
+from .application import here, refusal, session
 from .objects import Ada, Last
 from .work import Cvr, Issuer, Stage, keep, work_of
 
@@ -40,10 +40,8 @@ def external_authenticate(ctx: Context) -> Answer:
         objects.save(ctx, failed)
         keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
         return Answer(word=0x6985, reason="issuer authentication has already run in this transaction")
-    key = secret(ctx, Usage.CRYPTOGRAM, work.national)
     given, code = ctx.command.data[:CRYPTOGRAM_LENGTH], ctx.command.data[CRYPTOGRAM_LENGTH : CRYPTOGRAM_LENGTH + 2]
-    session = cryptograms.session_key(key.suite, key.value, work.atc)
-    expected = cryptograms.response_cryptogram(key.suite, session, work.first, code)
+    expected = cryptograms.response_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), work.first, code)
     counted = {objects.FAILURES: bytes((failures + 1, macs))}
     objects.save_at_once(ctx, store.with_values(counted))
     if not same(expected, given):

@@ -145,25 +145,21 @@ class Last(IntFlag):
 class Objects:
     """The objects of one application, read once; a change makes another one."""
 
-    __slots__ = ("_size", "_values")
+    __slots__ = ("_places", "contents")
 
-    def __init__(self, values: Mapping[int, bytes], size: int) -> None:
-        self._values = dict(values)
-        self._size = size
+    def __init__(self, contents: bytes, places: Mapping[int, slice]) -> None:
+        self.contents: Final = contents
+        self._places = places
 
     @classmethod
     def read(cls, contents: bytes) -> "Objects":
         """Read the contents of the file."""
-        return cls(dict(tlv.objects(contents)), len(contents))
-
-    @property
-    def contents(self) -> bytes:
-        """The contents of the file."""
-        return b"".join(tlv.tlv(tag, value) for tag, value in self._values.items()).ljust(self._size, b"\x00")
+        return cls(contents, dict(tlv.places(contents)))
 
     def get(self, tag: int) -> bytes | None:
         """The value of an object, or None."""
-        return self._values.get(tag)
+        place = self._places.get(tag)
+        return None if place is None else self.contents[place]
 
     def need(self, tag: int) -> bytes:
         """The value of an object that this command cannot do without.
@@ -171,19 +167,19 @@ class Objects:
         Raises:
             ConditionsUnmet
         """
-        value = self._values.get(tag)
+        value = self.get(tag)
         if value is None:
             raise ConditionsUnmet(f"the application has no data object {tag:X}")
         return value
 
     def number(self, tag: int, default: int = 0) -> int:
         """An object as a binary number."""
-        value = self._values.get(tag)
+        value = self.get(tag)
         return default if value is None else int.from_bytes(value)
 
     def amount(self, tag: int) -> int | None:
         """An object as an amount, None if it is missing."""
-        value = self._values.get(tag)
+        value = self.get(tag)
         return None if value is None else int(value.hex())
 
     @property
@@ -217,7 +213,19 @@ class Objects:
 
     def with_values(self, changes: Mapping[int, bytes]) -> "Objects":
         """The same with other values; a new value has the length of the old one."""
-        return Objects({**self._values, **changes}, self._size)
+        contents, missing = bytearray(self.contents), b""
+        for tag, value in changes.items():
+            place = self._places.get(tag)
+            if place is None:
+                missing += tlv.tlv(tag, value)
+            elif place.stop - place.start != len(value):
+                raise ValueError(f"object {tag:X} has {place.stop - place.start} bytes, not {len(value)}")
+            else:
+                contents[place] = value
+        if not missing:
+            return Objects(bytes(contents), self._places)
+        end = max((place.stop for place in self._places.values()), default=0)
+        return Objects.read(bytes(contents[:end] + missing).ljust(len(contents), b"\x00"))
 
     def with_last(self, flags: Last, scripts: int) -> "Objects":
         """The same with another memory of the transaction."""
@@ -243,12 +251,13 @@ def load(ctx: Context) -> Objects:
     contents = ctx.image.contents.get(path(ctx))
     if not isinstance(contents, bytes):
         raise ConditionsUnmet(f"{ctx.image.label(ctx.session.df)} has no data objects")
-    return Objects.read(contents)
+    return ctx.image.parsed(path(ctx), contents, Objects.read)
 
 
 def save(ctx: Context, new: Objects) -> None:
     """Write the objects with the other changes of this command."""
     ctx.change().put_contents(path(ctx), new.contents)
+    ctx.image.parsed(path(ctx), new.contents, lambda _: new)
 
 
 def save_at_once(ctx: Context, new: Objects) -> None:

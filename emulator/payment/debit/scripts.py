@@ -20,7 +20,7 @@ from ...context import DONE, Answer, Context
 from ...status import DataWrong, LengthWrong
 from ..block import block_environment
 from . import objects
-from .application import here, refusal, secret
+from .application import here, refusal, secret, session
 from .log import log_load
 from .objects import Last, Objects
 from .work import Issuer, Stage, Work, keep, work_of
@@ -84,11 +84,9 @@ def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
     """
     command = ctx.command
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
-    key = secret(ctx, Usage.MAC, work.national)
-    session = cryptograms.session_key(key.suite, key.value, work.atc)
     header = command.header + bytes((len(command.data),))
     covered = header + work.atc.to_bytes(2) + work.chain + data
-    return data, mac, cryptograms.application_cryptogram(key.suite, session, covered)
+    return data, mac, cryptograms.application_cryptogram(*session(ctx, Usage.MAC, work), covered)
 
 
 def _card_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
@@ -110,11 +108,10 @@ def _pin(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
     ref, pin = ctx.pin()
     changes = ctx.command.p2 != UNBLOCK
     if changes:
-        key = secret(ctx, Usage.ENCRYPTION, work.national)
-        mask = secret(ctx, Usage.CRYPTOGRAM, work.national) if ctx.settings.emv.pin_block_key == "ac" else key
+        masking = Usage.CRYPTOGRAM if ctx.settings.emv.pin_block_key == "ac" else Usage.ENCRYPTION
+        mask = secret(ctx, masking, work.national)
         current = pin.value.hex().removesuffix("f") if ctx.command.p2 == CHANGE else ""
-        session = cryptograms.session_key(key.suite, key.value, work.atc)
-        number = cryptograms.open_pin(key.suite, session, mask.value[:HALF], data, current)
+        number = cryptograms.open_pin(*session(ctx, Usage.ENCRYPTION, work), mask.value[:HALF], data, current)
         ctx.change().put_key(ref, replace(pin, value=bytes.fromhex(number + "f" * (len(number) % 2))))
     ctx.change().restore((ref, 1))
     return store

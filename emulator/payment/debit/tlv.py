@@ -1,6 +1,7 @@
 """BER-TLV objects and data object lists, as cards and terminals of EMV write them (EMV Book 3, annex B and 5.4)."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 _TWO_BYTES = 0x1F
@@ -13,8 +14,8 @@ class Field(NamedTuple):
     length: int
 
 
-def objects(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Walk the objects of a template; 00 between them and after the last is filling.
+def places(data: bytes) -> Iterator[tuple[int, slice]]:
+    """Walk the objects of a template: tags, and where values stand; 00 between objects and after the last is filling.
 
     Raises:
         ValueError: the data end within an object.
@@ -28,17 +29,30 @@ def objects(data: bytes) -> Iterator[tuple[int, bytes]]:
         length, at = _length(data, at)
         if at + length > len(data):
             raise ValueError(f"object {tag:X} has {length} bytes, {len(data) - at} are there")
-        yield tag, data[at : at + length]
+        yield tag, slice(at, at + length)
         at += length
 
 
+def objects(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Walk the objects of a template: tags and values.
+
+    Raises:
+        ValueError: the data end within an object.
+    """
+    return ((tag, data[place]) for tag, place in places(data))
+
+
 def find(data: bytes, *path: int) -> bytes | None:
-    """The value of an object, looked up through the templates around it, or None."""
+    """The value of an object, looked up through the templates around it, or None.
+
+    Raises:
+        ValueError: the data end within an object before it.
+    """
     for tag in path:
-        found = next((value for each, value in objects(data) if each == tag), None)
+        found = next((place for each, place in places(data) if each == tag), None)
         if found is None:
             return None
-        data = found
+        data = data[found]
     return data
 
 
@@ -49,6 +63,7 @@ def tlv(tag: int, value: bytes) -> bytes:
     return head + long + bytes((len(value),)) + value
 
 
+@lru_cache(maxsize=64)
 def fields(dol: bytes) -> tuple[Field, ...]:
     """Read a data object list (数据对象列表, DOL).
 
