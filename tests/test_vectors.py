@@ -348,7 +348,7 @@ def test_every_kind_of_vector_has_a_handler_and_every_handler_a_vector() -> None
 
 def test_all_vectors_are_executed_and_none_twice(request: pytest.FixtureRequest) -> None:
     assert len(VECTORS) == COUNT == len({each["id"] for each in VECTORS})
-    mine = [item for item in request.session.items if item.name.startswith("test_a_worked_vector_is_reproduced")]
+    mine = [item for item in request.session.items if item.name.startswith("test_a_worked_vector_is_reproduced[")]
     if len(request.session.items) > 1:  # not when this test was picked alone
         assert Counter(item.name for item in mine) == Counter(
             f"test_a_worked_vector_is_reproduced[{each['id']}]" for each in VECTORS
