@@ -54,6 +54,14 @@ def test_a_load_is_told_with_its_amounts() -> None:
     assert b.told("B02E0032020001").fields == "purchase 1"
 
 
+@pytest.mark.parametrize("which", ["before", "after"])
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_proof_that_is_not_there_is_refused_with_the_number_that_was_asked_for(which: str, number: int) -> None:
+    b = Witness(f"[settings.trade]\nproof_sequence = '{which}'\n")
+    event = b.told(f"B02E000202{number:04X}08")
+    assert (event.sw, event.reason) == ("9406", f"the last trade was not one of type 2 with number {number}")
+
+
 def test_a_purchase_is_told_with_its_three_amounts() -> None:
     b = Witness()
     event = b.told(b.begin_purchase_command())

@@ -44,9 +44,10 @@ def get_transaction_proof(ctx: Context) -> Answer:
         raise ParametersWrong(f"P2 {ctx.command.p2:02X} is no trade type")
     proof = open_account(ctx.image, ctx.session.df).money.proof
     # Part 5, table 62 does not say which: what INITIALIZE answered, or the counter after the trade.
-    sequence = int.from_bytes(ctx.command.data) - (ctx.settings.trade.proof_sequence == "after")
+    asked = int.from_bytes(ctx.command.data)
+    sequence = asked - (ctx.settings.trade.proof_sequence == "after")
     if proof is None or (proof.kind, proof.sequence) != (kind, sequence):
-        raise ProofMissing(f"the last trade was not one of type {kind.decode()} with number {sequence}")
+        raise ProofMissing(f"the last trade was not one of type {kind.decode()} with number {asked}")
     _go_on(ctx)
     return Answer(proof.mac + proof.tac)
 
