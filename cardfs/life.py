@@ -143,11 +143,11 @@ def regime_of(image: Image, df: str) -> Regime:
     the rules of the environment. An FMCOS card has no such end.
     """
     regime = image.dfs[df].regime
-    if image.info.settings.personalisation.cos == "fmcos":
+    if regime is not Regime.PURSE and regime is not Regime.DEBIT:
         return regime
-    if regime in (Regime.PURSE, Regime.DEBIT) and phase_of(image, df) is not Phase.OPERATIONAL:
-        return Regime.PAYMENT
-    return regime
+    if phase_of(image, df) is Phase.OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
+        return regime
+    return Regime.PAYMENT
 
 
 def find_edge(image: Image, df: str, act: Act) -> Edge | None:

@@ -41,6 +41,15 @@ TRIPLE_DES_ID: Final = 0x01
 SM4_ID: Final = 0x04
 
 
+_UNDECIDED: Final = ~(Cvr.FIRST | Cvr.SECOND)
+_FIRST: Final = {
+    AAC: Cvr.SECOND_NONE,
+    TC: Cvr.SECOND_NONE | Cvr.FIRST_TC,
+    ARQC: Cvr.SECOND_NONE | Cvr.FIRST_ARQC,
+}
+"""What the results say after the first cryptogram, by its kind."""
+
+
 def parameters(p1: int, p2: int) -> bool:
     """P1 asks for one of three cryptograms, with or without signature; P2 is 00 (EMV Book 3, table 12)."""
     return not p2 and not p1 & ~(KIND | SIGN) and p1 & KIND != KIND
@@ -74,8 +83,7 @@ def _first(ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], *,
         kind = AAC
     else:
         kind = ARQC if asked == ARQC or found.online else TC
-    results = (work.results | found.results) & ~(Cvr.FIRST | Cvr.SECOND) | Cvr.SECOND_NONE
-    results |= {AAC: Cvr(0), TC: Cvr.FIRST_TC, ARQC: Cvr.FIRST_ARQC}[kind]
+    results = (work.results | found.results) & _UNDECIDED | _FIRST[kind]
     flags = store.last
     if kind == AAC:
         flags |= failed_authentication(latest)

@@ -20,15 +20,15 @@ def places(data: bytes) -> Iterator[tuple[int, slice]]:
     Raises:
         ValueError: the data end within an object.
     """
-    at = 0
-    while at < len(data):
+    at, end = 0, len(data)
+    while at < end:
         if not data[at]:
             at += 1
             continue
         tag, at = _tag(data, at)
         length, at = _length(data, at)
-        if at + length > len(data):
-            raise ValueError(f"object {tag:X} has {length} bytes, {len(data) - at} are there")
+        if at + length > end:
+            raise ValueError(f"object {tag:X} has {length} bytes, {end - at} are there")
         yield tag, slice(at, at + length)
         at += length
 
@@ -49,6 +49,8 @@ def find(data: bytes, *path: int) -> bytes | None:
         ValueError: the data end within an object before it.
     """
     for tag in path:
+        if _tag_bytes(tag) not in data:
+            return None
         found = next((place for each, place in places(data) if each == tag), None)
         if found is None:
             return None
@@ -58,9 +60,8 @@ def find(data: bytes, *path: int) -> bytes | None:
 
 def tlv(tag: int, value: bytes) -> bytes:
     """Write one object; its length takes one byte up to 127, else two (81)."""
-    head = tag.to_bytes(2 if tag > 0xFF else 1)
     long = b"\x81" if len(value) > 0x7F else b""
-    return head + long + bytes((len(value),)) + value
+    return _tag_bytes(tag) + long + bytes((len(value),)) + value
 
 
 @lru_cache(maxsize=64)
@@ -90,6 +91,10 @@ def split(dol: tuple[Field, ...], values: bytes) -> dict[int, bytes]:
         found[tag] = values[at : at + length]
         at += length
     return found
+
+
+def _tag_bytes(tag: int) -> bytes:
+    return tag.to_bytes(2 if tag > 0xFF else 1)
 
 
 def _tag(data: bytes, at: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """The keys of a purse application: found by function and index, their MACs, what too many failures do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from cardfs.errors import AccessDenied, ApplicationBlocked
 from cardfs.files import child
@@ -16,8 +17,7 @@ from ...cos.fmcos_state import prepare, require
 from ...status import KeyIndexUnknown, words_for
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A key of the application.
 
     Attributes:
@@ -26,7 +26,7 @@ class Held:
     """
 
     at: KeyId
-    key: Key = field(repr=False)
+    key: Key
     version: int
     algorithm: int
 

@@ -69,13 +69,14 @@ class Trade(NamedTuple):
     """What an INITIALIZE command prepared; no secret, the session key is derived when it is needed.
 
     Attributes:
-        key: of the trade key. ``counter``: before the trade.
+        key: of the trade key. ``tac_key``: of the TAC key, None for an unload. ``counter``: before the trade.
         random: the card's. ``amount``, ``terminal``: as the command had them; an overdraft has no amount.
         cache: records of files that UPDATE CAPP DATA CACHE has changed, by path.
     """
 
     kind: Kind
     key: KeyId
+    tac_key: KeyId | None
     counter: int
     random: bytes
     amount: bytes
@@ -111,13 +112,12 @@ def initialize(ctx: Context) -> Answer:
     money = account(ctx, kind.which)
     log(ctx, money)
     held = trade_key(ctx, kind.usage, index)
-    if kind is not UNLOAD:
-        the_key(ctx, Usage.TAC)
+    tac_key = the_key(ctx, Usage.TAC).at if kind is not UNLOAD else None
     counter = money.online if kind.online else money.offline
     if counter == MAX_COUNTER:
         raise CounterExhausted(f"the {'online' if kind.online else 'offline'} counter is at its limit")
     _require_balance(ctx, money.balance + _moved(kind, amount))
-    trade = Trade(kind, held.at, counter, ctx.random(4), amount, terminal)
+    trade = Trade(kind, held.at, tac_key, counter, ctx.random(4), amount, terminal)
     ctx.session = ctx.session._replace(trade=trade)
     limit = b"" if kind.online and kind is not OVERDRAFT else money.limit.to_bytes(3)
     said = money.balance.to_bytes(4) + trade.sequence + limit + bytes((held.version, held.algorithm)) + trade.random
@@ -154,7 +154,7 @@ def credit_for_load(ctx: Context) -> Answer:
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
     money = account(ctx, trade.kind.which)
     new = money._replace(balance=money.balance + _moved(trade.kind, trade.amount), online=trade.counter + 1)
-    tac = _tac(ctx, new.balance.to_bytes(4), trade.sequence, *about)
+    tac = _tac(ctx, trade, new.balance.to_bytes(4), trade.sequence, *about)
     _complete(ctx, trade, new, time, NO_CODE, tac)
     return Answer(tac)
 
@@ -189,7 +189,7 @@ def debit(ctx: Context) -> Answer:
     _require_mac(ctx, "MAC1", crypto.trade_mac(key.suite, session, *about, time))
     money = account(ctx, trade.kind.which)
     new = money._replace(balance=money.balance + _moved(trade.kind, trade.amount), offline=trade.counter + 1)
-    tac = _tac(ctx, *about, terminal_sequence, time)
+    tac = _tac(ctx, trade, *about, terminal_sequence, time)
     mac2 = crypto.trade_mac(key.suite, session, trade.amount)
     for path, records in trade.cache:
         ctx.change().put_contents(path, records)
@@ -210,7 +210,7 @@ def update_overdraw_limit(ctx: Context) -> Answer:
     _require_balance(ctx, balance)
     new = money._replace(balance=balance, limit=int.from_bytes(limit), online=trade.counter + 1)
     whole = ctx.settings.edep.overdraft_tac_key == "direct"
-    tac = _tac(ctx, balance.to_bytes(4), trade.sequence, *about, whole=whole)
+    tac = _tac(ctx, trade, balance.to_bytes(4), trade.sequence, *about, whole=whole)
     _complete(ctx, trade, new, time, NO_CODE, tac)
     return Answer(tac)
 
@@ -240,12 +240,13 @@ def _require_mac(ctx: Context, name: str, expected: bytes) -> None:
         raise TradeMacWrong(f"{name} does not verify")
 
 
-def _tac(ctx: Context, *parts: bytes, whole: bool = False) -> bytes:
-    held = the_key(ctx, Usage.TAC)
-    suite = held.key.suite
+def _tac(ctx: Context, trade: Trade, *parts: bytes, whole: bool = False) -> bytes:
+    at = trade.tac_key
+    assert at is not None  # noqa: S101 - an unload has no TAC
+    suite = ctx.image.keys[at].suite
     if whole:
-        return crypto.line_mac(suite, ctx.image.keyed(held.at), b"", b"".join(parts))
-    return crypto.tac(suite, ctx.image.tac_keyed(held.at), *parts)
+        return crypto.line_mac(suite, ctx.image.keyed(at), b"", b"".join(parts))
+    return crypto.tac(suite, ctx.image.tac_keyed(at), *parts)
 
 
 def _complete(ctx: Context, trade: Trade, new: Account, time: bytes, mac: bytes, tac: bytes) -> None:
