@@ -28,6 +28,8 @@ from .roots import Roots, root_of
 BANK: Final = "629999"
 """First digits of the account number: no bank has them."""
 SERVICE: Final = "220"
+PIN_DIGITS: Final = 12
+"""Most digits of a PIN: VERIFY of the purse has 6 bytes, a PIN block of EMV 12 digits (Book 3, 6.5.12)."""
 ISSUER: Final = "issuer_identifier"
 SERIAL: Final = "application_serial"
 PAN: Final = "pan"

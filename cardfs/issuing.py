@@ -61,7 +61,7 @@ def issue(
         profile: from `load_profile`. ``holder``: from `load_holder`. ``roots``: from `load_roots`.
         region: application city code, six digits (GB/T 2260).
         serial: TA to TD of the historical bytes, eight hexadecimal digits; drawn if empty.
-        pin: 4 to 16 digits, or empty for a card without PIN.
+        pin: 4 to 16 digits, 12 with a financial environment, or empty for a card without PIN.
         seed: draws come from it instead of the operating system.
         issue_date, expiry_date, card_number: elements of SSSE/EF05; the holder's file may have them too.
         values: what takes the place of single values of the holder's file, in the same form.
@@ -132,6 +132,8 @@ def _pins(profile: Profile, pin: str) -> dict[tuple[KeyRef, int], Key]:
         value = pin_to_cn(pin)
     except CodecError as error:
         raise IssueError(f"pin: {error}") from None
+    if len(pin) > financial.PIN_DIGITS and financial.has_environment(profile):
+        raise IssueError(f"pin: applications of the financial environment take at most {financial.PIN_DIGITS} digits")
     return {(plan.ref, 1): plan.key(value, 1) for plan in profile.keys if plan.usage is Usage.PIN}
 
 

@@ -382,3 +382,15 @@ def walk(raw: str) -> dict[str, str]:
 
 PIN_BLOCK: Final = f"2{len(PIN):X}{PIN}".ljust(16, "F")
 WRONG_BLOCK: Final = "26111111FFFFFFFF"
+
+
+class IssuedDesk(Desk):
+    """A terminal at an issued card, whose lists ask for time and merchant besides."""
+
+    TIME: Final = "101112"
+    MERCHANT: Final = "某市第一人民医院".encode("gb18030").ljust(20)
+
+    @staticmethod
+    def cdol(amount: int = 1000, **more: Any) -> str:
+        """The values of CDOL1 or CDOL2."""
+        return Desk.cdol(amount, **more) + IssuedDesk.TIME + IssuedDesk.MERCHANT.hex()

@@ -119,7 +119,7 @@ def purse(bench: Recorded, made: CardContents) -> Any:
 
 def debit(bench: Recorded, made: CardContents) -> Any:
     values = {at[0].name: key.value for at, key in made.keys.items() if at[0].owner == DEBIT}
-    return desk(debit_desk.Desk, bench, made, values=values, set="", first=None)
+    return desk(debit_desk.IssuedDesk, bench, made, values=values, set="", first=None)
 
 
 def social(bench: Recorded, made: CardContents) -> Any:
