@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from cardfs.atr import protocols
 from cardfs.errors import ApplicationBlocked, CardBlocked, StoreFailed
-from cardfs.files import Regime
+from cardfs.files import Df, Regime
 from cardfs.image import Image
 from cardfs.life import regime_of
 from keys.errors import CardError
@@ -196,13 +196,11 @@ class Card:
         session = self._session
         ctx = Context(self.image, session, command, self.random)
         ctx.trade = trade
-        fetches = command.ins == GET_RESPONSE and session.pending
-        if self.image.dfs[session.df].blocked and command.ins != SELECT and not fetches:
-            early = self._blocked(row, session.df)
+        df = self.image.dfs[session.df]
+        if (df.blocked or df.suspended) and command.ins != SELECT:
+            early = self._locked(row, df, fetches=command.ins == GET_RESPONSE and bool(session.pending))
             if early is not None:
                 return early
-        if self.image.dfs[session.df].suspended and not row.while_suspended and command.ins != SELECT:
-            raise ApplicationSuspended(f"{self.image.label(session.df)} is locked until it is unblocked")
         if not row.in_turn(trade):
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
@@ -228,6 +226,16 @@ class Card:
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer
+
+    def _locked(self, row: Row, df: Df, *, fetches: bool) -> Answer | None:
+        """What a locked application answers instead of the command, if anything; data that wait are still fetched."""
+        if df.blocked and not fetches:
+            early = self._blocked(row, df.path)
+            if early is not None:
+                return early
+        if df.suspended and not row.while_suspended:
+            raise ApplicationSuspended(f"{df.label} is locked until it is unblocked")
+        return None
 
     def _blocked(self, row: Row, df: str) -> Answer | None:
         """In a locked application only SELECT works (Part 7, 13.2), unless the profile says otherwise."""
