@@ -16,7 +16,7 @@ from emulator.card import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
 
-from ..debit_desk import Desk as DebitDesk
+from ..debit_desk import IssuedDesk
 from ..purse_desk import AID, EP, TERMINAL, TIME, mac, session_key
 from ..reference import Reference, xor
 from ..support import contents, roots
@@ -106,7 +106,7 @@ def bench_a_purse_purchase(benchmark: Any, suite: str) -> None:
     leave(benchmark, Row(what, measured.one * 1e6, "us", measured.other * 1e6, measured.ratio, 2.0, note=note))
 
 
-class Recorder(DebitDesk):
+class Recorder(IssuedDesk):
     """Notes what the terminal sends."""
 
     def __init__(self, made: CardContents) -> None:
@@ -160,7 +160,8 @@ def bare_debit(keys: dict[str, bytes], private: RsaPrivateKey | None) -> Callabl
             made += retail(session, 5) + retail(mac_key, 2)
         made += blocks_des(session, bytes(8))
         if private is not None:
-            made += private.transform(bytes(private.length))
+            # A whole block: of one that is all zero every power would be had for nothing.
+            made += private.transform(b"\x6a" + b"\xbb" * (private.length - 1))
         return made
 
     return bare
