@@ -1,16 +1,13 @@
 """Passbook and purse of issued cards: keys as the bank derives them from its roots, the trace, the client."""
 
-import importlib
-import os
 from typing import Any, Final
 
 import pytest
 
 from cardfs.files import CardContents
-from emulator.card import Card
 from emulator.trace import Event, Traced
 
-from .purse_desk import AID, ED, EP, TERMINAL, TIME, Desk, mac, session_key, tac
+from .purse_desk import ED, EP, TERMINAL, TIME, Desk, mac, session_key, tac
 from .reference import Reference
 from .support import PIN_CN, contents, roots
 
@@ -195,54 +192,6 @@ def test_the_trace_opens_a_trade_only_where_it_is_one() -> None:
     assert secret in told(bank, "805000020B" + secret)[0].apdu
     bank.ask("00A40000023F00")
     assert secret not in told(bank, "805000020B" + secret)[0].apdu
-
-
-# -- the public client --------------------------------------------------------------------------------------
-
-CLIENT: Final = os.environ.get("FMCOS_CLIENT", "")
-"""Folder of a checkout of the public client fmcos.py; without one there is no such test."""
-
-if CLIENT:
-
-    class _Connection:
-        """What the client talks to."""
-
-        def __init__(self, card: Card) -> None:
-            self._card = card
-            self._answer = b""
-
-        def sendToNfc(self, command: list[int]) -> None:  # noqa: N802 - the client's name
-            self._answer = self._card.transmit(bytes(command))
-
-        def nfcGetRecData(self) -> bytes:  # noqa: N802 - the client's name
-            return self._answer
-
-    def test_the_public_client_trades_with_an_issued_card(monkeypatch: pytest.MonkeyPatch) -> None:
-        """It speaks whole APDUs, and checks every MAC and TAC itself."""
-        monkeypatch.syspath_prepend(CLIENT)
-        client: Any = importlib.import_module("fmcos")
-        bank = Bank("pboc", DIRECT)
-        driver = client.FMCOS(_Connection(bank.card), fmcos_debug=True)
-        keys = {name: bank.key_of(name)[1] for name in ("DTK", "DLK", "DPK", "DULK", "DUK", "DRPK", "DPUK", "DAMK")}
-        both = {"key_id": 1, "terminal_id": TERMINAL, "internal_key": keys["DTK"]}
-
-        def ok(answer: bytes) -> None:
-            assert driver.is_success(answer), answer.hex()
-
-        ok(driver.cmd_select(name=AID))
-        ok(driver.cmd_verify_pin(0, PIN_CN))
-        for kind in client.BalanceType:
-            ok(driver.cmd_add_credit(balance_type=kind, amount=1000, credit_key=keys["DLK"], **both))
-        ok(driver.cmd_purchase_wallet(amount=50, purchase_key=keys["DPK"], **both))
-        ok(driver.cmd_purchase_passbook(amount=50, purchase_key=keys["DPK"], **both))
-        ok(driver.cmd_cash_withdraw(amount=100, purchase_key=keys["DPK"], **both))
-        ok(driver.cmd_online_transfer(amount=10, debit_key=keys["DULK"], **both))
-        ok(driver.cmd_update_overdraft_limit(new_overdraft_limit=1000, overdraft_key=keys["DUK"], **both))
-        ok(driver.cmd_pin_reset(0, PIN_CN, keys["DRPK"]))
-        ok(driver.cmd_pin_unblock(0, PIN_CN, keys["DPUK"]))
-        ok(driver.cmd_app_block(client.ApplicationBlock.Temporary, keys["DAMK"]))
-        ok(driver.cmd_app_unblock(keys["DAMK"]))
-        assert (bank.balance(ED), bank.balance(EP)) == (1840, 950)
 
 
 def test_mac2_of_the_bank_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
