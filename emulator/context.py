@@ -101,6 +101,8 @@ class Context:
             return
         if self.settings.pin.empty_satisfies and rule.holds(self.session.proofs | self._empty_pins()):
             return
+        if not rule.alternatives:
+            raise AccessDenied(f"{self.image.label(ef.path)} {what}: nobody may")
         proven = ", ".join(sorted(self.name(ref) for ref in self.session.proofs)) or "nothing"
         raise AccessDenied(f"{self.image.label(ef.path)} {what} needs {rule.text}; proven: {proven}")
 

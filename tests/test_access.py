@@ -360,3 +360,10 @@ def test_the_mf_holds_no_file_that_anybody_reads(profile: str) -> None:
     assert bench.card.session.df == MF
     for short in range(1, 31):
         assert bench.word(bytes((0x00, 0xB2, 0x01, short << 3 | 0b100, 0x00))) == "6A82"
+
+
+def test_what_nobody_may_do_is_said_so() -> None:
+    bench = Bench()
+    bench.select_df("DF04")
+    assert bench.word("00DC014404" + "00000000") == "6982"
+    assert bench.reason == "DF04/EF08 update: nobody may"

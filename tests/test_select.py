@@ -287,3 +287,13 @@ def test_no_such_file_comes_before_a_locked_application() -> None:
     bench = Handmade()
     bench.lock_application()
     assert bench.word("00A4000002DF09") == "6A82"
+
+
+def test_what_cannot_be_selected_is_told_apart_from_what_is_not_there() -> None:
+    """Part 6, 6.6: the word is the same, people are told which it is."""
+    bench = Bench()
+    bench.select_df("DF04")
+    assert bench.word("00A4020002EF01") == "6A82"
+    assert bench.reason == "DF04/EF01 is internal: no command selects it"
+    assert bench.word("00A4020002EF3F") == "6A82"
+    assert bench.reason == "DF04 has no EF EF3F"

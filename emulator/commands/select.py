@@ -59,9 +59,11 @@ def _select_ef(ctx: Context, fid: int) -> Answer:
     here = ctx.session.df
     path = child(here, fid)
     ef = ctx.image.efs.get(path)
-    if ef is None or ef.sfi is None:
-        # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
+    if ef is None:
         raise FileUnknown(f"{ctx.image.label(here)} has no EF {fid:04X}")
+    if ef.sfi is None:
+        # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
+        raise FileUnknown(f"{ctx.image.label(path)} is internal: no command selects it")
     if ctx.image.dfs[here].blocked:
         raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     ctx.session = ctx.session._replace(ef=path, pointer=None)
