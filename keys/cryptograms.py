@@ -172,14 +172,22 @@ def discretionary_mac(suite: Suite, session: bytes, atc: int, data: bytes) -> by
 
 
 def script_mac(suite: Suite, session: bytes, header: bytes, atc: int, cryptogram: bytes, data: bytes = b"") -> bytes:
-    """Compute the MAC of an issuer script command, 4 bytes (implementations and published descriptions; SM4: inferred).
+    """Compute the MAC of an issuer script command, 4 bytes; see `script_mac_uncut`."""
+    return script_mac_uncut(suite, session, header, atc, cryptogram, data)[:SCRIPT_MAC_LENGTH]
+
+
+def script_mac_uncut(suite: Suite, session: bytes, header: bytes, atc: int, cryptogram: bytes, data: bytes) -> bytes:
+    """Compute the MAC of an issuer script command, 8 bytes (implementations and published descriptions; SM4: inferred).
+
+    A command carries the first 4. Where scripts are chained, all 8 take the place of the next command's cryptogram
+    (EMV Book 2, 9.2.3).
 
     Args:
         suite: 3DES or SM4.
         session: session key of the card's MAC key.
         header: CLA INS P1 P2 Lc of the command; Lc counts the MAC.
         atc: application transaction counter.
-        cryptogram: the first cryptogram of the transaction, 8 bytes.
+        cryptogram: the first cryptogram of the transaction, 8 bytes; chained, the uncut MAC of the command before.
         data: the data of the command without the MAC.
 
     Raises:
@@ -187,7 +195,7 @@ def script_mac(suite: Suite, session: bytes, header: bytes, atc: int, cryptogram
     """
     if len(header) != 5 or len(cryptogram) != CRYPTOGRAM_LENGTH:
         raise ValueError("a header has 5 bytes, a cryptogram 8")
-    return _mac(suite, session, header + _atc(atc) + cryptogram + data)[:SCRIPT_MAC_LENGTH]
+    return _mac(suite, session, header + _atc(atc) + cryptogram + data)
 
 
 # -- PIN -----------------------------------------------------------------------------------------

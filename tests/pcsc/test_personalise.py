@@ -53,6 +53,25 @@ def test_a_blank_card_becomes_the_issued_one_over_pcsc(stack: PcscStack, blank: 
     assert cells(blank) == cells(issued)
 
 
+@pytest.mark.parametrize("kind", [("pboc",), ("ssc-2.0", "--with-financial")], ids=" ".join)
+def test_the_financial_environment_too_is_built_over_pcsc(
+    stack: PcscStack, tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    profile, *more = kind
+    blank, issued = tmp_path / "blank.sscard", tmp_path / "issued.sscard"
+    more = [*more, "--set", "settings.financial.contactless=true"]
+    for command in (
+        [*SSCARD, "blank", str(blank), "--profile", profile, *more],
+        [*SSCARD, "issue", str(issued), "--profile", profile, *more, *INPUTS],
+    ):
+        made = stack.run(command)
+        assert made.returncode == 0, made.stdout
+    done = stack.run([*SSCARD, "personalise", profile, *more, *INPUTS], cards=[blank])
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.strip().endswith("all as they should be")
+    assert cells(blank) == cells(issued)
+
+
 def test_a_script_activates_a_card_and_a_wrong_line_is_named(stack: PcscStack, blank: Path, tmp_path: Path) -> None:
     script = tmp_path / "activate.apdu"
     script.write_text(

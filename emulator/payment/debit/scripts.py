@@ -85,8 +85,8 @@ def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
     command = ctx.command
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     header = command.header + bytes((len(command.data),))
-    covered = header + work.atc.to_bytes(2) + work.chain + data
-    return data, mac, cryptograms.application_cryptogram(*session(ctx, Usage.MAC, work), covered)
+    whole = cryptograms.script_mac_uncut(*session(ctx, Usage.MAC, work), header, work.atc, work.chain, data)
+    return data, mac, whole
 
 
 def _card_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
