@@ -57,10 +57,13 @@ def expected(suite: str, level: int, stk: int) -> dict[str, tuple[str, bytes]]:
     for row in LISTED:
         variants = [(int(text[:2], 16), int(text[3:], 16)) for text in row["psam_usage_id"].split(";")]
         if row["name"] == "DPK":
-            chosen = [(0x22, 1, "DPK"), (0x22, 2, "DPK.2"), (0x22, 3, "DPK.3")]
+            chosen = [(level << 5 | 2, 1, "DPK"), (level << 5 | 2, 2, "DPK.2"), (level << 5 | 2, 3, "DPK.3")]
         else:
             usage, identifier = next((each for each in variants if each[0] >> 5 == level), variants[0])
             levels = usage >> 5 or level
+            if levels == 1 and row["kid_hex"] not in ("87", "88"):
+                # With roots of the second level a province's modules serve all its cards (appendix B, note **).
+                levels = level
             kind = stk if row["name"].startswith("STK") else usage & 0x1F
             chosen = [(levels << 5 | kind, identifier, row["name"])]
         for usage, identifier, root in chosen:
