@@ -194,6 +194,7 @@ class EmvSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
     pin_block_key: Literal["ac", "enc"] = "ac"
     arpc_error: Literal["6300", "63Cx"] = "6300"
     failure_limit: Annotated[int, Meta(ge=1, le=255)] = 100
+    sm4_algorithm_id: Annotated[int, Meta(ge=0, le=0xFF)] = 0x04
 
 
 class CryptoSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

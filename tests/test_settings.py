@@ -703,6 +703,14 @@ def _(value: int) -> None:
     assert word == {1: "6985", 100: "6300"}[value]
 
 
+@exercise("emv.sm4_algorithm_id", 4, 9)
+def _(value: int) -> None:
+    """9F10: length, key index, version, results of 1 + 3 bytes, algorithm."""
+    for suite, found in (("SM4", value), ("3DES", 1)):
+        desk = Desk(suite=suite, settings=settings("emv.sm4_algorithm_id", value))
+        assert desk.online().iad[7] == found
+
+
 # -- passbook and purse ----------------------------------------------------------------------------
 
 

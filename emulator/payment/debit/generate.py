@@ -38,7 +38,6 @@ ATC: Final = 0x9F36
 ISSUER_DATA: Final = 0x9F10
 
 TRIPLE_DES_ID: Final = 0x01
-SM4_ID: Final = 0x04
 
 
 _UNDECIDED: Final = ~(Cvr.FIRST | Cvr.SECOND)
@@ -226,7 +225,7 @@ def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
     """Build the issuer application data, 9F10: index, version, results, algorithm, and the issuer's part."""
     index, version, kind = store.need(objects.CRYPTOGRAM)
     key = secret(ctx, Usage.MAC, work.national)
-    algorithm = SM4_ID if key.suite_name == "SM4" else TRIPLE_DES_ID
+    algorithm = ctx.settings.emv.sm4_algorithm_id if key.suite_name == "SM4" else TRIPLE_DES_ID
     head = bytes((0x07, index, version, 0x03)) + int(work.results).to_bytes(3) + bytes((algorithm,))
     value = _discretionary(store, kind)
     if not value:
