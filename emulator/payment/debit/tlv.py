@@ -51,10 +51,12 @@ def find(data: bytes, *path: int) -> bytes | None:
     for tag in path:
         if _tag_bytes(tag) not in data:
             return None
-        found = next((place for each, place in places(data) if each == tag), None)
-        if found is None:
+        for each, place in places(data):
+            if each == tag:
+                data = data[place]
+                break
+        else:
             return None
-        data = data[found]
     return data
 
 
