@@ -85,24 +85,25 @@ def fact(names: tuple[str, ...], profile: Profile, placed: Mapping[str, Placed],
 
 
 def collect(profile: Profile, placed: Mapping[str, Placed], person: Person) -> dict[str, bytes]:
-    """Find the value of every element of the environment: written, else computed, else the profile's.
+    """Find the value of every element of the environment: written, else the profile's, else computed.
 
     Raises:
         IssueError: an account number that is none.
     """
     plans = [plan for plan in profile.files.values() if in_environment(profile, plan) and plan.records is None]
     written = {name: value for plan in plans for name, value in placed.get(plan.ef.path, Placed()).values.items()}
-    found = {name: value for plan in plans for name, value in plan.defaults.items()}
     elements = {element.name: element for plan in plans for element in plan.elements}
-    found |= {name: value for name, value in _computed(person).items() if name in elements}
+    found = {name: value for name, value in _computed(person).items() if name in elements}
+    found |= {name: value for plan in plans for name, value in plan.defaults.items()}
     found |= {name: _trimmed(elements[name], value) for name, value in written.items()}
     if PAN in elements:
-        pan = from_cn(found[PAN])
+        try:
+            pan = from_cn(found[PAN])
+        except ValueError:
+            pan = ""
         if not 12 <= len(pan) <= 19:
-            raise IssueError(f"{PAN}: an account number has 12 to 19 digits, not {len(pan)}")
+            raise IssueError(f"{PAN}: an account number has 12 to 19 digits")
         found.setdefault("track_2", _track_2(pan, person.expiry))
-        if "track_2" not in written:
-            found["track_2"] = _track_2(pan, person.expiry)
     return found
 
 

@@ -525,6 +525,38 @@ def test_a_variant_changes_single_objects_of_the_fragment(tmp_path: Path) -> Non
     assert own["9F56"] == b"\x80"
 
 
+def test_a_variant_says_what_would_be_computed(tmp_path: Path) -> None:
+    """Its account number, and track 2 and the keys with it; ``--value`` still comes before it."""
+    path = tmp_path / "x.toml"
+
+    def told_of(written: str, **values: Any) -> dict[str, bytes]:
+        path.write_text(
+            'extends = "pboc"\nname = "x"\n[[ef]]\nid = "DEBIT/EF02"\n'
+            f'elements = [{{ record = 1, name = "pan", value = "{written}" }}]\n',
+            encoding="utf-8",
+        )
+        card = issue(
+            load_profile(path),
+            replace(load_holder(DEMO / "holder.toml"), lenient=True),
+            load_roots(DEMO / "roots.toml"),
+            seed="x",
+            values=Document("--value", values),
+        )
+        return {
+            tag: value
+            for each in ("EF01", "EF02")
+            for row in rows(card, f"{DEBIT}/{each}")
+            for tag, value in objects(row)
+        }
+
+    found = told_of("6220110002707355")
+    assert found["5A"].hex() == "6220110002707355"
+    assert found["57"].hex().startswith("6220110002707355d")
+    assert told_of("6220110002707355", pan="6299990000000010")["5A"].hex() == "6299990000000010"
+    with pytest.raises(IssueError, match="an account number has 12 to 19 digits"):
+        told_of("622011000270735A")
+
+
 # -- on the command line -------------------------------------------------------------------------------------------
 
 
