@@ -4,6 +4,7 @@ The card works on the loaded objects, so reading costs no query. A change is fir
 store, durably and all or nothing, and only then seen in memory.
 """
 
+from bisect import bisect
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -290,7 +291,9 @@ class Image:
         if key.kid is not None:
             self._by_kid[owner, key.kid] = min(ref, self._by_kid.get((owner, key.kid), ref))
         self._by_usage[owner, key.usage] = min(ref, self._by_usage.get((owner, key.usage), ref))
-        self._for[owner, key.usage] = tuple(sorted((*self.keys_for(owner, key.usage), (ref, key.version))))
+        found = self.keys_for(owner, key.usage)
+        place = bisect(found, (ref, key.version))
+        self._for[owner, key.usage] = (*found[:place], (ref, key.version), *found[place:])
         self._versions[ref] = tuple(sorted((*self._versions.get(ref, ()), key.version)))
         if key.usage is Usage.PIN:
             self._pins |= {ref}

@@ -126,6 +126,7 @@ class _KeyedDes:
     def mac_block(self, initial: bytes, data: bytes, /) -> bytes:
         if len(self._key) == 8:
             return self.cbc(initial, data)[-8:]
+        # E(KL, D(KR, E(KL, x))) of the last block is the whole key's cipher; two halves are expanded sooner than it.
         if self._halves is None:
             self._halves = _KeyedDes(self._key[:8]), _KeyedDes(self._key[8:])
         left, right = self._halves

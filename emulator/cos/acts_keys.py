@@ -98,9 +98,8 @@ def load_key(
         raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
     (check or check_value)(ctx, load)
     change = ctx.change()
-    key = Key(ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
-    key = replace(key, algorithm=load.algorithm)
-    change.put_key(ref, key)
+    fields = (ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
+    change.put_key(ref, Key(*fields, algorithm=load.algorithm))
     change.restore(at)
     # What the old value proved ends with it.
     ctx.session = without(ctx.session, ref)
