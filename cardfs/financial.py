@@ -100,9 +100,9 @@ def collect(profile: Profile, placed: Mapping[str, Placed], person: Person) -> d
         try:
             pan = from_cn(found[PAN])
         except ValueError:
-            pan = ""
+            raise IssueError(f"{PAN}: an account number has 12 to 19 digits, and nothing else") from None
         if not 12 <= len(pan) <= 19:
-            raise IssueError(f"{PAN}: an account number has 12 to 19 digits")
+            raise IssueError(f"{PAN}: an account number has 12 to 19 digits, not {len(pan)}")
         found.setdefault("track_2", _track_2(pan, person.expiry))
     return found
 
