@@ -73,7 +73,8 @@ def internal_authentication(ctx: Context) -> Answer:
         ref = ctx.image.ref_by_usage(owner, Usage.INTERNAL_AUTH)
         if ref is not None:
             key = ctx.version_of(ref, _version(data)).require(Usage.INTERNAL_AUTH)
-            return Answer(key.suite.authentication_data(key.value, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
+            keyed = ctx.image.keyed((ref, key.version))
+            return Answer(key.suite.authentication_data(keyed, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
     raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key for internal authentication")
 
 
