@@ -106,10 +106,14 @@ class Suite:
         """Compute the 4-byte MAC of ``data`` under a session key (Part 4, 8.2); no initial value means zero."""
         return self.truncate(self.keyed(session).cbc(initial, pad(data, self.block))[-self.block :])
 
-    def encrypt_data(self, session: bytes | Keyed, plain: bytes) -> bytes:
-        """Encipher ``LD || plain``, padded only when not aligned (Part 4, 8.3); at most 255 bytes."""
+    def data_block(self, plain: bytes) -> bytes:
+        """Form ``LD || plain``, padded only when not aligned (Part 4, 8.3.2); at most 255 bytes."""
         block = bytes([len(plain)]) + plain
-        return self.keyed(session).encrypt(pad(block, self.block) if len(block) % self.block else block)
+        return pad(block, self.block) if len(block) % self.block else block
+
+    def encrypt_data(self, session: bytes | Keyed, plain: bytes) -> bytes:
+        """Encipher a `data_block` (Part 4, 8.3)."""
+        return self.keyed(session).encrypt(self.data_block(plain))
 
     def decrypt_data(self, session: bytes | Keyed, enciphered: bytes) -> bytes:
         """Undo `encrypt_data` (Part 4, 8.3.4); under a session key, or for a key load an expanded long-term key.

@@ -418,7 +418,7 @@ SCENARIOS: dict[str, tuple[int, Callable[[], Desk], Work]] = {
     "the holder is slow": (-32, Desk, with_pad(-32)),
     "three digits": (-33, lambda: Desk(fingers="123"), VERIFY),
     "seventeen digits": (-33, lambda: Desk(fingers="1" * 17), of("iReloadPIN", 3, INFO)),
-    "letters": (-33, lambda: Desk(fingers="12AB"), of("iChangePIN", 3)),
+    "letters": (-41, lambda: Desk(fingers="12AB"), of("iChangePIN", 3)),
     "a new PIN in two ways": (
         -34,
         lambda: Desk(fingers={"请输入新密码": "1111", "请再次输入新密码": "1112"}),

@@ -1,4 +1,7 @@
-"""What every national function does around its work: open, power up, work, power down, close (TS old 6.3)."""
+"""What every national function does around its work: open, power up, work, power down, close.
+
+Terminal interface, part 1, 6.3.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,10 +27,12 @@ class Result:
         text: as the standard has it, the output parameter pOutInfo.
         fields: the same by name, for people and programs.
         labels: what items of files are called, by ``DF01EF05/20``.
+
+    Text and fields are not shown by ``repr``: the second step of a reload brings the new PIN in them.
     """
 
-    text: str = ""
-    fields: dict[str, Any] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
+    fields: dict[str, Any] = field(default_factory=dict, repr=False)
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -70,8 +75,9 @@ class Base:
     """A terminal: readers, a PIN pad, settings.
 
     Args:
-        card: the reader of user cards. ``contactless``: that of contactless ones, if there is one.
+        card: the reader of user cards with contacts; None for a terminal without.
         psam: the reader of the PSAM; None for a terminal without.
+        contactless: the reader of contactless cards, if there is one (iType 2 to 4; terminal interface, 1.1.2).
         pad: asks for a PIN: gets the standard's prompt, gives the digits; it may raise `TerminalError`
             with -31 (cancelled) or -32 (timed out).
     """
@@ -138,7 +144,7 @@ class Base:
             connection = self._psam.open()
         except TerminalError as error:
             raise TerminalError(f"no PSAM: {error}", NO_PSAM) from None
-        session.psam = Psam(connection, self.settings, self._index)
+        session.psam = Psam(connection, self.settings, self._index, self._psam.name)
         return session.psam
 
     def _terminal_number(self, session: Session) -> str:

@@ -1,7 +1,7 @@
 """Reading the basic data, the first call of every session (读基本信息; terminal interface, 1)."""
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
-from .card import CardData, UserCard
+from .card import RKSSSE_KID, CardData, UserCard
 from .errors import (
     NO_RKSSSE,
     NOT_GENUINE,
@@ -14,21 +14,23 @@ ISSUER_FILE, HOLDER_FILE = "SSSEEF05", "SSSEEF06"
 ISSUER_KEY, HOLDER_KEY = "IRK", "RKSSSE"
 ISSUE_DATE, EXPIRY_DATE = "05", "06"
 NUMBER, NAME, EXTENSION = "08", "09", "4E"
-RKSSSE_KID = 0x0A
 
 
 class BasicFunctions(Base):
     """Functions of terminal interface, 1."""
 
-    def read_basic(self, kind: int = CONTACT_FIRST) -> Result:
+    def read_basic(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Authenticate the card with the PSAM and read its basic data (iReadCardBas).
+
+        Args:
+            card_info: the card that is expected; None takes any, as the standard's function does.
 
         Text: ``region|social security number|card number|identification code|name|historical bytes|version|
         issue date|expiry date|terminal number|device number|``.
         """
         with self._working(kind) as session:
             card = session.card
-            data = card.begin()
+            data = card.begin(card_info)
             psam = self._open_psam(session)
             external = _is_3_0(card)
             if external and not psam.has(HOLDER_KEY, data):
@@ -43,7 +45,7 @@ class BasicFunctions(Base):
                 card.external_authentication(RKSSSE_KID, answer, HOLDER_KEY)
             return self._read(session, psam.terminal_number)
 
-    def read_basic_hsm_step1(self, kind: int = CONTACT_FIRST) -> Result:
+    def read_basic_hsm_step1(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Give the HSM what it needs to authenticate the card and be authenticated (iReadCardBas_HSM_Step1).
 
         Text: ``region|historical bytes|algorithm|identification code|internal factor|internal original|
@@ -51,7 +53,7 @@ class BasicFunctions(Base):
         """
         with self._working(kind, keep=True) as session:
             card = session.card
-            data = card.begin()
+            data = card.begin(card_info)
             internal = card.randoms()
             answer = card.internal_authentication(internal)
             external = card.randoms() if _is_3_0(card) else None
@@ -107,10 +109,10 @@ class BasicFunctions(Base):
             device_number=self.settings.terminal.device_number,
         )
 
-    def identify(self, kind: int = CONTACT_FIRST) -> CardData:
+    def identify(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> CardData:
         """Who the card in the reader is, unproven; its ``info`` is what the other functions compare the card with."""
         with self._working(kind) as session:
-            return session.card.begin()
+            return session.card.begin(card_info)
 
 
 def _is_3_0(card: UserCard) -> bool:

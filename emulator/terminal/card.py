@@ -10,6 +10,7 @@ from cardfs.files import SSSE_NAME
 from keys.suites import SM4, SUITES, Suite
 
 from .errors import (
+    CHARACTERS_WRONG,
     IDENTIFICATION_WRONG,
     OTHER_CARD,
     PIN_LENGTH,
@@ -28,6 +29,12 @@ HISTORICAL_LENGTH: Final = 13
 CARD_NUMBER_LENGTH: Final = 9
 ALGORITHMS: Final = {"01": "3DES", "02": "SSF33", "03": "SM4"}
 """Suites by what tag 86 of the FCI says (terminal interface, 10.1)."""
+
+SSF33_REGION: Final = "11"
+"""Where cards that announce no algorithm have SSF33; anywhere else they have DES (terminal interface, 10.1)."""
+
+RKSSSE_KID: Final = 0x0A
+"""Key identifier of RKSSSE on cards of version 3.0, which show their holder after it only (10.2)."""
 
 Pad = Callable[[str], str]
 """A PIN pad: shows a prompt, gives the digits; `TerminalError` -31 or -32 when nobody gives any."""
@@ -124,8 +131,7 @@ class UserCard:
         region = code[:6]
         if len(identification) != 16 or not region.isdigit():
             raise TerminalError(f"the card's identification code is {code or 'empty'}", IDENTIFICATION_WRONG)
-        # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
-        algorithm = algorithm or ("02" if region.startswith("11") else "01")
+        algorithm = algorithm or unannounced(region)
         self.data = CardData(algorithm, code, number, version, self.data.historical, region)
         if expected is not None and expected != (code, number):
             which = "identification code" if expected[0] != code else "card number"
@@ -200,7 +206,8 @@ class UserCard:
         """Refuse what a command with a PIN was answered: -51, -52, or the word."""
         if word & 0xFFF0 == 0x63C0:
             tries = word & 0x0F
-            left = f"{tries} tries are left" if tries else "no tries are left, it is locked now"
+            some = "1 try is left" if tries == 1 else f"{tries} tries are left"
+            left = some if tries else "no tries are left, it is locked now"
             raise TerminalError(f"{what}: the PIN is wrong, {left}", PIN_WRONG, tries=tries)
         if word == 0x6983:
             raise TerminalError(f"{what}: the PIN is locked, no tries are left", PIN_LOCKED)
@@ -262,6 +269,11 @@ def algorithm_of(fci: bytes) -> str:
     return text if text in ALGORITHMS else ""
 
 
+def unannounced(region: str) -> str:
+    """The algorithm identifier of a card whose FCI announces none."""
+    return "02" if region.startswith(SSF33_REGION) else "01"
+
+
 def parse_card_info(text: str) -> tuple[str, str]:
     """Read pCardInfo: identification code in 32 hex digits, and card number of which nine characters count."""
     code, *rest = text.split("|")
@@ -273,9 +285,11 @@ def parse_card_info(text: str) -> tuple[str, str]:
 
 
 def read_pin(pad: Pad, prompt: str) -> bytes:
-    """Take a PIN from the pad, 4 to 16 digits (terminal interface, 4.1.3), as cn."""
+    """Take a PIN from the pad, 4 to 16 digits (terminal interface, 4.1.3), as cn: -41, -33."""
     digits = pad(prompt)
-    if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS or not (digits.isascii() and digits.isdigit()):
+    if digits and not (digits.isascii() and digits.isdigit()):
+        raise TerminalError("a PIN has digits only", CHARACTERS_WRONG)
+    if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS:
         raise TerminalError(f"a PIN has {PIN_MIN_DIGITS} to {PIN_MAX_DIGITS} digits", PIN_LENGTH)
     return pin_to_cn(digits)
 

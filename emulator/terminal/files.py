@@ -57,7 +57,7 @@ class FileFunctions(Base):
             session.card.begin(card_info)
             asked = session.card.layout.parse(address)
             for each in asked:
-                _choose(each.plan, each.plan.update, BY_KEY)
+                _choose(each.plan, BY_KEY, writing=True)
             updates = _updates(asked, data)
             prove = self._prover(session, BY_KEY, writing=True)
             self._open_psam(session)
@@ -89,7 +89,7 @@ class FileFunctions(Base):
         order = self.settings.terminal.pin_and_rk_order
 
         def prove(plan: FilePlan) -> None:
-            need = _choose(plan, plan.update if writing else plan.read, auth_type)
+            need = _choose(plan, auth_type, writing=writing)
             if order == "pin-first" and need.pin:
                 verify()
             for key in need.keys:
@@ -122,7 +122,7 @@ class FileFunctions(Base):
             asked = Asked(card.layout.file(name), items)
             _check_items(asked)
             plan = asked.plan
-            need = _choose(plan, plan.read if function == "read" else plan.update, BY_KEY)
+            need = _choose(plan, BY_KEY, writing=function == "write")
             if not need.keys:
                 raise TerminalError(f"{name} asks for no key, so the function with the PSAM does it", NO_HSM_NEEDED)
             key = need.keys[0]
@@ -155,10 +155,12 @@ def authentication_request(card: UserCard, address: str, factor: bytes, original
     )
 
 
-def _choose(plan: FilePlan, needs: tuple[Need, ...], auth_type: int) -> Need:
+def _choose(plan: FilePlan, auth_type: int, *, writing: bool) -> Need:
     """The way into a file (terminal interface, 2.1.3): the only one, or of several the one asked for."""
+    needs = plan.update if writing else plan.read
     if not needs:
-        raise TerminalError(f"{plan.name} is not to be had over these functions: nobody may", NO_ACCESS)
+        what = "write" if writing else "read"
+        raise TerminalError(f"nobody may {what} {plan.name}: no PIN and no key opens it for this", NO_ACCESS)
     fitting = [need for need in needs if need.pin is (auth_type == BY_PIN)]
     return next((need for need in needs if need == Need(False, ())), (fitting or list(needs))[0])
 

@@ -25,6 +25,7 @@ from keys.trades import (
 from .card import ALGORITHMS, HISTORICAL_LENGTH
 from .errors import CHARACTERS_WRONG, INPUT_WRONG, KEY_MISSING, LENGTH_WRONG, NO_ALGORITHM, TerminalError
 from .keytable import ADDRESSES
+from .payment import kind_byte
 from .settings import Settings
 
 INTERNAL: Final = ("IRK", 1)
@@ -50,7 +51,8 @@ class Hsm:
     """Root keys, and what is computed with them.
 
     Attributes:
-        sequence: the terminal trade sequence (终端交易序号) of the next purchase.
+        sequence: the terminal trade sequence (终端交易序号) of the next purchase, four bytes. Who makes a new object
+            for each purchase sees to it that none comes twice.
     """
 
     roots: Roots
@@ -119,14 +121,14 @@ class Hsm:
     # -- trades -------------------------------------------------------------------------------
 
     def _kind(self, kind: str) -> bytes:
-        return kind.encode() if self.settings.terminal.type_byte == "ascii" else bytes((int(kind),))
+        return kind_byte(kind, self.settings.terminal)
 
     def purchase(self, step1: str, card: HsmCard) -> str:
         """Answer the first step of debit: ``terminal sequence|time|MAC1|``."""
         algorithm, address, random, sequence, amounts, kind, terminal, time = fields(step1, 8)
         suite, key = self._at(algorithm, address, card)
         terminal_sequence = self.sequence.to_bytes(4)
-        self.sequence += 1
+        self.sequence = (self.sequence + 1) % 2**32
         session = purchase_session_key(suite, key, hexadecimal(random, 4), hexadecimal(sequence, 2), terminal_sequence)
         self._sessions[terminal_sequence] = suite, session
         data = (three(amounts), self._kind(kind), hexadecimal(terminal, 6), hexadecimal(time, 7))

@@ -67,7 +67,9 @@ def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
     """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
     answer = channel(command)
     if len(answer) >= 2 and answer[-2] == 0x6C:
-        answer = channel(command[:4] + answer[-1:])
+        # What is sent stays (case 4); only Le is put right, or added.
+        sent = 5 + command[4] if len(command) > 5 else 4
+        answer = channel(command[:sent] + answer[-1:])
     data = b""
     for _ in range(MOST_PARTS):
         if len(answer) < 2 or answer[-2] != 0x61:

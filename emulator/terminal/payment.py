@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 from .errors import INPUT_WRONG, TerminalError
 from .settings import TerminalSettings
 
+APPLICATION: Final = "DF04"
+"""Where the account is: medical insurance."""
+
 LOAD, PURCHASE = "1", "2"
 """Types of trade (交易类型; V2.0 notice, 8.5.3.2)."""
 
@@ -57,6 +60,40 @@ def yuan(text: str) -> int:
     return fen
 
 
+def in_yuan(fen: int) -> str:
+    """An amount as people and the national functions have it."""
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def moment(text: str) -> str:
+    """Check a time ``YYYYMMDDHHMMSS``; `TerminalError` (-23) if there is no such moment."""
+    try:
+        if not re.fullmatch("[0-9]{14}", text):
+            raise ValueError
+        datetime.datetime.strptime(text, "%Y%m%d%H%M%S")
+    except ValueError:
+        raise TerminalError(f"{text!r} is no time YYYYMMDDHHMMSS", INPUT_WRONG) from None
+    return text
+
+
+def kind_byte(trade: str, settings: TerminalSettings) -> bytes:
+    """The trade type as MACs and TACs have it (setting ``terminal.type_byte``)."""
+    return trade.encode() if settings.type_byte == "ascii" else bytes((int(trade),))
+
+
+def recorded(record: bytes, settings: TerminalSettings) -> tuple[int, int]:
+    """What a record of a purchase says: total, and account plus fund, in fen (terminal interface, 9.1.2).
+
+    The total is the sum of the three amounts, whoever wrote the record. Only under ``last-two`` a record without an
+    account amount has the total in place of the self-paid amount, and the fund's amount is a part of it. Records of
+    20 bytes have the account amount only (Part 7, 12).
+    """
+    account, self_paid, fund = (int.from_bytes(record[at : at + 4]) for at in (16, 20, 24))
+    if settings.debit_amounts == "last-two" and not account and fund <= self_paid:
+        return self_paid, fund
+    return account + self_paid + fund, account + fund
+
+
 def pay_info(text: str, settings: TerminalSettings) -> tuple[bytes, str]:
     """Read pPayInfo: the card's three amounts, by the setting ``terminal.debit_amounts``, and the time.
 
@@ -67,15 +104,9 @@ def pay_info(text: str, settings: TerminalSettings) -> tuple[bytes, str]:
     values = text.split("|")
     if len(values) != 4 or values[3]:
         raise TerminalError("the payment is not 'total amount|account plus fund amount|time|'", INPUT_WRONG)
-    total, covered, time = yuan(values[0]), yuan(values[1]), values[2]
+    total, covered, time = yuan(values[0]), yuan(values[1]), moment(values[2])
     if covered > total:
         raise TerminalError("account and fund together pay more than the total amount", INPUT_WRONG)
-    try:
-        if not re.fullmatch("[0-9]{14}", time):
-            raise ValueError
-        datetime.datetime.strptime(time, "%Y%m%d%H%M%S")
-    except ValueError:
-        raise TerminalError(f"{time!r} is no time YYYYMMDDHHMMSS", INPUT_WRONG) from None
     rest = total - covered
     three = {"last-two": (0, total, covered), "account": (covered, rest, 0), "fund": (0, rest, covered)}
     return b"".join(amount.to_bytes(4) for amount in three[settings.debit_amounts]), time

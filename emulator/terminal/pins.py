@@ -11,7 +11,6 @@ from .errors import INPUT_WRONG, LENGTH_WRONG, PIN_LOCKED, TerminalError
 from .files import authentication_request
 from .hsm import hexadecimal
 from .keytable import address_of
-from .psam import with_length
 
 UNBLOCK: Final = bytes.fromhex("84240000")
 RELOAD: Final = bytes.fromhex("84240001")
@@ -22,18 +21,18 @@ SEPARATOR: Final = b"\xff"
 class PinFunctions(Base):
     """Functions of terminal interface, 4 to 7."""
 
-    def verify_pin(self, kind: int = CONTACT_FIRST) -> Result:
-        """Check the PIN that the pad gives (iVerifyPIN)."""
+    def verify_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
+        """Check the PIN that the pad gives (iVerifyPIN); of the card that is expected, if one is named."""
         with self._working(kind) as session:
-            session.card.begin()
+            session.card.begin(card_info)
             session.card.verify(self.pad)
         return Result()
 
-    def change_pin(self, kind: int = CONTACT_FIRST) -> Result:
-        """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN)."""
+    def change_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
+        """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN); as `verify_pin`."""
         with self._working(kind) as session:
             card = session.card
-            card.begin()
+            card.begin(card_info)
             old = b"" if _has_no_pin(card) else read_pin(self.pad, ENTER_OLD)
             data = old + SEPARATOR + read_new_pin(self.pad)
             _, word = card.ask(b"\x80\x5e\x01\x00" + bytes((len(data),)) + data)
@@ -113,7 +112,7 @@ class PinFunctions(Base):
             pin = read_new_pin(self.pad) if header == RELOAD else b""
             maintenance = card.layout.key("SSSE", Usage.MAC_ENC)
             suite = card.data.suite
-            header += bytes((MAC_LENGTH + (len(with_length(suite, pin)) if pin else 0),))
+            header += bytes((MAC_LENGTH + (len(suite.data_block(pin)) if pin else 0),))
             step.data["header"] = header
             return result(
                 algorithm=card.data.algorithm,

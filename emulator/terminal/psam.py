@@ -6,12 +6,14 @@ above the card's is tried out, and remembered.
 
 from typing import Final, NamedTuple
 
-from keys.diversify import ZHEJIANG, card_factor, city_factor, province_factor
-from keys.suites import FACTOR_LENGTH, Suite, pad
+from cardfs.roots import LEVELS as ROOT_LEVELS
+from cardfs.roots import card_factors
+from keys.diversify import ZHEJIANG
+from keys.suites import FACTOR_LENGTH, pad
 
 from .card import OK, CardData, Randoms
 from .errors import KEY_MISSING, LEVEL_TOO_LOW, NO_ALGORITHM, NO_PSAM, TerminalError, refused
-from .keytable import PURCHASE, TABLE, TableKey
+from .keytable import MAC, PURCHASE, TABLE, TableKey
 from .link import Connection, exchange
 from .settings import Settings
 
@@ -24,6 +26,7 @@ ENVIRONMENTS: Final = {
 
 LEVELS: Final = (3, 2, 1)
 TERMINAL_NUMBER: Final = 0x0016
+SEQUENCE: Final = 0x0019
 NATIONAL_INFORMATION: Final = 0x001A
 ALGORITHM_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
 """What a PSAM answers to a key that it has not, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
@@ -47,16 +50,20 @@ class Trade(NamedTuple):
 class Psam:
     """A PSAM with power, its application of one algorithm selected."""
 
-    def __init__(self, connection: Connection, settings: Settings, index: Index) -> None:
+    def __init__(self, connection: Connection, settings: Settings, index: Index, reader: str = "its reader") -> None:
         self._connection = connection
+        self._reader = reader
         self._settings = settings
         self._index = index
         self._algorithm = ""
         self.terminal_number = ""
 
     def ask(self, command: bytes) -> tuple[bytes, int]:
-        """Send a command; data and status word."""
-        return exchange(self._connection.transmit, command)
+        """Send a command; data and status word. A PSAM that gives none is none (-2201)."""
+        try:
+            return exchange(self._connection.transmit, command)
+        except TerminalError as error:
+            raise TerminalError(f"the PSAM in {self._reader!r} answers no more: {error}", NO_PSAM) from None
 
     def must(self, command: bytes, what: str) -> bytes:
         """Send a command that has to succeed; `TerminalError` with the word if not."""
@@ -65,8 +72,8 @@ class Psam:
             raise self._refused(what, word)
         return data
 
-    def _refused(self, what: str, word: int) -> TerminalError:
-        return refused(what, word, who="the PSAM", rule=self._settings.terminal.sw_code_rule)
+    def _refused(self, what: str, word: int, why: str = "") -> TerminalError:
+        return refused(what, word, who="the PSAM", why=why, rule=self._settings.terminal.sw_code_rule)
 
     def close(self) -> None:
         """Take its power away."""
@@ -117,13 +124,8 @@ class Psam:
 
     def _factors(self, card: CardData, levels: int) -> bytes:
         """The factors of the last levels, the card's first (Part 9, 9.9.3)."""
-        crypto = self._settings.crypto
-        factors = (
-            card_factor(card.historical, from_t8=crypto.level3_factor == "T8..TD+0000"),
-            city_factor(card.region, zhejiang_rule=crypto.zhejiang_rule),
-            province_factor(card.region),
-        )
-        return b"".join(factors[:levels])
+        factors = card_factors(card.region, card.historical, ROOT_LEVELS[0], self._settings.crypto)
+        return b"".join(reversed(factors[-levels:]))
 
     def _serves(self, card: CardData, levels: int) -> bool:
         """Whether a root with so many levels left is one of this card: a city's root is of no use elsewhere."""
@@ -197,7 +199,7 @@ class Psam:
         cipher = b""
         if plain:
             self._deliver(key, card, challenge)
-            cipher = self._cipher(with_length(card.suite, plain), name)
+            cipher = self._cipher(card.suite.data_block(plain), name)
         # Delivered again, since a session key may serve one computation only.
         self._deliver(key, card, challenge)
         covered = header + bytes((len(cipher) + 4,)) + cipher
@@ -207,7 +209,15 @@ class Psam:
         return covered + (answer if len(answer) == 4 else card.suite.truncate(answer))
 
     def _cipher(self, data: bytes, name: str) -> bytes:
-        answer = self.must(b"\x80\xfa\x00\x00" + bytes((len(data),)) + data, f"CIPHER DATA with {name}")
+        answer, word = self.ask(b"\x80\xfa\x00\x00" + bytes((len(data),)) + data)
+        if word != OK:
+            kind, _ = self._index.get((self._algorithm, name), (0, 0))
+            why = (
+                f"its {name} is a key for MACs (type {MAC:02X}) and does not encipher; an HSM does"
+                if kind == MAC
+                else ""
+            )
+            raise self._refused(f"CIPHER DATA with {name}", word, why)
         if len(answer) != len(data):
             raise self._refused(f"CIPHER DATA with {name}: {len(answer)} bytes", 0x6700)
         return answer
@@ -242,8 +252,15 @@ class Psam:
             if word == KEY_MISSING * -1:
                 raise TerminalError(f"the PSAM has no key DPK of version {trade.version:02X}", KEY_MISSING)
             if word not in ALGORITHM_WORDS:
-                raise self._refused("INIT SAM FOR PURCHASE", word)
+                raise self._refused("INIT SAM FOR PURCHASE", word, self._exhausted() if word == 0x6985 else "")
         raise self._too_low(PURCHASE, card)
+
+    def _exhausted(self) -> str:
+        """Whether the PSAM has given out every terminal trade sequence, as a reason."""
+        _, word = self.ask(b"\x00\xa4\x02\x00\x02" + SEQUENCE.to_bytes(2))
+        data, word = self.ask(b"\x00\xb0\x00\x00\x04") if word == OK else (b"", word)
+        spent = word == OK and data == b"\xff" * 4
+        return "its terminal trade sequence is exhausted: it makes no purchase any more" if spent else ""
 
     def credit(self, mac2: bytes) -> None:
         """CREDIT SAM FOR PURCHASE (Part 9, 9.10): the PSAM checks the card's MAC2."""
@@ -261,12 +278,6 @@ def table_key(name: str) -> TableKey:
     if key is None:
         raise TerminalError(f"no table says where a PSAM holds {name}", KEY_MISSING)
     return key
-
-
-def with_length(suite: Suite, plain: bytes) -> bytes:
-    """``LD || data``, padded only where needed (Part 4, 8.3.2)."""
-    data = bytes((len(plain),)) + plain
-    return pad(data, suite.block) if len(data) % suite.block else data
 
 
 def recognise(connection: Connection, settings: Settings) -> str:

@@ -19,7 +19,7 @@ from cardfs.settings import CryptoSettings
 from keys.suites import Suite
 
 from ..trace import find_element, value_text
-from .card import ALGORITHMS
+from .card import ALGORITHMS, RKSSSE_KID, unannounced
 from .card import algorithm_of as identifier_of
 from .errors import TerminalError, say
 from .hsm import Hsm, HsmCard
@@ -28,7 +28,6 @@ from .settings import Settings
 
 ISSUER_FILE: Final = 0x05
 HOLDER_FILE: Final = 0x06
-RKSSSE_KID: Final = 0x0A
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     reading.version = by_name["specification_version"].value if "specification_version" in by_name else ""
     identification = by_name.get("card_identification_code")
     reading.region = identification.raw[2:5].hex() if identification else ""
-    # Without an announcement: region code 11 means SSF33, anything else DES (terminal interface, 10.1).
-    reading.algorithm = announced or ("SSF33" if reading.region.startswith("11") else "3DES")
+    reading.algorithm = announced or ALGORITHMS[unannounced(reading.region)]
     module = Hsm(roots, Settings(crypto=rules or CryptoSettings())) if roots is not None else None
     if module is not None:
         _judge(reading, module, (first, second), (proof, proof_word))

@@ -7,11 +7,12 @@ from .base import Result
 from .basic import BasicFunctions
 from .errors import BAD_PARAMETER, NO_FUNCTION, TEXTS, TerminalError
 from .files import FileFunctions
+from .inquiry import InquiryFunctions
 from .pins import PinFunctions
 from .trades import TradeFunctions
 
 
-class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions):
+class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions, InquiryFunctions):
     """A terminal with the national functions; each opens the readers, works, and closes them again."""
 
 

@@ -1,22 +1,20 @@
-"""Purchase, load, proof, records (消费交易、帐户划入、取交易认证码; terminal interface, 8 and 9; Part 7, 11 to 14)."""
+"""Purchase, load, proof (消费交易、帐户划入、取交易认证码; terminal interface, 8; Part 7, 11 to 14)."""
 
 from collections.abc import Callable
 from typing import Final
 
 from .base import CONTACT_FIRST, NO_TERMINAL_NUMBER, Base, Result, Session, Step, result
 from .card import OK, UserCard
-from .errors import INPUT_WRONG, NO_ANSWER, NO_CARD, NO_POWER, TerminalError, say
+from .errors import HSM_CODES, INPUT_WRONG, NO_ANSWER, NO_CARD, NO_POWER, TerminalError, say
 from .hsm import fields, hexadecimal
 from .keytable import address_of
-from .layout import FIELD_END, ITEM_END
-from .payment import LOAD, PURCHASE, Payment, Uncertain, pay_info, yuan
+from .payment import APPLICATION, LOAD, PURCHASE, Payment, Uncertain, kind_byte, moment, pay_info, yuan
 from .psam import Trade
 from .settings import TerminalSettings
 
-APPLICATION: Final = "DF04"
-RECORDS: Final = "DF04EF08"
 _LOST: Final = (NO_CARD, NO_POWER, NO_ANSWER)
 _INITIALIZE: Final = "INITIALIZE FOR PURCHASE"
+_OTHER_RULE: Final = "or by another rule for the trade type (terminal.type_byte)"
 
 Reinsert = Callable[[str], bool]
 """Asks the holder to put the card back; says whether that was done."""
@@ -26,7 +24,7 @@ Host = Callable[[str], str]
 
 
 class TradeFunctions(Base):
-    """Functions of terminal interface, 8 and 9, and what Part 7 has besides."""
+    """Functions of terminal interface, 8, and what Part 7 has besides."""
 
     # -- purchase -----------------------------------------------------------------------------
 
@@ -49,18 +47,17 @@ class TradeFunctions(Base):
             card.verify(self.pad)
             paid = self._initialize(session, amounts, time, psam.terminal_number, psam.key_index())
             data = card.data
-            trade = Trade(
-                paid.head, amounts, self._kind(PURCHASE)[0], bytes.fromhex(time), paid.version, paid.algorithm
-            )
+            trade_type = kind_byte(PURCHASE, self.settings.terminal)[0]
+            trade = Trade(paid.head, amounts, trade_type, bytes.fromhex(time), paid.version, paid.algorithm)
             sequence, mac1 = psam.purchase(data, trade)
             answer = self._book(session, kind, paid, sequence, mac1, reinsert)
             try:
                 psam.credit(answer[4:])
             except TerminalError as error:
                 uncertain = Uncertain(data.info, PURCHASE, paid.sequence)
-                raise TerminalError(
-                    f"the card has booked the trade, but {error}", error.code, trade=uncertain
-                ) from None
+                # Never one of the codes after which a caller pays again with the HSM.
+                code = NO_ANSWER if error.code in HSM_CODES else error.code
+                raise TerminalError(f"the card has booked the trade, but {error}", code, trade=uncertain) from None
             return self._paid(paid, data.algorithm, sequence, answer[:4])
 
     def debit_hsm_step1(self, card_info: str, payment: str, kind: int = CONTACT_FIRST) -> Result:
@@ -87,7 +84,7 @@ class TradeFunctions(Base):
                 time=time,
             )
 
-    def debit_hsm_step2(self, key: str) -> Result:
+    def debit_hsm_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
         """Finish it with what the HSM computed: ``terminal sequence|time|MAC1|`` (iDoDebit_HSM_Step2).
 
         Text: that of `debit` with MAC2 before it.
@@ -100,7 +97,7 @@ class TradeFunctions(Base):
             terminal_sequence = hexadecimal(sequence, 4)
             card = step.session.card
             mac = hexadecimal(mac1, 4)
-            answer = self._book(step.session, step.data["kind"], paid, terminal_sequence, mac, None)
+            answer = self._book(step.session, step.data["kind"], paid, terminal_sequence, mac, reinsert)
             done = self._paid(paid, card.data.algorithm, terminal_sequence, answer[:4])
             mac2 = answer[4:].hex().upper()
             return Result(f"{mac2}|{done.text}", {"mac2": mac2, **done.fields})
@@ -132,7 +129,7 @@ class TradeFunctions(Base):
             proof = self._recover(session, kind, lost, Uncertain(card.data.info, PURCHASE, paid.sequence), reinsert)
             return proof[4:] + proof[:4]
         if word != OK or len(data) != 8:
-            why = "MAC1 was made with another key than the card's DPK" if word == 0x9302 else ""
+            why = f"MAC1 was made with another key than the card's DPK, {_OTHER_RULE}" if word == 0x9302 else ""
             raise card.refused("DEBIT FOR PURCHASE", word if word != OK else 0x6700, why)
         return data
 
@@ -152,9 +149,6 @@ class TradeFunctions(Base):
         """The last two amounts in hex, joined; all three where the account amount is not 0 by rule."""
         used = amounts if self.settings.terminal.debit_amounts == "account" else amounts[4:]
         return used.hex().upper()
-
-    def _kind(self, kind: str) -> bytes:
-        return kind.encode() if self.settings.terminal.type_byte == "ascii" else bytes((int(kind),))
 
     # -- load ---------------------------------------------------------------------------------
 
@@ -216,6 +210,7 @@ class TradeFunctions(Base):
         """
         with self._going_on("load", 2, last=True) as step:
             time, mac2 = fields(key, 2)
+            moment(time)
             card, facts = step.session.card, step.data
             command = b"\xb0\x2a\x00\x00\x0b" + hexadecimal(time, 7) + hexadecimal(mac2, 4)
             try:
@@ -225,7 +220,7 @@ class TradeFunctions(Base):
                 tac = self._recover(step.session, facts["kind"], lost, uncertain, reinsert)[4:]
             else:
                 if word != OK or len(tac) != 4:
-                    why = "MAC2 was made with another key than the card's DLK" if word == 0x9302 else ""
+                    why = f"MAC2 was made with another key than the card's DLK, {_OTHER_RULE}" if word == 0x9302 else ""
                     raise card.refused("CREDIT FOR LOAD", word if word != OK else 0x6700, why)
             return result(
                 algorithm=step.session.card.data.algorithm,
@@ -283,44 +278,6 @@ class TradeFunctions(Base):
                 why = "the card did not book this trade, or another one came after it"
                 raise session.card.refused("GET TRANSACTION PROOF", 0x9406, why)
             return result(mac=data[:4].hex().upper(), tac=data[4:].hex().upper())
-
-    # -- records ------------------------------------------------------------------------------
-
-    def read_debit_records(self, kind: int = CONTACT_FIRST) -> Result:
-        """Read the records of purchases, newest first (iReadDebitRecord).
-
-        A record is ``sequence^terminal number^time^total^account plus fund^`` and ends with ``|``; the
-        sequence in hex as the card answers it, amounts in yuan. Loads stand in the same file and are left out.
-        """
-        with self._working(kind) as session:
-            card = session.card
-            card.begin()
-            card.verify(self.pad)
-            plan = card.layout.file(RECORDS)
-            card.open_file(plan)
-            found = []
-            for number in range(1, 255):
-                record = card.read_record(plan, number)
-                if record is None:
-                    break
-                if len(record) >= 16 and record[2:3] in (PURCHASE.encode(), b"\x02"):
-                    found.append(self._record(record))
-        text = "".join("".join(value + FIELD_END for value in record.values()) + ITEM_END for record in found)
-        return Result(text, {"records": found})
-
-    def _record(self, record: bytes) -> dict[str, str]:
-        # Records of 20 bytes have the account amount only (Part 7, 12).
-        account, self_paid, fund = (int.from_bytes(record[at : at + 4]) for at in (16, 20, 24))
-        total, covered = account + self_paid + fund, account + fund
-        if self.settings.terminal.debit_amounts == "last-two":
-            total, covered = self_paid, fund
-        return {
-            "sequence": record[:2].hex().upper(),
-            "terminal_number": record[3:9].hex().upper(),
-            "time": record[9:16].hex().upper(),
-            "total": f"{total // 100}.{total % 100:02d}",
-            "account_plus_fund": f"{covered // 100}.{covered % 100:02d}",
-        }
 
 
 def _proof(card: UserCard, trade: str, sequence: str, settings: TerminalSettings) -> bytes | None:

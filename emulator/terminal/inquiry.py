@@ -1,0 +1,70 @@
+"""Balance and records of purchases (读取余额、读消费交易记录; Part 5, 7.3; terminal interface, 9)."""
+
+from typing import Final
+
+from .base import CONTACT_FIRST, Base, Result, result
+from .card import UserCard
+from .layout import FIELD_END, ITEM_END
+from .payment import APPLICATION, PURCHASE, in_yuan, recorded
+
+RECORDS: Final = "DF04EF08"
+
+
+class InquiryFunctions(Base):
+    """Functions of terminal interface, 9, and the balance."""
+
+    # -- balance ------------------------------------------------------------------------------
+
+    def balance(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
+        """What the account holds, and what the holder and the fund have paid this year (读取余额; Part 5, 7.3).
+
+        No national function asks for it. Text: ``account|self-paid|fund|``, in yuan.
+        """
+        with self._working(kind) as session:
+            card = session.card
+            card.begin(card_info)
+            card.verify(self.pad)
+            card.select(APPLICATION)
+            amounts = [self._amount(card, which, length) for which, length in ((1, 4), (2, 6), (3, 6))]
+            return result(account=amounts[0], self_paid=amounts[1], fund=amounts[2])
+
+    @staticmethod
+    def _amount(card: UserCard, which: int, length: int) -> str:
+        data = card.must(bytes((0xB0, 0x26, 0x00, which, length)), "GET BALANCE")
+        if len(data) != length:
+            raise card.refused("GET BALANCE", 0x6700)
+        return in_yuan(int.from_bytes(data[:4]))
+
+    # -- records ------------------------------------------------------------------------------
+
+    def read_debit_records(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
+        """Read the records of purchases, newest first (iReadDebitRecord); of the card expected, if one is named.
+
+        A record is ``sequence^terminal number^time^total^account plus fund^`` and ends with ``|``; the
+        sequence in hex as the card answers it, amounts in yuan. Loads stand in the same file and are left out.
+        """
+        with self._working(kind) as session:
+            card = session.card
+            card.begin(card_info)
+            card.verify(self.pad)
+            plan = card.layout.file(RECORDS)
+            card.open_file(plan)
+            found = []
+            for number in range(1, 255):
+                record = card.read_record(plan, number)
+                if record is None:
+                    break
+                if len(record) >= 16 and record[2:3] in (PURCHASE.encode(), b"\x02"):
+                    found.append(self._record(record))
+        text = "".join("".join(value + FIELD_END for value in record.values()) + ITEM_END for record in found)
+        return Result(text, {"records": found})
+
+    def _record(self, record: bytes) -> dict[str, str]:
+        total, covered = recorded(record, self.settings.terminal)
+        return {
+            "sequence": record[:2].hex().upper(),
+            "terminal_number": record[3:9].hex().upper(),
+            "time": record[9:16].hex().upper(),
+            "total": in_yuan(total),
+            "account_plus_fund": in_yuan(covered),
+        }
