@@ -5,7 +5,7 @@ What PC/SC says of a failure becomes a code of the reader library (Part 8, table
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .terminal import Channel, Settings, TerminalError
 from .terminal.errors import (
@@ -151,32 +151,51 @@ def reader_names(wanted: str | None = None) -> list[str]:
     return found
 
 
+class Readers(NamedTuple):
+    """The readers of a terminal; None for one that it does without."""
+
+    card: PcscReader | None
+    psam: PcscReader | None
+    contactless: PcscReader | None
+
+
 def find_readers(
-    card: str | None, psam: str | None, settings: Settings, *, with_psam: bool = True
-) -> tuple[PcscReader, PcscReader | None]:
+    card: str | None,
+    psam: str | None,
+    settings: Settings,
+    *,
+    with_psam: bool = True,
+    contactless: str | None = None,
+    with_contacts: bool = True,
+) -> Readers:
     """Find the reader of the user card and that of the PSAM.
 
     Args:
         card, psam: names or their beginnings; None tries every reader and tells the cards by selecting.
         with_psam: False for a terminal that shall do without one.
+        contactless: the reader of contactless cards, or its beginning; nothing else is looked for in it.
+        with_contacts: False where the user card is in that reader.
 
     Raises:
-        TerminalError: no reader, or no user card in any (-2). No PSAM is no error here.
+        TerminalError: no reader, or no user card in any (-2), unless contactless ones are read too. No PSAM is no
+            error here.
     """
     names = reader_names()
-    user = _named(names, card) if card else None
+    apart = _named(names, contactless) if contactless else None
+    user = _named(names, card) if card and with_contacts else None
     module = _named(names, psam) if psam and with_psam else None
     for name in names:
-        if (user and (module or not with_psam)) or name in (user, module):
+        complete = (user or not with_contacts) and (module or not with_psam)
+        if complete or name in (user, module, apart):
             continue
         found = _recognised(name, settings)
-        if found == "user" and not user:
+        if found == "user" and not user and with_contacts:
             user = name
         elif found == "psam" and not module and with_psam:
             module = name
-    if user is None:
+    if user is None and apart is None:
         raise _nothing_in([name for name in names if name != module] or names)
-    return PcscReader(user), PcscReader(module) if module else None
+    return Readers(*(PcscReader(name) if name else None for name in (user, module, apart)))
 
 
 def _recognised(name: str, settings: Settings) -> str:

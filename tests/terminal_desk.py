@@ -80,6 +80,7 @@ class Wire:
         sent, answers: hex of each command and answer.
         cut: called before a command; True pulls the card out before it, "after" once it is done.
         lost: the error of a terminal without its card.
+        power, powered: whether it has power now, and how often it was given any.
     """
 
     card: Card
@@ -88,6 +89,7 @@ class Wire:
     cut: Callable[[bytes], bool | str] = lambda _: False
     lost: Callable[[], TerminalError] = lambda: TerminalError("the reader lost the card: removed", -2)
     power: int = 0
+    powered: int = 0
 
     @property
     def atr(self) -> bytes:
@@ -95,6 +97,7 @@ class Wire:
 
     def power_on(self) -> None:
         self.power += 1
+        self.powered += 1
         self.card.power_on()
 
     def power_off(self) -> None:

@@ -1,6 +1,7 @@
 """The reader library's codes (Part 8, table A1.2) from what PC/SC says, and the command line over readers."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from emulator import pcsc
 from emulator.cli import main
-from emulator.terminal import InProcess, Settings, TerminalError
+from emulator.terminal import Hsm, InProcess, Settings, TerminalError
 
 from .support import PIN
 from .terminal_desk import INFO, TERMINAL_NUMBER, TIME, Desk, psam_contents, roots_without
@@ -99,9 +100,11 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     desk = Desk()
 
-    def found(card: str | None, psam: str | None, settings: Settings, *, with_psam: bool = True) -> tuple[Any, Any]:
+    def found(card: str | None, psam: str | None, settings: Settings, **how: Any) -> tuple[Any, ...]:
         assert (card, psam) == (None, None)
-        return InProcess(desk.user), InProcess(desk.psam) if with_psam and desk.psam else None
+        module = InProcess(desk.psam) if how["with_psam"] and desk.psam else None
+        user, near = InProcess(desk.user), InProcess(desk.user) if how["contactless"] else None
+        return pcsc.Readers(user if how["with_contacts"] else None, module, near)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pcsc, "find_readers", found)
     yield desk
@@ -116,7 +119,7 @@ def test_every_function_prints_what_the_standard_has(desk: Desk) -> None:
     pin = ("--pin", PIN, "--new-pin", PIN, "--raw")
     assert terminal("read", "DF01EF05|20|$", *pin).stdout == "DF01EF05|11|$\n"
     assert terminal("read", "DF01EF05|20|$", "--by", "key", "--raw").stdout == "DF01EF05|11|$\n"
-    for how in ((), ("--hsm",), ("--hsm", "auto")):
+    for how in ((), ("--hsm",), ("--hsm-auto",)):
         assert terminal("read", "DF04EF06|90|$", *pin, *how).stdout == "DF04EF06|1|$\n"
         assert terminal("write", "DF01EF07|29|$", "DF01EF07|3|$", *pin, *how).stdout == "\n"
         assert terminal("reload-pin", *pin, *how).stdout == "\n"
@@ -170,7 +173,7 @@ def test_the_pin_is_asked_for_and_never_shown(desk: Desk) -> None:
 
 
 def test_the_hsm_may_be_somebody_elses(desk: Desk) -> None:
-    done = terminal("read-basic", "--hsm", "stdin", "--raw", stdin="0\n")
+    done = terminal("read-basic", "--hsm-stdin", "--raw", stdin="0\n")
     assert done.exit_code == 2
     step1 = done.stdout.splitlines()[0]
     assert step1.count("|") == 8
@@ -181,7 +184,7 @@ def test_after_one_of_five_codes_the_hsm_goes_on(monkeypatch: pytest.MonkeyPatch
     desk.psam = Desk(psam=psam_contents(roots=roots_without("UK2DF01"))).psam
     write = ("write", "DF01EF07|29|$", "DF01EF07|3|$")
     assert terminal(*write).stderr.startswith("sscard: -27272 ")
-    done = terminal(*write, "--hsm", "auto")
+    done = terminal(*write, "--hsm-auto")
     assert done.exit_code == 0
     assert done.stderr.startswith("note: -27272 未找到引用数据、未找到密钥: the PSAM has no key UK2DF01")
 
@@ -195,3 +198,142 @@ def test_settings_and_addresses(desk: Desk) -> None:
     assert terminal("addresses", "0199").stdout == "0199  DPK       version 2, group 1\n"
     assert len(terminal("addresses").stdout.splitlines()) == 155
     assert terminal("addresses", "FFFF").exit_code == 2
+
+
+def test_only_the_card_named_is_worked_with(desk: Desk) -> None:
+    other = ("--card-info", INFO.replace("A0", "B0"), "--pin", PIN, "--new-pin", "4711")
+    before = desk.cells()
+    for command in ("read-basic", "verify-pin", "change-pin", "reload-pin", "read-debit-records", "balance"):
+        assert terminal(command, *other).stderr.startswith("sscard: -22 "), command
+    assert terminal("read-basic", "--hsm", *other).stderr.startswith("sscard: -22 ")
+    assert desk.cells() == before
+    assert desk.pin == PIN
+    own = ("--card-info", INFO, "--pin", PIN, "--new-pin", "4711")
+    assert terminal("change-pin", *own).exit_code == 0
+    assert desk.pin == "4711"
+
+
+@pytest.mark.parametrize("command", [("debit", "1.00"), ("load", "1.00"), ("reload-pin",), ("read", "DF01EF05|20|$")])
+def test_the_card_is_looked_at_once_before_an_hsm_computes(desk: Desk, command: tuple[str, ...]) -> None:
+    done = terminal(*command, "--hsm", "--pin", PIN, "--new-pin", PIN)
+    assert done.exit_code == 0, done.output
+    assert desk.user.powered == 2
+
+
+def test_a_balance_is_shown_and_no_purchases_are_none(desk: Desk) -> None:
+    pin = ("--pin", PIN)
+    assert terminal("read-debit-records", *pin).stdout == "读消费交易记录: no purchases\n"
+    assert json.loads(terminal("read-debit-records", *pin, "--json").stdout)["records"] == []
+    terminal("load", "100", *pin)
+    account = ("--set", "terminal.debit_amounts=account")
+    assert terminal("debit", "12.50", "10.00", *pin, *account).exit_code == 0
+    assert terminal("balance", *pin, "--raw").stdout == "90.00|2.50|0.00|\n"
+    shown = terminal("balance", *pin).stdout
+    assert "个人账户余额" in shown
+    assert "90.00" in shown
+
+
+def test_the_flags_of_the_hsm_take_no_amount(desk: Desk) -> None:
+    done = terminal("debit", "--hsm", "12.50", "10.00", "--pin", PIN, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["amounts"] == "000004E2000003E8"
+
+
+def test_the_software_hsm_gives_no_terminal_sequence_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pay = ("debit", "1.00", "--hsm", "--pin", PIN, "--json")
+    clock = iter((1_800_000_000.0, 1_800_000_000.1, 1_800_000_000.2))
+    monkeypatch.setattr("time.time_ns", lambda: int(next(clock) * 10) * 10**8)
+    given = [json.loads(terminal(*pay).stdout)["terminal_sequence"] for _ in range(3)]
+    assert given == [f"{(18_000_000_000 + each) % 2**32:08X}" for each in range(3)]
+
+
+def test_a_time_that_is_none_costs_nothing(desk: Desk) -> None:
+    before = desk.cells()
+    for command in ("load", "debit"):
+        done = terminal(command, "1.00", "--time", "20261399990000", "--pin", PIN)
+        assert done.stderr == "sscard: -23 传入数据不合法: '20261399990000' is no time YYYYMMDDHHMMSS\n"
+    assert desk.cells() == before
+
+
+@pytest.mark.parametrize("command", [("load", "1.00"), ("debit", "1.00"), ("read-basic",)])
+def test_json_is_one_document_whoever_computes(desk: Desk, command: tuple[str, ...]) -> None:
+    answer = "nothing of use\n"
+    done = terminal(*command, "--hsm-stdin", "--json", "--pin", PIN, stdin=answer)
+    assert json.loads(done.stdout)["code"] in (-41, -42)
+    step1 = done.stderr.splitlines()[0]
+    assert step1.count("|") >= 8
+    plain = terminal(*command, "--hsm-stdin", "--pin", PIN, stdin=answer)
+    assert plain.stdout.splitlines()[0].count("|") == step1.count("|")
+
+
+def test_json_and_raw_are_two_things() -> None:
+    both = terminal("read-basic", "--json", "--raw")
+    assert (both.exit_code, both.stderr) == (2, "sscard: --json or --raw: not both\n")
+
+
+def test_an_uncertain_trade_says_how_to_ask(desk: Desk) -> None:
+    desk.user.cut = lambda command: command[:2] == b"\xb0\x2c" and "after"
+    settings_ = ("--set", "terminal.debit_amounts=account", "--set", "terminal.proof_type_byte=ascii")
+    terminal("load", "100", "--pin", PIN)
+    done = terminal("debit", "12.50", "10.00", "--pin", PIN, "--json", *settings_)
+    assert done.exit_code == 2
+    trade = json.loads(done.stdout)["trade"]
+    assert (trade["card_info"], trade["trade"], trade["sequence"]) == (INFO, "2", "0000")
+    assert done.stderr.endswith(f"; ask the card: {trade['command']}\n")
+    words = shlex.split(trade["command"])
+    assert words[:2] == ["sscard", "terminal"]
+    assert words[-4:] == list(settings_)
+    desk.user.cut = lambda _: False
+    proven = terminal(*words[2:], "--json")
+    assert proven.exit_code == 0, proven.output
+    assert len(json.loads(proven.stdout)["tac"]) == 8
+    assert desk.balance() == 9000
+
+
+def test_a_trade_that_is_booked_is_not_made_again_with_the_hsm(desk: Desk) -> None:
+    assert desk.psam is not None
+    terminal("load", "100", "--pin", PIN)
+    desk.psam.cut = lambda command: command[:2] == b"\x80\x72"
+    done = terminal("debit", "1.00", "1.00", "--pin", PIN, "--hsm-auto", "--set", "terminal.debit_amounts=account")
+    assert done.exit_code == 2
+    assert "the card has booked the trade, but the PSAM in 'this process' answers no more" in done.stderr
+    assert desk.balance() == 9900
+
+
+@pytest.mark.parametrize(("command", "name"), [("load", "check_load_tac"), ("debit", "check_tac")])
+def test_a_wrong_tac_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: str, name: str) -> None:
+    """Terminal interface, C.7."""
+    monkeypatch.setattr(Hsm, name, lambda *_: False)
+    done = terminal(command, "1.00", "--hsm", "--pin", PIN, "--json")
+    assert done.exit_code == 2
+    document = json.loads(done.stdout)
+    assert (document["code"], document["trade"]["sequence"]) == (-0x9302, "0000")
+    assert "the card has booked the trade, but its" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("load", "1.00"), ("debit", "1.00", "1.00", "--hsm"), ("debit", "1.00", "1.00")])
+def test_whoever_sits_there_puts_the_card_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    account = ("--set", "terminal.debit_amounts=account")
+    terminal("load", "100", "--pin", PIN)
+    monkeypatch.setattr("emulator.cli.desk.interactive", lambda: True)
+    booking = b"\xb0\x2a" if command[0] == "load" else b"\xb0\x2c"
+    pulled = iter((True,))
+    desk.user.cut = lambda raw: raw[:2] == booking and next(pulled, False) and "after"
+    done = terminal(*command, *account, "--pin", PIN, "--json", stdin="y\n")
+    assert done.exit_code == 0, done.output
+    assert "请重新插入卡片" in done.stderr
+    assert desk.balance() == (10100 if command[0] == "load" else 9900)
+
+
+@pytest.mark.parametrize(("kind", "power"), [("2", 1), ("4", 1), ("3", 1), ("1", 1)])
+def test_the_type_of_card_is_chosen(desk: Desk, kind: str, power: int) -> None:
+    """Terminal interface, 1.1.2, iType."""
+    assert terminal("verify-pin", "--pin", PIN, "--type", kind, "--contactless-reader", "near").exit_code == 0
+    assert desk.user.powered == power
+
+
+def test_contactless_cards_need_a_reader(desk: Desk) -> None:
+    done = terminal("verify-pin", "--pin", PIN, "--type", "2")
+    assert done.stderr == "sscard: --type 2: name the reader of contactless cards with --contactless-reader\n"

@@ -10,7 +10,14 @@ import click
 from .errors import UsageFault
 
 if TYPE_CHECKING:
-    from emulator.terminal import Hsm, HsmCard, Result, Settings
+    from emulator.terminal import Hsm, HsmCard, Result, Settings, Uncertain
+    from emulator.terminal.card import CardData
+
+CONTACT, CONTACTLESS = 1, 2
+"""Types of card (iType; terminal interface, 1.1.2)."""
+
+TRADES: Final = {"1": "load", "2": "purchase"}
+"""What the command line calls the types of trade."""
 
 PINS: Final = {"请输入密码": "pin", "请输入原密码": "pin", "请输入新密码": "new_pin", "请再次输入新密码": "new_pin"}
 """Which option answers which prompt of the PIN pad."""
@@ -32,6 +39,9 @@ NAMES: Final = {
     "amounts": "交易金额",
     "amount": "交易金额",
     "balance": "个人账户余额",
+    "account": "个人账户余额",
+    "self_paid": "个人自付累计金额",
+    "fund": "统筹基金支付累计金额",
     "load_sequence": "划入交易序号",
     "type": "交易类型",
     "terminal_sequence": "终端交易序号",
@@ -44,17 +54,17 @@ NAMES: Final = {
     "mac2": "MAC2",
 }
 
+_KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
+
 _SHARED: Final = (
     click.option("--reader", help="Reader of the user card, or its beginning.  [default: the first with one]"),
     click.option("--psam-reader", help="Reader of the PSAM, or its beginning.  [default: the first with one]"),
     click.option("--no-psam", is_flag=True, help="Work without a PSAM."),
-    click.option(
-        "--hsm",
-        type=click.Choice(["software", "stdin", "auto"]),
-        is_flag=False,
-        flag_value="software",
-        help="Let an HSM compute: the software one, yours over standard input, or the software one after the PSAM.",
-    ),
+    click.option("--type", "kind", type=click.Choice(["1", "2", "3", "4"]), default="3", help=_KINDS),
+    click.option("--contactless-reader", help="Reader of contactless cards, or its beginning.  [default: none]"),
+    click.option("--hsm", "hsm", flag_value="software", help="Let the software HSM compute in place of a PSAM."),
+    click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: steps out, answers in."),
+    click.option("--hsm-auto", "hsm", flag_value="auto", help="Let the software HSM compute where the PSAM cannot."),
     click.option("--roots", type=click.Path(path_type=Path), help="Root keys of the HSM.  [default: public test keys]"),
     click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
     click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN.  [default: ask]"),
@@ -83,18 +93,35 @@ class Desk:
         from .cards import assignments
 
         self.options = options
+        self.kind = int(options["kind"])
+        if self.kind == CONTACTLESS and not options["contactless_reader"]:
+            raise UsageFault("--type 2: name the reader of contactless cards with --contactless-reader")
         self.settings: Settings = load_settings(options["settings"], assignments("--set", options["sets"]))
         needs_psam = not options["no_psam"] and options["hsm"] not in ("software", "stdin")
-        readers = find_readers(options["reader"], options["psam_reader"], self.settings, with_psam=needs_psam)
-        self.terminal: Terminal = Terminal(*readers, pad=self._pad, settings=self.settings)
-        self._info: str | None = options["card_info"]
+        found = find_readers(
+            options["reader"],
+            options["psam_reader"],
+            self.settings,
+            with_psam=needs_psam,
+            contactless=options["contactless_reader"] if self.kind != CONTACT else None,
+            with_contacts=self.kind != CONTACTLESS,
+        )
+        self.terminal: Terminal = Terminal(
+            found.card, found.psam, pad=self._pad, settings=self.settings, contactless=found.contactless
+        )
+        self.expected: str | None = options["card_info"]
+        self._seen: CardData | None = None
+
+    def _look(self) -> "CardData":
+        """Who the card is, looked at once; another one than expected is refused."""
+        if self._seen is None:
+            self._seen = self.terminal.identify(self.kind, card_info=self.expected)
+        return self._seen
 
     @property
     def info(self) -> str:
         """The card that is expected; without an option, the one that is there."""
-        if self._info is None:
-            self._info = self.terminal.identify().info
-        return self._info
+        return self.expected if self.expected is not None else self._look().info
 
     def _pad(self, prompt: str) -> str:
         from emulator.terminal import TerminalError
@@ -120,14 +147,20 @@ class Desk:
         from cardfs.roots import load_roots
         from emulator.terminal import Hsm
 
-        return Hsm(load_roots(self.options["roots"] or DEMO / "roots.toml"), self.settings)
+        roots = load_roots(self.options["roots"] or DEMO / "roots.toml")
+        return Hsm(roots, self.settings, sequence=trade_sequence())
 
     def card(self) -> "HsmCard":
         """What the back office knows of the card from its basic data."""
         from emulator.terminal import HsmCard
 
-        data = self.terminal.identify()
+        data = self._look()
         return HsmCard(data.region, data.historical)
+
+    @property
+    def reinsert(self) -> Callable[[str], bool] | None:
+        """What asks the holder for a card that was pulled out; nothing where nobody sits."""
+        return _ask_again if interactive() else None
 
     def run(self, psam: "Callable[[], Result]", steps: "Callable[[Callable[..., str]], Result]") -> "Result":
         """Do a function with the PSAM, or in steps with the HSM, or with the HSM after one of the five codes."""
@@ -138,7 +171,7 @@ class Desk:
             try:
                 return psam()
             except TerminalError as error:
-                if how is None or error.code not in HSM_CODES:
+                if how is None or error.code not in HSM_CODES or error.trade is not None:
                     raise
                 click.echo(f"note: {error.code} {error.text}: {error}; going on with the HSM", err=True)
         return steps(self.by_hand if how == "stdin" else self._software)
@@ -150,23 +183,36 @@ class Desk:
         """Print what the HSM needs, read what it answers."""
         from emulator.terminal import TerminalError
 
-        click.echo(step.text)
+        # With --json standard output is one document.
+        click.echo(step.text, err=self.options["as_json"])
         try:
             return str(click.prompt("HSM", prompt_suffix="> ", err=True))
         except click.Abort:
             raise TerminalError("nobody brought the HSM's answer", -31) from None
 
 
-def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: str = "") -> None:
-    """Do one function and print what it gives; a failure is one sentence with the national code, and status 2."""
+def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: str, nothing: str = "done") -> None:
+    """Do one function and print what it gives; a failure is one sentence with the national code, and status 2.
+
+    Args:
+        nothing: what to print where the function succeeds and gives nothing.
+    """
     from emulator.terminal import TerminalError
 
+    if options["as_json"] and options["raw"]:
+        raise UsageFault("--json or --raw: not both")
     try:
         done = work(Desk(options))
     except TerminalError as error:
+        document: dict[str, Any] = {"code": error.code, "text": error.text, "explanation": str(error)}
+        sentence = f"{error.code} {error.text}: {error}"
+        if error.trade is not None:
+            command = proof_command(error.trade, options)
+            document["trade"] = {**error.trade._asdict(), "command": command}
+            sentence += f"; ask the card: {command}"
         if options["as_json"]:
-            _print_json({"code": error.code, "text": error.text, "explanation": str(error)})
-        raise UsageFault(f"{error.code} {error.text}: {error}") from None
+            _print_json(document)
+        raise UsageFault(sentence) from None
     if options["raw"]:
         click.echo(done.text)
     elif options["as_json"]:
@@ -174,7 +220,28 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
     elif done.text:
         _print_table(done, title)
     else:
-        click.echo(f"{title}: done")
+        click.echo(f"{title}: {nothing}")
+
+
+def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
+    """The command that tells whether a trade was booked, with the same card, readers and settings."""
+    import shlex
+
+    words = ["sscard", "terminal", "proof", TRADES[trade.trade], trade.sequence, "--card-info", trade.card_info]
+    for option, value in (
+        ("--reader", options["reader"]),
+        ("--contactless-reader", options["contactless_reader"]),
+        ("--type", options["kind"] if options["kind"] != "3" else None),
+        ("--settings", options["settings"]),
+        *(("--set", each) for each in options["sets"]),
+    ):
+        if value is not None:
+            words += [option, str(value)]
+    return shlex.join(words)
+
+
+def _ask_again(prompt: str) -> bool:
+    return click.confirm(prompt, default=True, err=True)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -226,6 +293,13 @@ def now() -> str:
     from datetime import datetime
 
     return datetime.now().strftime("%Y%m%d%H%M%S")
+
+
+def trade_sequence() -> int:
+    """A terminal trade sequence that no other run gave: tenths of a second, around once in 13 years."""
+    import time
+
+    return time.time_ns() // 10**8 % 2**32
 
 
 def interactive() -> bool:

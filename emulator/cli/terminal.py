@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import main
-from .desk import Desk, interactive, now, perform, shared, texted, yuan
+from .desk import TRADES, Desk, now, perform, shared, texted, yuan
 from .errors import UsageFault
 
 if TYPE_CHECKING:
-    from emulator.terminal import Result
+    from emulator.terminal import Result, TerminalError
 
 
 @main.group()
@@ -27,10 +27,15 @@ def read_basic(**options: Any) -> None:
     """Authenticate the card and read its basic data (iReadCardBas)."""
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        first = desk.terminal.read_basic_hsm_step1()
+        first = desk.terminal.read_basic_hsm_step1(desk.kind, card_info=desk.expected)
         return desk.terminal.read_basic_hsm_step2(ask(first, lambda text: desk.hsm().basic(text)))
 
-    perform(options, lambda desk: desk.run(desk.terminal.read_basic, lambda ask: steps(desk, ask)), "读基本信息")
+    def work(desk: Desk) -> "Result":
+        return desk.run(
+            lambda: desk.terminal.read_basic(desk.kind, card_info=desk.expected), lambda ask: steps(desk, ask)
+        )
+
+    perform(options, work, "读基本信息")
 
 
 @terminal.command()
@@ -42,12 +47,12 @@ def read(address: str, by: str, **options: Any) -> None:
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
         card = desk.card()
-        first = desk.terminal.read_hsm_step1(desk.info, address)
+        first = desk.terminal.read_hsm_step1(desk.info, address, desk.kind)
         return desk.terminal.read_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
 
     def work(desk: Desk) -> "Result":
-        kind = 1 if by == "pin" else 2
-        return desk.run(lambda: desk.terminal.read(desk.info, address, kind), lambda ask: steps(desk, ask))
+        proof = 1 if by == "pin" else 2
+        return desk.run(lambda: desk.terminal.read(desk.info, address, proof, desk.kind), lambda ask: steps(desk, ask))
 
     perform(options, work, "通用读卡")
 
@@ -61,11 +66,11 @@ def write(address: str, data: str, **options: Any) -> None:
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
         card = desk.card()
-        first = desk.terminal.write_hsm_step1(desk.info, address)
+        first = desk.terminal.write_hsm_step1(desk.info, address, desk.kind)
         return desk.terminal.write_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)), data)
 
     def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.write(desk.info, address, data), lambda ask: steps(desk, ask))
+        return desk.run(lambda: desk.terminal.write(desk.info, address, data, desk.kind), lambda ask: steps(desk, ask))
 
     perform(options, work, "通用写卡")
 
@@ -74,14 +79,14 @@ def write(address: str, data: str, **options: Any) -> None:
 @shared
 def verify_pin(**options: Any) -> None:
     """Check the PIN (iVerifyPIN)."""
-    perform(options, lambda desk: desk.terminal.verify_pin(), "PIN 校验")
+    perform(options, lambda desk: desk.terminal.verify_pin(desk.kind, card_info=desk.expected), "PIN 校验")
 
 
 @terminal.command("change-pin")
 @shared
 def change_pin(**options: Any) -> None:
     """Replace the PIN, with the old one (iChangePIN)."""
-    perform(options, lambda desk: desk.terminal.change_pin(), "PIN 修改")
+    perform(options, lambda desk: desk.terminal.change_pin(desk.kind, card_info=desk.expected), "PIN 修改")
 
 
 @terminal.command("reload-pin")
@@ -91,12 +96,12 @@ def reload_pin(**options: Any) -> None:
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
         card = desk.card()
-        first = desk.terminal.reload_pin_hsm_step1(desk.info)
+        first = desk.terminal.reload_pin_hsm_step1(desk.info, desk.kind)
         second = desk.terminal.reload_pin_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
         return desk.terminal.reload_pin_hsm_step3(ask(second, lambda text: desk.hsm().secured(text, card)))
 
     def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.reload_pin(desk.info), lambda ask: steps(desk, ask))
+        return desk.run(lambda: desk.terminal.reload_pin(desk.info, desk.kind), lambda ask: steps(desk, ask))
 
     perform(options, work, "PIN 重置")
 
@@ -108,12 +113,12 @@ def unblock_pin(**options: Any) -> None:
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
         card = desk.card()
-        first = desk.terminal.unblock_pin_hsm_step1(desk.info)
+        first = desk.terminal.unblock_pin_hsm_step1(desk.info, desk.kind)
         second = desk.terminal.unblock_pin_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
         return desk.terminal.unblock_pin_hsm_step3(ask(second, lambda text: desk.hsm().secured(text, card)))
 
     def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.unblock_pin(desk.info), lambda ask: steps(desk, ask))
+        return desk.run(lambda: desk.terminal.unblock_pin(desk.info, desk.kind), lambda ask: steps(desk, ask))
 
     perform(options, work, "PIN 解锁")
 
@@ -124,25 +129,26 @@ def unblock_pin(**options: Any) -> None:
 @click.option("--time", "moment", default="", help="YYYYMMDDHHMMSS.  [default: now]")
 @shared
 def debit(total: str, covered: str, moment: str, **options: Any) -> None:
-    """Pay TOTAL yuan, of which account and fund pay COVERED (iDoDebit)."""
+    """Pay TOTAL yuan, of which account and fund together pay COVERED (iDoDebit).
+
+    The standard names two amounts, the card takes three. By default the account pays nothing: the card counts TOTAL
+    as paid by the holder and COVERED as paid by the fund. With --set terminal.debit_amounts=account COVERED is
+    taken from the account, with =fund it is the fund's; the holder pays the rest.
+    """
     payment = f"{yuan(total)}|{yuan(covered)}|{moment or now()}|"
 
     def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        from emulator.terminal import TerminalError
-
         card, hsm = desk.card(), desk.hsm()
-        first = desk.terminal.debit_hsm_step1(desk.info, payment)
-        done = desk.terminal.debit_hsm_step2(ask(first, lambda text: hsm.purchase(text, card)))
+        first = desk.terminal.debit_hsm_step1(desk.info, payment, desk.kind)
+        key = ask(first, lambda text: hsm.purchase(text, card))
+        done = desk.terminal.debit_hsm_step2(key, reinsert=desk.reinsert)
         if desk.options["hsm"] != "stdin" and not (hsm.check_mac2(done.text) and hsm.check_tac(done.text, card)):
-            raise TerminalError("the card has booked the trade, but its MAC2 or TAC is wrong", -0x9302)
+            raise _booked_wrongly("MAC2 or TAC", desk.info, "2", first.fields["purchase_sequence"])
         return done
 
     def work(desk: Desk) -> "Result":
-        def again(prompt: str) -> bool:
-            return click.confirm(prompt, default=True, err=True)
-
         return desk.run(
-            lambda: desk.terminal.debit(desk.info, payment, reinsert=again if interactive() else None),
+            lambda: desk.terminal.debit(desk.info, payment, desk.kind, reinsert=desk.reinsert),
             lambda ask: steps(desk, ask),
         )
 
@@ -157,14 +163,18 @@ def load(amount: str, moment: str, **options: Any) -> None:
     """Load AMOUNT yuan into the account; the HSM has the key (帐户划入; Part 7, 11)."""
 
     def work(desk: Desk) -> "Result":
-        card, hsm = desk.card(), desk.hsm()
+        from emulator.terminal.payment import moment as checked
+
+        time, card, hsm = checked(moment or now()), desk.card(), desk.hsm()
+        by_hand = desk.options["hsm"] == "stdin"
 
         def host(text: str) -> str:
-            if desk.options["hsm"] == "stdin":
-                return desk.by_hand(texted(text), lambda each: each)
-            return hsm.load(text, card, moment or now())
+            return desk.by_hand(texted(text), lambda each: each) if by_hand else hsm.load(text, card, time)
 
-        return desk.terminal.load(desk.info, yuan(amount), host)
+        done = desk.terminal.load(desk.info, yuan(amount), host, desk.kind, reinsert=desk.reinsert)
+        if not by_hand and not hsm.check_load_tac(done.text, card):
+            raise _booked_wrongly("TAC", desk.info, "1", done.fields["load_sequence"])
+        return done
 
     perform(options, work, "帐户划入")
 
@@ -173,17 +183,35 @@ def load(amount: str, moment: str, **options: Any) -> None:
 @shared
 def read_debit_records(**options: Any) -> None:
     """Read the records of purchases (iReadDebitRecord)."""
-    perform(options, lambda desk: desk.terminal.read_debit_records(), "读消费交易记录")
+
+    def work(desk: Desk) -> "Result":
+        return desk.terminal.read_debit_records(desk.kind, card_info=desk.expected)
+
+    perform(options, work, "读消费交易记录", "no purchases")
 
 
 @terminal.command()
-@click.argument("trade", type=click.Choice(["load", "purchase"]))
+@shared
+def balance(**options: Any) -> None:
+    """Read what the account holds, and what holder and fund have paid this year (读取余额; Part 5, 7.3)."""
+    perform(options, lambda desk: desk.terminal.balance(desk.kind, card_info=desk.expected), "读取余额")
+
+
+@terminal.command()
+@click.argument("trade", type=click.Choice(list(TRADES.values())))
 @click.argument("sequence")
 @shared
 def proof(trade: str, sequence: str, **options: Any) -> None:
     """Ask for the proof of a trade whose answer was lost, by its SEQUENCE in hex (取交易认证码; Part 7, 14)."""
-    kind = {"load": "1", "purchase": "2"}[trade]
-    perform(options, lambda desk: desk.terminal.proof(desk.info, kind, sequence), "取交易认证码")
+    which = next(each for each, name in TRADES.items() if name == trade)
+    perform(options, lambda desk: desk.terminal.proof(desk.info, which, sequence, desk.kind), "取交易认证码")
+
+
+def _booked_wrongly(what: str, card_info: str, trade: str, sequence: str) -> "TerminalError":
+    from emulator.terminal import TerminalError, Uncertain
+
+    sentence = f"the card has booked the trade, but its {what} is wrong"
+    return TerminalError(sentence, -0x9302, trade=Uncertain(card_info, trade, sequence))
 
 
 @terminal.command()

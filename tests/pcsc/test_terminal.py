@@ -37,7 +37,8 @@ class Readers:
         return [dict(card.image.store.load()) for card in (self.user, self.psam)]
 
     def terminal(self, pin: str = PIN) -> Terminal:
-        card, psam = find_readers(None, None, Settings())
+        card, psam, _ = find_readers(None, None, Settings())
+        assert card is not None
         assert psam is not None
         assert [card.name, psam.name] == [self.stack.readers[1], self.stack.readers[0]]
         return Terminal(card, psam, pad=lambda _: pin)
@@ -128,8 +129,9 @@ def test_a_card_pulled_out_of_its_reader_in_a_trade(stack: PcscStack) -> None:
 def test_without_a_psam_or_a_user_card_it_is_said(stack: PcscStack) -> None:
     user, psam = Card(Image.in_memory(contents())), Card(Image.in_memory(psam_contents()))
     with stack.card(user, 0):
-        card, module = find_readers(None, None, Settings())
-        assert (card.name, module) == (stack.readers[0], None)
+        card, module, near = find_readers(None, None, Settings())
+        assert card is not None
+        assert (card.name, module, near) == (stack.readers[0], None, None)
         with pytest.raises(TerminalError) as caught:
             Terminal(card, module).read_basic()
         assert caught.value.code == -2201
