@@ -327,7 +327,7 @@ def _reading_json(reader: str, reading: Any) -> str:
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
 
-    The payment is made with a PSAM in a second reader, made for the run.
+    Before that its account is loaded. The payment is made with a PSAM in a second reader, made for the run.
     """
     _end_cleanly(0, signal.SIGINT)
     from emulator.stack import Stack
@@ -364,18 +364,28 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
 
 
 def _pay(stack: "Stack") -> None:
-    """Pay with the card: a PSAM in the second reader computes."""
+    """Load the card's account, as its issuer does, and pay from it: a PSAM in the second reader computes."""
     from cardfs.image import Image
     from emulator.card import Card
 
     from .cards import issue_contents
 
-    click.echo(f"\nA purchase of 12.50 yuan, of which 10.00 are covered: a PSAM in {stack.readers[1]!r} computes.")
     link = stack.insert(Card(Image.in_memory(issue_contents("psam", region="519900"))), 1)
+    options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
+    steps = {
+        "The account gets 100.00 yuan; the issuer's host has the key, here a software HSM.": ["load", "100", "--raw"],
+        "It holds now, in yuan:": ["balance"],
+        f"A purchase of 12.50 yuan, 10.00 of them from the account; a PSAM in {stack.readers[1]!r} computes.": [
+            *("debit", "12.50", "10.00", "--set", "terminal.debit_amounts=account")
+        ],
+        "Now it holds:": ["balance"],
+    }
     try:
-        pay = ["terminal", "debit", "12.50", "10.00", "--pin", DEMO_PIN]
-        readers = ["--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
-        stack.call([sys.executable, "-m", "emulator.cli", *pay, *readers])
+        for title, command in steps.items():
+            click.echo(f"\n{title}")
+            # What failed is not tried again: a wrong PIN costs a try every time.
+            if stack.call([sys.executable, "-m", "emulator.cli", "terminal", *command, *options]):
+                break
     finally:
         link.close()
 

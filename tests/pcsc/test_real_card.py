@@ -393,6 +393,20 @@ def test_demo_once_ends_and_shows_the_holder(tmp_path: Path) -> None:
         assert ("Made demo.sscard" in done.stdout) is made, "the second time the card is there"
         assert re.search(r"姓名 .*holder_name .*测试甲", done.stdout)
         assert "the card knows the issuer's key" in done.stdout
+        held = [0, 90][not made]
+        balances = re.findall(r"account +│ +([0-9.]+) +│", done.stdout)
+        assert balances == [f"{held + 100}.00", f"{held + 90}.00"], "the money moves"
+
+
+def test_a_demo_card_with_another_pin_loses_one_try_only(tmp_path: Path) -> None:
+    made = sscard(
+        *("issue", "demo.sscard", "--region", "519900", "--serial", "00000001", "--pin", "4711"), folder=tmp_path
+    )
+    assert made.returncode == 0, made.stderr
+    done = sscard("demo", "--once", folder=tmp_path)
+    shown = done.stdout + done.stderr
+    assert shown.count("sscard: -51 ") == 1
+    assert "2 tries are left" in shown
 
 
 def test_demo_keeps_the_card_until_ctrl_c_and_leaves_nothing(tmp_path: Path) -> None:
