@@ -140,6 +140,48 @@ def test_without_a_psam_or_a_user_card_it_is_said(stack: PcscStack) -> None:
     assert missing.value.code == -2
 
 
+@pytest.mark.parametrize("with_contacts", [True, False])
+def test_a_contactless_reader_is_named_and_nothing_else_is_sought_in_it(stack: PcscStack, with_contacts: bool) -> None:
+    """Terminal interface, 1.1.2: types 2 to 4."""
+    user, psam = Card(Image.in_memory(contents())), Card(Image.in_memory(psam_contents()))
+    with stack.card(psam, 0), stack.card(user, 1):
+        near = stack.readers[1]
+        found = find_readers(None, None, Settings(), contactless=near, with_contacts=with_contacts)
+        assert found.card is None
+        assert found.psam is not None
+        assert found.contactless is not None
+        assert (found.psam.name, found.contactless.name) == (stack.readers[0], near)
+        terminal = Terminal(found.card, found.psam, contactless=found.contactless)
+        for kind in (2, 3, 4):
+            assert terminal.read_basic(kind).fields["terminal_number"] == TERMINAL_NUMBER
+        with pytest.raises(TerminalError) as caught:
+            terminal.read_basic(1)
+        assert caught.value.code == -2
+        done = stack.run([*SSCARD, "terminal", "verify-pin", "--pin", PIN, "--type", "2", "--contactless-reader", near])
+        assert (done.returncode, done.stdout) == (0, "PIN 校验: done\n")
+
+
+def test_a_psam_that_is_pulled_out_is_named_with_its_reader(stack: PcscStack) -> None:
+    class Pulled(Card):
+        def transmit(self, raw: bytes) -> bytes:
+            answer = super().transmit(raw)
+            if raw[:2] == b"\x80\x70":
+                held.close()
+            return answer
+
+    user, psam = Card(Image.in_memory(contents())), Pulled(Image.in_memory(psam_contents()))
+    with stack.card(user, 1):
+        held = stack.insert(psam, 0)
+        try:
+            terminal = Terminal(PcscReader(stack.readers[1]), PcscReader(stack.readers[0]), pad=lambda _: PIN)
+            with pytest.raises(TerminalError, match=f"the PSAM in '{stack.readers[0]}' answers no more") as caught:
+                terminal.debit(INFO, PAYMENT)
+        finally:
+            held.close()
+        assert caught.value.code == -2201
+    stack.wait_until_empty([0, 1])
+
+
 def test_one_line_makes_card_and_psam_and_pays() -> None:
     """`sscard exec` without images makes both for the run."""
     command = [*SSCARD, "exec", "--", "sscard", "terminal", "debit", "5.00", *DEMO, "--json"]
