@@ -315,6 +315,23 @@ def test_another_card_put_in_for_the_one_that_was_pulled_out_is_noticed() -> Non
 
     error = desk.fails(lambda: desk.terminal.debit(INFO, PAYMENT, reinsert=swap))
     assert (error.code, error.text) == (-22, "传入数据与卡内不符")
+    assert error.trade == (INFO, "2", "0000"), "the first card's trade is still uncertain"
+    assert str(error).endswith("; whether the card booked trade 0000 is uncertain: its proof tells")
+
+
+@pytest.mark.parametrize("word", ["6A88", "6982"])
+def test_a_card_that_refuses_its_proof_leaves_the_trade_uncertain(word: str) -> None:
+    """And no caller goes on with the HSM, which would pay again."""
+    desk = Desk(user=rich(), settings=ACCOUNT)
+    cut_at(desk, len(exchanged()) - 1, "after")
+    real = desk.user.card.transmit
+    desk.user.card.transmit = (  # type: ignore[method-assign]
+        lambda raw: bytes.fromhex(word) if raw[:2] == b"\xb0\x2e" else real(raw)
+    )
+    error = desk.fails(lambda: desk.terminal.debit(INFO, PAYMENT, reinsert=lambda _: True))
+    assert error.code == {"6A88": -4, "6982": -0x6982}[word]
+    assert error.trade == (INFO, "2", "0000")
+    assert desk.balance() == MONEY - 1000
 
 
 def exchanged() -> list[str]:

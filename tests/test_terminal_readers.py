@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
@@ -96,14 +96,25 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 # The command line -----------------------------------------------------------------------------------
 
 
+class Noted(InProcess):
+    """A reader that notes when it is opened."""
+
+    opened: ClassVar[list[str]] = []
+
+    def open(self) -> InProcess:
+        self.opened.append(self.name)
+        return super().open()
+
+
 @pytest.fixture(name="desk")
 def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     desk = Desk()
+    Noted.opened.clear()
 
     def found(card: str | None, psam: str | None, settings: Settings, **how: Any) -> tuple[Any, ...]:
         assert (card, psam) == (None, None)
         module = InProcess(desk.psam) if how["with_psam"] and desk.psam else None
-        user, near = InProcess(desk.user), InProcess(desk.user) if how["contactless"] else None
+        user, near = Noted(desk.user, "user"), Noted(desk.user, "near") if how["contactless"] else None
         return pcsc.Readers(user if how["with_contacts"] else None, module, near)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pcsc, "find_readers", found)
@@ -252,6 +263,7 @@ def test_a_time_that_is_none_costs_nothing(desk: Desk) -> None:
     for command in ("load", "debit"):
         done = terminal(command, "1.00", "--time", "20261399990000", "--pin", PIN)
         assert done.stderr == "sscard: -23 传入数据不合法: '20261399990000' is no time YYYYMMDDHHMMSS\n"
+        assert command == "debit" or desk.user.powered == 0
     assert desk.cells() == before
 
 
@@ -327,11 +339,32 @@ def test_whoever_sits_there_puts_the_card_back(
     assert desk.balance() == (10100 if command[0] == "load" else 9900)
 
 
-@pytest.mark.parametrize(("kind", "power"), [("2", 1), ("4", 1), ("3", 1), ("1", 1)])
-def test_the_type_of_card_is_chosen(desk: Desk, kind: str, power: int) -> None:
+ALL_FUNCTIONS = (
+    ("read-basic",),
+    ("read", "DF01EF05|20|$"),
+    ("write", "DF01EF07|29|$", "DF01EF07|3|$"),
+    ("verify-pin",),
+    ("change-pin",),
+    ("reload-pin",),
+    ("unblock-pin",),
+    ("debit", "1.00"),
+    ("load", "1.00"),
+    ("read-debit-records",),
+    ("balance",),
+)
+
+
+@pytest.mark.parametrize(("kind", "where"), [("1", "user"), ("2", "near"), ("3", "user"), ("4", "near")])
+@pytest.mark.parametrize("hsm", [(), ("--hsm",)], ids=["psam", "hsm"])
+def test_the_type_of_card_is_chosen(desk: Desk, kind: str, where: str, hsm: tuple[str, ...]) -> None:
     """Terminal interface, 1.1.2, iType."""
-    assert terminal("verify-pin", "--pin", PIN, "--type", kind, "--contactless-reader", "near").exit_code == 0
-    assert desk.user.powered == power
+    given = ("--pin", PIN, "--new-pin", PIN, "--type", kind, "--contactless-reader", "near")
+    for command in ALL_FUNCTIONS:
+        address = ("DF04EF06|90|$",) if hsm and command[0] == "read" else command[1:]
+        done = terminal(command[0], *address, *given, *hsm)
+        assert done.exit_code == 0, done.output
+    assert terminal("proof", "load", "0000", *given).exit_code == 0
+    assert set(Noted.opened) == {where}
 
 
 def test_contactless_cards_need_a_reader(desk: Desk) -> None:

@@ -171,7 +171,7 @@ class Desk:
             try:
                 return psam()
             except TerminalError as error:
-                if how is None or error.code not in HSM_CODES or error.trade is not None:
+                if how is None or error.code not in HSM_CODES:
                     raise
                 click.echo(f"note: {error.code} {error.text}: {error}; going on with the HSM", err=True)
         return steps(self.by_hand if how == "stdin" else self._software)

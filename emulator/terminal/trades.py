@@ -55,9 +55,7 @@ class TradeFunctions(Base):
                 psam.credit(answer[4:])
             except TerminalError as error:
                 uncertain = Uncertain(data.info, PURCHASE, paid.sequence)
-                # Never one of the codes after which a caller pays again with the HSM.
-                code = NO_ANSWER if error.code in HSM_CODES else error.code
-                raise TerminalError(f"the card has booked the trade, but {error}", code, trade=uncertain) from None
+                raise _left(f"the card has booked the trade, but {error}", error.code, uncertain) from None
             return self._paid(paid, data.algorithm, sequence, answer[:4])
 
     def debit_hsm_step1(self, card_info: str, payment: str, kind: int = CONTACT_FIRST) -> Result:
@@ -243,15 +241,14 @@ class TradeFunctions(Base):
         if lost.code not in _LOST:
             raise lost
         if reinsert is None or not reinsert("请重新插入卡片"):
-            raise TerminalError(
-                f"{lost}; whether the card booked trade {trade.sequence} is uncertain: its proof tells",
-                lost.code,
-                trade=trade,
-            )
+            raise _left(f"{lost}; {_uncertain(trade)}", lost.code, trade)
         session.card.close()
-        session.card = self._power_up(kind)
-        session.card.begin(trade.card_info)
-        proof = _proof(session.card, trade.trade, trade.sequence, self.settings.terminal)
+        try:
+            session.card = self._power_up(kind)
+            session.card.begin(trade.card_info)
+            proof = _proof(session.card, trade.trade, trade.sequence, self.settings.terminal)
+        except TerminalError as error:
+            raise _left(f"{error}; {_uncertain(trade)}", error.code, trade) from None
         if proof is None:
             raise TerminalError(
                 f"{lost}; the card booked nothing, so the trade can be made again: "
@@ -278,6 +275,15 @@ class TradeFunctions(Base):
                 why = "the card did not book this trade, or another one came after it"
                 raise session.card.refused("GET TRANSACTION PROOF", 0x9406, why)
             return result(mac=data[:4].hex().upper(), tac=data[4:].hex().upper())
+
+
+def _uncertain(trade: Uncertain) -> str:
+    return f"whether the card booked trade {trade.sequence} is uncertain: its proof tells"
+
+
+def _left(sentence: str, code: int, trade: Uncertain) -> TerminalError:
+    """The error of a trade that may be booked, under no code after which a caller pays again with the HSM."""
+    return TerminalError(sentence, NO_ANSWER if code in HSM_CODES else code, trade=trade)
 
 
 def _proof(card: UserCard, trade: str, sequence: str, settings: TerminalSettings) -> bytes | None:
