@@ -21,10 +21,15 @@ from emulator.card import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
 
+from .debit_desk import IssuedDesk
+from .psam_desk import PsamDesk, walked
+from .purse_desk import EP
 from .reference import Reference
 from .support import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents
 from .test_fmcos_words import ready as fmcos_ready
 from .test_power_cuts import built
+from .test_purse_issued import Bank
+from .trade_desk import TERMINAL, TIME, Purse, TradeBench, b2, b4
 
 GOLDEN: Final = Path(__file__).parent / "data" / "golden"
 HALF: Final = "load RK1DF04 version 2"
@@ -45,6 +50,8 @@ OPERATIONAL: Final = {
     "ssc-2.0-sm4": Operational("0304322E3030", "SM4", "664D626FE71898746D7A0A3685E32673"),
     "ssc-3.0": Operational("0304332E3030", "SM4", "664D626FE71898746D7A0A3685E32673"),
 }
+TWO_WORLDS: Final = '[settings.financial]\nkind = "both"\n'
+PSAM_KEY: Final = "A1B2C3D4E5F60718293A4B5C6D7E8F90"
 ATR: Final = "3B6D000000814A444686605199000001AC"
 HALF_MASTER: Final = bytes.fromhex("3B4AEAB9D9522352911AD5B3F740F75B")
 HANDMADE_UK: Final = bytes.fromhex("FA5D37677A5E542AD790D88C7C840E0A")
@@ -54,10 +61,12 @@ SHA_256: Final = {
     "schema-1/fmcos.sscard": "5a833d709c5dde75a8152b278af268e21de489a070a98e4281428fcbe2efe2e7",
     "schema-1/half-personalised.sscard": "aa69df1f5a46eea923c4458938904f271181194164a247f3750f686467a12332",
     "schema-1/locked-application.sscard": "77d9d765a5b00cdb263076cb18312e1ab0a80a994a39c17a125779c44b443bfb",
+    "schema-1/psam.sscard": "7a6884da462b64e253f0c4c1f20f5d382475f9b656b5597d1751281363cbaff7",
     "schema-1/ssc-1.0.sscard": "edf4c5fabba4c391c3a8ade11925a99117d2ae5b454dbb8bcc8ff4daf9bf68df",
     "schema-1/ssc-2.0-sm4.sscard": "d42924010cc015915a7dd6ad482069b3e88e1fcb9885641bad95495483ded838",
     "schema-1/ssc-2.0.sscard": "074fda89acd41dd0dc940044a0790d34a48db63d0828037f6d58879e036a44be",
     "schema-1/ssc-3.0.sscard": "204f2c510982a97ab63e6e4a796d83fd32b0241236d7ee6197f9d26582be8bc1",
+    "schema-1/two-worlds.sscard": "fd76c16a1a41aa2c6e3e8a2d14d118604195226f9a9517e461417ca4e5b2e17d",
 }
 
 
@@ -78,6 +87,31 @@ def make_golden(folder: Path) -> None:
     bench.lock_application()
     SqliteStore.create(folder / "locked-application.sscard", bench.cells().items())
     SqliteStore.create(folder / "fmcos.sscard", fmcos_ready().cells().items())
+    make_golden_of_trades(folder)
+
+
+def make_golden_of_trades(folder: Path) -> None:
+    """Those that came later: a card of two worlds and a security module, both used."""
+    trades = TradeBench(contents("ssc-2.0", TWO_WORLDS))
+    assert trades.load(500)
+    assert trades.purchase((100, 10, 20))
+    bank = Bank("3DES", "")
+    bank.card = Card(Image.in_memory(read_cells(trades.store.load())), SeededRandom("golden"))
+    bank.select()
+    assert bank.pin(PIN_CN) == "9000"
+    assert bank.do(bank.load(EP, 5000))
+    said, _ = bank.initialize(1, EP, 1, 1200)
+    assert bank.do(bank.debit(said, 1200, 6, index=1))
+    terminal = IssuedDesk(made=read_cells(bank.card.image.store.load()))
+    assert terminal.online().kind == "ARQC"
+    assert terminal.arpc() == "9000"
+    assert terminal.ac("TC", code="00").kind == "TC"
+    SqliteStore.create(folder / "two-worlds.sscard", terminal.store.load().items())
+    module = PsamDesk("SM4")
+    assert module.word(module.init_sam()) == "9000"
+    module.prove_kid(3)
+    assert module.word(module.load("27C00003" + "00" * 4 + PSAM_KEY, file=0x13)) == "9000"
+    SqliteStore.create(folder / "psam.sscard", module.store.load().items())
 
 
 # -- they load ------------------------------------------------------------------------------------
@@ -205,3 +239,37 @@ def test_a_card_of_the_coding_fmcos_works(copy: Path) -> None:
     assert bench.ask("00B2012C00") == bytes(range(0x11, 0x21)).hex().upper() + "9000"
     assert bench.word("00D6820002BEEF") == "9000"
     bench.card.close()
+
+
+@pytest.mark.parametrize("copy", ["two-worlds"], indirect=True)
+def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
+    with closing(Image.open(copy)) as image:
+        held = read_cells(image.store.load())
+    trades = TradeBench(held)
+    assert trades.purse == Purse(1, 1, 400, 10, 20, "2024", trades.purse.day)
+    data = b"".join(map(b4, (100, 10, 20))) + b"2" + TERMINAL + b4(7) + TIME
+    assert trades.proof("2", 0)[8:] == trades.tac(1, data).hex().upper() + "9000"
+    assert trades.begin_purchase().sequence == b2(1)
+    bank = Bank("3DES", "")
+    bank.card = Card(Image.in_memory(held), SeededRandom("golden"))
+    bank.select()
+    assert bank.balance(EP) == 3800
+    said, word = bank.initialize(1, EP, 1, 800)
+    assert (said[:6], word) == (b4(3800) + b2(1), "9000")
+    assert bank.do(bank.debit(said, 800, 6, index=1))
+    assert bank.balance(EP) == 3000
+    terminal = IssuedDesk(made=held)
+    assert terminal.online().atc == 2
+    assert terminal.arpc() == "9000"
+
+
+@pytest.mark.parametrize("copy", ["psam"], indirect=True)
+def test_a_used_security_module_goes_on_counting(copy: Path) -> None:
+    with closing(Image.open(copy)) as image:
+        module = PsamDesk("SM4", made=read_cells(image.store.load()))
+    assert module.ask(module.init_sam())[:8] == "00000002"
+    factor = bytes(range(16))
+    assert module.deliver(0x27, 0xC0, factor) == "9000"
+    rules = Reference("SM4")
+    session = rules.blocks(walked("SM4", bytes.fromhex(PSAM_KEY), 1), factor)
+    assert module.cipher(0x00, bytes(16)) == rules.blocks(session, bytes(16)).hex().upper() + "9000"
