@@ -91,7 +91,7 @@ MEANINGS: Final[dict[int, Meaning]] = {
     0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2"),
     0x6283: Meaning("the application is locked", "JR/T 0025"),
     0x6300: Meaning("issuer authentication failed", "JR/T 0025"),
-    0x63C0: Meaning("verification failed, {} tries left", "Part 5, table 5"),
+    0x63C0: Meaning("verification failed, tries left: {}", "Part 5, table 5"),
     0x6581: Meaning("memory failure", "Part 5, table 5"),
     0x6700: Meaning("wrong length", "Part 5, table 5"),
     0x6901: Meaning("command not accepted in this state", "Part 5, table 5"),

@@ -70,9 +70,9 @@ def test_every_word_of_a_refusal_and_of_a_row_has_a_meaning_with_a_clause() -> N
         (0x6100, "256 bytes wait for GET RESPONSE"),
         (0x6C06, "wrong Le, 6 is right"),
         (0x6C00, "wrong Le, 256 is right"),
-        (0x63C2, "verification failed, 2 tries left"),
-        (0x63C0, "verification failed, 0 tries left"),
-        (0x63CF, "verification failed, 15 tries left"),
+        (0x63C2, "verification failed, tries left: 2"),
+        (0x63C0, "verification failed, tries left: 0"),
+        (0x63CF, "verification failed, tries left: 15"),
         (0x9303, "application permanently locked"),
     ],
 )

@@ -134,7 +134,7 @@ def test_a_wrong_rksss_is_said_with_the_word_of_the_card() -> None:
     assert reading.genuine is True
     assert (
         reading.notes[-1]
-        == "EF06 needs RKSSSE, and authentication with it failed: 63C2, verification failed, 2 tries left"
+        == "EF06 needs RKSSSE, and authentication with it failed: 63C2, verification failed, tries left: 2"
     )
     assert "holder_name" not in values(reading)
 

@@ -155,7 +155,7 @@ def test_without_the_check_the_card_says_it_and_counts() -> None:
     error = desk.fails(lambda: desk.terminal.write(INFO, "DF01EF07|29|$", "DF01EF07|1|$"))
     assert error.code == -25538
     assert str(error) == (
-        "EXTERNAL AUTHENTICATION with UK2DF01 (key 84): the card answered 63C2, verification failed, 2 tries left; "
+        "EXTERNAL AUTHENTICATION with UK2DF01 (key 84): the card answered 63C2, verification failed, tries left: 2; "
         "does the terminal know this card's UK2DF01?"
     )
     assert desk.tries("UK2DF01") == 2
