@@ -17,6 +17,7 @@ from emulator.card import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
 
 from .support import HISTORICAL, PSE, REGION, Bench, Handmade, contents
+from .terminal_desk import psam_contents
 
 PROFILES = {"ssc-1.0": ("3DES", "1.00"), "ssc-2.0": ("3DES", "2.00"), "ssc-2.0-sm4": ("SM4", "2.00")}
 PROFILES["ssc-3.0"] = ("SM4", "3.00")
@@ -86,6 +87,18 @@ def test_t1_and_apdu_cards_are_what_they_say() -> None:
     card = Bench("ssc-2.0", APDU_TRANSPORT)
     assert card.send("00A40000023F00")[:4] != "6104"
     assert card.send("00A40000023F00")[-4:] == "9000"
+
+
+@pytest.mark.parametrize("refused", ["none", "7378312E73682EC9E7BBE1B1A3D5CF"], ids=["3DES and SM4", "SM4 alone"])
+def test_a_security_module_is_no_user_card(refused: str) -> None:
+    module = Card(Image.in_memory(psam_contents()))
+
+    def channel(command: bytes) -> bytes:
+        return b"\x6a\x82" if refused in command.hex().upper() else module.transmit(command)
+
+    with pytest.raises(TerminalError, match=r"^this is a security module \(PSAM\), not a user card$") as caught:
+        read_card(channel, module.atr, demo_roots())
+    assert caught.value.code == -1
 
 
 # Roots ----------------------------------------------------------------------------------------------

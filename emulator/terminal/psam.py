@@ -4,6 +4,7 @@ A terminal has to cope with PSAMs of every level (Part 9, 8): how many diversifi
 above the card's is tried out, and remembered.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cardfs.roots import LEVELS as ROOT_LEVELS
@@ -81,12 +82,7 @@ class Psam:
 
     def is_psam(self) -> bool:
         """Whether this is a PSAM at all: one of its environments and the application can be selected."""
-        return any(
-            self._select_name(name) == OK and self._select_name(APPLICATION) == OK for name in self._names().values()
-        )
-
-    def _names(self) -> dict[str, bytes]:
-        return {**ENVIRONMENTS, "03": bytes.fromhex(self._settings.terminal.psam_sm4_name)}
+        return answers_as_psam(self.ask, self._settings)
 
     def begin(self, algorithm: str) -> None:
         """Select the environment and application of an algorithm, and learn the terminal number.
@@ -94,7 +90,7 @@ class Psam:
         Raises:
             TerminalError: not a PSAM (-2201), or the PSAM has not this algorithm (-2202).
         """
-        word = self._select_name(self._names()[algorithm])
+        word = self._select_name(_names(self._settings)[algorithm])
         if word != OK:
             which = {"01": "DES/3DES", "02": "SSF33", "03": "SM4"}[algorithm]
             if not self.is_psam():
@@ -106,7 +102,7 @@ class Psam:
         self._select_application()
 
     def _select_name(self, name: bytes) -> int:
-        return self.ask(b"\x00\xa4\x04\x00" + bytes((len(name),)) + name)[1]
+        return self.ask(_select(name))[1]
 
     def _select_application(self) -> None:
         """SELECT DF01; readers differ in P1, and so may PSAMs."""
@@ -278,6 +274,19 @@ def table_key(name: str) -> TableKey:
     if key is None:
         raise TerminalError(f"no table says where a PSAM holds {name}", KEY_MISSING)
     return key
+
+
+def answers_as_psam(ask: Callable[[bytes], tuple[bytes, int]], settings: Settings) -> bool:
+    """Whether whatever answers is a PSAM: one of its environments and the application can be selected."""
+    return any(ask(_select(name))[1] == OK and ask(_select(APPLICATION))[1] == OK for name in _names(settings).values())
+
+
+def _names(settings: Settings) -> dict[str, bytes]:
+    return {**ENVIRONMENTS, "03": bytes.fromhex(settings.terminal.psam_sm4_name)}
+
+
+def _select(name: bytes) -> bytes:
+    return b"\x00\xa4\x04\x00" + bytes((len(name),)) + name
 
 
 def recognise(connection: Connection, settings: Settings) -> str:

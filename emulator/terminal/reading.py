@@ -21,13 +21,15 @@ from keys.suites import Suite
 from ..trace import find_element, value_text
 from .card import ALGORITHMS, RKSSSE_KID, unannounced
 from .card import algorithm_of as identifier_of
-from .errors import TerminalError, say
+from .errors import WRONG_CARD, TerminalError, say
 from .hsm import Hsm, HsmCard
 from .link import Channel, exchange
+from .psam import answers_as_psam
 from .settings import Settings
 
 ISSUER_FILE: Final = 0x05
 HOLDER_FILE: Final = 0x06
+NO_SUCH_COMMAND: Final = 0x6D00
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,13 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     reading = Reading(atr)
     fci, word = exchange(channel, b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME)
     if word != 0x9000:
+        _refuse_psam(channel)
         raise TerminalError(f"the card has no social-security environment: {say(word)}", -word)
     announced = algorithm_of(fci)
     first, second = secrets.token_bytes(8), secrets.token_bytes(8)
     proof, proof_word = exchange(channel, b"\x00\x88\x00\x00\x10" + first + second)
+    if proof_word == NO_SUCH_COMMAND:
+        _refuse_psam(channel)
     _read_file(channel, reading, ISSUER_FILE, "EF05")
     by_name = {item.name: item for item in reading.items}
     reading.version = by_name["specification_version"].value if "specification_version" in by_name else ""
@@ -91,6 +96,12 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
         _judge(reading, module, (first, second), (proof, proof_word))
     _read_holder(channel, reading, module)
     return reading
+
+
+def _refuse_psam(channel: Channel) -> None:
+    """A PSAM has an environment of the same name, and no INTERNAL AUTHENTICATION (Part 9, 5 and 9)."""
+    if answers_as_psam(lambda command: exchange(channel, command), Settings()):
+        raise TerminalError("this is a security module (PSAM), not a user card", WRONG_CARD)
 
 
 def algorithm_of(fci: bytes) -> str:
