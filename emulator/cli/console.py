@@ -18,6 +18,8 @@ from keys.records import KeyRef, KeyState, Usage
 
 _GOOD: Final = ("90", "61", "6C")
 _PREVIEW: Final = 24
+_ON_A_LINE: Final = 8
+"""Fields of one file that are shown on one line; more make a table."""
 _INDENT: Final = 14
 _PIPED: Final = 1000
 """Columns of an output that is no terminal: enough for every line."""
@@ -120,11 +122,14 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
     elements = image.dictionary.get(path, ())
     sfi = "" if ef.sfi is None else f" SFI {ef.sfi:02X}"
     line = Text.assemble(
-        (image.label(path).partition("/")[2] if ef.sfi is not None else "internal", "bold"),
+        (image.label(path).partition("/")[2] if ef.sfi is not None else f"{ef.fid:04X}", "bold"),
         f" {sfi} {ef.structure}  read {ef.read.text}  update {ef.update.text}",
     )
     leaf = branch.add(line)
     if isinstance(contents, bytes):
+        if len(elements) > _ON_A_LINE:
+            leaf.add(_fields_table(elements, contents))
+            return
         leaf.add(_bytes_line(elements, contents, internal=ef.structure is Structure.INTERNAL))
         return
     if not contents:
@@ -137,6 +142,15 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
         zh, name, value = _record_row(elements, record, number if ef.tlv else 0)
         table.add_row(Text(str(number), style="dim"), zh, name, value)
     leaf.add(table)
+
+
+def _fields_table(elements: tuple[Element, ...], contents: bytes) -> Table:
+    """Many fields of one file, those that it has, one a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    zh = {element.name: element.zh for element in elements}
+    for name, value in decode_fields(elements, contents).items():
+        table.add_row(zh.get(name, ""), name, value_text(value))
+    return table
 
 
 def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: bool) -> Text:
