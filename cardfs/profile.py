@@ -17,7 +17,7 @@ from keys.suites import SUITES
 
 from .atr import HEADS, AtrPlan, check_head
 from .files import FINANCIAL, MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
-from .inputs import ProfileError
+from .inputs import Document, ProfileError
 from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, payment_listing
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
 from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
@@ -29,6 +29,8 @@ __all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shippe
 
 DEMO: Final = SHIPPED / "demo"
 """Folder of the demo inputs: ``holder.toml`` and ``roots.toml``."""
+
+KIND: Final = "settings.financial.kind"
 
 ALGORITHM_BYTES: Final = {"DES": 0x01, "3DES": 0x01, "SM4": 0x03}
 """Value of tag 86 in the FCI (terminal interface, 10.1)."""
@@ -92,23 +94,25 @@ class Profile:
         return child(path, int(ef, 16)) if ef else path
 
 
-def load_profile(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Profile:
+def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> Profile:
     """Load a profile by shipped name or by path.
 
     Args:
         name: ``ssc-2.0``, or the path of a TOML file.
-        overrides: what a profile file would say, laid over it last; errors call it ``overrides``.
+        overrides: what profile files would say, laid over it last; errors call a document by its name, a plain
+            mapping ``overrides``.
 
     Raises:
         ProfileError: wrong; says file, place and reason.
     """
-    source = read_source(str(name), overrides)
+    source = read_source(str(name), *overrides)
     _check_head_keys(source)
     head = read_row(source.head, HeadRow)
     settings = _settings(source)
     suites = _suites(source, head)
     tree = Tree(settings)
     rows = _dfs(source, tree, head.suite)
+    _check_financial(source, tree, head.name)
     keys = tuple(
         _key(tree, row, key, settings, suites)
         for row, entry in rows
@@ -166,6 +170,21 @@ def _settings(source: Source) -> Settings:
         dotted = "settings" + path + (f".{unknown}" if unknown else "")
         place = source.table_places.get(dotted, f"{source.file}: {dotted}")
         raise ProfileError(f"{place}: {'no such setting' if unknown else reason}") from None
+
+
+def _check_financial(source: Source, tree: Tree, name: str) -> None:
+    """Refuse a financial environment that the card type has no files for, and a card without any application."""
+    place = source.table_places.get(KIND, f"{source.file}: {KIND}")
+    has_files = _has_financial(source)
+    if tree.settings.financial.kind != "none" and not has_files:
+        others = ", ".join(each for each in shipped_profiles() if _has_financial(read_source(each)))
+        raise ProfileError(f"{place}: {name} has no financial environment; {others} have one")
+    if has_files and set(tree.dfs) == {MF_PATH}:
+        raise ProfileError(f"{place}: {name} has nothing but the financial environment")
+
+
+def _has_financial(source: Source) -> bool:
+    return any(entry.values.get("regime") == Regime.PAYMENT for entry in source.head.entries("df"))
 
 
 def _suites(source: Source, head: HeadRow) -> dict[Usage, str]:

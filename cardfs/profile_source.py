@@ -78,14 +78,14 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
     return path
 
 
-def read_source(name: str, overrides: Mapping[str, Any] | None = None) -> Source:
-    """Read a profile with all that it extends; ``overrides`` has a profile's form and comes last."""
+def read_source(name: str, *overrides: Mapping[str, Any] | Document) -> Source:
+    """Read a profile with all that it extends; ``overrides`` have a profile's form and come last, in order."""
     path = find_profile(name)
     source = Source(path.name, Entry(path.name))
     for document in _chain(path):
         _merge_document(source, document)
-    if overrides:
-        _merge_document(source, Document("overrides", dict(overrides)))
+    for each in overrides:
+        _merge_document(source, each if isinstance(each, Document) else Document("overrides", dict(each)))
     return source
 
 

@@ -260,6 +260,13 @@ def test_a_killed_process_leaves_nothing_of_the_old_card_in_the_new_one(image: P
     new.close()
 
 
+@pytest.mark.parametrize("command", [("blank", "{image}", "--profile", "ssc-1.0"), ("personalise", "ssc-1.0")])
+def test_other_ways_to_a_card_refuse_what_its_type_has_not(tmp_path: Path, command: tuple[str, ...]) -> None:
+    said = refused(sscard(*(each.format(image=tmp_path / "x") for each in command), "--with-financial"))
+    assert said.startswith("--with-financial: ssc-1.0 has no financial environment; ")
+    assert not (tmp_path / "x").exists()
+
+
 BAD_ROOTS = '[roots]\nIRK = "12"\n'
 INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such profile": (("--profile", "nope"), r"^nope: neither a file nor a shipped profile \(.*ssc-1\.0, "),
@@ -275,7 +282,22 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "PIN": (("--pin", "12a4"), r"^pin: a PIN has 4 to 16 digits$"),
     "card number": (("--card-number", "12"), r"^card_number: "),
     "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' does not match"),
-    "setting out of range": (("--set", "settings.pin.tries=99"), r"settings\.pin\.tries: expected `int` <= 15$"),
+    "setting out of range": (
+        ("--set", "settings.pin.tries=99"),
+        r"^--set: settings\.pin\.tries: expected .* <= 15$",
+    ),
+    "no financial environment": (
+        ("--profile", "ssc-1.0", "--with-financial"),
+        r"^--with-financial: ssc-1\.0 has no financial environment; pboc, ssc-2\.0, ssc-2\.0-sm4, ssc-3\.0 have one$",
+    ),
+    "no financial environment, as a setting": (
+        ("--profile", "ssc-1.0", "--set", 'settings.financial.kind="edep"'),
+        r"^--set: settings\.financial\.kind: ssc-1\.0 has no financial environment; ",
+    ),
+    "no environment left": (
+        ("--profile", "pboc", "--with-financial=none"),
+        r"^--with-financial: pboc has nothing but the financial environment$",
+    ),
     "no such setting": (("--set", "settings.pin.nope=1"), r"settings\.pin\.nope: no such setting$"),
     "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
     "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),

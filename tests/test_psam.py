@@ -117,7 +117,7 @@ def test_a_key_file_lists_its_records_by_the_identifiers_of_appendix_a(suite: st
 
 
 def made(document_roots: Roots | None = None, overrides: dict[str, Any] | None = None, **more: Any) -> CardContents:
-    profile = load_profile("psam", overrides)
+    profile = load_profile("psam", overrides or {})
     more.setdefault("region", REGION)
     return issue(profile, load_holder(DEMO / "holder.toml"), document_roots or load_roots(DEMO / "roots.toml"), **more)
 

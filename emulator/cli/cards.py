@@ -15,6 +15,7 @@ from .errors import UsageFault, open_trace
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents
+    from cardfs.profile import Profile
     from emulator.trace import Event
 
 DEMO_NOTE = "the demo root keys are public test keys"
@@ -103,20 +104,28 @@ def authority_json(contents: "CardContents", roots: Path | None) -> str:
     return json.dumps(shown, indent=2) + "\n"
 
 
-def with_kind(settings: dict[str, Any], financial: str | None) -> dict[str, Any]:
-    """What ``--with-financial`` says, under what ``--set`` does."""
-    said: dict[str, Any] = {"settings": {"financial": {"kind": financial}}} if financial else {}
-    _lay_over(said, settings)
-    return said
+def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = None) -> "Profile":
+    """The card type with what ``--with-financial`` says, and over it what ``--set`` does."""
+    from cardfs.inputs import Document
+    from cardfs.profile import KIND, ProfileError, load_profile
+
+    said = {"settings": {"financial": {"kind": financial}}} if financial else {}
+    try:
+        return load_profile(
+            profile, Document("--with-financial", said), Document("--set", assignments("--set", settings))
+        )
+    except ProfileError as error:
+        # The option's name says already which setting it is.
+        raise ProfileError(str(error).replace(f"--with-financial: {KIND}:", "--with-financial:")) from None
 
 
 def _tell_missing_keys(name: str, *, profile: str, roots: Path | None, settings: tuple[str, ...], **_: Any) -> None:
     """Say which keys a security module was issued without; only CREATE KEY can bring them later."""
-    from cardfs.profile import DEMO, load_profile
+    from cardfs.profile import DEMO
     from cardfs.psam_issuing import missing_roots
     from cardfs.roots import load_roots
 
-    kind = load_profile(profile, assignments("--set", settings))
+    kind = load_kind(profile, settings)
     missing = missing_roots(kind, load_roots(roots or DEMO / "roots.toml")) if kind.is_psam else []
     if missing:
         click.echo(f"note: {name} without {', '.join(missing)}: there are no roots for them", err=True)
@@ -162,12 +171,14 @@ def issue_contents(
     from cardfs.holder import load_holder
     from cardfs.inputs import Document
     from cardfs.issuing import issue as make
-    from cardfs.profile import DEMO, load_profile
+    from cardfs.profile import DEMO
     from cardfs.roots import load_roots
 
-    kind = load_profile(profile, with_kind(assignments("--set", settings), with_financial))
+    kind = load_kind(profile, settings)
     if kind.is_psam:
         _refuse_holder_options()
+    if with_financial:
+        kind = load_kind(profile, settings, with_financial)
     # The invented holder of 1.0 cards has no elements that came later, with DF05.
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
     if holder is None:

@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:
     """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised."""
     from cardfs.issuing import blank as make
-    from cardfs.profile import load_profile
 
-    from .cards import assignments, with_kind, write_image
+    from .cards import load_kind, write_image
 
-    contents = make(load_profile(profile, with_kind(assignments("--set", settings), with_financial)))
+    contents = make(load_kind(profile, settings, with_financial))
     write_image(image, contents, force=force)
     click.echo(f"{image}: blank, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
 
