@@ -3,7 +3,7 @@
 What PC/SC says of a failure becomes a code of the reader library (Part 8, table A1.2).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
@@ -177,29 +177,32 @@ def find_readers(
         with_contacts: False where the user card is in that reader.
 
     Raises:
-        TerminalError: no reader, or no user card in any (-2), unless contactless ones are read too. No PSAM is no
-            error here.
+        TerminalError: no reader, or no user card in any (-2; what lies there instead is said), unless contactless
+            ones are read too. No PSAM is no error here.
     """
     names = reader_names()
     apart = _named(names, contactless) if contactless else None
     user = _named(names, card) if card and with_contacts else None
     module = _named(names, psam) if psam and with_psam else None
+    seen: dict[str, str] = {}
     for name in names:
         complete = (user or not with_contacts) and (module or not with_psam)
         if complete or name in (user, module, apart):
             continue
-        found = _recognised(name, settings)
+        found = seen[name] = _recognised(name, settings)
         if found == "user" and not user and with_contacts:
             user = name
         elif found == "psam" and not module and with_psam:
             module = name
     if user is None and apart is None:
-        raise _nothing_in([name for name in names if name != module] or names)
+        if psam and module:
+            seen[module] = _recognised(module, settings)
+        raise _no_user_card(names, seen, module)
     return Readers(*(PcscReader(name) if name else None for name in (user, module, apart)))
 
 
 def _recognised(name: str, settings: Settings) -> str:
-    """What sort of card is in a reader; nothing for an empty one or a card of another kind."""
+    """What sort of card is in a reader: ``user``, ``psam`` or ``other``; nothing for an empty one."""
     try:
         connection = PcscConnection(name, cold=False)
     except TerminalError as error:
@@ -207,7 +210,7 @@ def _recognised(name: str, settings: Settings) -> str:
             raise
         return ""
     try:
-        return recognise(connection, settings)
+        return recognise(connection, settings) or "other"
     except TerminalError:
         return ""
     finally:
@@ -223,6 +226,20 @@ def _named(names: Sequence[str], wanted: str) -> str:
 
 def _nothing_in(names: Sequence[str]) -> TerminalError:
     return TerminalError("no card in " + " or ".join(repr(name) for name in names), NO_CARD)
+
+
+def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | None) -> TerminalError:
+    """Say what lies in the readers instead; a PSAM in a reader of its own is where it belongs."""
+    said = [
+        f"the card in {name!r} is no PSAM" if name == module else f"the card in {name!r} is no social-security card"
+        for name in names
+        if seen.get(name) == "other" or (name == module and seen.get(name) == "user")
+    ]
+    modules = [name for name in names if seen.get(name) == "psam" and (name != module or len(names) == 1)]
+    said += [f"the card in {name!r} is a PSAM" for name in modules]
+    if said:
+        return TerminalError("; ".join(said), NO_CARD)
+    return _nothing_in([name for name in names if name != module] or names)
 
 
 def _library() -> Any:

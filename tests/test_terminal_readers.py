@@ -96,6 +96,31 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 # The command line -----------------------------------------------------------------------------------
 
 
+NO_USER_CARD = {
+    "a card of another kind": (("other", ""), None, "the card in 'R0' is no social-security card"),
+    "the same beside a PSAM": (("other", "psam"), None, "the card in 'R0' is no social-security card"),
+    "a PSAM alone in its reader": (("", "psam"), None, "no card in 'R0'"),
+    "a PSAM in the only reader": (("psam",), None, "the card in 'R0' is a PSAM"),
+    "a second PSAM": (("psam", "psam"), None, "the card in 'R1' is a PSAM"),
+    "the user card where the PSAM should be": (("user", ""), "R0", "the card in 'R0' is no PSAM"),
+    "another card where the PSAM should be": (("other", "other"), "R1", None),
+    "nothing": (("", ""), None, "no card in 'R0' or 'R1'"),
+}
+
+
+@pytest.mark.parametrize(("cards", "psam", "sentence"), NO_USER_CARD.values(), ids=list(NO_USER_CARD))
+def test_what_lies_there_instead_of_a_user_card_is_said(
+    monkeypatch: pytest.MonkeyPatch, cards: tuple[str, ...], psam: str | None, sentence: str | None
+) -> None:
+    lying = {f"R{number}": card for number, card in enumerate(cards)}
+    monkeypatch.setattr(pcsc, "reader_names", lambda: list(lying))
+    monkeypatch.setattr(pcsc, "_recognised", lambda name, _: lying[name])
+    with pytest.raises(TerminalError) as caught:
+        pcsc.find_readers(None, psam, Settings())
+    both = "the card in 'R0' is no social-security card; the card in 'R1' is no PSAM"
+    assert (caught.value.code, str(caught.value)) == (-2, sentence or both)
+
+
 class Noted(InProcess):
     """A reader that notes when it is opened."""
 

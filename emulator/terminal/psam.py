@@ -94,7 +94,7 @@ class Psam:
         if word != OK:
             which = {"01": "DES/3DES", "02": "SSF33", "03": "SM4"}[algorithm]
             if not self.is_psam():
-                raise TerminalError("the card in the PSAM's reader is no PSAM", NO_PSAM)
+                raise TerminalError(f"the card in {self._reader!r} is no PSAM", NO_PSAM)
             raise TerminalError(f"the card's algorithm is {which}, and this PSAM has no such environment", NO_ALGORITHM)
         self._algorithm = algorithm
         self.must(b"\x00\xa4\x02\x00\x02" + TERMINAL_NUMBER.to_bytes(2), "SELECT of the terminal number")

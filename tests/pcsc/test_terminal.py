@@ -138,6 +138,13 @@ def test_without_a_psam_or_a_user_card_it_is_said(stack: PcscStack) -> None:
     with stack.card(psam, 0), pytest.raises(TerminalError, match="no card in") as missing:
         find_readers(None, None, Settings())
     assert missing.value.code == -2
+    bank = Card(Image.in_memory(contents("pboc")))
+    with stack.card(user, 0), pytest.raises(TerminalError, match=r"^the card in '[^']+' is no PSAM$") as misplaced:
+        find_readers(None, stack.readers[0], Settings())
+    assert misplaced.value.code == -2
+    with stack.card(bank, 0), pytest.raises(TerminalError, match=r"is no social-security card$") as foreign:
+        find_readers(None, None, Settings())
+    assert foreign.value.code == -2
 
 
 @pytest.mark.parametrize("with_contacts", [True, False])
