@@ -395,3 +395,9 @@ def test_the_type_of_card_is_chosen(desk: Desk, kind: str, where: str, hsm: tupl
 def test_contactless_cards_need_a_reader(desk: Desk) -> None:
     done = terminal("verify-pin", "--pin", PIN, "--type", "2")
     assert done.stderr == "sscard: --type 2: name the reader of contactless cards with --contactless-reader\n"
+
+
+def test_a_missing_argument_is_one_sentence() -> None:
+    done = terminal("proof")
+    assert done.exit_code == 2
+    assert done.stderr == "sscard: Missing argument '{load|purchase}'; see main terminal proof --help\n"

@@ -197,8 +197,14 @@ def balance(**options: Any) -> None:
     perform(options, lambda desk: desk.terminal.balance(desk.kind, card_info=desk.expected), "读取余额")
 
 
+class _Trade(click.Choice[str]):
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Nothing: the argument is shown as its choices, and click would list them again on lines of their own."""
+        return ""
+
+
 @terminal.command()
-@click.argument("trade", type=click.Choice(list(TRADES.values())))
+@click.argument("trade", type=_Trade(list(TRADES.values())))
 @click.argument("sequence")
 @shared
 def proof(trade: str, sequence: str, **options: Any) -> None:
