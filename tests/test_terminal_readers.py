@@ -401,3 +401,12 @@ def test_a_missing_argument_is_one_sentence() -> None:
     done = terminal("proof")
     assert done.exit_code == 2
     assert done.stderr == "sscard: Missing argument '{load|purchase}'; see main terminal proof --help\n"
+
+
+@pytest.mark.parametrize("amount", ["abc", "42949673", "000000001", "5.001", "\u0665", "-5"])
+def test_what_is_no_amount_is_shown_as_typed(desk: Desk, amount: str) -> None:
+    for command in ("debit", "load"):
+        done = terminal(command, "--pin", PIN, "--", amount)
+        assert done.stderr == (
+            f"sscard: -23 传入数据不合法: '{amount}' is no amount in yuan with two decimals below 42949672.95\n"
+        )

@@ -1,5 +1,6 @@
 """The desk behind `sscard terminal`: its options, readers, PIN pad and HSM, and how results are shown."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -284,8 +285,11 @@ def texted(text: str) -> "Result":
 
 
 def yuan(text: str) -> str:
-    """An amount as the national functions take it."""
-    return text if "." in text else f"{text}.00"
+    """An amount as the national functions take it; what is none stays as it was typed, for the error that names it."""
+    from emulator.terminal.payment import LARGEST
+
+    whole = re.fullmatch("[0-9]{1,8}", text) and int(text) * 100 < LARGEST
+    return f"{text}.00" if whole else text
 
 
 def now() -> str:
