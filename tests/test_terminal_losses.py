@@ -64,7 +64,8 @@ REFUSED: dict[str, tuple[Callable[[], Desk], int, str]] = {
     "a balance too small": (
         lambda: Desk(user=with_money(contents(), 999), settings=ACCOUNT),
         -0x9401,
-        "INITIALIZE FOR PURCHASE: the card answered 9401, balance too small; the account holds less than 10.00 yuan",
+        "INITIALIZE FOR PURCHASE: the card answered 9401, balance too small; the account holds less than 10.00 yuan "
+        "(table A.1 of the terminal interface has no text for this)",
     ),
     "a locked PIN": (
         lambda: no_tries(Desk(user=rich(), settings=ACCOUNT)),
