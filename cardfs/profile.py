@@ -23,7 +23,7 @@ from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_messag
 from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
 from .profile_tree import KeyPlan, Tree, check_keys, resolve
 from .psam import ROOT_LEVELS, TYPES
-from .settings import Settings
+from .settings import Settings, near_setting
 
 __all__ = ["DEMO", "KeyPlan", "Profile", "ProfileError", "load_profile", "shipped_profiles"]
 
@@ -157,6 +157,11 @@ def _check_head_keys(source: Source) -> None:
         if name not in ("df", "ef"):
             place = next(iter(entries.values())).place if entries else source.file
             raise ProfileError(f"{place}: {name!r} belongs into a [[df]] or [[ef]]")
+    for name, value in source.head.values.items():
+        if name not in HeadRow.__struct_fields__:
+            inner = next(iter(value), "") if isinstance(value, Mapping) else ""
+            near = near_setting(f"{name}.{inner}" if inner else name)
+            raise ProfileError(f"{source.head.at(name)}: unknown key{near}")
 
 
 def _settings(source: Source) -> Settings:
@@ -169,7 +174,7 @@ def _settings(source: Source) -> Settings:
         unknown = reason.partition("unknown field `")[2].rstrip("`")
         dotted = "settings" + path + (f".{unknown}" if unknown else "")
         place = source.table_places.get(dotted, f"{source.file}: {dotted}")
-        raise ProfileError(f"{place}: {'no such setting' if unknown else reason}") from None
+        raise ProfileError(f"{place}: {'no such setting' + near_setting(dotted) if unknown else reason}") from None
 
 
 def _check_financial(source: Source, tree: Tree, name: str) -> None:
@@ -179,7 +184,7 @@ def _check_financial(source: Source, tree: Tree, name: str) -> None:
     if tree.settings.financial.kind != "none" and not has_files:
         others = ", ".join(each for each in shipped_profiles() if _has_financial(read_source(each)))
         raise ProfileError(f"{place}: {name} has no financial environment; {others} have one")
-    if has_files and set(tree.dfs) == {MF_PATH}:
+    if has_files and KIND in source.table_places and set(tree.dfs) == {MF_PATH}:
         raise ProfileError(f"{place}: {name} has nothing but the financial environment")
 
 

@@ -4,9 +4,12 @@ The names and defaults are one list with the table in the README. A profile writ
 ``[settings.read]`` / ``le_mismatch = "shorter"``; an unknown name or value is refused.
 """
 
+import difflib
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 Tries = Annotated[int, Meta(ge=1, le=15)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
@@ -269,3 +272,19 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     check_order: Literal["default"] = "default"
     status: dict[Refusal, Annotated[str, Meta(pattern="^(6[245789ABDEF]|9[1-9A-F])[0-9A-F]{2}$")]] = {}
     """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""
+
+
+def near_setting(dotted: str) -> str:
+    """The setting or section of a similar name, ``settings.`` before it, as the end of an error; empty if none is."""
+    first, _, last = dotted.removeprefix("settings.").partition(".")
+    sections = {each.name: each.type for each in fields(Settings)}
+    near = _nearest(first, sections)
+    kind = sections.get(near)
+    if last and isinstance(kind, type) and issubclass(kind, Struct):
+        inner = _nearest(last, kind.__struct_fields__)
+        near = f"{near}.{inner}" if inner else "" if near == first else near
+    return f"; did you mean settings.{near}?" if near else ""
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, list(names), n=1)), "")

@@ -299,6 +299,19 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
         r"^--with-financial: pboc has nothing but the financial environment$",
     ),
     "no such setting": (("--set", "settings.pin.nope=1"), r"settings\.pin\.nope: no such setting$"),
+    "setting of a similar name": (
+        ("--set", "settings.pin.trys=3"),
+        r"^--set: settings\.pin\.trys: no such setting; did you mean settings\.pin\.tries\?$",
+    ),
+    "section of a similar name": (
+        ("--set", "settings.pni.tries=3"),
+        r"pni: no such setting; did you mean settings\.pin\?$",
+    ),
+    "setting without its head": (
+        ("--set", "pin.tries=3"),
+        r"^--set: pin: unknown key; did you mean settings\.pin\.tries\?$",
+    ),
+    "nothing like a setting": (("--set", "zebra=3"), r"^--set: zebra: unknown key$"),
     "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
     "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),
     "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),

@@ -96,8 +96,16 @@ SWAPS = [
     ('name = "ssc-x"', 'extends = "ssc-x.toml"', "ssc-x.toml: extends: ssc-x.toml -> ssc-x.toml is a circle"),
     # settings
     ("[atr]", "[settings.pin]\ntries = 16\n[atr]", "ssc-x.toml: settings.pin.tries: expected `int` <= 15"),
-    ("[atr]", "[settings.pin]\ntry = 3\n[atr]", "ssc-x.toml: settings.pin.try: no such setting"),
-    ("[atr]", "[settings.pn]\ntries = 3\n[atr]", "ssc-x.toml: settings.pn: no such setting"),
+    (
+        "[atr]",
+        "[settings.pin]\ntry = 3\n[atr]",
+        "ssc-x.toml: settings.pin.try: no such setting",
+    ),
+    (
+        "[atr]",
+        "[settings.pn]\ntries = 3\n[atr]",
+        "ssc-x.toml: settings.pn: no such setting; did you mean settings.pin?",
+    ),
     (
         "[atr]",
         '[settings.read]\nle_mismatch = "x"\n[atr]',
