@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[Callable[[], Desk], int, str]] = {
         lambda: Desk(user=with_money(contents(), 999), settings=ACCOUNT),
         -0x9401,
         "INITIALIZE FOR PURCHASE: the card answered 9401, balance too small; the account holds less than 10.00 yuan "
-        "(table A.1 of the terminal interface has no text for this)",
+        "(table A.1 has no text for this answer)",
     ),
     "a locked PIN": (
         lambda: no_tries(Desk(user=rich(), settings=ACCOUNT)),

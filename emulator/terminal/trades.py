@@ -108,9 +108,7 @@ class TradeFunctions(Base):
         yuan = int.from_bytes(amounts[:4]) / 100
         data, word = card.ask(command)
         if word == 0x9401:
-            less = f"the account holds less than {yuan:.2f} yuan (table A.1 of the terminal interface has no text for this)"
-                f"the account holds less than {yuan:.2f} yuan (the terminal interface, table A.1, has no text for this)"
-            )
+            less = f"the account holds less than {yuan:.2f} yuan (table A.1 has no text for this answer)"
             raise card.refused(_INITIALIZE, word, less)
         if word == 0x9403:
             raise card.refused(_INITIALIZE, word, f"the card has no purchase key of index {index:02X}")
