@@ -676,6 +676,15 @@ def test_exec_names_a_missing_image_before_it_builds_anything(tmp_path: Path) ->
     assert refused(process("exec", "--card", missing, "--", "true")) == f"{missing}: there is no such image file"
 
 
+def test_exec_takes_an_image_once(image: Path) -> None:
+    """A link to it is the same card."""
+    link = image.with_name("link.sscard")
+    link.symlink_to(image)
+    sentence = "named twice; a card can be in one slot only"
+    assert refused(process("exec", "--card", image, "--psam", image, "--", "true")) == f"{image}: {sentence}"
+    assert refused(process("exec", "--card", image, "--card", link, "--", "true")) == f"{link}: {sentence}"
+
+
 def test_exec_needs_a_command() -> None:
     assert refused(process("exec")) == "Missing argument 'COMMAND...'; see sscard exec --help"
 

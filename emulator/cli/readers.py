@@ -213,7 +213,8 @@ def execute(cards: tuple[Path, ...], psams: tuple[Path, ...], trace: Path | None
             images = [Path(folder) / "demo.sscard"]
             _make_demo(images[0])
             psams = psams or (DEMO_PSAM,)
-        images += [_psam(path, Path(folder)) for path in psams]
+        images += [_psam(path, Path(folder), number) for number, path in enumerate(psams)]
+        _check_distinct(images)
         for path in images:
             _check_image(path)
         opened = open_trace(trace)
@@ -237,11 +238,20 @@ def _found(command: tuple[str, ...]) -> tuple[str, ...]:
     return command
 
 
-def _psam(path: Path, folder: Path) -> Path:
+def _check_distinct(images: list[Path]) -> None:
+    """Refuse one image for two slots: a card is in one place."""
+    seen: set[Path] = set()
+    for path in images:
+        if path.resolve() in seen:
+            raise UsageFault(f"{path}: named twice; a card can be in one slot only")
+        seen.add(path.resolve())
+
+
+def _psam(path: Path, folder: Path, number: int) -> Path:
     """The image of a PSAM; a demo one is made."""
     if path != DEMO_PSAM or path.exists():
         return path.absolute()
-    made = folder / "psam.sscard"
+    made = folder / f"psam-{number}.sscard"
     _make_demo(made, "psam")
     return made
 
