@@ -211,7 +211,7 @@ def test_without_a_seed_every_card_has_a_serial_of_its_own(tmp_path: Path) -> No
 
 def test_an_existing_file_is_not_replaced(image: Path) -> None:
     before = cells(image)
-    assert refused(sscard("issue", image)) == f"{image}: the file exists already"
+    assert refused(sscard("issue", image)) == f"{image}: the file exists already; --force replaces it"
     assert cells(image) == before
 
 

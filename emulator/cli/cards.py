@@ -137,6 +137,8 @@ def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
 
     if force and image.exists():
         _replace(image, contents)
+    elif image.exists():
+        raise UsageFault(f"{image}: the file exists already; --force replaces it")
     else:
         Image.create(image, contents)
 
