@@ -193,7 +193,12 @@ def test_a_failure_is_code_text_and_sentence_and_no_pin(desk: Desk) -> None:
     assert "918273" not in done.output
     wrong = terminal("debit", "5.001", "--pin", PIN)
     assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is no amount in yuan")
-    assert terminal("read-basic", "--no-psam").stderr.startswith("sscard: -2201 无 PSAM 卡: ")
+    assert terminal("read-basic", "--no-psam").stderr == (
+        "sscard: -2201 无 PSAM 卡: the terminal has no PSAM, which would have to compute here; "
+        "--psam demo of sscard exec makes a PSAM, --hsm works without one\n"
+    )
+    explained = json.loads(terminal("read-basic", "--no-psam", "--json").stdout)["explanation"]
+    assert explained.endswith("; --psam demo of sscard exec makes a PSAM, --hsm works without one")
     other = terminal("reload-pin", "--card-info", INFO.replace("A0", "B0"), "--new-pin", "4711")
     assert other.stderr.startswith("sscard: -22 ")
 

@@ -55,6 +55,8 @@ NAMES: Final = {
     "mac2": "MAC2",
 }
 
+WITHOUT_PSAM: Final = "--psam demo of sscard exec makes a PSAM, --hsm works without one"
+
 _KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
 
 _SHARED: Final = (
@@ -199,14 +201,16 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
         nothing: what to print where the function succeeds and gives nothing.
     """
     from emulator.terminal import TerminalError
+    from emulator.terminal.errors import NO_PSAM
 
     if options["as_json"] and options["raw"]:
         raise UsageFault("--json or --raw: not both")
     try:
         done = work(Desk(options))
     except TerminalError as error:
-        document: dict[str, Any] = {"code": error.code, "text": error.text, "explanation": str(error)}
-        sentence = f"{error.code} {error.text}: {error}"
+        explanation = f"{error}; {WITHOUT_PSAM}" if error.code == NO_PSAM else str(error)
+        document: dict[str, Any] = {"code": error.code, "text": error.text, "explanation": explanation}
+        sentence = f"{error.code} {error.text}: {explanation}"
         if error.trade is not None:
             command = proof_command(error.trade, options)
             document["trade"] = {**error.trade._asdict(), "command": command}
