@@ -315,6 +315,14 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
     "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),
     "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),
+    "element of a financial environment": (
+        ("--value", "electronic_cash_balance=5"),
+        r"^--value: electronic_cash_balance: no such data element; --with-financial brings it$",
+    ),
+    "element of no environment that it can have": (
+        ("--profile", "ssc-1.0", "--value", "electronic_cash_balance=5"),
+        r"^--value: electronic_cash_balance: no such data element(?!.*--with-financial)",
+    ),
     "value of another type": (("--value", "name=7"), r"^--value: SSSE/EF06 holder_name: characters stand in"),
     "value too long": (
         ("--value", f"name={'测' * 60}"),

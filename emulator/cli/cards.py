@@ -171,7 +171,7 @@ def issue_contents(
 ) -> "CardContents":
     """Load the inputs and issue; the demo inputs stand in for what is not given."""
     from cardfs.holder import load_holder
-    from cardfs.inputs import Document
+    from cardfs.inputs import Document, IssueError
     from cardfs.issuing import issue as make
     from cardfs.profile import DEMO
     from cardfs.roots import load_roots
@@ -185,15 +185,37 @@ def issue_contents(
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
     if holder is None:
         person = replace(person, name="the demo holder", lenient=True)
-    return make(
-        kind,
-        person,
-        load_roots(roots or DEMO / "roots.toml"),
-        issue_date=issue_date.date() if issue_date else None,
-        expiry_date=expiry_date.date() if expiry_date else None,
-        values=Document("--value", assignments("--value", values), Path.cwd()),
-        **rest,
-    )
+    said = Document("--value", assignments("--value", values), Path.cwd())
+    try:
+        return make(
+            kind,
+            person,
+            load_roots(roots or DEMO / "roots.toml"),
+            issue_date=issue_date.date() if issue_date else None,
+            expiry_date=expiry_date.date() if expiry_date else None,
+            values=said,
+            **rest,
+        )
+    except IssueError as error:
+        sentence, unknown, _ = str(error).partition(": no such data element")
+        name = sentence.rpartition(" ")[2]
+        if unknown and _is_financial(name, kind, profile, settings):
+            more = "" if kind.settings.financial.kind == "none" else "=both"
+            raise IssueError(f"{sentence}{unknown}; --with-financial{more} brings it") from None
+        raise
+
+
+def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[str, ...]) -> bool:
+    """Whether cards of a type have an element only with a financial environment, which this one is without."""
+    from cardfs.inputs import ProfileError
+
+    if kind.settings.financial.kind == "both":
+        return False
+    try:
+        other = load_kind(profile, (*settings, 'settings.financial.kind="both"'))
+    except ProfileError:
+        return False
+    return any(each.name == element for elements in other.dictionary.values() for each in elements)
 
 
 PERSONAL: Final = ("holder", "pin", "card_number", "with_financial")
