@@ -235,7 +235,7 @@ def test_settings_and_addresses(desk: Desk) -> None:
     assert done.stdout.endswith("|D9|\n")
     unknown = terminal("read-basic", "--set", "terminal.nope=1")
     assert unknown.exit_code == 2
-    assert unknown.stderr == "sscard: --set: terminal: Object contains unknown field `nope`\n"
+    assert unknown.stderr == "sscard: --set: terminal.nope: no such setting\n"
     assert terminal("addresses", "0199").stdout == "0199  DPK       version 2, group 1\n"
     assert len(terminal("addresses").stdout.splitlines()) == 155
     assert terminal("addresses", "FFFF").exit_code == 2

@@ -44,8 +44,13 @@ def test_settings_come_from_a_file_and_from_the_command_line(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("terminal.nope=1", "terminal: Object contains unknown field `nope`"),
-        ("nope.debit=1", "settings: Object contains unknown field `nope`"),
+        ("terminal.nope=1", "terminal.nope: no such setting"),
+        ("nope.nothing=1", "nope.nothing: no such setting"),
+        ("terminal.debit_amount=1", "terminal.debit_amount: no such setting; did you mean terminal.debit_amounts?"),
+        ('debit_amounts="account"', "debit_amounts: no such setting; did you mean terminal.debit_amounts?"),
+        ("terminl.pin_query=true", "terminl.pin_query: no such setting; did you mean terminal.pin_query?"),
+        ("terminal.zhejiang_rule=true", "terminal.zhejiang_rule: no such setting; did you mean crypto.zhejiang_rule?"),
+        ("terminal=3", "terminal: Expected `object`, got `int`"),
         ('terminal.debit_amounts="half"', "terminal.debit_amounts: Invalid enum value 'half'"),
         ("terminal.key_index=256", "terminal.key_index: Expected `int` <= 255"),
         ('terminal.device_number="a|b"', "terminal.device_number: Expected `str` matching regex"),

@@ -4,12 +4,13 @@ The names and defaults are one list with the table in the README. A TOML file wr
 ``[terminal]`` / ``debit_amounts = "account"``; an unknown name or value is refused.
 """
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from cardfs.inputs import InputError, read_document
 from cardfs.settings import CryptoSettings
@@ -58,8 +59,29 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
     for section, values in (overrides or {}).items():
         below = data.get(section)
         data[section] = {**below, **values} if isinstance(below, dict) and isinstance(values, dict) else values
+    _refuse_unknown(data, where)
     try:
         return msgspec.convert(data, Settings)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
         raise InputError(f"{where}: {place.rstrip('`') or 'settings'}: {reason}") from None
+
+
+def _refuse_unknown(data: Mapping[str, Any], where: str) -> None:
+    known = {
+        f"{section.name}.{each.name}" for section in structs.fields(Settings) for each in structs.fields(section.type)
+    }
+    sections = {name.partition(".")[0] for name in known}
+    given = []
+    for section, values in data.items():
+        if isinstance(values, dict) and values:
+            given += [f"{section}.{each}" for each in values]
+        elif section not in sections:
+            given.append(section)
+    for name in given:
+        if name not in known:
+            last = {each.rpartition(".")[2]: each for each in sorted(known)}
+            close = difflib.get_close_matches(name.rpartition(".")[2], last, n=1)
+            raise InputError(
+                f"{where}: {name}: no such setting" + (f"; did you mean {last[close[0]]}?" if close else "")
+            )
