@@ -40,7 +40,7 @@ def read_document(path: Path, error: type[InputError]) -> Document:
     try:
         return Document(path.name, tomllib.loads(path.read_text(encoding="utf-8")), path.parent)
     except OSError as reason:
-        raise error(f"{path.name}: {reason.strerror or reason}: {path}") from reason
+        raise error(f"{path}: {reason.strerror or reason}") from reason
     except UnicodeDecodeError as reason:
         raise error(f"{path.name}: not UTF-8 at byte {reason.start}") from reason
     except tomllib.TOMLDecodeError as reason:
