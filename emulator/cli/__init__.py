@@ -73,7 +73,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sscard")
 def main() -> None:
-    """A virtual Chinese social-security card (社会保障卡) in a real PC/SC reader."""
+    """A virtual Chinese social-security card (社会保障卡) in a virtual PC/SC reader."""
 
 
 from . import cards, life, readers, terminal  # noqa: E402, F401 - they add their commands to the group

@@ -25,7 +25,11 @@ _INPUTS: Final = (
     click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]"),
     click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]"),
     click.option("--region", default="519900", show_default=True, help="Application city code, six digits."),
-    click.option("--serial", default="", help="Card serial TA..TD, eight hex digits.  [default: drawn]"),
+    click.option(
+        "--serial",
+        default="",
+        help="Card serial TA..TD, eight hex digits; of a PSAM up to 20 digits.  [default: drawn]",
+    ),
     click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none."),
     click.option("--seed", help="Draw from this seed, so that the same inputs give the same card."),
     click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue."),
@@ -50,7 +54,7 @@ def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@main.command()
+@main.command(short_help="Make a card image from a profile, holder and root keys.")
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("card.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @issue_inputs
@@ -62,7 +66,10 @@ def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
 def issue(image: Path, *, force: bool, ca_out: Path | None, list_profiles: bool, **inputs: Any) -> None:
-    """Make a card image from a profile, a holder and root keys."""
+    """Make a card image from a profile, a holder and root keys.
+
+    IMAGE is card.sscard if none is given.
+    """
     from cardfs.profile import load_profile, shipped_profiles
 
     if list_profiles:
@@ -260,7 +267,7 @@ def _lay_over(base: dict[str, Any], top: dict[str, Any]) -> None:
             base[name] = value
 
 
-@main.command()
+@main.command(short_help="Show a card's files, contents and states of keys.")
 @IMAGE
 def show(image: Path) -> None:
     """Show a card's files with rules and contents, and the states of its keys; never a key's value."""
@@ -275,7 +282,7 @@ def show(image: Path) -> None:
         card.close()
 
 
-@main.command()
+@main.command(short_help="Run a script of hex APDUs on a card, without a reader.")
 @IMAGE
 @click.argument("script", type=click.File(encoding="utf-8"), default="-")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emulator.terminal import Channel
 
 
-@main.command()
+@main.command(short_help="Make a blank card, to be personalised.")
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("blank.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:
-    """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised."""
+    """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised.
+
+    IMAGE is blank.sscard if none is given.
+    """
     from cardfs.issuing import blank as make
 
     from .cards import load_kind, write_image
@@ -37,7 +40,7 @@ def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: 
     click.echo(f"{image}: blank, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
 
 
-@main.command()
+@main.command(short_help="Build a card over PC/SC from a profile or a script.")
 @click.argument("source", metavar="SCRIPT|PROFILE")
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @issue_inputs

@@ -163,7 +163,7 @@ def _link_words(event: object) -> str:
     return str(event)
 
 
-@main.command()
+@main.command(short_help="Put a card into the virtual reader of a running pcscd.")
 @IMAGE
 @click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
 @click.option("--host", default=HOST, show_default=True, help="Where pcscd with the virtual reader runs.")
@@ -193,7 +193,12 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
         teller.close()
 
 
-@main.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(
+    "exec",
+    short_help="Run a command in a private PC/SC stack with cards inserted.",
+    options_metavar="[OPTIONS] --",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
 @click.option("--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards, or: demo")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write the cards' trace to this file, as JSON lines.")
@@ -271,7 +276,7 @@ def _make_demo(path: Path, profile: str = "ssc-2.0") -> None:
     Image.create(path, issue_contents(profile, region="519900"))
 
 
-@main.command()
+@main.command(short_help="Read a card through PC/SC as a terminal does.")
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
 @click.option("--profile", default="ssc-2.0", help="Card type, where its keys are diversified in its own way.")
@@ -330,14 +335,15 @@ def _reading_json(reader: str, reading: Any) -> str:
     )
 
 
-@main.command()
+@main.command(short_help="Make a card, read it and pay with it, in a private reader.")
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=DEMO_IMAGE)
-@click.option("--once", is_flag=True, help="End after the read.")
+@click.option("--once", is_flag=True, help="End after reading and paying.")
 @TRACE
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
 
-    Before that its account is loaded. The payment is made with a PSAM in a second reader, made for the run.
+    IMAGE is demo.sscard if none is given. Before the payment its account is loaded. A PSAM in a second reader,
+    made for the run, takes part in it.
     """
     _end_cleanly(0, signal.SIGINT)
     from emulator.stack import Stack
@@ -406,7 +412,7 @@ def _wait_for_interrupt(done: threading.Event) -> None:
     done.wait()
 
 
-@main.command()
+@main.command(short_help="Say what PC/SC needs here, and how to get it.")
 def doctor() -> None:
     """Say what PC/SC needs here, what is missing, and how to get it."""
     from rich.table import Table

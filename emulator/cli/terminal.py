@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from emulator.terminal import Result, TerminalError
 
 
-@main.group()
+@main.group(short_help="Trade with a card as a terminal of the region does.")
 def terminal() -> None:
     """Work with a user card as a terminal does: the national functions, with a PSAM or an HSM."""
 
