@@ -47,9 +47,12 @@ def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: 
 def personalise(source: str, reader: str | None, **inputs: Any) -> None:
     """Build a card over PC/SC, command by command, from a profile or a script.
 
-    PROFILE is a shipped name or a TOML file; the blank card in the reader must be of the same type. A
-    SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after an
-    arrow, 9000 if none is given: 80E00200 -> 9000.
+    PROFILE is a shipped name or a TOML file, and has to be the one that the blank card was made from: a card
+    over PC/SC does not tell its type. Another cipher or maker's key is refused at the first command; otherwise
+    the card gets the files of PROFILE, and keeps the settings of its own type.
+
+    A SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after
+    an arrow, 9000 if none is given: 80E00200 -> 9000.
     """
     from emulator.pcsc import open_reader
     from emulator.personaliser import PersonaliseError
