@@ -124,8 +124,15 @@ def diversified(root: bytes, factor: bytes, suite: str = "3DES") -> bytes:
 
 
 @pytest.mark.clause("Part 4, 5.4", "the financial environment is a DDF of its own with a master key of its own")
-@pytest.mark.parametrize("profile", ["pboc", "ssc-2.0", "ssc-2.0-sm4", "ssc-3.0"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("profile", "kind"),
+    [
+        (profile, kind)
+        for profile in ("pboc", "ssc-2.0", "ssc-2.0-sm4", "ssc-3.0")
+        for kind in KINDS
+        if (profile, kind) != ("pboc", "none")  # which would be no card at all, and is refused
+    ],
+)
 def test_a_setting_says_which_applications_there_are(profile: str, kind: str) -> None:
     card = made(profile, kind)
     regimes = {path: df.regime for path, df in card.dfs.items() if df.regime is not Regime.SOCIAL}
@@ -625,10 +632,10 @@ def test_a_card_without_debit_credit_has_no_authority(tmp_path: Path) -> None:
 def test_show_tells_data_objects_by_name_and_no_key(tmp_path: Path) -> None:
     path = tmp_path / "card.sscard"
     assert sscard("issue", path, "--profile", "pboc", "--serial", SERIAL, "--region", REGION).exit_code == 0
-    shown = sscard("show", path).stdout
+    shown = " ".join(sscard("show", path).stdout.split())
     for text in (
         "transaction_counter 0000",
-        "electronic_cash_balance 0,",
+        "electronic_cash_balance 0 ",
         "purse_balance 0,",
         "track_2 62999951990000042",
         "application_serial 000000519900000001",
