@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
-from cardfs.files import Ef, Element, Structure, parent
+from cardfs.files import Ef, Element, Structure
 from cardfs.profile import KeyPlan, Profile, load_profile
 from cardfs.rules import Rule
 from keys.records import Usage
@@ -123,10 +123,6 @@ class Layout:
                 return plan
         raise TerminalError(f"cards of this version ({self.title}) have no {usage} key in {df}", -0x6A88)
 
-    def has_df(self, df: str) -> bool:
-        """Whether this version has an application."""
-        return df in self._profile.ids
-
     def owner(self, plan: KeyPlan) -> str:
         """Id of the DF that a key stands in."""
         return next(name for name, path in self._profile.ids.items() if path == plan.ref.owner)
@@ -169,11 +165,6 @@ def layout(version: str, settings: TerminalSettings) -> Layout:
 @cache
 def _load(name: str) -> Layout:
     return Layout(load_profile(name))
-
-
-def siblings(plan: FilePlan) -> str:
-    """Path of the DF that a file stands in."""
-    return parent(plan.ef.path)
 
 
 # -- values -------------------------------------------------------------------------------------
