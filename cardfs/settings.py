@@ -133,7 +133,7 @@ class StateSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defa
 class BlockSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """APPLICATION BLOCK (Part 5, 6.1.5 against Part 7, 13.2)."""
 
-    repeat_sw: Literal["9303", "9000"] = "9303"
+    repeat_sw: Literal["9000", "9303"] = "9000"
     ef_readable: bool = False
 
 

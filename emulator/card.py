@@ -180,16 +180,24 @@ class Card:
         if self.image.info.blocked:
             raise CardBlocked("the card is locked for ever")
         if command is None:
+            self._nothing_but_select()
             raise LengthWrong("a command has at least four bytes")
         table = self._table()
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
+            self._nothing_but_select()
             if command.cla not in table.classes:
                 raise UnknownClass(f"no command has class {command.cla:02X}")
             if command.ins not in table.instructions:
                 raise UnknownInstruction(f"there is no instruction {command.ins:02X}")
             raise UnknownClass(f"instruction {command.ins:02X} has another class than {command.cla:02X}")
         return row
+
+    def _nothing_but_select(self) -> None:
+        """Refuse what is no command of this card where the application is locked for good (Part 7, 13.2)."""
+        df = self._session.df
+        if self.image.dfs[df].blocked:
+            raise self._lock_of(df)
 
     def _run(self, row: Row, command: Command, trade: object) -> Answer:
         """Pass the gate, run the handler, commit."""
@@ -198,7 +206,7 @@ class Card:
         ctx.trade = trade
         df = self.image.dfs[session.df]
         if (df.blocked or df.suspended) and command.ins != SELECT:
-            early = self._locked(row, df, fetches=command.ins == GET_RESPONSE and bool(session.pending))
+            early = self._locked(row, command, df)
             if early is not None:
                 return early
         if not row.in_turn(trade):
@@ -227,27 +235,33 @@ class Card:
             self._keep_challenge(challenge)
         return answer
 
-    def _locked(self, row: Row, df: Df, *, fetches: bool) -> Answer | None:
+    def _locked(self, row: Row, command: Command, df: Df) -> Answer | None:
         """What a locked application answers instead of the command, if anything; data that wait are still fetched."""
-        if df.blocked and not fetches:
-            early = self._blocked(row, df.path)
+        if df.blocked and not (command.ins == GET_RESPONSE and self._session.pending):
+            early = self._blocked(row, command, df.path)
             if early is not None:
                 return early
         if df.suspended and not row.while_suspended:
             raise ApplicationSuspended(f"{df.label} is locked until it is unblocked")
         return None
 
-    def _blocked(self, row: Row, df: str) -> Answer | None:
-        """In a locked application only SELECT works (Part 7, 13.2), unless the profile says otherwise."""
+    def _blocked(self, row: Row, command: Command, df: str) -> Answer | None:
+        """In a locked application only SELECT works (Part 7, 13.2), and what the profile says."""
+        refusal, settings = self._lock_of(df), self.image.info.settings.block
+        if isinstance(refusal, ApplicationBlocked):
+            if row.reads and settings.ef_readable:
+                return None
+            if row.handler is application_block and settings.repeat_sw == "9000" and fits(row, command):
+                # Its MAC cannot be verified any more: the key is dead.
+                return DONE
+        raise refusal
+
+    def _lock_of(self, df: str) -> CardError:
+        """The refusal of what is locked for good: the application, or for JR/T 0025 the environment as its card."""
         if self.image.dfs[df].regime is not Regime.SOCIAL and self.image.dfs[self.image.environment(df)].blocked:
             # For JR/T 0025 the environment is the card.
-            raise CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
-        settings = self.image.info.settings.block
-        if row.reads and settings.ef_readable:
-            return None
-        if row.handler is application_block and settings.repeat_sw == "9000":
-            return DONE
-        raise ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
+            return CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
+        return ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
 
     def _lock(self) -> None:
         """Lock the card whose memory is damaged (Part 5, tables 53, 57, 68 and 72, 6581).
@@ -285,6 +299,15 @@ class Card:
         if (le or 256) != len(data):
             raise ExpectedLengthWrong(len(data))
         return answer
+
+
+def fits(row: Row, command: Command) -> bool:
+    """Tell whether parameters and lengths of a command are among those of its row."""
+    try:
+        check_lengths(row, command)
+    except LengthWrong:
+        return False
+    return row.parameters(command.p1, command.p2)
 
 
 def check_lengths(row: Row, command: Command) -> None:

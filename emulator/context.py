@@ -7,13 +7,14 @@ from cardfs.life import Act, controlling_key, find_edge
 from cardfs.rules import Rule
 from cardfs.settings import Settings
 from cardfs.transaction import Transaction
-from keys.errors import ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
+from keys.errors import CardError, ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
 from keys.generate import RandomSource
 from keys.records import Key, KeyRef, KeyState, Usage, same
 from keys.suites import MAC_LENGTH
 
 from .apdu import Command
 from .session import Session
+from .status import words_for
 
 FAILED_TRY = 0x63C0
 
@@ -65,6 +66,10 @@ class Context:
         if self.transaction is None:
             self.transaction = self.image.begin()
         return self.transaction
+
+    def refuse(self, error: CardError) -> Answer:
+        """Answer with the word of a refusal, and keep what the command has changed nevertheless."""
+        return Answer(word=words_for(self.settings.status)[type(error)], reason=error.reason)
 
     # -- files and access ---------------------------------------------------------------------
 

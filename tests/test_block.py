@@ -60,16 +60,41 @@ def test_the_files_of_a_locked_application_are_kept() -> None:
 
 
 def test_a_repeated_block_answers_what_the_profile_says() -> None:
-    """Part 5, 6.1.5 against Part 7, 13.2."""
+    """Part 5, 6.1.5, 「无论应用是否已经失效」, against Part 7, 13.2."""
     bench = Handmade()
-    bench.lock_application()
-    assert bench.send("841E00010400000000") == "9303"
-    bench = Handmade(Settings(block=BlockSettings(repeat_sw="9000")))
     bench.lock_application()
     before = bench.cells()
     assert bench.send("841E00010400000000") == "9000"
+    for no_block in (
+        "841E00000400000000",
+        "841E000103000000",
+        "841E0001050000000000",
+        "841E0001",
+        "041E00010400000000",
+    ):
+        assert bench.send(no_block) == "9303", no_block
+    bench.card.reset()
+    bench.select_ssse()
+    assert bench.send("00A4000002DF01") == "9303"
+    assert bench.send("841E00010400000000") == "9000"
     assert bench.cells() == before
     assert bench.send("00B2012C04") == "9303"
+    bench = Handmade(Settings(block=BlockSettings(repeat_sw="9303")))
+    bench.lock_application()
+    assert bench.send("841E00010400000000") == "9303"
+
+
+def test_what_a_locked_application_does_not_know_answers_9303_too() -> None:
+    """Part 7, 13.2: 「IC 卡对其他命令只回送 9303」, whatever class and instruction."""
+    bench = Handmade()
+    bench.lock_application()
+    for cla in (0x00, 0x04, 0x80, 0x84, 0xB0, 0x7F, 0xFF):
+        for ins in range(0, 256, 2):
+            if ins != 0xA4 and (cla, ins) != (0x84, 0x1E):
+                assert bench.send(bytes((cla, ins, 0, 0, 0))) == "9303", (cla, ins)
+    bench.card.reset()
+    bench.select_ssse()
+    assert bench.send("0033000000") == "6D00"
 
 
 def test_files_of_a_locked_application_are_readable_where_the_profile_says_so() -> None:

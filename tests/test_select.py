@@ -268,18 +268,59 @@ def test_there_is_no_second_file_with_one_identifier(apdu: str) -> None:
 # -- a locked application (Part 7, 13.2) -----------------------------------------------------------
 
 
-def test_a_locked_application_is_not_selected_by_any_way_and_its_neighbours_are() -> None:
+def test_a_locked_application_answers_9303_by_any_way_and_its_neighbours_do_not() -> None:
     bench = Handmade()
     bench.lock_application()
     assert bench.word("00A4000002DF01") == "9303"
     assert bench.word("00A4020002EF05") == "9303"
+    assert bench.word("00A4020002EF3F") == "9303"
     assert bench.word("00A4000002DF02") == "9000"
     assert bench.word("00A4000002DF01") == "9303"
+    assert bench.word("00A4000002DF02") == "9000"
     assert bench.word(by_name(AIDS["DF01"])) == "9303"
-    assert bench.session.df == f"{SSSE}/DF02"
     bench.card.reset()
     bench.select_ssse()
     assert bench.word("00A4000002DF01") == "9303"
+
+
+@pytest.mark.parametrize("chosen", ["00A4000002DF01", by_name(AIDS["DF01"]).hex()])
+def test_after_select_of_a_locked_application_nothing_reads_the_directory_before(chosen: str) -> None:
+    """Part 7, 13.2: once the application is selected, every command but SELECT of another one answers 9303."""
+    bench = Handmade()
+    bench.lock_application()
+    bench.card.reset()
+    bench.select_ssse()
+    assert bench.word("00A4020002EF05") == "9000"
+    assert bench.send("00B2010404") == "0102A1A29000"
+    assert bench.send(chosen) == "9303"
+    for apdu in ("00B2012C04", "00B2010404", "00B0870004", "00DC012C040102FFFF", "00200000037391 54", "0084000008"):
+        assert bench.send(apdu) == "9303", apdu
+    assert bench.session.df == f"{SSSE}/DF01"
+    assert bench.word("00A4000002DDF1") == "9000"
+    assert bench.send("00B2012C04") == "0102A1A29000"
+
+
+def test_a_walk_over_a_partial_name_passes_a_locked_application_once() -> None:
+    """Part 5, 6.11.5: every DF with the name is found, and none twice."""
+    bench = Handmade()
+    bench.lock_application()
+    bench.card.reset()
+    bench.select_ssse()
+    beginning = AIDS["DF01"][:5]
+    words = [bench.word(by_name(beginning))] + [bench.word(by_name(beginning, "00A40402")) for _ in range(3)]
+    assert words == ["9303", "9000", "9000", "6A82"]
+
+
+def test_an_issued_card_with_a_locked_application_reads_nothing_in_its_place() -> None:
+    """Part 7, 13.2, on a card as issued: DF03 is locked, SSSE/EF05 was read instead."""
+    bench = Bench()
+    bench.select_df("DF03")
+    bench.prove(("LKDF03",))
+    assert bench.send(bench.secured("841E0001", key="STKDF03")) == "9000"
+    bench.card.reset()
+    bench.select_ssse()
+    assert bench.send("00A4000002DF03") == "9303"
+    assert bench.send("00B2012C12") == "9303"
 
 
 def test_no_such_file_comes_before_a_locked_application() -> None:

@@ -301,7 +301,7 @@ def _(value: str) -> None:
 # -- locking and secured updates -------------------------------------------------------------------
 
 
-@exercise("block.repeat_sw", "9303", "9000")
+@exercise("block.repeat_sw", "9000", "9303")
 def _(value: str) -> None:
     """Part 5, 6.1.5 against Part 7, 13.2."""
     bench = Handmade(settings("block.repeat_sw", value))

@@ -127,6 +127,9 @@ def _locked_application(where: Where) -> Scenario:
 
     def scenario(bench: Watched) -> str:
         bench.lock_application()
+        if where[0] == "APPLICATION BLOCK":
+            # Well formed it has succeeded already (Part 5, 6.1.5).
+            return bench.send("841E0000")
         return bench.send(SAMPLES[where] if where[0] != "SELECT" else "00A4000002DF01")
 
     return scenario
@@ -524,7 +527,7 @@ def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Ro
 # -- order of checks ------------------------------------------------------------------------------------
 
 # Two faults at once: the earlier check gives the word. One or more pairs for every two neighbouring steps.
-# Steps: 1 card locked, 2 class and instruction, 3 application locked, 5 P1 P2, 6 lengths, 7 object, 8 lock,
+# Steps: 1 card locked, 3 application locked, 2 class and instruction, 5 P1 P2, 6 lengths, 7 object, 8 lock,
 # 9 challenge, 10 access, 11 secure messaging, 12 data and position, 13 write. (4 belongs to the trades.)
 
 
@@ -560,11 +563,17 @@ ORDER: Final[dict[str, tuple[str, Scenario]]] = {
     "1 before 2: a locked card and half a command": ("6A81", _two(Watched.lock_card, "0084")),
     "2 before 2: an unknown class and an unknown instruction": ("6E00", sent(plain("7F33000000"))),
     "2 before 2: an unknown instruction before a class of another": ("6D00", sent(plain("8033000000"))),
-    "2 before 3: an unknown instruction in a locked application": (
-        "6D00",
+    "3 before 2: a locked application and an unknown instruction": (
+        "9303",
         _two(Watched.lock_application, "0033000000"),
     ),
-    "2 before 3: a wrong class in a locked application": ("6E00", _two(Watched.lock_application, "8084000008")),
+    "3 before 2: a locked application and an unknown class": ("9303", _two(Watched.lock_application, "7F84000008")),
+    "3 before 2: a locked application and a wrong class": ("9303", _two(Watched.lock_application, "8084000008")),
+    "3 before 2: a locked application and SELECT of a wrong class": (
+        "9303",
+        _two(Watched.lock_application, "80A4000002DF02"),
+    ),
+    "3 before 2: a locked application and half a command": ("9303", _two(Watched.lock_application, "0084")),
     "3 before 5: a locked application and wrong P1 P2": ("9303", _two(Watched.lock_application, "0084000108")),
     "3 before 6: a locked application and a wrong length": ("9303", _two(Watched.lock_application, "0084000005")),
     "5 before 6: wrong P1 P2 and a wrong length": ("6A86", sent(plain("0084000105"))),

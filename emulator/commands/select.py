@@ -59,13 +59,13 @@ def _select_ef(ctx: Context, fid: int) -> Answer:
     here = ctx.session.df
     path = child(here, fid)
     ef = ctx.image.efs.get(path)
+    if ctx.image.dfs[here].blocked and (ef is not None or ctx.command.p1 == BY_EF_FID):
+        raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     if ef is None:
         raise FileUnknown(f"{ctx.image.label(here)} has no EF {fid:04X}")
     if ef.sfi is None:
         # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
         raise FileUnknown(f"{ctx.image.label(path)} is internal: no command selects it")
-    if ctx.image.dfs[here].blocked:
-        raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     ctx.session = ctx.session._replace(ef=path, pointer=None)
     return DONE
 
@@ -97,9 +97,10 @@ def _enter(ctx: Context, df: Df) -> Answer:
         raise CardBlocked(f"{image.label(image.environment(df.path))} is permanently locked")
     if entry is not None and (df.blocked or df.suspended):
         return entry.locked(ctx, df)
-    if df.blocked:
-        raise ApplicationBlocked(f"{df.label} is permanently locked")
     make_current(ctx, df)
+    if df.blocked:
+        # It is selected nevertheless, so that what follows gets 9303 and reaches no other DF (Part 7, 13.2).
+        return ctx.refuse(ApplicationBlocked(f"{df.label} is permanently locked"))
     if entry is not None:
         entry.entered(ctx, df)
         return Answer(entry.fci(ctx, df))

@@ -16,7 +16,7 @@ from keys.suites import FACTOR_LENGTH, SUITES
 from keys.trades import purchase_mac1, purchase_mac2, purchase_session_key
 
 from ..context import DONE, Answer, Context
-from ..status import DataWrong, LengthWrong, TradeMacWrong, TradeStateWrong, words_for
+from ..status import DataWrong, LengthWrong, TradeMacWrong, TradeStateWrong
 from .cipher import diversified
 from .work import Purchase, application, not_there, remember, work_of
 
@@ -61,9 +61,8 @@ def credit_sam(ctx: Context) -> Answer:
     expected = purchase_mac2(SUITES[purchase.suite_name], purchase.session, purchase.amounts)
     if not same(expected, ctx.command.data):
         # An answer and no refusal: a refusal would leave SESPK there for another guess.
-        settings = ctx.settings
-        word = 0x63CF if settings.psam.mac2_error == "63CF" else words_for(settings.status)[TradeMacWrong]
-        return Answer(word=word, reason=f"MAC2 of purchase {purchase.sequence} does not verify")
+        refused = ctx.refuse(TradeMacWrong(f"MAC2 of purchase {purchase.sequence} does not verify"))
+        return Answer(word=0x63CF, reason=refused.reason) if ctx.settings.psam.mac2_error == "63CF" else refused
     if ctx.settings.psam.sequence_step == "credit":
         _step(ctx, purchase.sequence)
     return DONE

@@ -7,14 +7,13 @@ from cardfs.errors import ConditionsUnmet
 from cardfs.files import Df
 from keys.certificates import RsaPrivateKey
 from keys.cryptograms import session_key
-from keys.errors import CardError, KeyUnknown
+from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from keys.suites import Suite
 
 from ...commands.select import make_current
 from ...context import Answer, Context
 from ...entry import Entry
-from ...status import words_for
 from . import tlv
 from .tlv import Field
 from .work import Work, keep
@@ -56,11 +55,6 @@ def locked(ctx: Context, df: Df) -> Answer:
 
 
 ENTRY: Final = Entry(fci, entered, locked)
-
-
-def refusal(ctx: Context, error: CardError) -> Answer:
-    """Answer with the word of a refusal, and keep what the command has changed nevertheless."""
-    return Answer(word=words_for(ctx.settings.status)[type(error)], reason=error.reason)
 
 
 # -- lists ---------------------------------------------------------------------------------------

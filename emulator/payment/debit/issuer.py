@@ -10,7 +10,7 @@ from keys.records import Usage, same
 
 from ...context import DONE, FAILED_TRY, Answer, Context
 from . import objects, risk
-from .application import here, refusal, session
+from .application import here, session
 from .objects import Ada, Last
 from .work import Cvr, Issuer, Stage, keep, work_of
 
@@ -66,7 +66,7 @@ def verify(ctx: Context) -> Answer:
     if ctx.image.locked(at):
         keep(ctx, work._replace(verified=True, results=results | Cvr.PIN_FAILED | Cvr.PIN_EXCEEDED))
         if work.verified:
-            return refusal(ctx, MethodBlocked("the PIN is locked"))
+            return ctx.refuse(MethodBlocked("the PIN is locked"))
         return Answer(word=LOCKED_BEFORE, reason="the PIN was locked before this transaction")
     if not pin.value:
         return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")

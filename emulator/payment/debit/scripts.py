@@ -20,7 +20,7 @@ from ...context import DONE, Answer, Context
 from ...status import DataWrong, LengthWrong
 from ..block import block_environment
 from . import objects
-from .application import here, refusal, secret, session
+from .application import here, secret, session
 from .log import log_load
 from .objects import Last, Objects
 from .work import Issuer, Stage, Work, keep, work_of
@@ -61,7 +61,7 @@ def _script(act: Act) -> Callable[[Context], Answer]:
         if not same(whole[:MAC_LENGTH], mac):
             objects.save(ctx, failed.with_values(counted))
             keep(ctx, work._replace(dead=True))
-            return refusal(ctx, MacWrong("the MAC of the script command does not verify"))
+            return ctx.refuse(MacWrong("the MAC of the script command does not verify"))
         keep(ctx, work._replace(chain=whole if ctx.settings.emv.script_chaining else work.chain))
         good = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], 0))}
         try:
@@ -69,7 +69,7 @@ def _script(act: Act) -> Callable[[Context], Answer]:
         except CardError as error:
             ctx.transaction = None
             objects.save(ctx, failed.with_values(good))
-            return refusal(ctx, error)
+            return ctx.refuse(error)
         objects.save(ctx, done.with_last(done.last, scripts).with_values(good))
         return DONE
 

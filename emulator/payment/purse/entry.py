@@ -7,7 +7,7 @@ from cardfs.files import Df, Regime, child
 from ...commands import select
 from ...context import Answer, Context
 from ...entry import ENTRIES, Entry
-from ...status import ApplicationSuspended, words_for
+from ...status import ApplicationSuspended
 
 LOCKED: Final = 0x6283
 PUBLIC_FID: Final = 0x0015
@@ -45,7 +45,7 @@ def locked(ctx: Context, df: Df) -> Answer:
     kind = "until it is unblocked" if df.suspended else "for ever"
     reason = f"{df.label} is locked {kind}"
     if ctx.settings.edep.blocked_select == "6A81":
-        return Answer(word=words_for(ctx.settings.status)[ApplicationSuspended], reason=reason)
+        return ctx.refuse(ApplicationSuspended(reason))
     return Answer(fci(ctx, df), LOCKED, reason)
 
 

@@ -14,7 +14,7 @@ from keys.suites import MAC_LENGTH
 
 from ...context import Answer, Context
 from ...cos.fmcos_state import prepare, require
-from ...status import KeyIndexUnknown, words_for
+from ...status import KeyIndexUnknown
 
 
 class Held(NamedTuple):
@@ -181,7 +181,7 @@ def counted(ctx: Context, held: Held, is_right: Callable[[], bool], refusal: Car
 def lock(ctx: Context, reason: str) -> Answer:
     """Lock the application for good; its keys are dead with it."""
     lock_for_good(ctx)
-    return Answer(word=words_for(ctx.settings.status)[ApplicationBlocked], reason=f"{reason}: locked for ever")
+    return ctx.refuse(ApplicationBlocked(f"{reason}: locked for ever"))
 
 
 def lock_for_good(ctx: Context) -> None:
