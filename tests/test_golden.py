@@ -176,6 +176,19 @@ def test_an_operational_card_of_every_profile_works(copy: Path) -> None:
     bench.card.close()
 
 
+@pytest.mark.parametrize("copy", ["ssc-3.0"], indirect=True)
+def test_a_card_that_was_made_with_the_longer_personnel_number_keeps_it(copy: Path) -> None:
+    """Element EA had 18 bytes; programs write 12, and an old card takes them, too."""
+    bench = inserted(copy)
+    bench.select_ssse()
+    assert bench.word("00A4020002EF0D") == "9000"
+    assert bench.ask("00B2010400") == "EA12" + "00" * 18 + "9000"
+    assert bench.authenticate("UKEF0D") == "9000"
+    assert bench.send("00DC01040EEA0C" + "31" * 12) == "9000"
+    assert bench.ask("00B2010400") == "EA0C" + "31" * 12 + "9000"
+    bench.card.close()
+
+
 @pytest.mark.parametrize("copy", ["blank"], indirect=True)
 def test_a_blank_card_can_be_activated(copy: Path) -> None:
     bench = inserted(copy)

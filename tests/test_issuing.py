@@ -21,6 +21,8 @@ from cardfs.profile import DEMO, Profile, load_profile
 from cardfs.roots import Roots, load_roots, parse_roots
 from keys.records import KeyRef, Usage
 
+from .support import Bench
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -28,6 +30,9 @@ with warnings.catch_warnings():
 DATA = Path(__file__).parent / "data"
 NOBODY = Document("holder.toml", {})
 SERIAL = "000001AC"
+THREE_VERSIONS = (
+    "IRK UK3DF01 UK4DF01 UK1DF02 UK4DF02 UK5DF02 UK2DF03 UK2DF04 DPK RK1DF03 RK2DF03 RK1DF04".split()  # table B1
+)
 ROOTS = tomllib.loads((DEMO / "roots.toml").read_text(encoding="utf-8"))["roots"]
 
 with (DATA / "data-elements.csv").open(encoding="utf-8", newline="") as table:
@@ -136,7 +141,7 @@ class TestKeys:
     def test_versions_are_those_with_a_root(self, make: Make) -> None:
         held = {(ref.name, version) for ref, version in make().keys}
         assert {(name, v) for name, v in held if name == "RK1DF04"} == {("RK1DF04", 1), ("RK1DF04", 2), ("RK1DF04", 3)}
-        assert {(name, v) for name, v in held if name == "UK1DF02"} == {("UK1DF02", 1)}
+        assert {(name, v) for name, v in held if name == "UK2DF02"} == {("UK2DF02", 1)}
 
     def test_master_keys(self, make: Make) -> None:
         card = make()
@@ -517,6 +522,19 @@ class TestDemo:
         psam = {plan.root.partition(".")[0] for plan in load_profile("psam").keys}
         assert names | financial | psam == {name.partition(".")[0] for name in ROOTS}
 
+    @pytest.mark.parametrize("name", THREE_VERSIONS)
+    def test_a_demo_card_has_all_versions_that_the_table_gives(self, name: str) -> None:
+        """Part 9, appendix B, table B1: 组数 3; of RK1DF04 and DPK, too."""
+        for profile in ("ssc-1.0", "ssc-2.0", "ssc-3.0"):
+            if profile == "ssc-1.0" and name in ("UK4DF02", "UK5DF02"):
+                continue  # keys of files that the V2.0 notice added
+            bench = Bench(profile)
+            versions = [version for (ref, version) in bench.card.image.keys if ref.name == name]
+            assert versions == [1, 2, 3], profile
+        bench.select_df(name[-4:] if "DF" in name else "SSSE")
+        if name[:2] in ("UK", "RK"):
+            assert [bench.authenticate(name, version=version) for version in (1, 2, 3)] == ["9000"] * 3
+
     def test_no_root_is_a_weak_or_doubled_key(self) -> None:
         assert len(set(ROOTS.values())) == len(ROOTS)
         for value in ROOTS.values():
@@ -524,6 +542,17 @@ class TestDemo:
             assert len(key) == 16
             assert key[:8] != key[8:]
             assert all(byte.bit_count() % 2 == 1 for byte in key)
+
+
+def test_programs_write_twelve_bytes_into_the_personnel_number() -> None:
+    """Public writing programs of two families of devices send these bytes (EF0D of a 3.0 card, element EA)."""
+    bench = Bench("ssc-3.0")
+    bench.select_ssse()
+    assert bench.word("00A4020002EF0D") == "9000"
+    assert bench.ask("00B201040E") == "EA0C" + "00" * 12 + "9000"
+    assert bench.authenticate("UKEF0D") == "9000"
+    assert bench.send("00DC01040EEA0C" + "31" * 12) == "9000"
+    assert bench.ask("00B201040E") == "EA0C" + "31" * 12 + "9000"
 
 
 def test_nobody_is_enough(v2: Profile, roots: Roots) -> None:

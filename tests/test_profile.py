@@ -253,7 +253,7 @@ class TestVersions:
         assert v3.efs[v3.path("SSSE/EF06")].read.text == "RKSSSE"  # terminal interface, 10.2
         added = v3.dictionary[v3.path("SSSE/EF0D")]
         assert [(each.tag, each.type, each.length) for each in added] == [
-            (0xEA, "an", 0x12), (0xEB, "cn", 3), (0xEC, "an", 1), (0xED, "an", 1),
+            (0xEA, "an", 0x0C), (0xEB, "cn", 3), (0xEC, "an", 1), (0xED, "an", 1),
         ]  # fmt: skip
         assert v3.efs[v3.path("SSSE/EF0D")].update.text == "UKEF0D"
 

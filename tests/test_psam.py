@@ -40,6 +40,9 @@ CONTENTS: Final = Path(__file__).parent / "data"
 with (CONTENTS / "keys.csv").open(encoding="utf-8", newline="") as _file:
     LISTED: Final = [row for row in csv.DictReader(_file) if row["psam_usage_id"]]
 OWN: Final = {"DDFMK", "ADFMK", "KID01", "KID02", "KID03"}
+NATIONAL: Final = {"RK1DF01": 3, "RK1DF02": 3}
+"""Levels of keys to which the terminal interface, appendix B, gives none: national roots, as every other key of Part 9,
+table B1, that reads an application's files (67/2B to 67/2D); terminals ask for 67/2E and 67/35."""
 
 
 def application_keys(made: CardContents, suite: str) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def expected(suite: str, level: int, stk: int) -> dict[str, tuple[str, bytes]]:
             chosen = [(level << 5 | 2, 1, "DPK"), (level << 5 | 2, 2, "DPK.2"), (level << 5 | 2, 3, "DPK.3")]
         else:
             usage, identifier = next((each for each in variants if each[0] >> 5 == level), variants[0])
-            levels = usage >> 5 or level
+            levels = NATIONAL.get(row["name"]) or usage >> 5 or level
             if levels == 1 and row["kid_hex"] not in ("87", "88"):
                 # With roots of the second level a province's modules serve all its cards (appendix B, note **).
                 levels = level
@@ -83,6 +86,19 @@ def test_every_listed_key_is_there_at_its_level(suite: str, level: int, override
     for name, key in keys.items():
         assert (key.name, f"{key.levels << 5 | int(name[:2], 16) & 0x1F:02X}/{key.kid:02X}") == (name, name)
         assert f"{key.algorithm:02X}" == ALGORITHM[key.suite_name]
+
+
+@suites
+@pytest.mark.parametrize("level", ["third", "second"])
+@pytest.mark.parametrize(("identifier", "name"), [(0x2B, "RK1DF03"), (0x2E, "RK1DF01"), (0x35, "RK1DF02")])
+def test_what_reads_an_application_is_a_national_root_whatever_the_others_are(
+    suite: str, level: str, identifier: int, name: str
+) -> None:
+    """Part 9, table B1: first-level roots (一级根密钥); the note on second-level roots is one on the others."""
+    desk = PsamDesk(suite, f'[settings.psam]\nroot_level = "{level}"')
+    assert desk.deliver(0x67, identifier, bytes(BLOCK[suite])) == "9000"
+    assert desk.deliver(0x47, identifier, bytes(BLOCK[suite])) == desk.deliver(0x27, identifier, bytes(BLOCK[suite]))
+    assert desk.deliver(0x47, identifier, bytes(BLOCK[suite])) == "6A88", name
 
 
 @suites
