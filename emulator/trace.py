@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Final
+from typing import Final, Protocol
 
 from cardfs.codecs import decode_fields, decode_record
 from cardfs.files import Element, Regime
@@ -98,10 +98,15 @@ def at_once(tell: Callable[[], None]) -> None:
     tell()
 
 
+class _Stream(Protocol):
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> None: ...
+
+
 class JsonLines:
     """A sink that writes JSON lines to a text stream."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: _Stream) -> None:
         self._stream = stream
 
     def __call__(self, event: Event) -> None:

@@ -559,13 +559,13 @@ def test_an_image_in_use_is_said(in_use: Path, command: str) -> None:
 class Reader:
     """The driver's end of the link, without pcscd."""
 
-    def __init__(self, image: Path, *options: str) -> None:
+    def __init__(self, image: Path, *options: str, env: dict[str, str] | None = None) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(20)
         port = self._server.getsockname()[1]
         command = [*SSCARD, "insert", str(image), "--port", str(port), *options]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
         )
         self._link, _ = self._server.accept()
         self._link.settimeout(20)

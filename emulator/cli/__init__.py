@@ -4,13 +4,13 @@ What a subcommand needs is imported inside it, so that inserting a card does not
 """
 
 import contextlib
-import io
-import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
+
+from .output import prepare, say
 
 IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -18,45 +18,38 @@ IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 class _Group(click.Group):
     """A group whose refusals are one sentence and exit status 2, never a traceback."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Read the command line's beginning: the options before the subcommand."""
+        prepare()
+        with _one_sentence(str(self.name)):
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> object:
-        _speak_whatever_the_terminal_can()
-        try:
+        """Run a subcommand."""
+        with _one_sentence(ctx.command_path):
             return super().invoke(ctx)
-        except click.exceptions.NoArgsIsHelpError:
+
+
+@contextlib.contextmanager
+def _one_sentence(command: str) -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else command
+        _refuse(f"{error.format_message().rstrip('.')}; see {path} --help")
+    except OSError as error:
+        _refuse(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
+    except Exception as error:
+        if not isinstance(error, _refusals()):
             raise
-        except click.UsageError as error:
-            path = error.ctx.command_path if error.ctx else ctx.command_path
-            _refuse(ctx, f"{error.format_message().rstrip('.')}; see {path} --help")
-        except BrokenPipeError:
-            # The reader of our output went away, as `head` does; nothing is wrong.
-            _drop_output()
-            ctx.exit(0)
-        except OSError as error:
-            _drop_output()
-            _refuse(ctx, f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
-        except Exception as error:
-            if not isinstance(error, _refusals()):
-                raise
-            _refuse(ctx, str(error))
+        _refuse(str(error))
 
 
-def _refuse(ctx: click.Context, sentence: str) -> NoReturn:
-    # A process of ours that held a card may have said it first.
-    click.echo(f"sscard: {sentence.removeprefix('sscard: ')}", err=True)
-    ctx.exit(2)
-
-
-def _speak_whatever_the_terminal_can() -> None:
-    """Let an output that has no Chinese show the characters by number, and not fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _drop_output() -> None:
-    """Nobody reads our output any more: what is left of it must not fail at the end of the process."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _refuse(sentence: str) -> NoReturn:
+    say(sentence)
+    raise click.exceptions.Exit(2)
 
 
 def _refusals() -> tuple[type[Exception], ...]:

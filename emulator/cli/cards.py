@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from . import IMAGE, main
-from .errors import UsageFault, open_trace
+from .errors import UsageFault
+from .output import open_trace
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents

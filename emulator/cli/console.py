@@ -174,16 +174,9 @@ def _record_row(elements: tuple[Element, ...], record: bytes, number: int) -> tu
     return element.zh, element.name, value_text(decode_record(element, record))
 
 
-class _Console(Console):
-    """A console whose reader may go away."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 def console(*, stderr: bool = False) -> Console:
     """A console that does not wrap what is piped into a file."""
-    made = _Console(stderr=stderr, highlight=False, emoji=False, markup=False)
-    return (
-        made if made.is_terminal else _Console(stderr=stderr, highlight=False, emoji=False, markup=False, width=_PIPED)
-    )
+    made = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    if not made.is_terminal:
+        made.width = _PIPED
+    return made

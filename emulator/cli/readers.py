@@ -1,5 +1,6 @@
 """Commands that work with readers: insert, exec, read, demo, doctor."""
 
+import contextlib
 import queue
 import signal
 import sys
@@ -15,7 +16,8 @@ import click
 from emulator.vpcd import HOST, PORT
 
 from . import IMAGE, main
-from .errors import UsageFault, open_trace
+from .errors import UsageFault
+from .output import nobody_reads, open_trace
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
@@ -62,25 +64,18 @@ class Teller:
 
     def __call__(self, event: "Event") -> None:
         """Show and write an event, in the thread of this object."""
-        if self._stream:
-            try:
-                self._stream.write(event.json() + "\n")
-                self._stream.flush()
-            except OSError as error:
-                # A full disk, say. The card stays in the reader.
-                click.echo(f"sscard: the trace ends here: {error.strerror}", err=True)
-                self._stream = None
+        if self._stream and not self._stream.ended:
+            self._stream.write(event.json() + "\n")
         if not self.quiet:
             self._show = self._show or _shower()
-            try:
+            # The card stays in the reader without a terminal, or a program behind a pipe, that would see it.
+            with contextlib.suppress(OSError):
                 self._show(event)
-            except OSError:
-                # The terminal is gone, or the program behind a pipe. The card stays in the reader.
-                self.quiet = True
+            self.quiet = nobody_reads()
 
     def later(self, tell: "Callable[[], None]") -> None:
         """Take what is to be told when the card has time; drop what nobody would see."""
-        if self._stream or not self.quiet:
+        if (self._stream and not self._stream.ended) or not self.quiet:
             self._waiting.put(tell)
 
     def note(self, text: str) -> None:
