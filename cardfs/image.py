@@ -102,9 +102,8 @@ class Image:
     def reachable(self, environment: str) -> tuple[str, ...]:
         """Paths of the DFs whose names work in an environment, in the order in which names are looked up.
 
-        The environment and its applications, then the card's environments: applications of another
-        environment are behind the firewall, that environment comes first. Those of the financial environment
-        come last and from everywhere.
+        The environment and its applications, then the card's environments, the applications of the financial
+        one, and by ``select.names`` every other DF (Part 3, 5.2.1).
         """
         return self._reachable[environment]
 
@@ -112,6 +111,10 @@ class Image:
         """The first DF with exactly this name among those that can be reached from an environment, or None."""
         path = self._by_name.get((environment, name))
         return None if path is None else self.dfs[path]
+
+    def df_by_fid(self, fid: int) -> str | None:
+        """Path of the first DF with this FID wherever it stands, or None; by ``select.fids`` always None."""
+        return self._by_fid.get(fid)
 
     def ef_by_sfi(self, df: str, sfi: int) -> Ef | None:
         """The EF with this short identifier in ``df``, or None."""
@@ -264,11 +267,16 @@ class Image:
             if self.dfs[df].regime is Regime.PAYMENT
             for path in self.children(df)
         ]
+        # The FMCOS manual has rules of its own (7.4): what is near.
+        near = self.info.settings.personalisation.cos == "fmcos"
+        far = [] if near or self.info.settings.select.names == "environment" else sorted(self.dfs)
         for environment in set(self._environments.values()):
             paths_in_order = (environment, *self.children(environment), self.root, *self.children(self.root))
-            self._reachable[environment] = tuple(dict.fromkeys((*paths_in_order, *payment)))
+            self._reachable[environment] = tuple(dict.fromkeys((*paths_in_order, *payment, *far)))
             for path in self._reachable[environment]:
                 self._by_name.setdefault((environment, self.dfs[path].name), path)
+        near = near or self.info.settings.select.fids == "near"
+        self._by_fid = {} if near else {self.dfs[path].fid: path for path in sorted(self.dfs, reverse=True)}
         self._by_sfi: dict[tuple[str, int], Ef] = {}
         for ef in self.efs.values():
             self.index_ef(ef)

@@ -71,8 +71,10 @@ class DirectorySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_
 
 
 class SelectSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """SELECT (Part 5, 6.11)."""
+    """SELECT (Part 3, 5.2; Part 5, 6.11): from where a DF is found by its name and its FID, and how."""
 
+    names: Literal["card", "environment"] = "card"
+    fids: Literal["card", "near"] = "card"
     ef_with_p1_00: bool = True
     partial_names: bool = True
     mf_fci: Literal["empty", "fid"] = "empty"

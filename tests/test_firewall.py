@@ -202,7 +202,7 @@ def test_the_function_itself_over_every_pair_and_every_single_proof() -> None:
 def test_a_failed_select_changes_no_proof_and_no_selection() -> None:
     bench = two()
     proofs = prove_all(bench, APPLICATIONS[3])
-    for apdu in ("00A4000002DFFF", "00A404000DD1560000051111111111111111", "00A4040005A000000333", "00A4000003DF0100"):
+    for apdu in ("00A4000002DFFF", "00A404000DD1560000051111111111111111", "00A4040005A000000334", "00A4000003DF0100"):
         assert bench.word(apdu) in ("6A82", "6700")
         assert bench.card.session.proofs == proofs
         assert bench.card.session.df == APPLICATIONS[3]
@@ -326,10 +326,33 @@ def test_a_pin_of_an_application_is_the_one_that_its_rules_mean() -> None:
     assert bench.card.image.keys[PIN, 1].value == PIN_CN
 
 
+@RIGHTS
+@pytest.mark.parametrize("source", DFS)
+@pytest.mark.clause("Part 4, 5.5", "what survives does not depend on how one gets there")
+def test_a_df_reached_in_one_step_from_anywhere_has_the_rights_of_the_one_reached_step_by_step(
+    source: str, rights: str
+) -> None:
+    """Part 3, 5.2.1 and 5.2.2: every DF by its name and by its FID; Part 4, 5.5 and 6.1: and no right with it."""
+    bench = two(rights)
+    names = {path: df.name for path, df in bench.card.image.dfs.items()}
+    once = [fid for fid in (df[-4:] for df in DFS) if sum(other.endswith(fid) for other in DFS) == 1]
+    for target in DFS:
+        ways = [f"00A4000002{target[-4:]}"] * (target[-4:] in once)
+        ways += [f"00A40400{len(names[target]):02X}{names[target].hex()}"] * bool(names[target])
+        for way in ways:
+            proofs = prove_all(bench, source)
+            assert bench.word(way) == "9000", (source, target, way)
+            assert bench.card.session.df == target
+            left = expected(proofs, [target], source, rights)
+            assert bench.card.session.proofs == left, (source, target, way)
+            check_files(bench, target, left)
+            bench.card.power_on()
+
+
 @pytest.mark.clause("Part 4, 5.5", "applications behind the firewall are not seen")
-def test_names_of_applications_behind_the_firewall_are_not_seen() -> None:
-    """Part 4, 6.1; an environment's own name works from everywhere (digest, 8.11)."""
-    bench = two()
+def test_names_of_applications_behind_the_firewall_are_not_seen_where_the_profile_says_so() -> None:
+    """``select.names = "environment"``; an environment's own name works from everywhere (Part 5, 6.11.3)."""
+    bench = two(more='[settings.select]\nnames = "environment"\n')
     for here, aid in ((SSSE, "A00000033301"), (APPLICATIONS[0], "A00000033301"), (PAY, "D15600000500")):
         go(bench, here)
         assert bench.word(f"00A40400{len(aid) // 2:02X}{aid}") == "6A82"

@@ -307,6 +307,7 @@ def test_an_image_of_every_released_schema_loads_and_works_for_ever(golden: Path
     bench.select_ssse()
     assert bench.ask("00B2032C06") == "0304322E30309000"
     assert bench.send("00A4000002DF03") == "9303"
+    bench.select_ssse()
     assert bench.verify(b"") == "63C1"
     assert bench.verify(PIN_CN) == "9000"
     data = Reference("3DES").auth(GOLDEN_UKSSSE, bench.challenge(), ORIGINAL) + ORIGINAL

@@ -1,10 +1,12 @@
 """SELECT and the FCI (Part 5, 6.11; Part 3, 5.2 and 6)."""
 
+from dataclasses import replace
+
 import pytest
 
 from cardfs.settings import SelectSettings, Settings
 
-from .support import AIDS, MF, PSE, SSSE, SSSE_NAME, Bench, Handmade
+from .support import AIDS, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, Bench, Handmade, handmade
 
 BY_NAME = "00A40400"
 NEXT = "00A40402"
@@ -65,7 +67,8 @@ def test_no_data_and_3f00_both_select_the_mf(apdu: str) -> None:
     ("start", "fid", "found"),
     [
         ("3F00", "DDF1", SSSE),
-        ("3F00", "DF01", None),
+        ("3F00", "DF01", f"{SSSE}/DF01"),
+        ("3F00", "DF02", f"{SSSE}/DF02"),
         ("DDF1", "DF01", f"{SSSE}/DF01"),
         ("DDF1", "DDF1", SSSE),
         ("DDF1", "DDF2", PSE),
@@ -74,12 +77,40 @@ def test_no_data_and_3f00_both_select_the_mf(apdu: str) -> None:
         ("DF01", "DF01", f"{SSSE}/DF01"),
         ("DF01", "DDF1", SSSE),
         ("DF01", "3F00", MF),
-        ("DF01", "DDF2", None),
+        ("DF01", "DDF2", PSE),
+        ("DDF2", "DF01", f"{PSE}/DF01"),
+        ("DDF2", "DF02", f"{SSSE}/DF02"),
     ],
 )
-def test_a_df_is_found_by_fid_here_below_beside_and_above(start: str, fid: str, found: str | None) -> None:
-    """Part 5, table 35."""
+def test_a_df_is_found_by_fid_from_everywhere_the_nearest_first(start: str, fid: str, found: str | None) -> None:
+    """Part 3, 5.2.2; Part 5, table 35."""
     bench = Handmade()
+    _go_by_fid(bench, start, fid, found)
+
+
+@pytest.mark.parametrize(
+    ("start", "fid", "found"),
+    [
+        ("3F00", "DDF1", SSSE),
+        ("3F00", "DF01", None),
+        ("DDF1", "DF01", f"{SSSE}/DF01"),
+        ("DDF1", "DDF2", PSE),
+        ("DF01", "DF02", f"{SSSE}/DF02"),
+        ("DF01", "DF01", f"{SSSE}/DF01"),
+        ("DF01", "DDF1", SSSE),
+        ("DF01", "3F00", MF),
+        ("DF01", "DDF2", None),
+        ("DDF2", "DF02", None),
+    ],
+)
+def test_where_the_profile_says_so_a_df_is_found_by_fid_here_below_beside_and_above_only(
+    start: str, fid: str, found: str | None
+) -> None:
+    """``select.fids = "near"``: ISO 7816-4, where a FID is unique in its DF."""
+    _go_by_fid(Handmade(Settings(select=SelectSettings(fids="near"))), start, fid, found)
+
+
+def _go_by_fid(bench: Handmade, start: str, fid: str, found: str | None) -> None:
     if start != "DDF1":
         assert bench.word(f"00A4000002{start}") == "9000"
     before = bench.session.df
@@ -108,13 +139,49 @@ def test_the_environments_are_found_by_name_from_everywhere(start: str) -> None:
         assert bench.session.df == path
 
 
-def test_an_application_of_another_environment_is_not_found_by_name() -> None:
-    """Part 4, 5.5 and 6.1: the firewall."""
-    bench = Handmade()
+@pytest.mark.parametrize("start", ["3F00", "DDF1", "DF01", "DDF2", "315041592E5359532E4444463031", "A000000333"])
+def test_every_df_is_found_by_its_name_from_everywhere(start: str) -> None:
+    """Part 3, 5.2.1: 「卡中的任何 ADF 或 DDF 可通过其 DF 名查询」; after the reset the MF is current."""
+    everything = {SSSE_NAME: SSSE, PSE_NAME: PSE, bytes.fromhex("A000000333"): f"{PSE}/DF01"}
+    everything |= {aid: f"{SSSE}/{df}" for df, aid in AIDS.items()}
+    for name, path in everything.items():
+        bench = Handmade()
+        bench.card.reset()
+        assert bench.word(f"00A4000002{start}" if len(start) == 4 else by_name(bytes.fromhex(start))) == "9000"
+        assert bench.word(by_name(name)) == "9000"
+        assert bench.session.df == path
+
+
+def test_an_issued_card_finds_its_applications_straight_after_the_reset() -> None:
+    """Part 3, 5.2.1 and 5.2.2: DF04 by its AID (Part 6, table 2) and by its FID."""
+    for apdu in ("00A4040006D15600000503", "00A4000002DF04"):
+        bench = Bench()
+        assert bench.ask(apdu) == "6F088406D156000005039000"
+        assert bench.verify() == "9000"
+        assert bench.word("00B2012C00") == "9000"
+
+
+def test_a_file_here_comes_before_a_df_elsewhere_with_its_fid() -> None:
+    """P1 00 finds an EF of the current DF, too (``select.ef_with_p1_00``)."""
+    made = handmade()
+    far = replace(made.dfs[f"{PSE}/DF01"], path=f"{PSE}/EF05", fid=0xEF05)
+    bench = Handmade(contents=replace(made, dfs={**made.dfs, far.path: far}))
+    assert bench.send("00A4000002EF05") == "9000"
+    assert bench.session.ef == f"{SSSE}/EF05"
+    assert bench.word("00A40000023F00") == "9000"
+    assert bench.word("00A4000002EF05") == "9000"
+    assert bench.session.df == far.path
+
+
+def test_where_the_profile_says_so_a_name_is_found_in_its_own_environment_only() -> None:
+    """``select.names = "environment"``."""
+    bench = Handmade(Settings(select=SelectSettings(names="environment")))
     assert bench.word(by_name(bytes.fromhex("A000000333"))) == "6A82"
     assert bench.word(by_name(b"1PAY.SYS.DDF01")) == "9000"
     assert bench.word(by_name(AIDS["DF01"])) == "6A82"
     assert bench.word(by_name(bytes.fromhex("A000000333"))) == "9000"
+    assert bench.word("00A40000023F00") == "9000"
+    assert bench.word(by_name(AIDS["DF01"])) == "6A82"
 
 
 def test_an_application_is_found_by_name_from_its_neighbour() -> None:

@@ -100,6 +100,24 @@ def _(value: bool) -> None:
 # -- SELECT and READ RECORD ------------------------------------------------------------------------
 
 
+@exercise("select.names", "card", "environment")
+def _(value: str) -> None:
+    """Part 3, 5.2.1."""
+    bench = issued("select.names", value)
+    assert bench.word("00A4040006D15600000503") == {"card": "9000", "environment": "6A82"}[value]
+    bench.select_ssse()
+    assert bench.word("00A4040006D15600000503") == "9000"
+
+
+@exercise("select.fids", "card", "near")
+def _(value: str) -> None:
+    """Part 3, 5.2.2."""
+    bench = issued("select.fids", value)
+    assert bench.word("00A4000002DF04") == {"card": "9000", "near": "6A82"}[value]
+    bench.select_ssse()
+    assert bench.word("00A4000002DF04") == "9000"
+
+
 @exercise("select.ef_with_p1_00", True, False)
 def _(value: bool) -> None:
     bench = Handmade(settings("select.ef_with_p1_00", value))

@@ -35,6 +35,8 @@ def select(ctx: Context) -> Answer:
         raise FileUnknown("there is no second file with one identifier")
     if command.p1 == BY_DF_FID:
         path = _find_df(ctx, fid)
+        if path is None and not (ctx.settings.select.ef_with_p1_00 and child(ctx.session.df, fid) in ctx.image.efs):
+            path = ctx.image.df_by_fid(fid)
         if path is not None:
             return _enter(ctx, ctx.image.dfs[path])
         if not ctx.settings.select.ef_with_p1_00:
@@ -43,7 +45,7 @@ def select(ctx: Context) -> Answer:
 
 
 def _find_df(ctx: Context, fid: int) -> str | None:
-    """Find a DF by FID: the MF, the current DF, one below it, one beside it, or the one above."""
+    """Find a DF nearby by FID: the MF, the current DF, one below it, one beside it, or the one above."""
     image, here = ctx.image, ctx.session.df
     if fid == MF_FID:
         return image.root
