@@ -9,8 +9,8 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
+from . import tlv
 from .files import Element
-from .objects import walk
 
 Value = str | int | dict[str, Any]
 
@@ -60,7 +60,7 @@ def encode(element: Element, value: object, *, an_fill: int = 0x00, b_fill: int 
 def empty(element: Element, *, an_fill: int = 0x00) -> bytes:
     """The value of an element that holds nothing: an the filler, cn all FF, b zero, inner elements empty."""
     if element.fields:
-        return b"".join(_tlv(field, empty(field, an_fill=an_fill)) for field in element.fields)
+        return b"".join(tlv.encode(field.tag or 0, empty(field, an_fill=an_fill)) for field in element.fields)
     return fill(element, b"", an_fill)
 
 
@@ -172,13 +172,8 @@ def _encode_tlv(element: Element, value: object, an_fill: int) -> bytes:
             data = encode(field, value[name], an_fill=an_fill) if name in value else empty(field, an_fill=an_fill)
         except CodecError as error:
             raise CodecError(f"{name}: {error}") from None
-        result += _tlv(field, data)
+        result += tlv.encode(field.tag or 0, data)
     return result
-
-
-def _tlv(element: Element, value: bytes) -> bytes:
-    assert element.tag is not None  # noqa: S101 - the profile's check
-    return bytes((element.tag, len(value))) + value
 
 
 def _kind(value: object) -> str:
@@ -205,9 +200,10 @@ def decode(element: Element, data: bytes, *, an_fill: int = 0x00) -> Value:
 
 def decode_record(element: Element, record: bytes, *, an_fill: int = 0x00) -> Value:
     """Decode ``tag || length || value``; another tag or length gives the whole record as ``{hex: ...}``."""
-    if len(record) < 2 or record[0] != element.tag or record[1] != len(record) - 2:
+    value = tlv.record_value(record)
+    if value is None or record[0] != element.tag:
         return {"hex": record.hex().upper()}
-    return decode(element, record[2:], an_fill=an_fill)
+    return decode(element, value, an_fill=an_fill)
 
 
 def decode_fields(fields: tuple[Element, ...], record: bytes, *, an_fill: int = 0x00) -> dict[str, Value]:
@@ -231,7 +227,7 @@ def _decode_objects(fields: tuple[Element, ...], record: bytes, an_fill: int) ->
     known = {field.tag: field for field in fields}
     result: dict[str, Value] = {}
     try:
-        for tag, value in walk(record):
+        for tag, value in tlv.walk(record):
             field = known.get(tag) or Element(f"tag {tag:02X}", "", "b", len(value))
             shown = decode(replace(field, length=len(value)), value, an_fill=an_fill)
             result[field.name] = {"hex": value.hex().upper()} if field.type == "b" else shown
@@ -267,17 +263,11 @@ def _decode_an(element: Element, data: bytes, an_fill: int) -> str:
 
 
 def _decode_tlv(element: Element, data: bytes, an_fill: int) -> Value:
-    result: dict[str, Value] = {}
-    at = 0
-    for field in element.fields:
-        end = at + 2 + data[at + 1]
-        if data[at] != field.tag or end > len(data):
-            raise ValueError
-        result[field.name] = decode(field, data[at + 2 : end], an_fill=an_fill)
-        at = end
-    if at != len(data) or not element.fields:
+    found = list(tlv.objects(data))
+    if not found or [tag for tag, _ in found] != [field.tag for field in element.fields]:
         raise ValueError
-    return result
+    pairs = zip(element.fields, found, strict=True)
+    return {field.name: decode(field, value, an_fill=an_fill) for field, (_, value) in pairs}
 
 
 # -- cn, PIN, card number -----------------------------------------------------------------------

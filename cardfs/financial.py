@@ -14,12 +14,12 @@ from keys.diversify import diversify
 from keys.records import Key, KeyId, Usage
 from keys.suites import SUITES
 
+from . import tlv
 from .codecs import encode, from_cn, to_cn
 from .files import FINANCIAL, CardContents, Contents, Element, Regime, Structure
 from .financial_debit import certificates, private_key
 from .holder import Placed
 from .inputs import Document, IssueError
-from .objects import TEMPLATE, data_object, walk
 from .profile import Profile
 from .profile_files import EfPlan
 from .profile_tree import KeyPlan
@@ -212,12 +212,12 @@ def build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
         flat = b"".join(_filled(element, values.get(element.name, b"")) for element in plan.elements)
         return flat.ljust(plan.ef.size, b"\x00")
     records = [
-        b"".join(data_object(tags[name].tag or 0, values[name]) for name in names if values.get(name))
+        b"".join(tlv.encode(tags[name].tag or 0, values[name]) for name in names if values.get(name))
         for names in plan.objects
     ]
     if plan.ef.structure is Structure.INTERNAL:
         return records[0].ljust(plan.ef.size, b"\x00")
-    whole = tuple(data_object(TEMPLATE, record) for record in records)
+    whole = tuple(tlv.encode(tlv.RECORD_TEMPLATE, record) for record in records)
     if any(len(record) > 255 for record in whole):
         raise IssueError(f"{plan.id}: a record has at most 255 bytes")
     return whole
@@ -232,7 +232,7 @@ def authority_index(card: CardContents) -> int | None:
     for path, elements in card.dictionary.items():
         if any(element.name == "authority_index" for element in elements):
             for record in card.contents[path]:
-                for tag, value in walk(record if isinstance(record, bytes) else b""):
+                for tag, value in tlv.walk(record if isinstance(record, bytes) else b""):
                     if tag == AUTHORITY_INDEX:
                         return value[0]
     return None

@@ -22,6 +22,7 @@ from .profile import Profile
 from .profile_files import EfPlan
 from .psam_issuing import issue_psam
 from .roots import Roots, card_factors, card_keys
+from .tlv import encode_record
 
 __all__ = ["DEMO_PIN", "DEMO_REGION", "IssueError", "ProfileError", "blank", "issue"]
 
@@ -236,7 +237,7 @@ def _record(element: Element, values: dict[str, bytes], profile: Profile, tlv: b
     value = values.get(element.name)
     if value is None:
         value = empty(element, an_fill=_an_fill(profile))
-    return bytes((element.tag or 0, len(value))) + value if tlv else value
+    return encode_record(element.tag or 0, value) if tlv else value
 
 
 def _an_fill(profile: Profile) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from keys.records import KeyRef, Usage
 from keys.suites import SUITES
 
+from . import fci, tlv
 from .atr import HEADS, AtrPlan, check_head
 from .files import FINANCIAL, MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
 from .inputs import Document, ProfileError
@@ -137,6 +138,8 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
             path = tree.paths[row.id]
             listing = payment_listing(tree, parent(path), labels, priorities)
             tree.dfs[path] = replace(tree.dfs[path], proprietary=listing)
+    for row, entry in rows:
+        _check_fci(tree.dfs[tree.paths[row.id]], entry.at("lists" if row.lists else "proprietary"), files)
     return Profile(
         head.name,
         source.file,
@@ -233,7 +236,7 @@ def _key_entries(row: DfRow, entry: Entry, rows: list[tuple[DfRow, Entry]]) -> l
 
 def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     name = _df_name(row, entry)
-    issuer_data = bytes((0x86, 1, ALGORITHM_BYTES[suite])) if row.algorithm else b""
+    issuer_data = tlv.encode(fci.ALGORITHM, bytes((ALGORITHM_BYTES[suite],))) if row.algorithm else b""
     if row.kind == "mf":
         if row.parent or row.fid not in (None, MF_FID):
             raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
@@ -259,6 +262,20 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     path = child(above, fid)
     df = Df(path, fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime, proprietary=proprietary)
     tree.add(row.id, df, entry)
+
+
+def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
+    """Refuse what tag A5 of an FCI cannot hold: no whole data objects, or more than one answer carries."""
+    try:
+        list(tlv.objects(df.proprietary))
+    except tlv.TlvError as error:
+        raise ProfileError(f"{place}: not whole data objects: {error}") from None
+    shown = files.get(child(df.path, fci.PURSE_DATA)) if df.regime is Regime.PURSE else None
+    told = df.issuer_data if shown is None else bytes(shown.ef.size)
+    length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(told)))
+    if length > fci.LONGEST:
+        whole = "the FCI" if shown is None else f"the FCI, which shows {shown.id},"
+        raise ProfileError(f"{place}: {whole} would have {length} bytes, an answer carries {fci.LONGEST}")
 
 
 def _df_fid(row: DfRow, entry: Entry, settings: Settings) -> int:

@@ -4,18 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from .fci import LABEL, PRIORITY
 from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Records, Regime, Structure, child
 from .inputs import ProfileError
-from .objects import data_object
 from .profile_rows import EfRow, ElementRow, read_row
 from .profile_source import Entry
 from .profile_tree import Tree
 from .rules import FREE_RULE, NEVER_RULE
+from .tlv import RECORD_TEMPLATE, encode
 
 _LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
 PAYMENT_SFI: Final = 1
 """Where the directory of the financial environment stands, in EF 0001 (JR/T 0025)."""
 _TEMPLATE_HEAD: Final = 3
+_LONGEST_RECORD: Final = 255
+"""What one command writes: Lc is one byte."""
 _TLV_HEAD: Final = 2
 """Bytes of tag and length, one each (Part 3, 5.3.1)."""
 
@@ -141,8 +144,8 @@ def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Ele
             raise ProfileError(f"{each.at('tag')}: records of this file have no tags")
         if tlv and (row.tag or 0) > 0xFE:
             raise ProfileError(f"{each.at('tag')}: expected `int` <= 254")
-        if tlv and row.length > 255:
-            raise ProfileError(f"{each.at('length')}: a value has at most 255 bytes in a TLV record")
+        if tlv and row.length > _LONGEST_RECORD - _TLV_HEAD:
+            raise ProfileError(f"{each.at('length')}: a value has at most 253 bytes in a TLV record")
         result.append(_element(row, _held(row, each, inner)))
     return result
 
@@ -156,7 +159,7 @@ def _held(row: ElementRow, entry: Entry, inner: dict[int, Element]) -> tuple[Ele
         if tag not in inner:
             raise ProfileError(f"{entry.at('holds')}: no inner element with tag {tag:02X}")
     fields = tuple(inner[tag] for tag in row.holds)
-    length = sum(_TLV_HEAD + field.length for field in fields)
+    length = sum(len(encode(field.tag or 0, bytes(field.length))) for field in fields)
     if length != row.length:
         raise ProfileError(f"{entry.at('length')}: the inner elements take {length:02X} bytes, not {row.length:02X}")
     return fields
@@ -184,7 +187,7 @@ def _layout(entry: Entry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...
 
 def _object_sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], records: int) -> tuple[int, int, int]:
     """Size and number of records of a file of data objects, if every object has its full length."""
-    needed = sum(len(data_object(each.tag or 0, bytes(each.length))) for each in elements)
+    needed = sum(len(encode(each.tag or 0, bytes(each.length))) for each in elements)
     if row.structure is Structure.INTERNAL:
         return _checked(row.size, needed, entry, "size"), 0, 0
     if row.structure is not Structure.LINEAR_VARIABLE:
@@ -226,7 +229,7 @@ def _record_length(row: EfRow, entry: Entry, lengths: set[int]) -> int:
         raise ProfileError(f"{entry.place}: 'record_length' is missing, there are no elements to take it from")
     if written is not None and written != needed:
         raise ProfileError(f"{entry.at('record_length')}: {written:02X}, but its elements take {needed:02X}")
-    if needed > 255:
+    if needed > _LONGEST_RECORD:
         raise ProfileError(f"{entry.at('elements')}: a record has at most 255 bytes, this one {needed}")
     return needed
 
@@ -262,7 +265,7 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
             continue
         record, element = _template(tree, df, labels, priorities)
         if settings.wrap_70 or payment:
-            record = bytes((0x70, len(record))) + record
+            record = encode(RECORD_TEMPLATE, record)
             element = Element(f"entry_{element.name}", "目录项", "B-TLV", len(record) - 2, 0x70, "", (element,))
         elements.append(element)
         records.append(record)
@@ -283,18 +286,18 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
 def payment_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
     """What the proximity payment system environment tells: ``BF0C`` with a template 61 for each application."""
     below = [df for df in tree.dfs.values() if df.regime is not Regime.PAYMENT and df.path.startswith(owner + "/")]
-    return data_object(0xBF0C, b"".join(_template(tree, df, labels, priorities)[0] for df in below))
+    return encode(0xBF0C, b"".join(_template(tree, df, labels, priorities)[0] for df in below))
 
 
 def _template(tree: Tree, df: Df, labels: dict[str, str], priorities: dict[str, int]) -> tuple[bytes, Element]:
     name, aid, label = tree.id_of(df.path), df.name, labels[df.path].encode("gb18030")
     fields = [Element("aid", "应用标识符", "b", len(aid), 0x4F)]
-    value = bytes((0x4F, len(aid))) + aid
+    value = encode(0x4F, aid)
     if label:
-        fields.append(Element("label", "应用标签", "an", len(label), 0x50, "text"))
-        value += bytes((0x50, len(label))) + label
+        fields.append(Element("label", "应用标签", "an", len(label), LABEL, "text"))
+        value += encode(LABEL, label)
     if priorities[df.path]:
-        fields.append(Element("priority", "应用优先指示符", "b", 1, 0x87))
-        value += bytes((0x87, 1, priorities[df.path]))
+        fields.append(Element("priority", "应用优先指示符", "b", 1, PRIORITY))
+        value += encode(PRIORITY, bytes((priorities[df.path],)))
     element = Element(f"application_{name.lower()}", "应用模板", "B-TLV", len(value), 0x61, "", tuple(fields))
-    return bytes((0x61, len(value))) + value, element
+    return encode(0x61, value), element

@@ -14,6 +14,7 @@ from keys.generate import SeededRandom, system_random
 from keys.records import Key, KeyId, KeyRef
 from keys.suites import SUITES
 
+from . import tlv
 from .codecs import CodecError, encode
 from .files import CardContents, CardInfo, Contents, Structure, child
 from .inputs import Document, IssueError
@@ -212,7 +213,7 @@ def _data(profile: Profile, defaults: dict[str, object], values: Document | None
                 data = encode(element, value)
             except CodecError as error:
                 raise IssueError(f"{element.name}: {error}") from None
-            parts.append(data if element.tag is None else bytes((element.tag, len(data))) + data)
+            parts.append(data if element.tag is None else tlv.encode(element.tag, data))
         linear = plan.ef.structure is not Structure.TRANSPARENT
         result[path] = tuple(parts) if linear else b"".join(parts).ljust(plan.ef.size, b"\x00")
     return result

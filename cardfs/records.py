@@ -9,6 +9,7 @@ from typing import Final
 
 from .errors import NoSpace, RecordLengthWrong, RecordUnknown, TlvWrong
 from .files import Ef, Records, Structure
+from .tlv import record_value
 
 CURRENT: Final = 0
 ANY_IDENTIFIER: Final = 0
@@ -130,7 +131,7 @@ def written(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, 
 
 def _check_form(ef: Ef, mode: Mode, p1: int, record: bytes) -> None:
     if ef.tlv:
-        if len(record) < 2 or record[1] != len(record) - 2:
+        if record_value(record) is None:
             inner = f"an inner length of {record[1]}" if len(record) > 1 else "no inner length"
             raise TlvWrong(f"a record of {len(record)} bytes with {inner}")
         if mode.by_identifier and p1 not in (ANY_IDENTIFIER, record[0]):

@@ -108,10 +108,23 @@ def test_an_environment_is_of_one_world_or_the_other(kind: str, word: str) -> No
 
 
 def test_an_fci_that_would_be_too_long_is_refused() -> None:
+    """A name of 5 bytes and tag 88 leave 240 of 256 bytes: 6F81FD 8405... A581F3 880101."""
     bench = building()
-    long = "70" + "00" * 0x70
-    assert bench.send(command("80E00100", "3F0A22FF0000" + "71" + long + "4142434445")) == "6A80"
-    assert bench.send(command("80E00100", "3F0A22FF0000" + "10" + long[:32] + "4142434445")) == "9000"
+    cells = bench.cells()
+    for length, word in ((0xF1, "6A80"), (0xF0, "9000")):
+        own = f"8581{length - 3:02X}" + "AB" * (length - 3)
+        assert bench.send(command("80E00100", f"3F0A12FF0100{length:02X}{own}4142434445")) == word
+        assert (bench.cells() == cells) is (word == "6A80")
+
+
+def test_a_file_that_the_fci_of_a_purse_could_not_show_is_refused() -> None:
+    """EF 0015 stands whole in the FCI: 6F81FD 8409... A581EF 9F0C81EB and 235 bytes are 256."""
+    bench = building("3F01")
+    assert bench.send("80E1000102" + "0015") == "9000"
+    cells = bench.cells()
+    for size, word in ((0xEC, "6A80"), (0xEB, "9000")):
+        assert bench.send(f"80E001000D0015C41500{size:04X}0000" + "0100" + "0100") == word
+        assert (bench.cells() == cells) is (word == "6A80")
 
 
 # -- data --------------------------------------------------------------------------------------------------------

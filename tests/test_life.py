@@ -500,7 +500,7 @@ def test_historical_bytes_of_another_number_are_6a80(length: int) -> None:
         "a name of 17 bytes": lambda b: b.create_df(0xDF09, 2, b"A" * 17),
         "no such kind": lambda b: b.create_df(0xDF09, 3, b"ABCDE"),
         "an SFI of a directory beyond 30": lambda b: b.create_df(0xDF09, 2, b"ABCDE", directory=0x1F),
-        "an FCI of more than 127 bytes": lambda b: b.create_df(0xDF09, 2, b"A" * 16, data=bytes(128)),
+        "an FCI of more than 256 bytes": lambda b: b.create_df(0xDF09, 2, b"A" * 16, data=bytes(230)),
         "an EF with a FID that is taken": lambda b: b.create_ef(0xEF05),
         "an EF with the FID of a DF": lambda b: b.create_ef(0xDF01),
         "an EF with the FID of the MF": lambda b: b.create_ef(0x3F00),
@@ -547,17 +547,23 @@ def test_the_mf_gets_its_attributes_and_answers_them(name: bytes) -> None:
     assert Maker.of(bench).card.image.dfs == bench.card.image.dfs
 
 
-@pytest.mark.parametrize("length", [1, 100, 105])
+@pytest.mark.parametrize("length", [1, 100, 101, 102, 110, 120, 130, 225, 226])
 def test_the_largest_fci_is_answered(length: int) -> None:
-    """Part 5, 6.11.4: name of 16 bytes, directory and issuer's data."""
+    """Part 5, 6.11.4: name of 16 bytes, directory and issuer's data; ISO/IEC 8825-1, 8.1.3: lengths."""
     bench = stage("mastered")
     assert bench.prove() == "9000"
     data = bytes(range(length))
     word = bench.create_df(0xDDF5, 0x01, b"N" * 16, directory=1, data=data)
-    proprietary = b"\x88\x01\x01\x9f\x0c" + bytes((length,)) + data
-    body = b"\x84\x10" + b"N" * 16 + b"\xa5" + bytes((len(proprietary),)) + proprietary
-    if len(body) > 127:
+    proprietary = b"\x88\x01\x01\x9f\x0c" + coded(length) + data
+    body = b"\x84\x10" + b"N" * 16 + b"\xa5" + coded(len(proprietary)) + proprietary
+    whole = b"\x6f" + coded(len(body)) + body
+    if length == 226:
+        assert len(whole) == 257
         assert word == "6A80"
         return
     assert word == "9000"
-    assert bench.ask("00A4000002DDF5") == (b"\x6f" + bytes((len(body),)) + body + b"\x90\x00").hex().upper()
+    assert bench.ask("00A4000002DDF5") == (whole + b"\x90\x00").hex().upper()
+
+
+def coded(length: int) -> bytes:
+    return bytes((length,)) if length < 128 else bytes((0x81, length))

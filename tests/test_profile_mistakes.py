@@ -234,7 +234,7 @@ SWAPS = [
     (
         "length = 2,",
         "length = 256,",
-        "ssc-x.toml: ef[0].elements[0].length: a value has at most 255 bytes in a TLV record",
+        "ssc-x.toml: ef[0].elements[0].length: a value has at most 253 bytes in a TLV record",
     ),
     ("length = 2,", "length = 0,", "ssc-x.toml: ef[0].elements[0].length: expected `int` >= 1"),
     ("length = 2,", "length = 2, color = 1,", "ssc-x.toml: ef[0].elements[0].color: unknown key"),

@@ -162,11 +162,12 @@ def test_a_2_0_card_needs_no_key_for_its_holder() -> None:
 @pytest.mark.parametrize(
     ("fci", "algorithm"),
     [
-        ("9F0C03860101", "3DES"),
-        ("6F109F0C03860102", "SSF33"),
-        ("9F0C0386010300", "SM4"),
-        ("9F0C03860107", ""),
-        ("9F0C038601", ""),
+        ("6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA50988011E9F0C03860101", "3DES"),
+        ("6F08A5069F0C03860102", "SSF33"),
+        ("6F0BA5099F0C06500100860103", "SM4"),  # behind another object
+        ("6F0BA5099F0C06500486010300", ""),  # the value of another object
+        ("6F08A5069F0C03860107", ""),
+        ("6F08A5069F0C038601", ""),  # cut
         ("", ""),
     ],
 )

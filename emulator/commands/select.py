@@ -4,6 +4,8 @@ from functools import lru_cache
 from typing import Final
 
 from cardfs.errors import ApplicationBlocked, CardBlocked, FileUnknown
+from cardfs.fci import directory, issuer_data
+from cardfs.fci import fci as template
 from cardfs.files import MF_FID, SSSE_NAME, Df, DfKind, child, parent
 from cardfs.firewall import surviving
 from cardfs.life import regime_of
@@ -132,14 +134,7 @@ def fci(df: Df, mf_by_fid: bool) -> bytes:
     name = df.name
     if not name and df.kind is DfKind.MF and mf_by_fid:
         name = MF_FID.to_bytes(2)
-    body = _tlv(0x84, name) if name or df.kind is DfKind.ADF else b""
-    if df.kind is not DfKind.ADF:
-        proprietary = b"" if df.directory_sfi is None else _tlv(0x88, bytes((df.directory_sfi,)))
-        if df.issuer_data and (df.name == SSSE_NAME or df.kind is DfKind.DDF):
-            proprietary += b"\x9f\x0c" + bytes((len(df.issuer_data),)) + df.issuer_data
-        body += _tlv(0xA5, proprietary)
-    return _tlv(0x6F, body)
-
-
-def _tlv(tag: int, value: bytes) -> bytes:
-    return bytes((tag, len(value))) + value
+    if df.kind is DfKind.ADF:
+        return template(name, None)
+    told = df.issuer_data if df.name == SSSE_NAME or df.kind is DfKind.DDF else b""
+    return template(name or None, directory(df.directory_sfi) + issuer_data(told))

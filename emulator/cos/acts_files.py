@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import Final
 
+from cardfs import fci
 from cardfs.errors import ApplicationBlocked, ConditionsUnmet, FileUnknown
 from cardfs.files import FINANCIAL, MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Regime, Structure, child
 from cardfs.life import Act, controlling_key
@@ -24,8 +25,6 @@ RESERVED_KIDS: Final = frozenset((PIN_REFERENCE, LOCAL_PIN_REFERENCE))
 
 LOCAL_KEY: Final = 0x80
 SFIS: Final = range(1, 31)
-MAX_NAMED: Final = 127 - len(bytes.fromhex("8400 A500 880100 9F0C00"))
-"""Bytes that the DF name and the issuer's data may have together: the rest of an FCI goes off 127."""
 CREATES: Final = {DfKind.MF: Act.CREATE_MF, DfKind.DDF: Act.CREATE_DDF, DfKind.ADF: Act.CREATE_ADF}
 
 
@@ -59,8 +58,8 @@ def create_df(
         raise DataWrong(f"a directory file has SFI 1 to 30, not {directory_sfi:02X}")
     if regime not in allowed_regimes(ctx, kind):
         raise DataWrong(f"no {kind} here can follow the rules of {regime}")
-    if len(name) + len(issuer_data) + len(proprietary) > MAX_NAMED:
-        raise DataWrong("the FCI of this DF would not have a length of one byte (Part 5, 6.11.4)")
+    if not fci.fits(name, fci.directory(directory_sfi), fci.issuer_data(issuer_data), proprietary):
+        raise DataWrong(f"the FCI of this DF would have more than {fci.LONGEST} bytes, which no answer carries")
     phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
     df = Df(
         path,
@@ -125,6 +124,9 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     _check_fid(ctx, ef.fid, ef.path)
     if ef.sfi is not None and (ef.sfi not in SFIS or image.ef_by_sfi(ef.parent, ef.sfi)):
         raise DataWrong(f"SFI {ef.sfi:02X} is taken or not one of 1 to 30 (Part 3, 5.2)")
+    above = image.dfs[ef.parent]
+    if above.regime is Regime.PURSE and ef.fid == fci.PURSE_DATA:
+        _check_shown(above, ef)
     flat = ef.structure in (Structure.TRANSPARENT, Structure.INTERNAL)
     sized = flat or ef.structure is Structure.LINEAR_VARIABLE
     if not (ef.size if sized else ef.record_length) or not (flat or 1 <= ef.max_records <= MAX_RECORDS):
@@ -132,6 +134,12 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
     contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
     ctx.change().put_ef(ef, contents)
+
+
+def _check_shown(df: Df, ef: Ef) -> None:
+    """Refuse a file that the FCI of a purse shows whole, if that could not be answered."""
+    if ef.structure is Structure.TRANSPARENT and not fci.fits(df.name, df.proprietary, fci.issuer_data(bytes(ef.size))):
+        raise DataWrong(f"the FCI of {df.label} shows this file, and would have more than {fci.LONGEST} bytes")
 
 
 def _check_fid(ctx: Context, fid: int, path: str) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from typing import Final
 
 from cardfs.errors import RecordLengthWrong
+from cardfs.fci import fci as template
+from cardfs.fci import fits, issuer_data
 from cardfs.files import Ef, Records, Regime, Structure, child
 from cardfs.fmcos import (
     AUTHENTICATION,
@@ -88,9 +90,8 @@ def _fci(ctx: Context, standard_fci: bytes) -> bytes:
         return standard_fci
     contents = ctx.image.contents[ef.path]
     assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
-    shown = b"\x9f\x0c" + bytes((len(contents),)) + contents
-    body = standard_fci[2:] + b"\xa5" + bytes((len(shown),)) + shown
-    return b"\x6f" + bytes((len(body),)) + body if len(body) < 0x80 else standard_fci
+    shown = issuer_data(contents)
+    return template(df.name, shown) if fits(df.name, shown) else standard_fci
 
 
 def external_authenticate(ctx: Context) -> Answer:

@@ -3,6 +3,8 @@
 from typing import Final
 
 from cardfs.errors import ApplicationBlocked, FileUnknown
+from cardfs.fci import directory, issuer_data
+from cardfs.fci import fci as template
 from cardfs.files import Df, DfKind, Regime, child
 from cardfs.psam import DIRECTORY_FILE, FCI_DATA_LENGTH, PUBLIC_FILE
 
@@ -46,18 +48,12 @@ def fci(ctx: Context, df: Df) -> bytes:
 
     The standard gives no layout; this is that of the user card (Part 5, 6.11.4).
     """
-    body = _tlv(0x84, df.name)
-    if df.kind is not DfKind.ADF:
-        proprietary = b"" if child(df.path, DIRECTORY_FILE) not in ctx.image.efs else b"\x88\x01\x01"
-        public = ctx.image.contents.get(child(df.path, PUBLIC_FILE))
-        if isinstance(public, bytes):
-            proprietary += b"\x9f\x0c" + bytes((FCI_DATA_LENGTH,)) + public[-FCI_DATA_LENGTH:]
-        body += _tlv(0xA5, proprietary)
-    return _tlv(0x6F, body)
-
-
-def _tlv(tag: int, value: bytes) -> bytes:
-    return bytes((tag, len(value))) + value
+    if df.kind is DfKind.ADF:
+        return template(df.name, None)
+    listed = DIRECTORY_FILE if child(df.path, DIRECTORY_FILE) in ctx.image.efs else None
+    public = ctx.image.contents.get(child(df.path, PUBLIC_FILE))
+    told = public[-FCI_DATA_LENGTH:] if isinstance(public, bytes) else b""
+    return template(df.name, directory(listed) + issuer_data(told))
 
 
 def _locked(_ctx: Context, df: Df) -> Answer:

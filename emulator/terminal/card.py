@@ -4,8 +4,10 @@ import secrets
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from cardfs import tlv
 from cardfs.atr import historical_bytes
 from cardfs.codecs import PIN_MAX_DIGITS, PIN_MIN_DIGITS, pin_to_cn
+from cardfs.fci import ALGORITHM, ISSUER_DATA, PROPRIETARY, TEMPLATE
 from cardfs.files import SSSE_NAME
 from keys.suites import SM4, SUITES, Suite
 
@@ -264,8 +266,11 @@ class UserCard:
 
 def algorithm_of(fci: bytes) -> str:
     """The algorithm identifier in tag 9F0C/86 of an FCI; empty if it announces none (terminal interface, 10.1)."""
-    at = fci.find(b"\x9f\x0c\x03\x86\x01")
-    text = f"{fci[at + 5]:02X}" if 0 <= at < len(fci) - 5 else ""
+    try:
+        said = tlv.find(fci, TEMPLATE, PROPRIETARY, ISSUER_DATA, ALGORITHM)
+    except tlv.TlvError:
+        return ""
+    text = (said or b"").hex().upper()
     return text if text in ALGORITHMS else ""
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cardfs.profile import KeyPlan
+from cardfs.tlv import encode_record
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
 from .card import UserCard
@@ -256,7 +257,7 @@ def _updates(asked: list[Asked], data: str) -> list[tuple[FilePlan, list[tuple[i
 def _record(plan: FilePlan, text: str, value: str) -> tuple[int, bytes]:
     item = plan.item(text)
     element = item.element
-    return item.number, bytes((element.tag or 0, element.length)) + coded(element, value)
+    return item.number, encode_record(element.tag or 0, coded(element, value))
 
 
 def _write(card: UserCard, plan: FilePlan, records: list[tuple[int, bytes]]) -> None:

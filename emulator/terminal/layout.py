@@ -5,6 +5,7 @@ record an element stands (terminal interface, 10.2). The texts are those of term
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from cardfs.files import Ef, Element, Structure
 from cardfs.profile import KeyPlan, Profile, load_profile
 from cardfs.rules import Rule
+from cardfs.tlv import TlvError, encode, objects
 from keys.records import Usage
 
 from .errors import CHARACTERS_WRONG, INPUT_WRONG, LENGTH_WRONG, TerminalError
@@ -198,10 +200,10 @@ def shown_record(elements: tuple[Element, ...], record: bytes) -> str:
 
 def _inner(element: Element, data: bytes) -> list[tuple[Element, bytes]]:
     """The inner elements that stand in a B-TLV, by their order; what is missing is empty."""
-    found, at = {}, 0
-    while at + 2 <= len(data):
-        found[data[at]] = data[at + 2 : at + 2 + data[at + 1]]
-        at += 2 + data[at + 1]
+    found: dict[int, bytes] = {}
+    with suppress(TlvError):
+        # What stands before a cut is shown.
+        found.update(objects(data))
     return [(inner, found.get(inner.tag or 0, b"")) for inner in element.fields]
 
 
@@ -214,7 +216,7 @@ def coded(element: Element, text: str) -> bytes:
     if element.fields:
         values = _fields(element, text, len(element.fields))
         pairs = zip(element.fields, values, strict=True)
-        return b"".join(bytes((inner.tag or 0, inner.length)) + coded(inner, value) for inner, value in pairs)
+        return b"".join(encode(inner.tag or 0, coded(inner, value)) for inner, value in pairs)
     if element.type == "an":
         try:
             data = text.encode("gb18030")

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from cardfs import tlv
 from cardfs.errors import ConditionsUnmet
+from cardfs.fci import fci as template
 from cardfs.files import Df
+from cardfs.tlv import Field
 from keys.certificates import RsaPrivateKey
 from keys.cryptograms import session_key
 from keys.errors import KeyUnknown
@@ -14,13 +17,8 @@ from keys.suites import Suite
 from ...commands.select import make_current
 from ...context import Answer, Context
 from ...entry import Entry
-from . import tlv
-from .tlv import Field
 from .work import Work, keep
 
-FCI_TEMPLATE: Final = 0x6F
-NAME: Final = 0x84
-PROPRIETARY: Final = 0xA5
 ISSUER_DATA: Final = 0xBF0C
 PDOL: Final = 0x9F38
 CDOL1: Final = 0x8C
@@ -39,7 +37,7 @@ _EXPONENT: Final = 3
 
 def fci(_ctx: Context, df: Df) -> bytes:
     """Build the FCI of an application (EMV Book 1, 11.3.4)."""
-    return tlv.tlv(FCI_TEMPLATE, tlv.tlv(NAME, df.name) + tlv.tlv(PROPRIETARY, df.proprietary))
+    return template(df.name, df.proprietary)
 
 
 def entered(ctx: Context, _df: Df) -> None:

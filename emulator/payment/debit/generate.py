@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from cardfs import tlv
 from cardfs.errors import ConditionsUnmet
 from keys import cryptograms
 from keys.records import Usage
 
 from ...context import Answer, Context
 from ...status import LengthWrong
-from . import objects, risk, signing, tlv
+from . import objects, risk, signing
 from .application import CDOL1, CDOL2, here, need_list, pin, secret, session
 from .completion import complete
 from .log import log_transaction
@@ -201,7 +202,7 @@ def _answer(
         answered = {CID: bytes((cid,)), ATC: counter, ISSUER_DATA: data}
         answer = signing.combined(ctx, work, cdols, latest, cryptogram, answered)
     else:
-        answer = tlv.tlv(0x80, bytes((cid,)) + counter + cryptogram + data)
+        answer = tlv.encode(0x80, bytes((cid,)) + counter + cryptogram + data)
     if not second:
         work = work._replace(first=cryptogram, chain=cryptogram)
         if kind == TC:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from cardfs import tlv
+
 from ...context import Context
-from . import objects, tlv
+from . import objects
 from .application import ISSUER_DATA, here
 from .objects import Objects
 

@@ -31,11 +31,11 @@ from collections.abc import Mapping
 from enum import IntFlag
 from typing import Final
 
+from cardfs import tlv
 from cardfs.errors import ConditionsUnmet
 from cardfs.files import child
 
 from ...context import Context
-from . import tlv
 
 FID: Final = 0x0001
 
@@ -217,7 +217,7 @@ class Objects:
         for tag, value in changes.items():
             place = self._places.get(tag)
             if place is None:
-                missing += tlv.tlv(tag, value)
+                missing += tlv.encode(tag, value)
             elif place.stop - place.start != len(value):
                 raise ValueError(f"object {tag:X} has {place.stop - place.start} bytes, not {len(value)}")
             else:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from cardfs import tlv
 from keys.errors import KeyUnknown
 
 from ...context import Answer, Context
 from ...status import DataWrong, LengthWrong
-from . import objects, tlv
+from . import objects
 from .application import agreed, here, pdol, pin
 from .objects import Last, Objects
 from .work import Cash, Stage, Work, keep, work_of
@@ -49,9 +50,9 @@ def get_processing_options(ctx: Context) -> Answer:
     # A PIN that came since the selection belongs to this transaction.
     keep(ctx, work._replace(results=before.results, verified=before.verified))
     if store.get(objects.OPTIONS_FORMAT) == bytes((FORMAT_2,)):
-        body = tlv.tlv(objects.AIP, options[:2]) + tlv.tlv(objects.AFL, options[2:])
-        return Answer(tlv.tlv(FORMAT_2, body))
-    return Answer(tlv.tlv(FORMAT_1, options))
+        body = tlv.encode(objects.AIP, options[:2]) + tlv.encode(objects.AFL, options[2:])
+        return Answer(tlv.encode(FORMAT_2, body))
+    return Answer(tlv.encode(FORMAT_1, options))
 
 
 def _values(data: bytes) -> bytes:
@@ -60,7 +61,7 @@ def _values(data: bytes) -> bytes:
         found = list(tlv.objects(data))
     except ValueError as error:
         raise DataWrong("the data are not a whole template 83") from error
-    if len(found) != 1 or found[0][0] != COMMAND_TEMPLATE or tlv.tlv(*found[0]) != data:
+    if len(found) != 1 or found[0][0] != COMMAND_TEMPLATE or tlv.encode(*found[0]) != data:
         raise DataWrong("the data are not one template 83")
     return found[0][1]
 
@@ -106,7 +107,7 @@ def get_data(ctx: Context) -> Answer:
     value = _data(ctx, tag)
     if value is None:
         raise KeyUnknown(f"GET DATA reaches no data object {tag:04X} here")
-    return Answer(tlv.tlv(tag, value))
+    return Answer(tlv.encode(tag, value))
 
 
 def _data(ctx: Context, tag: int) -> bytes | None:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cardfs import tlv
 from cardfs.errors import ConditionsUnmet
 from keys import certificates
 
 from ...context import Answer, Context
 from ...status import LengthWrong
-from . import risk, tlv
+from . import risk
 from .application import DDOL, listed, signer
 from .work import Cvr, Stage, Work, keep, work_of
 
@@ -32,7 +33,7 @@ def internal_authenticate(ctx: Context) -> Answer:
         raise LengthWrong(f"the DDOL asks for {tlv.total(ddol)} bytes, {len(data)} came")
     signature = certificates.sign_dynamic(signer(ctx), certificates.dynamic_data(_number(work)), data)
     keep(ctx, work._replace(results=work.results | Cvr.DDA_DONE))
-    return Answer(tlv.tlv(FORMAT_1, signature))
+    return Answer(tlv.encode(FORMAT_1, signature))
 
 
 def combined(
@@ -56,14 +57,14 @@ def combined(
     number = terminal.get(UNPREDICTABLE)
     if number is None:
         raise ConditionsUnmet("CDA needs the terminal's random number in the CDOL")
-    parts = {tag: tlv.tlv(tag, value) for tag, value in answered.items()}
+    parts = {tag: tlv.encode(tag, value) for tag, value in answered.items()}
     whole = certificates.transaction_data_hash(work.pdol, cdols, b"".join(parts.values()))
     dynamic = certificates.combined_data(_number(work), answered[0x9F27][0], cryptogram, whole)
-    signature = tlv.tlv(SIGNED_DATA, certificates.sign_dynamic(signer(ctx), dynamic, number))
+    signature = tlv.encode(SIGNED_DATA, certificates.sign_dynamic(signer(ctx), dynamic, number))
     body = b"".join(part if tag != 0x9F10 else signature + part for tag, part in parts.items())
     if len(body) > LONGEST_BODY:
         raise ConditionsUnmet("the signature is too long for one answer")
-    return tlv.tlv(0x77, body)
+    return tlv.encode(0x77, body)
 
 
 def _number(work: Work) -> bytes:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+from cardfs import tlv
 from cardfs.image import Image
 
 from ...card import Outcome
-from . import tlv
 
 Teller = Callable[[Outcome, Image], str]
 OPEN: Final = frozenset((0xA8, 0xAE, 0xDA, 0x16, 0x18, 0x1E))

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from cardfs.fci import PURSE_DATA, issuer_data
+from cardfs.fci import fci as template
 from cardfs.files import Df, Regime, child
 
 from ...commands import select
@@ -10,8 +12,6 @@ from ...entry import ENTRIES, Entry
 from ...status import ApplicationSuspended
 
 LOCKED: Final = 0x6283
-PUBLIC_FID: Final = 0x0015
-"""The file of public data (公共应用基本数据文件), which the FCI shows."""
 
 
 def fci(ctx: Context, df: Df) -> bytes:
@@ -19,17 +19,9 @@ def fci(ctx: Context, df: Df) -> bytes:
     if ctx.settings.personalisation.cos == "fmcos":
         # That coding names the file that its FCI shows, and puts it there.
         return select.fci(df, False)
-    shown = ctx.image.contents.get(child(df.path, PUBLIC_FID))
-    body = df.proprietary
-    if isinstance(shown, bytes) and shown:
-        body += b"\x9f\x0c" + bytes((len(shown),)) + shown
-    name = _tlv(b"\x84", df.name)
-    return _tlv(b"\x6f", name + _tlv(b"\xa5", body) if body else name)
-
-
-def _tlv(tag: bytes, value: bytes) -> bytes:
-    length = bytes((len(value),)) if len(value) < 0x80 else bytes((0x81, len(value)))
-    return tag + length + value
+    shown = ctx.image.contents.get(child(df.path, PURSE_DATA))
+    body = df.proprietary + (issuer_data(shown) if isinstance(shown, bytes) else b"")
+    return template(df.name, body or None)
 
 
 def entered(ctx: Context, df: Df) -> None:
