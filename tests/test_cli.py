@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from cardfs.profile import DEMO, shipped_profiles
 from cardfs.store import SqliteStore
 from emulator.cli import main
 
+from . import child
 from .reference import Reference
 from .support import HISTORICAL, ORIGINAL, SSSE_NAME, contents, reference_key
 
@@ -38,16 +39,9 @@ def sscard(*arguments: object, stdin: str | bytes | None = None) -> Result:
     return result
 
 
-def process(*arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
+def process(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run a subcommand as a process."""
-    given: dict[str, Any] = {
-        "capture_output": True,
-        "text": True,
-        "timeout": 60,
-        "stdin": subprocess.DEVNULL,
-        **options,
-    }
-    return subprocess.run([*SSCARD, *map(str, arguments)], check=False, **given)
+    return child.run([*SSCARD, *arguments], **options)
 
 
 def refused(result: "Result | subprocess.CompletedProcess[str]") -> str:
@@ -83,7 +77,7 @@ def in_use(image: Path) -> Iterator[Path]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         command = [*SSCARD, "insert", str(image), "--port", str(server.getsockname()[1]), "--quiet"]
-        with subprocess.Popen(command) as holder:
+        with child.start(command) as holder:
             link, _ = server.accept()
             yield image
             holder.terminate()
@@ -250,7 +244,7 @@ def test_a_killed_process_leaves_nothing_of_the_old_card_in_the_new_one(image: P
         "image = Image.open(Path(sys.argv[1])); at = next(iter(image.tries)); image.charge(at)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", script, str(image)], check=False)
+    killed = child.run([sys.executable, "-c", script, image])
     assert killed.returncode == -signal.SIGKILL
     assert image.with_name("card.sscard-wal").stat().st_size
     assert sscard("issue", image, *SAME[2:], "--force", "--profile", "ssc-3.0").exit_code == 0
@@ -397,14 +391,14 @@ def test_a_bad_image_is_one_sentence(tmp_path: Path, command: str) -> None:
 
 
 def test_what_is_piped_is_not_cut_and_has_no_colours(image: Path) -> None:
-    shown = process("show", image, env=os.environ | {"COLUMNS": "40", "TERM": "xterm-256color"}).stdout
+    shown = process("show", image, env=child.environment(COLUMNS="40", TERM="xterm-256color")).stdout
     assert "\x1b" not in shown
     assert "\N{HORIZONTAL ELLIPSIS}" not in re.sub("[0-9A-F]{48}\N{HORIZONTAL ELLIPSIS}", "", shown)
     assert re.search("worker_certificate_date 2016-05-20, worker_certificate_number TEST000000000001 *$", shown, re.M)
 
 
 def test_a_narrow_terminal_loses_nothing(image: Path) -> None:
-    environment = os.environ | {"COLUMNS": "30", "FORCE_COLOR": "1"}
+    environment = child.environment(COLUMNS="30", FORCE_COLOR="1")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", process("show", image, env=environment).stdout)
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
     assert "测" in shown
@@ -432,14 +426,14 @@ def test_a_closed_pipe_is_no_error(image: Path, tmp_path: Path, command: str) ->
     script = tmp_path / "script"
     script.write_text("00A40000023F00\n" * 3000)
     pipe = f"set -o pipefail; {' '.join(SSCARD)} {command.format(image=image, script=script)} | true"
-    result = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=False)
+    result = child.run(["bash", "-c", pipe])
     assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_is_one_sentence(image: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        result = process("show", image, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        result = process("show", image, stdout=full)
     assert (result.returncode, result.stderr) == (2, "sscard: the output cannot be written: No space left on device\n")
 
 
@@ -559,14 +553,14 @@ def test_an_image_in_use_is_said(in_use: Path, command: str) -> None:
 class Reader:
     """The driver's end of the link, without pcscd."""
 
-    def __init__(self, image: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, image: Path, *options: str) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(20)
         port = self._server.getsockname()[1]
         command = [*SSCARD, "insert", str(image), "--port", str(port), *options]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-        )
+        self._running = ExitStack()
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+        self.process = self._running.enter_context(child.start(command, **pipes))
         self._link, _ = self._server.accept()
         self._link.settimeout(20)
 
@@ -582,6 +576,7 @@ class Reader:
         """End the card's process by a signal; its status and what it wrote."""
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=20)
+        self._running.close()
         self._link.close()
         self._server.close()
         return self.process.returncode, output, errors
@@ -653,9 +648,8 @@ def test_a_card_stays_in_the_reader_when_its_trace_file_is_full(image: Path) -> 
 def test_no_reader_is_waited_for_and_said_once(image: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with subprocess.Popen(
-        [*SSCARD, "insert", str(image), "--port", str(port)], stdout=subprocess.PIPE, text=True
-    ) as waiting:
+    command = [*SSCARD, "insert", image, "--port", port]
+    with child.start(command, stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
         line = waiting.stdout.readline()
         assert f"no reader listens at 127.0.0.1:{port} (Connection refused); waiting." in line
@@ -709,7 +703,7 @@ def test_read_names_a_missing_roots_file(tmp_path: Path) -> None:
 
 
 def test_read_without_a_pcsc_service_is_one_sentence(tmp_path: Path) -> None:
-    nowhere = os.environ | {"PCSCLITE_CSOCK_NAME": str(tmp_path / "nobody.comm")}
+    nowhere = child.environment(PCSCLITE_CSOCK_NAME=str(tmp_path / "nobody.comm"))
     assert refused(process("read", env=nowhere)) == "no PC/SC service answers: start pcscd, or use `sscard exec`"
 
 

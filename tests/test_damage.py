@@ -26,6 +26,7 @@ from cardfs.store import Cell, CellKey, SqliteStore
 from emulator.card import Card
 from keys.records import KeyRef
 
+from . import child
 from .support import SSSE, Bench, handmade, handmade_value
 from .test_cli import refused, sscard
 from .test_store import DAMAGES, names
@@ -79,8 +80,8 @@ def contents_start(path: Path) -> bytes:
 
 def in_child(function: Callable[[], None]) -> None:
     """Run a function in a process of its own, whose user, limits and mounts it may change for good."""
-    child = os.fork()
-    if not child:
+    pid = os.fork()
+    if not pid:
         try:
             function()
         except BaseException:
@@ -88,7 +89,7 @@ def in_child(function: Callable[[], None]) -> None:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "standard error says why"
+    assert child.reap([pid])[1] == 0, "standard error says why"
 
 
 # -- a full disk ----------------------------------------------------------------------------------
@@ -349,8 +350,8 @@ def test_of_many_processes_that_insert_a_card_at_once_one_gets_it(path: Path) ->
     end_read, end_write = os.pipe()
     children = []
     for _ in range(8):
-        child = os.fork()
-        if not child:
+        pid = os.fork()
+        if not pid:
             os.close(start_write)
             os.close(end_write)
             os.read(start_read, 1)
@@ -361,15 +362,18 @@ def test_of_many_processes_that_insert_a_card_at_once_one_gets_it(path: Path) ->
             store.write({COUNTER: Cell("1", b"")})
             os.read(end_read, 1)
             os._exit(0)
-        children.append(child)
+        children.append(pid)
     for each in (start_read, start_write, end_read):
         os.close(each)
     # All but the winner end by themselves; then so does the winner.
-    losers = [os.wait()[1] for _ in children[1:]]
+    codes = []
+    while len(children) > 1:
+        ended, code = child.reap(children)
+        children.remove(ended)
+        codes.append(code)
     os.close(end_write)
-    winner = os.wait()[1]
-    assert [os.waitstatus_to_exitcode(each) for each in losers] == [1] * 7
-    assert os.waitstatus_to_exitcode(winner) == 0
+    assert codes == [1] * 7
+    assert child.reap(children)[1] == 0
     with closing(SqliteStore(path)) as store:
         assert store.load()[COUNTER].meta == "1"
 

@@ -17,6 +17,7 @@ import pytest
 
 from cardfs.image import Image
 
+from . import child
 from .support import PIN_CN, SSSE, contents, ref
 
 ROUNDS = 30
@@ -170,9 +171,10 @@ def test_a_card_that_is_killed_at_any_moment_keeps_what_it_answered_and_gives_no
     known = Known(record={record}, blob={blob})
     answers = cut_in_flight = 0
     root = Path(__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(path)],
+    environment = child.environment(PYTHONPATH=str(root))
+    with child.start(
+        [sys.executable, "-c", CHILD, path],
+        limit=180,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -185,12 +187,12 @@ def test_a_card_that_is_killed_at_any_moment_keeps_what_it_answered_and_gives_no
             process.stdin.write(f"{at}\n".encode())
             pending: tuple[str, int] | None = None
             cut = None
-            child = 0
+            traffic = 0
             while True:
                 line = lines.readline().split()
                 assert line, "the traffic ended by itself"
                 if line[0] == "pid":
-                    child = int(line[1])
+                    traffic = int(line[1])
                 elif line[0] == "ended":
                     assert int(line[1]) == -signal.SIGKILL
                     break
@@ -202,14 +204,14 @@ def test_a_card_that_is_killed_at_any_moment_keeps_what_it_answered_and_gives_no
                 else:
                     pending = (line[0], int(line[1]))
                     known.sent(*pending)
-                if child and cut is None and pending:
+                if traffic and cut is None and pending:
                     time.sleep(chance.uniform(0, 0.03))
-                    os.kill(child, signal.SIGKILL)
+                    os.kill(traffic, signal.SIGKILL)
                     cut = True
             cut_in_flight += pending is not None
             known.check(path)
         lines.close()
         process.stdin.close()
-        assert process.wait() == 0
+        assert process.wait(child.LIMIT) == 0
     assert answers > ROUNDS
     assert cut_in_flight, "no command was ever cut off, so nothing was tested"

@@ -7,17 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cardfs.image import Image
 
+from . import child
 from .support import contents
 from .test_cli import SELECT_SSSE, SSCARD, Reader
-
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-"""Without a habit of the machine, such as PYTHONUNBUFFERED, that could hide a fault."""
 
 SCRIPT = f"{SELECT_SSSE}\n0084000008\n"
 
@@ -43,9 +40,7 @@ def unread() -> Iterator[int]:
 
 def run(*arguments: object, stdin: str = "", **streams: int) -> "subprocess.CompletedProcess[str]":
     """Run a subcommand as a process, with streams of one's own."""
-    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    command = [*SSCARD, *map(str, arguments)]
-    return subprocess.run(command, check=False, text=True, input=stdin, timeout=60, env=ENVIRONMENT, **given)
+    return child.run([*SSCARD, *arguments], input=stdin, **streams)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +70,7 @@ def test_a_refusal_that_nobody_reads_keeps_its_status(tmp_path: Path) -> None:
 
 def test_closed_streams_are_no_streams_to_write_to(image: Path) -> None:
     command = [*SSCARD, "apdu", str(image)]
-    closed = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], check=False, timeout=60, env=ENVIRONMENT
-    )
+    closed = child.run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command])
     assert closed.returncode == 0
     Image.open(image).close()
 
@@ -100,7 +93,7 @@ def test_a_script_goes_on_when_its_trace_file_is_full(image: Path) -> None:
 def short_reader(path: Path) -> Iterator[None]:
     """A reader of a named pipe that goes away after one line, as `head -1` does."""
     os.mkfifo(path)
-    with subprocess.Popen(["/usr/bin/head", "-1", str(path)], stdout=subprocess.PIPE, text=True) as head:
+    with child.start(["/usr/bin/head", "-1", path], stdout=subprocess.PIPE, text=True) as head:
         yield
         assert json.loads(head.communicate(timeout=20)[0])["kind"]
     assert head.returncode == 0
@@ -116,7 +109,7 @@ def test_a_script_goes_on_when_nobody_reads_its_trace(image: Path, tmp_path: Pat
 @pytest.mark.parametrize("quiet", [True, False])
 def test_a_card_stays_in_the_reader_when_nobody_reads_anything(quiet: bool, image: Path, tmp_path: Path) -> None:
     with short_reader(tmp_path / "pipe"):
-        reader = Reader(image, "--trace", str(tmp_path / "pipe"), *(["--quiet"] if quiet else []), env=ENVIRONMENT)
+        reader = Reader(image, "--trace", str(tmp_path / "pipe"), *(["--quiet"] if quiet else []))
         assert reader.process.stdout is not None
         assert reader.process.stderr is not None
         reader.process.stdout.close()

@@ -1,7 +1,6 @@
 """Profiles: every row of the standard's tables is there, and every mistake is named with its place."""
 
 import csv
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import pytest
 from cardfs.files import DfKind, Element, Structure
 from cardfs.profile import Profile, load_profile, shipped_profiles
 from keys.records import KeyRef, Usage
+
+from . import child
 
 DATA = Path(__file__).parent / "data"
 SHIPPED = ("ssc-1.0", "ssc-2.0", "ssc-2.0-sm4", "ssc-3.0")
@@ -242,7 +243,7 @@ class TestTree:
             "import time; from cardfs.profile import load_profile; t = time.perf_counter(); "
             "load_profile('ssc-2.0'); print(time.perf_counter() - t)"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = child.run([sys.executable, "-c", code], check=True)
         assert float(done.stdout) < 0.5
 
 

@@ -18,6 +18,7 @@ from cardfs.errors import ImageError, StoreFailed
 from cardfs.image import Image
 from cardfs.store import APPLICATION_ID, SCHEMA_VERSION, Cell, CellKey, MemoryStore, SqliteStore, Store
 
+from . import child
 from .support import contents
 
 CELLS: dict[CellKey, Cell] = {
@@ -366,13 +367,11 @@ def test_a_reader_sees_what_a_killed_card_left_in_its_log(path: Path) -> None:
 @pytest.fixture
 def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has the card in use."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = [sys.executable, "-c", HOLDER, path]
+    with child.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "holding\n"
         yield process
-        process.communicate()
 
 
 @pytest.mark.usefixtures("holder")
@@ -389,7 +388,7 @@ def test_a_card_in_use_by_another_process_can_be_read(path: Path) -> None:
 
 
 def test_the_card_is_free_again_when_the_other_process_ends(path: Path, holder: subprocess.Popen[str]) -> None:
-    holder.communicate()
+    holder.communicate(timeout=child.LIMIT)
     with closing(SqliteStore(path)) as store:
         store.write({("tries", "3F00#K.1"): Cell("2", b"")})
 

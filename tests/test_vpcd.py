@@ -19,6 +19,8 @@ from emulator import vpcd
 from emulator.frames import MAX_PAYLOAD, Apdu, Decoder, Frame, GetAtr, PowerOff, PowerOn, Reset, encode
 from emulator.vpcd import Connected, Disconnected, Event, Failed, Slot, Unnoticed, Unreachable, answer
 
+from . import child
+
 ATR = bytes.fromhex("3b6500002063cb6800")
 SELECT = bytes.fromhex("00a4000002ef05")
 OK = b"\x90\x00"
@@ -427,7 +429,7 @@ def test_a_signal_handler_may_close(driver: Driver) -> None:
     )
     command = [sys.executable, "-c", script, str(driver.port)]
     root = Path(__file__).parents[1]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+    with child.start(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         driver.listener.settimeout(20)
         driver.accept()
         assert driver.ask(SELECT) == SELECT + OK
@@ -485,5 +487,5 @@ def test_the_link_imports_nothing_heavy() -> None:
     script = (
         "import sys, emulator.vpcd; print({'click', 'rich', 'cryptography', 'Crypto', 'sqlite3'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = child.run([sys.executable, "-c", script], check=True)
     assert done.stdout == "set()\n"

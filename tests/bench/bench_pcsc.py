@@ -10,6 +10,7 @@ from cardfs.image import Image
 from emulator.card import Card
 from emulator.stack import Stack
 
+from .. import child
 from ..support import contents
 from .bench_process import SELECT, read_record
 from .measure import Row, leave
@@ -43,7 +44,8 @@ def _measure(stack: Stack, inserter: list[str], commands: dict[str, bytes], quie
     holder = stack.hold(inserter)
     stack.wait_for_cards([0, 1])
     client = [sys.executable, str(HERE / "client.py"), str(ROUNDS), *stack.readers[:2]]
-    with stack.popen([*client, *(each.hex() for each in commands.values())], stdout=subprocess.PIPE) as process:
+    command = [*client, *(each.hex() for each in commands.values())]
+    with child.limited(stack.popen(command, stdout=subprocess.PIPE), 300) as process:
         output, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     stack.release(holder)

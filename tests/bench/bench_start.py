@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from cardfs.image import Image
 
+from .. import child
 from ..reference import Reference
 from ..support import ORIGINAL, contents, reference_key
 from .bench_process import SELECT
@@ -42,7 +42,7 @@ def _inserted(image: Path) -> Iterator[tuple[float, socket.socket, int]]:
         server.settimeout(20)
         command = [str(SSCARD), "insert", str(image), "--quiet", "--port", str(server.getsockname()[1])]
         began = perf_counter()
-        with subprocess.Popen(command) as process:
+        with child.start(command) as process:
             try:
                 link, _ = server.accept()
                 seconds = perf_counter() - began

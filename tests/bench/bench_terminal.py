@@ -18,6 +18,7 @@ from cardfs.files import CardContents
 from cardfs.image import Image
 from emulator.stack import Stack
 
+from .. import child
 from ..support import contents
 from ..terminal_desk import psam_contents
 from .measure import Row, leave
@@ -79,7 +80,7 @@ def measure(folder: Path, made: dict[str, CardContents], flow: str) -> dict[str,
             stack.hold([sys.executable, str(HERE / "noop.py"), atr, f"--slot={slot}"])
         stack.wait_for_cards(range(4))
         client = [sys.executable, str(HERE / "flow.py"), flow, str(ROUNDS), *stack.readers]
-        with stack.popen(client, stdout=subprocess.PIPE, env=environment) as process:
+        with child.limited(stack.popen(client, stdout=subprocess.PIPE, env=environment), 300) as process:
             output, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     result: dict[str, Any] = json.loads(output)

@@ -15,7 +15,7 @@ A card object stays in the test's own process: the test can look at it while a c
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +24,8 @@ from smartcard import scard
 from emulator.ports import Insertable
 from emulator.stack import Stack
 from emulator.vpcd import Slot, Watcher
+
+from .. import child
 
 ATR = bytes.fromhex("3b6500002063cb6800")
 CLIENT_TIMEOUT = 30.0
@@ -139,6 +141,13 @@ class PcscStack(Stack):
         """Connect to the card in a slot, from this process; close it, or use it as a context manager."""
         return Terminal(self.readers[slot], protocol)
 
+    def start(
+        self, command: Sequence[object], *, limit: float = child.LIMIT, **options: Any
+    ) -> "AbstractContextManager[subprocess.Popen[Any]]":
+        """Start a client inside for the time of a ``with`` block, as `child.start` does outside."""
+        given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "env": child.environment()} | options
+        return child.limited(self.popen([str(each) for each in command], **given), limit)
+
     def run(
         self, command: Sequence[str], *, cards: Sequence[Insertable | Path] = (), **options: Any
     ) -> "subprocess.CompletedProcess[str]":
@@ -147,13 +156,8 @@ class PcscStack(Stack):
             for slot, card in enumerate(cards):
                 held.enter_context(self.image(card, slot) if isinstance(card, Path) else self.card(card, slot))
             options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | options
-            options.setdefault("stdin", subprocess.DEVNULL)
-            with self.popen(command, **options) as process:
-                try:
-                    output, errors = process.communicate(timeout=CLIENT_TIMEOUT)
-                except BaseException:
-                    process.kill()
-                    raise
+            with self.start(command, **options) as process:
+                output, errors = process.communicate(timeout=CLIENT_TIMEOUT)
             return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
     def python(self, script: str, **options: Any) -> "subprocess.CompletedProcess[str]":

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ from emulator.vpcd import Slot
 from keys.ciphers import warm_up
 from keys.records import KeyRef
 
+from .. import child
 from ..reference import Reference
 from ..support import LONG_FILE, ORIGINAL, PIN_CN, SSSE, SSSE_NAME, handmade, handmade_value
 from .harness import PcscError, Terminal, checked
@@ -96,20 +96,20 @@ class Puller:
         """Start a process with the card in the slot; return its number."""
         if by_command_line:
             command = [sys.executable, "-m", "emulator.cli", "insert", str(self.image), "--slot", str(self.slot)]
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL).pid
-        child = os.fork()
-        if not child:
+            return child.spawn(command)
+        pid = os.fork()
+        if not pid:
             os.closerange(3, 1024)  # the parent's connection to pcscd is not the card's
             try:
                 Slot(Card(Image.open(self.image)), self.slot).run()
             finally:
                 os._exit(1)
-        return child
+        return pid
 
     def pull(self, card: int) -> None:
         """End the process of the card, whatever it does just then."""
         os.kill(card, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(card, 0)[1]) == -signal.SIGKILL, "the card ended by itself"
+        assert child.reap([card])[1] == -signal.SIGKILL, "the card ended by itself"
 
     def wait_for(self, state: int) -> None:
         """Wait until PC/SC sees the slot so."""
@@ -232,7 +232,7 @@ class Puller:
             try:
                 self.traffic()
             except Pulled:
-                timer.join()
+                timer.join(PATIENCE)
             self.seen["pulls"] += 1
             self.seen["open"] += self.known.open
             self.terminal.close()

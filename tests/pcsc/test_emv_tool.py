@@ -24,6 +24,7 @@ from cardfs.roots import load_roots
 from cardfs.store import MemoryStore
 from emulator.card import Card
 
+from .. import child
 from .harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
@@ -99,7 +100,7 @@ def command(terminal: Path) -> list[str]:
 
 def _sscard(*arguments: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-m", "emulator.cli", *arguments]
-    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+    return child.run(line, check=True)
 
 
 if TOOL:

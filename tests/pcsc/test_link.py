@@ -11,6 +11,7 @@ import pytest
 
 from emulator.vpcd import Connected, Disconnected, Event, Failed, Slot
 
+from .. import child
 from .harness import ATR, EchoCard, PcscError, PcscStack, Terminal
 
 pytestmark = pytest.mark.pcsc
@@ -142,7 +143,8 @@ def test_two_slots_do_not_disturb_each_other(stack: PcscStack) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(child.LIMIT)
+            assert not thread.is_alive()
         assert wrong == []
         one.reset()
         assert "reset" in first.calls
@@ -240,13 +242,11 @@ def test_scriptor_shows_raw_t0(stack: PcscStack, tmp_path: Path) -> None:
 
 
 def test_pcsc_scan_sees_a_card_come_and_go(stack: PcscStack) -> None:
-    with stack.popen(
+    with stack.start(
         ["stdbuf", "-oL", "pcsc_scan", "-n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as scan:
         output = scan.stdout
         assert output is not None
-        guard = threading.Timer(20, scan.kill)
-        guard.start()
         seen = ""
 
         def until(pattern: str) -> None:
@@ -261,14 +261,15 @@ def test_pcsc_scan_sees_a_card_come_and_go(stack: PcscStack) -> None:
             until(r"Card inserted")
             until(ATR.hex(" ").upper())
         until(r"Card removed")
-        guard.cancel()
         scan.terminate()
 
 
 def test_a_card_held_by_a_process_inside(stack: PcscStack) -> None:
-    script = "from emulator.vpcd import Slot\nfrom pcsc.harness import EchoCard\nSlot(EchoCard(b'held'), 1).run()\n"
+    script = (
+        "from emulator.vpcd import Slot\nfrom tests.pcsc.harness import EchoCard\nSlot(EchoCard(b'held'), 1).run()\n"
+    )
     holder = stack.hold(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(Path(__file__).parents[1])]}\n{script}"]
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2])]}\n{script}"]
     )
     stack.wait_for_cards([1])
     with stack.terminal(1) as terminal:
@@ -279,6 +280,6 @@ def test_a_card_held_by_a_process_inside(stack: PcscStack) -> None:
 
 def test_a_card_image_held_by_the_command_line(stack: PcscStack, tmp_path: Path) -> None:
     image = tmp_path / "card.sscard"
-    subprocess.run([sys.executable, "-m", "emulator.cli", "issue", str(image)], check=True, capture_output=True)
+    child.run([sys.executable, "-m", "emulator.cli", "issue", image], check=True)
     done = stack.run(["opensc-tool", "-r", "0", "-a"], cards=[image])
     assert done.stdout.startswith("3b:"), done.stdout

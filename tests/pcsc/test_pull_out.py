@@ -7,14 +7,16 @@ goes through pcscd and the driver, nothing is simulated. What happens in a slot 
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .. import child
 from .harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
@@ -25,20 +27,22 @@ PULLS = 25
 TIMEOUT = 300
 
 
+@pytest.mark.timeout(TIMEOUT + 60)
 def test_cards_pulled_out_two_hundred_times_keep_what_they_answered_and_give_no_try_back(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with PcscStack(SLOTS) as stack:
-        pullers: list[subprocess.Popen[str]] = [
-            stack.popen(
-                [
-                    *(sys.executable, "-m", "tests.pcsc.pulling"),
-                    *(str(tmp_path / f"{slot}.sscard"), str(slot), stack.readers[slot], str(PULLS)),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env=environment,
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with PcscStack(SLOTS) as stack, ExitStack() as running:
+        pullers = [
+            running.enter_context(
+                stack.start(
+                    [
+                        *(sys.executable, "-m", "tests.pcsc.pulling"),
+                        *(tmp_path / f"{slot}.sscard", slot, stack.readers[slot], PULLS),
+                    ],
+                    limit=TIMEOUT,
+                    cwd=ROOT,
+                    env=child.environment(PYTHONPATH=str(ROOT)),
+                    **pipes,
+                )
             )
             for slot in range(SLOTS)
         ]

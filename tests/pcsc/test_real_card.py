@@ -4,17 +4,15 @@ Expected cryptograms come from an independent computation; every client is asser
 """
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from smartcard import scard
@@ -23,6 +21,7 @@ from cardfs.image import Image
 from emulator.card import Card
 from emulator.stack import Stack
 
+from .. import child
 from ..reference import Reference, card_key
 from ..support import ORIGINAL, REGION, SERIAL, SSSE_NAME, roots
 from .harness import PcscStack, Terminal
@@ -42,7 +41,7 @@ READ_NAME = bytes.fromhex("00B2023420")
 def issue(path: Path, *options: str, serial: str = SERIAL) -> Path:
     """A demo card with a known serial and PIN."""
     command = [*SSCARD, "issue", str(path), "--region", REGION, "--serial", serial, "--pin", PIN, *options]
-    subprocess.run(command, check=True, capture_output=True)
+    child.run(command, check=True)
     return path
 
 
@@ -151,17 +150,14 @@ def test_scriptor_shows_what_waits_and_the_right_length(stack: PcscStack, image:
 
 
 def test_pcsc_scan_shows_insertion_with_the_atr_and_removal(stack: PcscStack, image: Path) -> None:
-    with stack.popen(
+    with stack.start(
         ["stdbuf", "-oL", "pcsc_scan", "-n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as scan:
-        guard = threading.Timer(20, scan.kill)
-        guard.start()
         until(scan.stdout, r"Virtual PCD 00 01")
         with inserted(stack, image):
             until(scan.stdout, r"Card inserted")
             assert ATR.hex(" ").upper() in until(scan.stdout, r"ATR: ")
         until(scan.stdout, r"Card removed")
-        guard.cancel()
         scan.terminate()
 
 
@@ -293,10 +289,12 @@ def test_two_clients_hammer_two_cards_at_once(stack: PcscStack, made: dict[str, 
         "print(answers, atrs)\n"
     )
     with inserted(stack, fresh(made["2.0"], tmp_path), 0), inserted(stack, fresh(made["3.0"], tmp_path), 1):
-        clients = [
-            stack.popen([sys.executable, "-c", script, slot], stdout=subprocess.PIPE, text=True) for slot in "01"
-        ]
-        said = [client.communicate(timeout=30)[0] for client in clients]
+        given: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True}
+        with ExitStack() as running:
+            clients = [
+                running.enter_context(stack.start([sys.executable, "-c", script, slot], **given)) for slot in "01"
+            ]
+            said = [client.communicate(timeout=30)[0] for client in clients]
     assert [client.returncode for client in clients] == [0, 0]
     for text, atr in zip(said, (ATR, ATR[:-1] + b"\xad"), strict=True):
         assert text == f"{{'([], 97, {0x1E})'}} {{'{atr.hex()}'}}\n"
@@ -307,18 +305,7 @@ def test_two_clients_hammer_two_cards_at_once(stack: PcscStack, made: dict[str, 
 
 def sscard(*arguments: object, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """Run the command line, outside of any stack of the tests."""
-    environment = {name: value for name, value in os.environ.items() if name != "PCSCLITE_CSOCK_NAME"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [*SSCARD, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd=folder,
-        env=environment,
-    )
+    return child.run([*SSCARD, *arguments], cwd=folder)
 
 
 def test_exec_with_two_cards(made: dict[str, Path], tmp_path: Path) -> None:
@@ -411,34 +398,23 @@ def test_a_demo_card_with_another_pin_loses_one_try_only(tmp_path: Path) -> None
 
 def test_demo_keeps_the_card_until_ctrl_c_and_leaves_nothing(tmp_path: Path) -> None:
     image = issue(tmp_path / "demo.sscard")
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [*SSCARD, "demo", str(image)],
+    with child.start(
+        [*SSCARD, "demo", image],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
         start_new_session=True,
     ) as demo:
-        guard = threading.Timer(30, demo.kill)
-        guard.start()
         line = until(demo.stdout, "PCSCLITE_CSOCK_NAME=")
         place = re.search(r"PCSCLITE_CSOCK_NAME=(\S+)", line)
         assert place
-        client = subprocess.run(
-            ["opensc-tool", "-a"],
-            env=os.environ | {"PCSCLITE_CSOCK_NAME": place[1]},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        inside = child.environment(PCSCLITE_CSOCK_NAME=place[1])
+        client = child.run(["opensc-tool", "-a"], env=inside, check=True)
         assert client.stdout.strip() == ATR.hex(":")
-        select = ["opensc-tool", "-c", "default", "-s", SELECT.hex()]
-        subprocess.run(select, env=os.environ | {"PCSCLITE_CSOCK_NAME": place[1]}, capture_output=True, check=True)
+        child.run(["opensc-tool", "-c", "default", "-s", SELECT.hex()], env=inside, check=True)
         until(demo.stdout, "SELECT")
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 0
-        guard.cancel()
     deadline = time.monotonic() + 5
     while (left := in_session(demo.pid, image)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -465,7 +441,7 @@ def test_an_inserted_card_survives_a_restart_of_pcscd(image: Path) -> None:
         stack.hold([*SSCARD, "insert", str(image), "--quiet"])
         stack.wait_for_cards([0])
         for _ in range(2):
-            with stack.popen([*SSCARD, "read", "--json"], stdout=subprocess.PIPE, text=True) as client:
+            with child.limited(stack.popen([*SSCARD, "read", "--json"], stdout=subprocess.PIPE, text=True)) as client:
                 output, _ = client.communicate(timeout=30)
             assert json.loads(output)["genuine"] is True
             stack.restart_pcscd()

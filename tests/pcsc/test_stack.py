@@ -12,6 +12,7 @@ import pytest
 from emulator import doctor
 from emulator.stack import Stack, StackError, find_driver, find_program, run
 
+from .. import child
 from .harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
@@ -32,6 +33,18 @@ try:
     sys.exit(run(sys.argv[1:]))
 except StackError as error:
     sys.exit(f"error: {{error}}")
+"""
+COUNT = """
+import signal, sys, time
+number, seen = int(sys.argv[1]), []
+signal.signal(number, lambda *_: seen.append(1))
+print("ready", flush=True)
+end = time.monotonic() + 20
+while not seen and time.monotonic() < end:
+    time.sleep(0.01)
+time.sleep(0.3)  # in which a second one would come
+print(len(seen))
+sys.exit(5)
 """
 OPEN_PORTS = "cat /proc/net/tcp | grep -c ':8C7[BC] 00000000:0000 0A'"
 
@@ -96,22 +109,20 @@ def test_a_command_that_cannot_be_run(stack: PcscStack) -> None:
 
 
 def test_a_command_stays_in_its_directory_and_keeps_its_pipes(stack: PcscStack, tmp_path: Path) -> None:
-    with stack.popen(["sh", "-c", "pwd; cat"], stdin=-1, stdout=-1, text=True, cwd=tmp_path) as process:
-        output, _ = process.communicate("through the pipe\n")
+    with stack.start(["sh", "-c", "pwd; cat"], stdin=-1, stdout=-1, text=True, cwd=tmp_path) as process:
+        output, _ = process.communicate("through the pipe\n", timeout=child.LIMIT)
     assert output == f"{tmp_path}\nthrough the pipe\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_the_command_once(number: signal.Signals) -> None:
-    seconds = mark()
-    script = f"n=0; trap 'n=$((n+1))' {number.name[3:]}; sleep {seconds} & wait; sleep 0.3; echo $n; exit 5"
-    command = [sys.executable, "-c", RUN, "sh", "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as outer:
-        await_marked(seconds)
+    command = [sys.executable, "-c", RUN, sys.executable, "-c", COUNT, number]
+    with child.start(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as outer:
+        assert outer.stdout is not None
+        assert outer.stdout.readline() == "ready\n"
         outer.send_signal(number)
         output, _ = outer.communicate(timeout=20)
     assert (output, outer.returncode) == ("1\n", 5)
-    assert gone(seconds)
 
 
 # Nothing stays --------------------------------------------------------------------------------------
@@ -126,7 +137,7 @@ def test_what_a_command_leaves_behind_ends_with_the_stack() -> None:
 def test_nothing_outlives_a_killed_owner() -> None:
     seconds = mark()
     script = f"setsid sleep {seconds} & sleep {seconds}"
-    with subprocess.Popen([sys.executable, "-c", RUN, "sh", "-c", script]) as outer:
+    with child.start([sys.executable, "-c", RUN, "sh", "-c", script]) as outer:
         await_marked(seconds)
         outer.kill()
     assert gone(seconds)
@@ -139,12 +150,8 @@ def test_several_stacks_at_once_know_nothing_of_each_other() -> None:
         one.wait_for_cards([0])
         two.wait_for_cards([1])
         seen = [
-            subprocess.run(
-                ["opensc-tool", "-l"],
-                env=os.environ | {"PCSCLITE_CSOCK_NAME": stack.socket_path},
-                capture_output=True,
-                text=True,
-                check=True,
+            child.run(
+                ["opensc-tool", "-l"], env=child.environment(PCSCLITE_CSOCK_NAME=stack.socket_path), check=True
             ).stdout.split()
             for stack in (one, two, three)
         ]
@@ -197,7 +204,7 @@ def refusing(tmp_path: Path) -> dict[str, str]:
     unshare = tmp_path / "unshare"
     unshare.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
     unshare.chmod(0o755)
-    return os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    return child.environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
 
 
 def test_a_running_pcscd_is_used_and_said(stack: PcscStack, refusing: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """The terminal over two real PC/SC readers: user card and PSAM in them, keys nowhere else."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from emulator.pcsc import PcscReader, find_readers
 from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.vpcd import Slot
 
+from .. import child
 from ..support import PIN, contents
 from ..terminal_desk import INFO, PAYMENT, TERMINAL_NUMBER, TIME, expected_tac, psam_contents, with_money
 from .harness import PcscStack
@@ -193,7 +193,7 @@ def test_one_line_makes_card_and_psam_and_pays() -> None:
     """`sscard exec` without images makes both for the run."""
     command = [*SSCARD, "exec", "--", "sscard", "terminal", "debit", "5.00", *DEMO, "--json"]
     environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = child.run(command, env=environment)
     assert done.returncode == 0, done.stderr
     paid = json.loads(done.stdout)
     assert (paid["code"], paid["amounts"], paid["terminal_sequence"]) == (0, "000001F400000000", "00000001")
