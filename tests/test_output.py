@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def unread() -> Iterator[int]:
         os.close(writing)
 
 
-def run(*arguments: object, stdin: str = "", **streams: int) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: object, stdin: str = "", **streams: Any) -> "subprocess.CompletedProcess[str]":
     """Run a subcommand as a process, with streams of one's own."""
     return child.run([*SSCARD, *arguments], input=stdin, **streams)
 
