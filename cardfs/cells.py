@@ -4,17 +4,18 @@ The same card gives the same cells, byte for byte; images of every released sche
 ever, so a field that is added later needs a default here.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta, Struct
 
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
-from keys.suites import SUITES
 
-from .files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Regime, Structure, parent
+from .files import MAX_RECORDS, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Regime, Structure
 from .rules import Rule
-from .settings import Settings
+from .settings import Byte, Settings
 from .store import Cell, CellKey
 
 CARD: Final = "card"
@@ -26,8 +27,12 @@ TRIES: Final = "tries"
 DICTIONARY: Final = "dictionary"
 NAMES: Final = "names"
 
+Sfi = Annotated[int, Meta(ge=1, le=30)]
+Size = Annotated[int, Meta(ge=0, le=0xFFFF)]
+Tries = Annotated[int, Meta(ge=0, le=15)]
+_PATH: Final = re.compile(r"[0-9A-F]{4}(/[0-9A-F]{4}){0,15}")
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.decode
 
 
 def _cell(meta: object, data: bytes = b"") -> Cell:
@@ -40,9 +45,11 @@ def key_path(ref: KeyRef, version: int) -> str:
 
 
 def key_id(path: str) -> KeyId:
-    """Undo `key_path`."""
+    """Undo `key_path`; `ValueError` for what is none."""
     owner, _, rest = path.partition("#")
     name, _, version = rest.rpartition(".")
+    if not (owner and name and version.isdecimal() and len(version) < 4):
+        raise ValueError("a key's path is its DF, its name and its version")
     return KeyRef(owner, name), int(version)
 
 
@@ -82,10 +89,6 @@ def df_cell(df: Df) -> Cell:
 
 def _rule_meta(rule: Rule) -> dict[str, object]:
     return {"text": rule.text, "any": [sorted(each) for each in rule.alternatives]}
-
-
-def _rule(meta: dict[str, Any]) -> Rule:
-    return Rule(meta["text"], tuple(frozenset(KeyRef(*ref) for ref in each) for each in meta["any"]))
 
 
 def ef_cell(ef: Ef) -> Cell:
@@ -152,113 +155,209 @@ def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
         yield (NAMES, path), _cell(names)
 
 
-def read_cells(cells: dict[CellKey, Cell]) -> CardContents:
+class Damaged(ValueError):
+    """A cell does not hold what it should.
+
+    Attributes:
+        place: kind and path of the cell: ``tries 3F00/DDF1#PIN.1``.
+        reason: what is wrong; never a value of a key.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place}: {reason}")
+
+
+def read_cells(cells: Mapping[CellKey, Cell]) -> CardContents:
     """Read a whole card back.
 
     Raises:
-        ValueError, KeyError, TypeError: the cells do not make a card (`Image.open` says it in a sentence).
+        Damaged: a cell cannot be read; `cardfs.whole` looks whether they fit together.
     """
-    metas = {key: _decode(cell.meta) for key, cell in cells.items()}
-    paths = sorted(cells)
-    card = metas[CARD, ""]
-    info = CardInfo(
-        profile=card["profile"],
-        suite=card["suite"],
-        atr=bytes.fromhex(card["atr"]),
-        historical=bytes.fromhex(card["historical"]),
-        settings=msgspec.convert(card["settings"], Settings),
-        blocked=card["blocked"],
-    )
+    made: dict[str, dict[str, Any]] = {kind: {} for kind in _READERS}
+    for (kind, path), cell in sorted(cells.items()):
+        reader = _READERS.get(kind)
+        if reader is None:
+            continue
+        try:
+            made[kind][path] = reader(path, cell)
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+            raise Damaged(f"{kind} {path}".strip(), _reason(error)) from None
+    if not made[CARD]:
+        raise Damaged(CARD, "it is missing")
+    keys = {key_id(path): key for path, key in made[KEY].items()}
     return CardContents(
-        info=info,
-        dfs={path: _df(path, metas[kind, path]) for kind, path in paths if kind == DF},
-        efs={path: _ef(path, metas[kind, path]) for kind, path in paths if kind == EF},
-        contents={
-            path: _contents(metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == CONTENTS
-        },
-        keys=dict(_key(path, metas[kind, path], cells[kind, path].data) for kind, path in paths if kind == KEY),
-        names={path: metas[kind, path] for kind, path in paths if kind == NAMES},
-        tries={key_id(path): metas[kind, path] for kind, path in paths if kind == TRIES},
-        dictionary={
-            path: msgspec.convert(metas[kind, path], tuple[Element, ...]) for kind, path in paths if kind == DICTIONARY
-        },
+        info=made[CARD][""],
+        dfs=made[DF],
+        efs=made[EF],
+        contents=made[CONTENTS],
+        keys=keys,
+        names=made[NAMES],
+        tries={key_id(path): left for path, left in made[TRIES].items()},
+        dictionary=made[DICTIONARY],
     )
 
 
-def require_whole(card: CardContents) -> CardContents:
-    """Return a card of which no part is missing, also none that is not asked for today; else `ValueError`."""
-    root = min(card.dfs, key=len)
-    if any(parent(path) not in card.dfs for path in (*card.dfs, *card.efs) if path != root):
-        raise ValueError("a file lies in no DF")
-    if card.efs.keys() != card.contents.keys():
-        raise ValueError("an EF has no contents, or contents have no EF")
-    if any(ref.owner not in card.dfs for ref, _ in card.keys):
-        raise ValueError("a key belongs to no DF")
-    if any(key.suite_name not in SUITES for key in card.keys.values() if key.usage is not Usage.PIN):
-        raise ValueError("a key has an unknown cipher")
-    # Without its counter a key would have all its tries again.
-    if {at for at, key in card.keys.items() if key.tries_max} != card.tries.keys():
-        raise ValueError("a key has no try counter, or a counter no key")
-    return card
+def _reason(error: Exception) -> str:
+    """Say what is wrong with a cell, in the words of whoever found it; a key's value is never among them."""
+    return "it is nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
-def _df(path: str, meta: dict[str, Any]) -> Df:
+class _Card(Struct):
+    profile: str
+    suite: Literal["3DES", "SM4"]
+    atr: str
+    historical: str
+    settings: Settings
+    blocked: bool
+
+
+class _Df(Struct):
+    kind: DfKind
+    name: str
+    directory_sfi: Sfi | None
+    issuer_data: str
+    blocked: bool
+    lock_kid: Byte | None = None
+    phase: Phase = Phase.OPERATIONAL
+    regime: Regime = Regime.SOCIAL
+    proprietary: str = ""
+    suspended: bool = False
+
+
+class _Rule(Struct):
+    text: str
+    any: tuple[tuple[tuple[str, str], ...], ...]
+
+    def rule(self) -> Rule:
+        return Rule(self.text, tuple(frozenset(KeyRef(*ref) for ref in each) for each in self.any))
+
+
+class _Ef(Struct):
+    sfi: Sfi | None
+    structure: Structure
+    read: _Rule
+    update: _Rule
+    size: Size
+    record_length: Size
+    max_records: Annotated[int, Meta(ge=0, le=MAX_RECORDS)]
+    tlv: bool
+    secured: bool
+
+
+class _Key(Struct):
+    usage: Usage
+    suite: str
+    kid: Byte | None
+    tries_max: Tries
+    state: KeyState
+    levels: Annotated[int, Meta(ge=0, le=3)] = 0
+    algorithm: Byte | None = None
+
+
+def _read_card(path: str, cell: Cell) -> CardInfo:
+    if path:
+        raise ValueError("there is one card in an image")
+    meta = _typed(cell, _Card)
+    return CardInfo(
+        profile=meta.profile,
+        suite=meta.suite,
+        atr=bytes.fromhex(meta.atr),
+        historical=bytes.fromhex(meta.historical),
+        settings=meta.settings,
+        blocked=meta.blocked,
+    )
+
+
+def _read_df(path: str, cell: Cell) -> Df:
+    meta = _typed(cell, _Df)
     return Df(
         path=path,
-        fid=int(path[-4:], 16),
-        kind=DfKind(meta["kind"]),
-        name=bytes.fromhex(meta["name"]),
-        directory_sfi=meta["directory_sfi"],
-        issuer_data=bytes.fromhex(meta["issuer_data"]),
-        lock_kid=meta.get("lock_kid"),
-        phase=Phase(meta.get("phase", Phase.OPERATIONAL)),
-        blocked=meta["blocked"],
-        regime=Regime(meta.get("regime", Regime.SOCIAL)),
-        proprietary=bytes.fromhex(meta.get("proprietary", "")),
-        suspended=meta.get("suspended", False),
+        fid=_fid(path),
+        kind=meta.kind,
+        name=bytes.fromhex(meta.name),
+        directory_sfi=meta.directory_sfi,
+        issuer_data=bytes.fromhex(meta.issuer_data),
+        lock_kid=meta.lock_kid,
+        phase=meta.phase,
+        blocked=meta.blocked,
+        regime=meta.regime,
+        proprietary=bytes.fromhex(meta.proprietary),
+        suspended=meta.suspended,
     )
 
 
-def _ef(path: str, meta: dict[str, Any]) -> Ef:
+def _read_ef(path: str, cell: Cell) -> Ef:
+    meta = _typed(cell, _Ef)
     return Ef(
         path=path,
-        fid=int(path[-4:], 16),
-        sfi=meta["sfi"],
-        structure=Structure(meta["structure"]),
-        read=_rule(meta["read"]),
-        update=_rule(meta["update"]),
-        size=meta["size"],
-        record_length=meta["record_length"],
-        max_records=meta["max_records"],
-        tlv=meta["tlv"],
-        secured=meta["secured"],
+        fid=_fid(path),
+        sfi=meta.sfi,
+        structure=meta.structure,
+        read=meta.read.rule(),
+        update=meta.update.rule(),
+        size=meta.size,
+        record_length=meta.record_length,
+        max_records=meta.max_records,
+        tlv=meta.tlv,
+        secured=meta.secured,
     )
 
 
-def _contents(meta: list[int] | None, data: bytes) -> Contents:
-    if meta is None:
-        return data
+def _fid(path: str) -> int:
+    if not _PATH.fullmatch(path):
+        raise ValueError("a path is made of file identifiers, four hex digits each")
+    return int(path[-4:], 16)
+
+
+def _read_contents(_path: str, cell: Cell) -> Contents:
+    lengths = _typed(cell, tuple[Size, ...] | None)
+    if lengths is None:
+        return cell.data
     records, at = [], 0
-    for length in meta:
-        records.append(data[at : at + length])
+    for length in lengths:
+        records.append(cell.data[at : at + length])
         at += length
-    if at != len(data):
+    if at != len(cell.data):
         raise ValueError("record lengths do not add up")
     return tuple(records)
 
 
-def _key(path: str, meta: dict[str, Any], value: bytes) -> tuple[KeyId, Key]:
-    ref, version = key_id(path)
-    key = Key(
+def _read_key(path: str, cell: Cell) -> Key:
+    (ref, version), meta = key_id(path), _typed(cell, _Key)
+    return Key(
         name=ref.name,
-        usage=Usage(meta["usage"]),
-        suite_name=meta["suite"],
-        value=value,
-        kid=meta["kid"],
+        usage=meta.usage,
+        suite_name=meta.suite,
+        value=cell.data,
+        kid=meta.kid,
         version=version,
-        tries_max=meta["tries_max"],
-        state=KeyState(meta["state"]),
-        levels=meta.get("levels", 0),
-        algorithm=meta.get("algorithm"),
+        tries_max=meta.tries_max,
+        state=meta.state,
+        levels=meta.levels,
+        algorithm=meta.algorithm,
     )
-    return (ref, version), key
+
+
+def _read_tries(path: str, cell: Cell) -> int:
+    key_id(path)
+    left: int = _typed(cell, Tries)
+    return left
+
+
+def _typed(cell: Cell, kind: Any) -> Any:
+    """Read the JSON text of a cell as what it must be; an error names the field, but no value."""
+    return msgspec.json.decode(cell.meta, type=kind)
+
+
+_READERS: Final[dict[str, Callable[[str, Cell], Any]]] = {
+    CARD: _read_card,
+    DF: _read_df,
+    EF: _read_ef,
+    CONTENTS: _read_contents,
+    KEY: _read_key,
+    TRIES: _read_tries,
+    DICTIONARY: lambda _path, cell: _typed(cell, tuple[Element, ...]),
+    NAMES: lambda _path, cell: _typed(cell, dict[str, str]),
+}
+"""How each kind of cell is read; cells of other kinds are passed over."""

@@ -57,3 +57,7 @@ class StoreFailed(CardError):
 
 class ImageError(Exception):
     """An image cannot be opened or made; the text is one sentence that names the file."""
+
+
+class LogError(ImageError):
+    """The write-ahead log of an image is missing, or the one that lies beside it is another's."""

@@ -6,6 +6,7 @@ store, durably and all or nothing, and only then seen in memory.
 
 from bisect import bisect
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ from .errors import ImageError
 from .files import FINANCIAL, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
 from .store import CellKey, MemoryStore, SqliteStore, Store
 from .transaction import Transaction
+from .whole import require_whole
 
 Made = TypeVar("Made")
 
@@ -62,23 +64,23 @@ class Image:
         return cls(card, MemoryStore(dict(cells.write_cells(card))))
 
     @classmethod
-    def create(cls, path: Path, card: CardContents) -> None:
+    def create(cls, path: str | PathLike[str], card: CardContents) -> None:
         """Write a new image file; `ImageError` if it exists or cannot be written."""
-        SqliteStore.create(path, cells.write_cells(card))
+        SqliteStore.create(Path(path), cells.write_cells(card))
 
     @classmethod
-    def open(cls, path: Path, *, writable: bool = True) -> "Image":
+    def open(cls, path: str | PathLike[str], *, writable: bool = True) -> "Image":
         """Open an image file.
 
         Raises:
             ImageError: one sentence that names the file.
         """
-        store = SqliteStore(path, writable=writable)
+        store = SqliteStore(Path(path), writable=writable)
         try:
-            return cls(cells.require_whole(cells.read_cells(store.load())), store)
-        except (ValueError, LookupError, TypeError) as error:
+            return cls(require_whole(cells.read_cells(store.load())), store)
+        except cells.Damaged as error:
             store.close()
-            raise ImageError(f"{path}: the image does not hold a whole card ({type(error).__name__})") from error
+            raise ImageError(f"{path}: the image is damaged: {error}") from None
         except BaseException:
             store.close()
             raise

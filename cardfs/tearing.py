@@ -52,12 +52,12 @@ class TearingStore:
         self._need_power()
         return self.store.load()
 
-    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+    def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
         self._need_power()
         number = self.writes + 1
         if self._cut == (number, Moment.BEFORE):
             self._fail(f"before write {number}")
-        self.store.write(changes)
+        self.store.write(changes, erases=erases)
         self.writes = number
         if self._cut == (number, Moment.AFTER):
             self._fail(f"after write {number}")

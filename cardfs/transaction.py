@@ -106,7 +106,8 @@ class Transaction:
         if not self._cells:
             return
         image = self._image
-        image.store.write(self._cells)
+        erases = bool(self._gone_keys) or not image.keys.keys().isdisjoint(self._keys)
+        image.store.write(self._cells, erases=erases)
         image.contents.update(self._contents)
         image.tries.update(self._tries)
         if self._keys or self._gone_keys:

@@ -319,12 +319,12 @@ class FailingStore(MemoryStore):
 
     writes_left: int | None = None
 
-    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+    def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
         if self.writes_left is not None:
             if not self.writes_left:
                 raise StoreFailed("the memory is worn out")
             self.writes_left -= 1
-        super().write(changes)
+        super().write(changes, erases=erases)
 
 
 class Handmade(Bench):

@@ -34,13 +34,13 @@ class Recorder(MemoryStore):
         self.fails_at: int | None = None
         self.writes = 0
 
-    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+    def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
         if self.writes == self.fails_at:
             self.writes += 1
             raise StoreFailed("no power")
         self.writes += 1
         self.diary.append(("write", {key: cell.meta if cell else None for key, cell in changes.items()}))
-        super().write(changes)
+        super().write(changes, erases=erases)
 
 
 class Recorded(Bench):

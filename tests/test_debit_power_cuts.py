@@ -176,8 +176,8 @@ class Recording(MemoryStore):
         super().__init__(dict(cells))
         self.states = [dict(cells)]
 
-    def write(self, changes: Any) -> None:
-        super().write(changes)
+    def write(self, changes: Any, *, erases: bool = False) -> None:
+        super().write(changes, erases=erases)
         self.states.append(dict(self.load()))
 
 

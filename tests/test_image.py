@@ -116,9 +116,9 @@ def test_a_commit_writes_all_its_cells_in_one_go() -> None:
     class Counting(MemoryStore):
         writes = 0
 
-        def write(self, changes: object) -> None:
+        def write(self, changes: object, *, erases: bool = False) -> None:
             self.writes += 1
-            super().write(changes)  # type: ignore[arg-type]
+            super().write(changes, erases=erases)  # type: ignore[arg-type]
 
     store = Counting(dict(cells.write_cells(contents())))
     image = Image(contents(), store)
@@ -256,9 +256,18 @@ def test_an_image_without_a_part_says_so_in_one_sentence(tmp_path: Path) -> None
         image.store.write({("card", ""): None})
     with pytest.raises(ImageError) as error:
         Image.open(path)
-    assert str(error.value) == f"{path}: the image does not hold a whole card (KeyError)"
-    with pytest.raises(ImageError, match="whole card"):
+    assert str(error.value) == f"{path}: the image is damaged: card: it is missing"
+    with pytest.raises(ImageError, match="damaged"):
         Image.open(path)
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    text = str(tmp_path / "card.sscard")
+    Image.create(text, contents())
+    with closing(Image.open(text)) as image:
+        assert image.info.profile == "ssc-2.0"
+    with pytest.raises(ImageError, match=r"missing\.sscard: there is no such image file"):
+        Image.open(str(tmp_path / "missing.sscard"))
 
 
 # -- an image of every released schema ------------------------------------------------------------

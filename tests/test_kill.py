@@ -188,6 +188,7 @@ def test_a_card_that_is_killed_at_any_moment_keeps_what_it_answered_and_gives_no
             pending: tuple[str, int] | None = None
             cut = None
             traffic = 0
+            before = chance.randrange(1, 5)  # commands until the cut, however slow the machine is
             while True:
                 line = lines.readline().split()
                 assert line, "the traffic ended by itself"
@@ -204,7 +205,8 @@ def test_a_card_that_is_killed_at_any_moment_keeps_what_it_answered_and_gives_no
                 else:
                     pending = (line[0], int(line[1]))
                     known.sent(*pending)
-                if traffic and cut is None and pending:
+                    before -= 1
+                if traffic and cut is None and pending and before <= 0:
                     time.sleep(chance.uniform(0, 0.03))
                     os.kill(traffic, signal.SIGKILL)
                     cut = True

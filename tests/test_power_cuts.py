@@ -565,8 +565,8 @@ class Recording(MemoryStore):
         super().__init__(cells)
         self.states = [self.load()]
 
-    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
-        super().write(changes)
+    def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
+        super().write(changes, erases=erases)
         self.states.append(self.load())
 
 

@@ -438,11 +438,11 @@ class FailingOnce(MemoryStore):
     fails_at = 0
     writes = 0
 
-    def write(self, changes: Mapping[CellKey, Cell | None]) -> None:
+    def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
         self.writes += 1
         if self.writes == self.fails_at:
             raise StoreFailed("a bad page")
-        super().write(changes)
+        super().write(changes, erases=erases)
 
 
 @pytest.mark.parametrize("maker", [credit, debit], ids=["load", "purchase"])

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -153,15 +154,18 @@ def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
 
 def _replace(image: Path, contents: "CardContents") -> None:
     """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
+    from cardfs.errors import LogError
     from cardfs.image import Image
-    from cardfs.store import SqliteStore
+    from cardfs.store import SqliteStore, remove_log
 
     # Closing it also takes away what a killed process left beside it, which belongs to the old card.
-    SqliteStore(image).close()
+    with suppress(LogError):
+        SqliteStore(image).close()
     new = image.with_name(f".{image.name}.{os.getpid()}.issued")
     try:
         Image.create(new, contents)
         new.replace(image)
+        remove_log(image)
     finally:
         new.unlink(missing_ok=True)
 
