@@ -144,9 +144,11 @@ class Card:
                 self._lock()
             if self._forgetful and not self._keeps_failed:
                 self._session = self._session._replace(challenge=None)
+            self._forget(row)
         except Exception as error:
             self.bug = error
             word, data, reason = BUG, b"", f"a defect of this program: {type(error).__name__}"
+            self._forget(row)
         response = data + word.to_bytes(2)
         session = self._session
         self.last = Outcome(raw, response, command, row, session.df, session.ef, word, reason)
@@ -275,6 +277,13 @@ class Card:
             change.commit()
         except StoreFailed:
             self.image.info = locked
+
+    def _forget(self, row: Row | None) -> None:
+        """Take out of the session what a refusal of this command ends; challenges as ``challenge.failure_consumes``."""
+        if row is not None and row.refused is not None:
+            challenge = self._session.challenge
+            self._session = row.refused(self._session)
+            self._keep_challenge(challenge)
 
     def _keep_challenge(self, challenge: bytes | None) -> None:
         if self._keeps_failed and challenge is not None:

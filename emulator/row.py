@@ -11,6 +11,7 @@ from typing import Final
 from cardfs.settings import Settings
 
 from .context import Answer, Context
+from .session import Session
 
 NO_DATA: Final[Container[int]] = frozenset((0,))
 ANY_LE: Final[Container[int]] = range(1, 65537)
@@ -52,6 +53,8 @@ class Row:
             asked before anything else in the command (Part 5, 7).
         while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
         failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
+        refused: what a refusal takes out of the session: the first step of a sequence that is refused leaves nothing of
+            an earlier one for the second step to work with; None if there is nothing.
         enabled: whether a card with these settings has it.
     """
 
@@ -74,6 +77,7 @@ class Row:
     in_turn: Callable[[object], bool] = _any_turn
     while_suspended: bool = False
     failure_locks: bool = False
+    refused: Callable[[Session], Session] | None = None
     enabled: Callable[[Settings], bool] = _always
 
     @property

@@ -53,3 +53,8 @@ class Session(_State):
 
 _PLACES: Final = {name: at for at, name in enumerate(_State._fields)}
 _make: Final = tuple.__new__
+
+
+def without_challenge(session: Session) -> Session:
+    """The session after a GET CHALLENGE that was refused: an older challenge is not the one that was asked for."""
+    return session._replace(challenge=None)

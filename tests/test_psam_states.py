@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from .psam_desk import BLOCK, PsamDesk, psam_key, walked
 from .reference import Reference, xor
+from .test_psam_words import mac2
 
 LIFETIMES: Final = ("per_kind", "single", "until_next_delivery")
 KEYS: Final = {
@@ -131,7 +132,7 @@ def test_any_order_of_commands(suite: str, lifetime: str, walk: list[tuple[objec
                 model.running = None
             case ("bad delivery",):
                 assert desk.deliver(0x28, 0x12, FACTOR, levels=3) == "6A80"
-                model.running = None
+                model.session = model.running = None
             case _:
                 desk.card.reset()
                 desk.select_application()
@@ -156,6 +157,82 @@ def test_a_key_that_is_used_up_is_no_key_any_more(suite: str) -> None:
     words = [desk.cipher(p1, bytes(32))[-4:] for p1 in (5, 0, 5, 0)]
     assert words == ["6985", "9000", "6901", "6901"]
     assert desk.card.session.work.delivered is None  # type: ignore[attr-defined]
+
+
+REFUSED_DELIVERIES: Final = {
+    "6700": "BFDE281211" + "00" * 17,
+    "6985": "BFDE2201{length:02X}{factors}",
+    "6A80": "BFDE2812{block:02X}{zeros}",
+    "6A86": "BFDE3F1208" + "00" * 8,
+    "6A88": "BFDE28FF{length:02X}{factors}",
+}
+"""A DELIVERY SESSION KEY for each word of Part 9, table 24."""
+
+
+@pytest.mark.parametrize("suite", ["3DES", "SM4"])
+@pytest.mark.parametrize("word", REFUSED_DELIVERIES)
+def test_a_delivery_that_is_refused_leaves_no_key_of_the_one_before(suite: str, word: str) -> None:
+    """Part 9, table 26: 6901, DELIVERY SESSION KEY was not carried out, or is not valid."""
+    desk = PsamDesk(suite)
+    block = BLOCK[suite]
+    refused = REFUSED_DELIVERIES[word].format(
+        length=8 + block, factors="00" * (8 + block), block=block, zeros="00" * block
+    )
+    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert desk.send(refused) == word
+    assert desk.cipher(0x00, bytes(block)) == "6901"
+    assert desk.card.session.work.delivered is None  # type: ignore[attr-defined]
+    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert desk.cipher(0x00, bytes(block))[-4:] == "9000"
+
+
+def test_a_computation_that_is_refused_leaves_the_key() -> None:
+    """Part 9, 9.8.2: the key is valid until a computation of its kind is finished."""
+    desk = PsamDesk()
+    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert [desk.cipher(0x00, bytes(length))[-4:] for length in (7, 0x48, 8)] == ["6700", "6700", "9000"]
+
+
+@pytest.mark.parametrize("suite", ["3DES", "SM4"])
+@pytest.mark.parametrize("step", ["init", "credit"])
+@pytest.mark.parametrize(
+    ("refused", "word"),
+    [
+        ("init without factors", "6700"),
+        ("init of another version", "6A88"),
+        ("init of another level", "6700"),
+        ("init with other parameters", "6A86"),
+        ("credit of another length", "6700"),
+        ("credit with other parameters", "6A86"),
+    ],
+)
+def test_a_step_of_a_purchase_that_is_refused_ends_it(suite: str, step: str, refused: str, word: str) -> None:
+    """Part 9, 9.10.2: CREDIT comes after an INIT SAM that succeeded; table 31, 6901."""
+    desk = PsamDesk(suite, f'[settings.psam]\nsequence_step = "{step}"')
+    command = desk.init_sam()
+    answer = desk.ask(command)
+    assert answer[-4:] == "9000"
+    sequence = desk.sequence()
+    mac = mac2(desk)
+    wrong = {
+        "init without factors": "807001001C" + command[10:66],
+        "init of another version": desk.init_sam(9),
+        "init of another level": desk.init_sam(levels=2),
+        "init with other parameters": "80700101" + command[8:],
+        "credit of another length": "8072000003" + mac[:6],
+        "credit with other parameters": "8072000104" + mac,
+    }
+    assert desk.send(wrong[refused]) == word
+    assert desk.send("8072000004" + mac) == "6901"
+    assert desk.card.session.work.purchase is None  # type: ignore[attr-defined]
+    assert desk.sequence() == sequence
+
+
+def test_a_region_that_is_refused_is_not_the_one_before() -> None:
+    """Part 9, 9.3."""
+    desk = PsamDesk()
+    assert [desk.send(each) for each in ("BFEC00000151", "BFEC0000015A")] == ["9000", "6A80"]
+    assert desk.card.session.work.region is None  # type: ignore[attr-defined]
 
 
 def test_nothing_that_is_remembered_prints_a_secret() -> None:

@@ -170,6 +170,16 @@ def test_a_challenge_ends_with_the_application(fid: str) -> None:
     assert bench.session.challenge is None
 
 
+@pytest.mark.parametrize(("refused", "word"), [("0084000005", "6700"), ("0084010008", "6A86"), ("0084000100", "6A86")])
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_challenge_that_is_refused_leaves_no_older_one(refused: str, word: str, keep: bool) -> None:
+    """Part 5, table 15, 6984: what was asked for last did not come (setting `challenge.failure_consumes`)."""
+    bench = Handmade(Settings(challenge=ChallengeSettings(failure_consumes=not keep)))
+    command = bench.authentication("UK", 4)
+    assert bench.send(refused) == word
+    assert bench.send(command) == ("9000" if keep else "6984")
+
+
 @pytest.mark.parametrize(
     ("use", "word"),
     [

@@ -5,6 +5,7 @@ from typing import Final
 from cardfs.settings import Settings
 
 from ..row import ANY_LE, GATED, Row
+from ..session import without_challenge
 from . import authenticate, binary, block, pin, record, response, select
 
 
@@ -121,6 +122,7 @@ ROWS: Final[tuple[Row, ...]] = (
         authenticate.get_challenge,
         (0x9000, *GATED),
         le=frozenset((4, 8, 16)),
+        refused=without_challenge,
     ),
     Row(
         "EXTERNAL AUTHENTICATION",

@@ -10,6 +10,7 @@ from typing import Final
 from ..commands import binary, record, select
 from ..commands.authenticate import get_challenge
 from ..row import ANY_LE, GATED, Row
+from ..session import without_challenge
 from . import fmcos, fmcos_use
 
 MANUAL: Final = "FMCOS 2.0 user manual"
@@ -99,6 +100,7 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, *GATED),
         le=frozenset((4, 8)),
         while_suspended=True,
+        refused=without_challenge,
     ),
     Row(
         "EXTERNAL AUTHENTICATE",

@@ -4,7 +4,9 @@ from typing import Final
 
 from ..commands import binary, record, response
 from ..row import ANY_LE, GATED, Row
+from ..session import without_challenge
 from . import authenticate, cipher, files, load, purchase
+from .work import without
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # Over tables 20 and 22: nothing. Left out of them: 6A83, since 6A88 says the same; 6D00 is for other instructions.
@@ -83,6 +85,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         files.get_challenge,
         (0x9000, *GATED),
         le=frozenset((4, 8, 16)),
+        refused=without_challenge,
     ),
     Row(
         "INITIALIZE ENVIRONMENT",
@@ -94,6 +97,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         # Table 16 also lists 6985 and names no case for it.
         (0x9000, 0x6A80, *GATED),
         lc=frozenset((1,)),
+        refused=without("region"),
     ),
     Row(
         "EXTERNAL AUTHENTICATION",
@@ -146,6 +150,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6985, 0x6A80, 0x6A88, *GATED),
         parameters=cipher.parameters_delivery,
         lc=frozenset(range(8, 41, 8)),
+        refused=without("delivered"),
     ),
     Row(
         "CIPHER DATA",
@@ -172,6 +177,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=purchase.LENGTHS,
         le=ANY_LE,
         writes=True,
+        refused=without("purchase"),
     ),
     Row(
         "CREDIT SAM FOR PURCHASE",
@@ -184,6 +190,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x63C0, 0x6581, 0x6901, 0x9302, *GATED),
         lc=frozenset((4,)),
         writes=True,
+        refused=without("purchase"),
     ),
     Row(
         "GET RESPONSE",

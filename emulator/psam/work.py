@@ -1,5 +1,6 @@
 """What a security module remembers between commands for the selected DF (Part 9, 9.7 to 9.10)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cardfs.errors import ConditionsUnmet
@@ -9,6 +10,7 @@ from keys.records import Usage
 from keys.suites import SUITES, Suite
 
 from ..context import Context
+from ..session import Session
 
 
 class Delivered(NamedTuple):
@@ -79,6 +81,16 @@ def work_of(ctx: Context) -> Work:
 def remember(ctx: Context, work: Work) -> None:
     """Remember it from now on, if the command succeeds."""
     ctx.session = ctx.session._replace(work=work)
+
+
+def without(field: str) -> Callable[[Session], Session]:
+    """What a refused command leaves of the session: nothing in this field of what is remembered (`Row.refused`)."""
+
+    def ended(session: Session) -> Session:
+        work = session.work
+        return session._replace(work=work._replace(**{field: None})) if isinstance(work, Work) else session
+
+    return ended
 
 
 def block_length(ctx: Context) -> int:

@@ -7,6 +7,7 @@ from cardfs.files import Regime
 from ...commands import record, response, select
 from ...entry import ENTRIES
 from ...row import ANY_LE, GATED, Row
+from ...session import without_challenge
 from . import application, generate, issuer, reading, scripts, signing
 
 ENTRIES[Regime.DEBIT] = application.ENTRY
@@ -78,6 +79,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6C00, *GATED),
         le=frozenset((4, 8, 256)),
         while_suspended=True,
+        refused=without_challenge,
     ),
     Row(
         "VERIFY",

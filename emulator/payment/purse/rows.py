@@ -5,6 +5,7 @@ from typing import Final
 
 from ...commands import authenticate, binary, record, response, select
 from ...row import ANY_LE, GATED, Row
+from ...session import without_challenge
 from . import access, entry, manage, pins, trade
 
 __all__ = ["PURSE_ROWS", "entry"]
@@ -148,6 +149,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, *GATED),
         le=frozenset((4, 8)),
         while_suspended=True,
+        refused=without_challenge,
     ),
     Row(
         "GET RESPONSE",
