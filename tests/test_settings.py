@@ -643,6 +643,7 @@ def _(value: str) -> None:
     desk = module("stk_type", value)
     assert desk.deliver(0x28, 0x09, b"12345678") == ("9000" if value == "08" else "6A88")
     assert desk.deliver(0x26, 0x09, b"12345678") == ("9000" if value == "06" else "6A88")
+    assert desk.deliver(int(f"2{value[1]}", 16), 0x09, b"12345678") == "9000"
     assert desk.cipher(0x00, bytes(8))[-4:] == ("9000" if value == "08" else "6985")
 
 
