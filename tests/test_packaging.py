@@ -1,0 +1,85 @@
+"""What is handed to others: the locked libraries, the page of the package, what the source distribution holds."""
+
+import re
+import sys
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from . import child
+
+ROOT: Final = Path(__file__).parents[1]
+PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ASKED: Final[dict[str, list[str]]] = {
+    "requirements.lock": [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"]["test"],
+    ],
+    "requirements-build.lock": [*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["build"]],
+}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Version by library of a lock file."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_lock_file_has_a_version_in_range_for_all_that_is_asked_for(name: str) -> None:
+    versions = locked(name)
+    for text in ASKED[name]:
+        asked = Requirement(text)
+        assert asked.specifier.contains(versions[canonicalize_name(asked.name)]), text
+
+
+def test_what_the_locked_libraries_need_is_locked_too() -> None:
+    versions = locked("requirements.lock")
+    for name in versions:
+        if name == "colorama":  # for Windows
+            continue
+        needs = map(Requirement, distribution(name).requires or [])
+        missing = {
+            need.name
+            for need in needs
+            if (need.marker is None or need.marker.evaluate({"extra": ""}))
+            and canonicalize_name(need.name) not in versions
+        }
+        assert not missing, name
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_lock_file_has_a_hash_for_each_library_and_names_no_place(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(entries) == len(locked(name))
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"://|--index|--extra-index|--find-links|--trusted-host", text)
+
+
+# The page of the package ----------------------------------------------------------------------------
+
+
+def test_the_page_of_the_package_has_no_link_that_leads_nowhere() -> None:
+    """Where the package is shown, the files beside the page are not there."""
+    page = (ROOT / PROJECT["project"]["readme"]).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]*)\)|^\[[^\]]*\]: (\S+)|(?:href|src)=\"([^\"]*)\"", page, re.MULTILINE)
+    assert [link for link in map("".join, links) if not link.startswith("https://")] == []
+
+
+def test_the_metadata_name_the_licence_and_the_versions_that_are_tried(tmp_path: Path) -> None:
+    for each in ("pyproject.toml", "PACKAGE.md", "LICENSE"):
+        (tmp_path / each).write_bytes((ROOT / each).read_bytes())
+    code = "from setuptools.build_meta import prepare_metadata_for_build_wheel as make; print(make('.'))"
+    done = child.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    folder = tmp_path / done.stdout.split()[-1]
+    text = (folder / "METADATA").read_text(encoding="utf-8")
+    assert {"License-Expression: Apache-2.0", "License-File: LICENSE"} <= set(text.split("\n"))
+    assert "Classifier: License" not in text
+    assert re.findall(r"Classifier: Programming Language :: Python :: (3\.\d+)", text) == ["3.11", "3.12", "3.13"]
+    assert text.endswith((ROOT / "PACKAGE.md").read_text(encoding="utf-8"))
