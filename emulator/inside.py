@@ -29,6 +29,8 @@ READER: Final = "Virtual PCD"
 FIRST_PORT: Final = 35963
 START_TIMEOUT: Final = 10.0
 RUNNING_TIMEOUT: Final = 3.0
+UNPOLLED: Final = 1.0
+"""Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
 
 _MS_BIND, _MS_REC = 0x1000, 0x4000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
@@ -95,6 +97,7 @@ class Init:
         self.mode: str = settings["mode"]
         self.pcscd: subprocess.Popen[bytes] | None = None
         self.work = Path()
+        self.empty_since: dict[str, float] = {}
 
     def run(self) -> None:
         """Build the stack, then serve it until the control socket closes."""
@@ -266,12 +269,26 @@ class Init:
             if left <= 0:
                 break
             code, seen = scard.SCardGetStatusChange(context, max(1, int(left * 1000)), states)
-            if code != scard.SCARD_S_SUCCESS:
+            if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
                 break
             states = [(name, state) for name, state, _ in seen]
-            differing = [name for name, state in states if bool(state & scard.SCARD_STATE_PRESENT) is not present]
+            differing = [name for name, state in states if not self.settled(name, state, present)]
         scard.SCardReleaseContext(context)
         return differing
+
+    def settled(self, reader: str, state: int, present: bool) -> bool:
+        """Tell whether a slot holds a card, or is empty and pcscd has seen that.
+
+        A client whose reset fails makes pcscd say "no card" before its next poll; a card that comes before that
+        poll is taken for the one that went. Insertions and removals that were seen are counted in the upper half
+        of the state: an even number is an empty slot, unless pcscd began with a card in it.
+        """
+        if bool(state & 0x20) is not present:  # SCARD_STATE_PRESENT
+            self.empty_since.pop(reader, None)
+            return False
+        if present or not state >> 16 & 1:
+            return True
+        return time.monotonic() - self.empty_since.setdefault(reader, time.monotonic()) > UNPOLLED
 
 
 def main() -> int:

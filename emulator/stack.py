@@ -215,7 +215,7 @@ class Stack:
         Close the returned `Slot` to pull the card out.
         """
         self.wait_until_empty([slot])
-        link = Slot(card, slot, watch=watch, connect=self.dial).start()
+        link = Slot(card, slot, watch=watch, connect=self.dial, service=self.socket_path).start()
         try:
             self.wait_for_cards([slot])
         except BaseException:

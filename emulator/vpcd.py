@@ -10,10 +10,15 @@ The rules of the link, all of them learned the hard way:
 * The driver blocks until it has its answer. A frame of length zero leaves it waiting for one byte more.
 * The driver sends length and payload in two segments. Unless the card's side acknowledges the first at
   once, Nagle's algorithm and the delayed acknowledgement cost 40 ms on every exchange.
+* pcscd gives power to a card that it sees come, and asks for the ATR of one that it believes to know. A card
+  that is put in between two of its polls is taken for the one before it, and never gets power (`Entry`).
+* The driver cannot tell a command of one byte, 00, 01 or 02, from its own signals: it waits for an answer where
+  the card sees a signal. pcscd polls every 0.4 s, and its silence gives this away (`SILENCE`).
 """
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +27,7 @@ from typing import Final
 
 from emulator.frames import MAX_PAYLOAD, Apdu, Decoder, Frame, GetAtr, PowerOff, PowerOn, Reset, encode
 from emulator.ports import Insertable
+from emulator.service import is_held_up, socket_name
 
 HOST: Final = "127.0.0.1"
 """The driver listens on IPv4 only, so not ``localhost``."""
@@ -39,7 +45,18 @@ FIRST_RETRY: Final = 0.05
 
 LONGEST_RETRY: Final = 1.0
 RETURN_AFTER: Final = 1.2
-"""Seconds to stay away after a lost link: a card back within 0.4 s leaves the slot at "no card"."""
+"""Seconds to stay away after a lost link: a card back within 0.4 s is taken for the one before it."""
+
+SILENCE: Final = 2.0
+"""Seconds without a frame after a signal, after which the driver waits for an answer: pcscd polls every 0.4 s."""
+
+POLL: Final = 0.4
+FEWEST_POLLS: Final = 2
+"""How often pcscd asks for the ATR of a card that it has seen come, before it gives it power."""
+
+MOST_POLLS: Final = 24
+UNREAD_AFTER: Final = 1.0
+"""Seconds that `Slot.close` leaves to a driver that does not read an answer."""
 
 CONNECT_TIMEOUT: Final = 5.0
 UNNOTICED_AFTER: Final = 3.0
@@ -130,6 +147,45 @@ def _checked(payload: bytes, least: int) -> bytes:
 # The link -----------------------------------------------------------------------------------------
 
 
+class Entry:
+    """Finds out whether the reader has seen the card come: it then gives it power after a poll or two.
+
+    A reader that did not see the card before it go takes this one for that one. It polls it and gives no
+    power, sends it what is meant for the other, and may show an empty slot for ever. Signals prove nothing:
+    pcscd may still reset, or turn off, what it has already missed. Only for drivers that begin by a poll,
+    as pcscd's does.
+
+    Attributes:
+        seen: whether the card has its power, and the reader nothing more to prove.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._allowed = FEWEST_POLLS
+        self.begin()
+
+    def begin(self) -> None:
+        """Expect everything anew: the card was put into the slot."""
+        self.seen, self._polled, self._polls = False, False, 0
+
+    def refuses(self, frame: Frame) -> bool:
+        """Take the next frame of a card that is not yet ``seen``; tell whether it is for another card."""
+        match frame:
+            case PowerOn():
+                self.seen, self._allowed = True, FEWEST_POLLS
+            case GetAtr() if self._polls == self._allowed:
+                # Some readers give power only to a card that somebody uses: leave those more and more time.
+                self._allowed = min(2 * self._allowed, MOST_POLLS)
+                return True
+            case GetAtr():
+                self._polled, self._polls = True, self._polls + 1
+            case PowerOff() | Reset():
+                self._polls = 0
+            case Apdu():
+                self.seen = not self._polled
+        return isinstance(frame, Apdu) and self._polled
+
+
 def dial(host: str, port: int) -> socket.socket:
     """Connect to a listening driver; OSError when nobody listens."""
     return socket.create_connection((host, port), CONNECT_TIMEOUT)
@@ -140,7 +196,8 @@ class Slot:
 
     `run` serves in the calling thread, `start` in one of its own. As a context manager: started on
     entry, closed on exit. A lost link is dialled again for ever. ``port`` is the port of slot 0;
-    ``watch`` hears what happens, in the serving thread.
+    ``watch`` hears what happens, in the serving thread; ``service`` is the socket of the reader's pcscd, by
+    default the one that PC/SC clients of this process use.
     """
 
     def __init__(
@@ -152,12 +209,15 @@ class Slot:
         port: int = PORT,
         watch: Watcher = lambda _: None,
         connect: Callable[[str, int], socket.socket] = dial,
+        service: str | None = None,
     ) -> None:
         self._card = card
         self._host = host
         self._port = port + slot
         self._watch = watch
         self._connect = connect
+        self._service = service or (socket_name() if host == HOST else "")
+        self._entry = Entry()
         self._stopping = False
         self._up = threading.Event()
         self._socket: socket.socket | None = None
@@ -201,6 +261,9 @@ class Slot:
         if connection is not None:
             _hang_up(connection)
         if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(UNREAD_AFTER)
+            if connection is not None and self._thread.is_alive():
+                _cut(connection)
             self._thread.join()
 
     def __enter__(self) -> "Slot":
@@ -244,15 +307,22 @@ class Slot:
             return "closed"
         self._watch(Connected(self._host, self._port))
         self._up.set()
-        decoder = Decoder()
+        decoder, entry = Decoder(), self._entry
+        entry.begin()
         try:
             for data in self._receive(connection):
                 for frame in decoder.feed(data):
+                    if not entry.seen and entry.refuses(frame):
+                        return "the reader takes it for the card before it"
                     payload = answer(self._card, frame, self._watch)
                     if payload is not None:
                         connection.sendall(encode(payload))
+                    else:
+                        connection.settimeout(SILENCE)
                     if self._asked_to_stop():
                         return "closed"
+        except _Stuck:
+            return "the reader waits for an answer to a command of one byte"
         except OSError as error:
             return _why(error)
         return "the reader closed the connection"
@@ -267,16 +337,33 @@ class Slot:
             try:
                 data = connection.recv(MAX_PAYLOAD + 2)
             except TimeoutError:
-                self._watch(Unnoticed(self._port))
-                seen = True
-                connection.settimeout(None)
+                if not seen:
+                    self._watch(Unnoticed(self._port))
+                    seen = True
+                    connection.settimeout(None)
+                elif self._waits_for_an_answer(connection):
+                    connection.sendall(encode(WRONG_LENGTH))
+                    raise _Stuck from None
                 continue
             if not data:
                 return
-            if not seen:
+            if connection.timeout:  # the first frame, or the one after a signal
                 seen = True
                 connection.settimeout(None)
             yield data
+
+    def _waits_for_an_answer(self, connection: socket.socket) -> bool:
+        """Tell a driver that waits from one that is held up: its pcscd is awake, and still nothing comes."""
+        if self._service and is_held_up(self._service, SILENCE):
+            return False
+        connection.settimeout(POLL)
+        try:
+            connection.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return True
+        finally:
+            connection.settimeout(SILENCE)
+        return False
 
 
 def insert(
@@ -302,10 +389,22 @@ def _refuse_itself(connection: socket.socket) -> None:
         raise ConnectionRefusedError("nothing listens there")
 
 
+class _Stuck(Exception):
+    """The driver has taken a command for a signal, and its client waits."""
+
+
 def _hang_up(connection: socket.socket) -> None:
-    """Wake the thread that receives; what it is sending still leaves."""
+    """Wake the thread that receives; what it is sending still leaves, if the driver reads it."""
     with contextlib.suppress(OSError):
+        # For a send that a signal interrupts; one in another thread hears nothing of it.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(UNREAD_AFTER), 0))
         connection.shutdown(socket.SHUT_RD)
+
+
+def _cut(connection: socket.socket) -> None:
+    """Give up what is being sent."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _why(error: OSError) -> str:

@@ -1,5 +1,6 @@
 """The reader link: frames however they are split, answers only where the driver reads one, and a return."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -83,6 +84,8 @@ class Driver:
         self.client: socket.socket | None = None
 
     def accept(self) -> None:
+        if self.client is not None:
+            self.client.close()
         self.client, _ = self.listener.accept()
         self.client.settimeout(PATIENCE)
 
@@ -379,6 +382,111 @@ def test_a_lost_link_comes_back_but_not_too_soon(driver: Driver, slot: Slot, car
     assert card.calls == ["off", SELECT.hex()]
 
 
+# Is it this card that the reader means? ------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the link wait a twentieth of its times."""
+    for name in ("RETURN_AFTER", "SILENCE", "POLL"):
+        monkeypatch.setattr(vpcd, name, getattr(vpcd, name) / 20)
+
+
+def test_a_card_that_is_polled_and_gets_no_power_starts_over(
+    driver: Driver, slot: Slot, card: FakeCard, heard: Heard, quick: None
+) -> None:
+    """pcscd did not see the card before it go: it would poll this one for ever, and show no card."""
+    assert [driver.ask(b"\x04") for _ in range(2)] == [ATR, ATR]
+    driver.send(b"\x04")
+    assert driver.link.recv(1) == b""
+    assert heard.expect(Disconnected).reason == "the reader takes it for the card before it"
+    driver.accept()
+    assert [driver.ask(b"\x04") for _ in range(2)] == [ATR, ATR]
+    driver.send(b"\x01")
+    assert [driver.ask(b"\x04") for _ in range(50)] == [ATR] * 50
+    assert card.calls == ["off", "on"]
+
+
+def test_a_reader_that_gives_power_late_gets_more_and_more_time(driver: Driver, slot: Slot, quick: None) -> None:
+    for polls in (2, 4, 8, 16, 24, 24):
+        assert [driver.ask(b"\x04") for _ in range(polls)] == [ATR] * polls
+        driver.send(b"\x04")
+        assert driver.link.recv(1) == b""
+        driver.accept()
+
+
+def test_a_command_for_the_card_before_does_not_reach_the_next(
+    driver: Driver, slot: Slot, card: FakeCard, heard: Heard, quick: None
+) -> None:
+    assert driver.ask(b"\x04") == ATR
+    driver.send(SELECT)
+    assert driver.link.recv(1) == b""
+    heard.expect(Disconnected)
+    assert card.calls == ["off"]
+
+
+@pytest.mark.parametrize("signal", [b"\x00", b"\x02"])
+def test_a_signal_for_the_card_before_may_come_before_power(
+    driver: Driver, slot: Slot, card: FakeCard, heard: Heard, signal: bytes
+) -> None:
+    """pcscd 1.9.9 turns off, or resets for a client that ends, what it has seen go: ATR OFF ATR ATR ON ATR."""
+    assert driver.ask(b"\x04") == ATR
+    driver.send(signal)
+    assert [driver.ask(b"\x04") for _ in range(2)] == [ATR, ATR]
+    driver.send(b"\x01")
+    assert driver.ask(b"\x04") == ATR
+    assert driver.ask(SELECT) == SELECT + OK
+    assert heard.empty()
+
+
+@pytest.mark.parametrize("byte", [b"\x00", b"\x01", b"\x02"])
+def test_a_command_of_one_byte_is_told_by_the_silence_after_it(
+    driver: Driver, slot: Slot, heard: Heard, quick: None, byte: bytes
+) -> None:
+    assert driver.ask(b"\x04") == ATR
+    driver.send(b"\x01")
+    assert driver.ask(SELECT) == SELECT + OK
+    assert driver.ask(byte) == b"\x67\x00"
+    assert driver.link.recv(1) == b"", "the reader believes the card to be as it was"
+    assert heard.expect(Disconnected).reason == "the reader waits for an answer to a command of one byte"
+    driver.accept()
+    assert driver.ask(b"\x04") == ATR
+    driver.send(b"\x01")
+    assert driver.ask(SELECT) == SELECT + OK
+
+
+def test_silence_after_an_answer_means_nothing(driver: Driver, slot: Slot, heard: Heard, quick: None) -> None:
+    assert driver.ask(b"\x04") == ATR
+    driver.send(b"\x01")
+    assert driver.ask(b"\x04") == ATR
+    time.sleep(10 * vpcd.SILENCE)
+    assert driver.ask(SELECT) == SELECT + OK
+    assert heard.empty()
+
+
+def test_silence_of_a_pcscd_that_is_held_up_means_nothing(
+    driver: Driver, heard: Heard, quick: None, tmp_path: Path
+) -> None:
+    """It says nothing to its clients either; once it does, a card that it still leaves alone is pulled."""
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(tmp_path / "comm"))
+        service.listen()
+        with Slot(FakeCard(), port=driver.port, watch=heard.put, service=str(tmp_path / "comm")):
+            driver.accept()
+            heard.expect(Connected)
+            driver.send(b"\x01")
+            driver.send(b"\x00")
+            time.sleep(10 * vpcd.SILENCE)
+            assert heard.empty()
+            service.settimeout(0.05)
+            deadline = time.monotonic() + PATIENCE
+            while heard.empty() and time.monotonic() < deadline:
+                with contextlib.suppress(TimeoutError):
+                    service.accept()[0].close()
+            assert driver.receive() == b"\x67\x00"
+            heard.expect(Disconnected)
+
+
 def test_half_a_frame_does_not_reach_the_next_link(
     driver: Driver, slot: Slot, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,24 +525,45 @@ def test_close_ends_the_wait_for_a_driver(card: FakeCard, heard: Heard) -> None:
     assert card.calls == [], "it never had power"
 
 
-def test_a_signal_handler_may_close(driver: Driver) -> None:
+def flood(driver: Driver) -> None:
+    """Ask for long answers and read none, until the link takes no more."""
+    driver.link.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            driver.link.sendall(encode(SELECT))
+
+
+def test_close_ends_against_a_driver_that_reads_no_answers(driver: Driver, slot: Slot, card: FakeCard) -> None:
+    card.replies[SELECT] = bytes(MAX_PAYLOAD)
+    flood(driver)
+    began = time.monotonic()
+    slot.close()
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_signal_handler_may_close(driver: Driver, *, reads: bool) -> None:
     script = (
         "import signal, sys\n"
         "from emulator.vpcd import Slot\n"
         "from tests.test_vpcd import FakeCard\n"
-        "link = Slot(FakeCard(), port=int(sys.argv[1]))\n"
+        "card = FakeCard(replies={bytes.fromhex('00a4000002ef05'): bytes(int(sys.argv[2]))})\n"
+        "link = Slot(card, port=int(sys.argv[1]))\n"
         "signal.signal(signal.SIGTERM, lambda *_: link.close())\n"
         "link.run()\n"
         "print('ended')\n"
     )
-    command = [sys.executable, "-c", script, str(driver.port)]
+    command = [sys.executable, "-c", script, str(driver.port), str(2 if reads else MAX_PAYLOAD)]
     root = Path(__file__).parents[1]
     with child.start(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         driver.listener.settimeout(20)
         driver.accept()
-        assert driver.ask(SELECT) == SELECT + OK
+        if reads:
+            assert driver.ask(SELECT) == bytes(2)
+        else:
+            flood(driver)
         process.terminate()
-        assert process.communicate(timeout=5)[0] == "ended\n"
+        assert process.communicate(timeout=20)[0] == "ended\n"
 
 
 def test_the_second_slot_listens_one_port_higher(card: FakeCard, driver: Driver, heard: Heard) -> None:

@@ -1,0 +1,39 @@
+"""A question that costs a pcscd nothing: is it awake?
+
+A pcscd that is stopped, starved or hung answers no client. To ask it needs no PC/SC library: the first message
+of every client tells its version, and gets one back.
+"""
+
+import os
+import socket
+import struct
+from typing import Final
+
+DEFAULT: Final = "/run/pcscd/pcscd.comm"
+"""Where clients reach pcscd, unless PCSCLITE_CSOCK_NAME says otherwise."""
+
+_HELLO: Final = struct.pack("=IIiiI", 12, 0x11, 4, 4, 0)
+"""Size and number of the command CMD_VERSION, then version 4.4 of the protocol; a pcscd of another one answers, too."""
+
+
+def socket_name() -> str:
+    """Return the path of the socket that PC/SC clients of this process use."""
+    return os.environ.get("PCSCLITE_CSOCK_NAME") or DEFAULT
+
+
+def is_held_up(path: str, patience: float) -> bool:
+    """Tell whether a pcscd listens at a socket and says nothing for ``patience`` seconds.
+
+    False where none listens: there is nothing to be learned then.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(patience)
+            asked.connect(path)
+            asked.sendall(_HELLO)
+            asked.recv(12)  # or the end, from one that talks to chosen clients only
+    except (TimeoutError, BlockingIOError):
+        return True
+    except OSError:
+        return False
+    return False
