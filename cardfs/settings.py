@@ -26,6 +26,7 @@ Refusal = Literal[
     "data_wrong",
     "expected_length_wrong",
     "file_unknown",
+    "function_missing",
     "key_index_unknown",
     "key_unknown",
     "length_wrong",
@@ -108,6 +109,7 @@ class PinSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
     empty_satisfies: bool = True
     empty_form: Literal["both", "lc04", "ld00"] = "both"
     query_when_locked: Literal["63C0", "6983"] = "63C0"
+    ill_formed: Literal["compare", "refuse"] = "compare"
 
 
 class KeySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

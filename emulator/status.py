@@ -29,6 +29,10 @@ class DataWrong(CardError):
     """The data field has not the form that the command needs (数据域参数不正确)."""
 
 
+class FunctionMissing(CardError):
+    """The current DF has not what the command works on (功能不支持)."""
+
+
 class PinFormWrong(CardError):
     """What was given as a PIN is none: not whole digits, or not 4 to 16 of them."""
 
@@ -104,7 +108,7 @@ MEANINGS: Final[dict[int, Meaning]] = {
     0x6987: Meaning("MAC missing", "Part 7, 7.4"),
     0x6988: Meaning("secure messaging data wrong", "Part 5, table 5"),
     0x6A80: Meaning("wrong data field", "Part 5, table 5"),
-    0x6A81: Meaning("function not supported: the card is locked", "Part 5, 6.2.1"),
+    0x6A81: Meaning("function not supported here, or the card is locked", "Part 5, table 5"),
     0x6A82: Meaning("file not found", "Part 5, table 5"),
     0x6A83: Meaning("record not found", "Part 5, table 5"),
     0x6A84: Meaning("no space in the file", "Part 5, table 45"),
@@ -150,6 +154,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     ParametersWrong: 0x6A86,
     LengthWrong: 0x6700,
     DataWrong: 0x6A80,
+    FunctionMissing: 0x6A81,
     PinFormWrong: 0x6984,
     ResponseMissing: 0x6F00,
     TradeStateWrong: 0x6901,

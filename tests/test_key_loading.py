@@ -450,7 +450,7 @@ def test_a_retired_key_does_nothing(name: str, suite: str) -> None:
     assert bench.verify() == "6A88"
     assert bench.prove(bench.value(SSSE, "BK"), 0x05) == "9000"
     assert bench.word(bench.secured("84160000")) == "6A88"
-    assert bench.word("805E0100077391 54FF739154") == "6A88"
+    assert bench.word("805E0100077391 54FF739154") == "6A81"
 
 
 @pytest.mark.clause("Part 4, 7.5", "a master key is replaced, never retired")

@@ -13,6 +13,7 @@ from keys.records import KeyRef, KeyState
 from .reference import Reference
 from .support import PIN_CN, SSSE, Handmade, handmade
 
+REFUSE = Settings(pin=PinSettings(ill_formed="refuse"))
 WRONG = bytes.fromhex("111111")
 OTHER = bytes.fromhex("8642")
 
@@ -132,10 +133,20 @@ def test_a_dead_pin_is_no_empty_one() -> None:
     assert bench.verify() == "6A88"
 
 
-@pytest.mark.parametrize("data", ["ABCDEF", "123F", "12FF", "FFFFFFFF"])
-def test_what_is_no_pin_is_refused_without_a_try(data: str) -> None:
-    """This project's choice: 6984."""
+NO_PINS = ["ABCDEF", "123F", "12FF", "7391", "FFFFFFFF", "739154FF", "739154FFFFFFFFFF", "0000", "F739154F"]
+
+
+@pytest.mark.parametrize("data", NO_PINS)
+def test_what_is_no_pin_is_another_one_and_takes_a_try(data: str) -> None:
+    """Part 7, 5.8 and Part 5, 6.14.5: what is given is the PIN or it is not, whatever its form."""
     bench = Handmade()
+    assert [bench.verify(bytes.fromhex(data)) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
+
+
+@pytest.mark.parametrize("data", ["ABCDEF", "123F", "12FF", "FFFFFFFF", "739154FFFFFFFFFF"])
+def test_where_the_profile_says_so_what_is_no_pin_is_refused_without_a_try(data: str) -> None:
+    """``pin.ill_formed = "refuse"``: the 6984 of table 48."""
+    bench = Handmade(REFUSE)
     assert bench.verify(bytes.fromhex(data)) == "6984"
     assert bench.tries("PIN") == 3
 
@@ -170,8 +181,8 @@ def test_a_try_is_charged_before_the_comparison_and_durably() -> None:
     seen: list[int] = []
     write = bench.store.write
 
-    def watch(changes: dict[tuple[str, str], object]) -> None:
-        write(changes)  # type: ignore[arg-type]
+    def watch(changes: dict[tuple[str, str], object], **more: bool) -> None:
+        write(changes, **more)  # type: ignore[arg-type]
         seen.append(int(bench.store.cells["tries", f"{SSSE}#PIN.1"].meta))
 
     bench.store.write = watch  # type: ignore[assignment,method-assign]
@@ -229,24 +240,46 @@ def test_a_filler_at_the_end_of_the_current_pin_is_no_separator() -> None:
     assert bench.verify(OTHER) == "9000"
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        "739154864200",
-        "739154FFFF8642",
-        "7391FF54FF8642",
-        "739154FF86",
-        "73915AFF8642",
-        "739154FFABCD",
-        "FFFFFF",
-        "12FF34",
-    ],
-)
-def test_data_without_two_pins_and_a_separator_are_refused_without_a_try(data: str) -> None:
-    """Part 5, table 12: 6A80."""
+@pytest.mark.parametrize("data", ["7391FF54FF8642", "73915AFF8642", "FFFFFF", "12FF34", "12FF12FF", "00FF8642"])
+def test_a_current_pin_that_is_none_is_a_wrong_one(data: str) -> None:
+    """Part 7, 9.5: the current PIN is verified, whatever its form and that of the new one (Part 5, table 11)."""
     bench = Handmade()
-    assert bench.send(f"805E0100{len(data) // 2:02X}{data}") == "6A80"
+    assert [_change(bench, data) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
+    bench = Handmade(REFUSE)
+    assert _change(bench, data) == "6A80"
     assert bench.tries("PIN") == 3
+
+
+@pytest.mark.parametrize(
+    "data", ["739154864200", "739154FFFF8642", "739154FF86", "739154FFABCD", "739154FFFFFFFFFFFF8642"]
+)
+@pytest.mark.parametrize("settings", [None, REFUSE])
+def test_without_a_separator_or_a_new_pin_nothing_happens(data: str, settings: Settings | None) -> None:
+    """Part 5, table 12: 6A80; the current PIN was right, so no try is gone."""
+    bench = Handmade(settings)
+    assert bench.verify(WRONG) == "63C2"
+    assert _change(bench, data) == "6A80"
+    assert bench.tries("PIN") == 2
+    assert bench.verify() == "9000"
+
+
+def test_a_new_pin_that_is_none_gives_an_empty_pin_no_try() -> None:
+    """Nothing is compared where no PIN is set, so nothing comes back."""
+    bench = Handmade(pin=b"")
+    assert _change(bench, "FF12FF") == "6A80"
+    assert bench.tries("PIN") == 3
+
+
+def _change(bench: Handmade, data: str) -> str:
+    return bench.send(f"805E0100{len(data) // 2:02X}{data}")
+
+
+def test_there_is_no_pin_to_change_in_the_mf() -> None:
+    """Part 5, table 12, which has no 6A88 as table 48 has."""
+    bench = Handmade()
+    assert bench.word("00A40000023F00") == "9000"
+    assert change(bench, PIN_CN, OTHER) == "6A81"
+    assert bench.verify() == "6A88"
 
 
 @pytest.mark.parametrize("length", [1, 2, 18, 32])

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.files import DfKind
-from cardfs.settings import EdepSettings, Settings, StateSettings
+from cardfs.settings import EdepSettings, PinSettings, Settings, StateSettings
 from keys.records import KeyState
 
 from .purse_desk import (
@@ -232,14 +232,28 @@ def test_changing_takes_the_old_pin() -> None:
     assert desk.pin() == "9000"
 
 
-@pytest.mark.parametrize(
-    "data",
-    ["123456123456", "12FF123456", "123456FF12", "FF12345678", "123456FF11223344556677", "1122334455667788FF1234"],
-)
-def test_what_is_no_change_of_a_pin(data: str) -> None:
+@pytest.mark.parametrize("data", ["12FF123456", "FF12345678", "1122334455667788FF1234"])
+def test_an_old_pin_that_is_none_is_a_wrong_one(data: str) -> None:
+    """As in the social-security environment: what is given is the PIN or it is not (Part 7, 9.5)."""
     desk = Desk()
+    assert [desk.word(f"805E0100{len(data) // 2:02X}{data}") for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
+    desk = Desk(Settings(pin=PinSettings(ill_formed="refuse")))
     assert desk.word(f"805E0100{len(data) // 2:02X}{data}") == "6A80"
     assert desk.tries("PIN") == 3
+
+
+@pytest.mark.parametrize("data", ["123456123456", "123456FF12", "123456FF11223344556677"])
+def test_what_is_no_change_of_a_pin(data: str) -> None:
+    desk = Desk()
+    desk.pin(b"\x99\x99")
+    assert desk.word(f"805E0100{len(data) // 2:02X}{data}") == "6A80"
+    assert desk.tries("PIN") == 2
+
+
+@pytest.mark.parametrize("data", ["FFFF", "123FFF", "ABCD", "12FF"])
+def test_what_is_no_pin_takes_a_try_as_any_other(data: str) -> None:
+    desk = Desk()
+    assert [desk.pin(bytes.fromhex(data)) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
 
 
 @pytest.mark.parametrize("suite", SUITE_NAMES)

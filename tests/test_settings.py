@@ -27,7 +27,7 @@ from .psam_desk import PsamDesk
 from .purse_desk import AID, TERMINAL, TIME, line_mac, tac
 from .purse_desk import ready as purse
 from .reference import Reference, card_key
-from .support import AIDS, HISTORICAL, ORIGINAL, REGION, SERIAL, SSSE_NAME, Bench, Handmade, roots
+from .support import AIDS, HISTORICAL, ORIGINAL, PIN_CN, REGION, SERIAL, SSSE_NAME, Bench, Handmade, roots
 from .trade_desk import TradeBench, card_with
 
 Exercise = Callable[[Any], None]
@@ -242,6 +242,15 @@ def _(value: str) -> None:
     assert bench.verify(b"\x11\x11") == "63C0"
     assert bench.send("0020000000") == value
     assert bench.verify() == "6983"
+
+
+@exercise("pin.ill_formed", "compare", "refuse")
+def _(value: str) -> None:
+    """Part 7, 5.8: equal and different only; Part 5, table 48 has 6984, too."""
+    bench = Handmade(settings("pin.ill_formed", value))
+    padded = PIN_CN.ljust(8, b"\xff")
+    assert bench.verify(padded) == {"compare": "63C2", "refuse": "6984"}[value]
+    assert bench.send("805E01000500FF123456") == {"compare": "63C1", "refuse": "6A80"}[value]
 
 
 @exercise("key.tries", 3, 1, 15)

@@ -188,7 +188,7 @@ def test_a_card_without_sssse_is_named_as_such() -> None:
 def test_a_locked_card_is_named_as_such() -> None:
     card = Handmade()
     card.lock_card()
-    with pytest.raises(TerminalError, match="6A81, function not supported: the card is locked"):
+    with pytest.raises(TerminalError, match="6A81, function not supported here, or the card is locked"):
         read_card(card.card.transmit, card.card.atr, demo_roots())
 
 

@@ -277,7 +277,6 @@ SINGLE: Final[dict[tuple[str, int], Scenario]] = {
     ("UPDATE STARTING DAY", 0x6581): worn_out(AFTER_DSK),
     ("UPDATE STARTING DAY", 0x6982): scene(WRITE_DAY),
     ("UPDATE STARTING DAY", 0x6985): scene(WRITE_DAY, ready=False, df="DF02"),
-    ("UPDATE STARTING DAY", 0x6A80): scene(after("DSK", apdu("B0560000021301"))),
     # table 78
     ("GET STARTING DAY", 0x9000): scene(READ_DAY, ready=False),
     ("GET STARTING DAY", 0x6985): scene(READ_DAY, ready=False, df="DF07"),
@@ -326,7 +325,6 @@ MORE: Final[Mapping[str, Mapping[int, str]]] = {
     "UPDATE STARTING DAY": {
         0x6581: "Part 5, table 5: the day is non-volatile",
         0x6700: "Part 5, table 5: a day has two bytes",
-        0x6A80: "Part 5, table 5: what is no day of a year",
     },
     "GET STARTING DAY": {
         0x6700: "Part 5, table 5: a data field that the command does not have",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.files import Regime
-from cardfs.settings import Settings, SmSettings
+from cardfs.settings import PinSettings, Settings, SmSettings
 from emulator.table import ROWS, Row
 
 from .reference import Reference
@@ -241,6 +241,16 @@ def without(name: str, maker: Maker) -> Scenario:
     return scenario
 
 
+def refused_form(apdu: str) -> Scenario:
+    """Send it to a card that looks at the form of a PIN first (``pin.ill_formed``)."""
+
+    def scenario(bench: Watched) -> str:
+        bench.last_sent = bytes.fromhex(apdu)
+        return Watched(Settings(pin=PinSettings(ill_formed="refuse"))).send(apdu)
+
+    return scenario
+
+
 def locked(name: str) -> Scenario:
     """Fail with a key until it is locked, then use it."""
 
@@ -404,7 +414,7 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (VERIFY, 0x63C0): sent(plain("0020000003111111")),
     (VERIFY, 0x6581): worn_out(plain(SAMPLES[VERIFY])),
     (VERIFY, 0x6983): locked_pin(SAMPLES[VERIFY]),
-    (VERIFY, 0x6984): sent(plain("0020000003ABCDEF")),
+    (VERIFY, 0x6984): refused_form("0020000003ABCDEF"),
     (VERIFY, 0x6A88): sent(plain(SAMPLES[VERIFY], "00A40000023F00")),
     # tables 11 and 12
     (CHANGE, 0x9000): sent(plain(CHANGE_PIN)),
@@ -412,7 +422,6 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (CHANGE, 0x6581): worn_out(plain(CHANGE_PIN)),
     (CHANGE, 0x6983): locked_pin(CHANGE_PIN),
     (CHANGE, 0x6A80): sent(plain("805E010006739154123456")),
-    (CHANGE, 0x6A88): sent(plain(CHANGE_PIN, "00A40000023F00")),
     # table 27
     (PIN_UNBLOCK, 0x9000): sent(secured("84240000", prove="PUK")),
     (PIN_UNBLOCK, 0x6581): worn_out(secured("84240000", prove="PUK")),
@@ -503,7 +512,6 @@ MORE: Final[dict[Where, dict[int, str]]] = {
     SECURED_RECORD: {0x6987: "Part 7, 7.4: the MAC is missing", 0x6A88: "Part 5, table 5: no key for the MAC"},
     SECURED_BINARY: {0x6987: "Part 7, 7.4: the MAC is missing", 0x6A88: "Part 5, table 5: no key for the MAC"},
     VERIFY: {0x6581: "Part 5, table 5: the try counter is non-volatile (Part 7, 5.8)"},
-    CHANGE: {0x6A88: "Part 5, table 5: there is no PIN here"},
     CARD_BLOCK: {0x9303: "Part 7, 13.2: in a locked application every other command answers 9303"},
 }
 FEWER: Final[dict[Where, dict[int, str]]] = {
@@ -598,6 +606,7 @@ ORDER: Final[dict[str, tuple[str, Scenario]]] = {
     "7 before 9: no lock key and no challenge": ("6A88", sent(plain(SAMPLES[APPLICATION_BLOCK], df="DF03"))),
     "7 before 9: no unblock key and no challenge": ("6A88", sent(plain(SAMPLES[PIN_UNBLOCK], "00A40000023F00"))),
     "8 before 9: a locked key and no challenge": ("6983", _two(_lock_key, "0082000410" + "00" * 16)),
+    "7 before 12: no PIN here and no separator": ("6A81", sent(plain("805E010006739154123456", "00A40000023F00"))),
     "8 before 12: a locked PIN and data that are none": ("6983", _two(_lock_pin, "805E010006739154123456")),
     "8 before 12: a locked PIN and no digits": ("6983", _two(_lock_pin, "0020000003ABCDEF")),
     "9 before 10: no challenge and no right": ("6984", sent(plain(SAMPLES[PIN_UNBLOCK]))),
@@ -629,7 +638,7 @@ ORDER: Final[dict[str, tuple[str, Scenario]]] = {
     "12 before 13: a wrong TLV and a worn-out memory": ("6A85", _worn(plain("00DC012C040103FFFF"))),
     "12 before 13: no space and a worn-out memory": ("6A84", _worn(plain("00DC052C1A0518" + "00" * 24))),
     "12 before 13: an offset outside and a worn-out memory": ("6B00", _worn(plain("00D687FF2F" + "00" * 47))),
-    "12 before 13: no PIN digits and a worn-out memory": ("6984", _worn(plain("0020000003ABCDEF"))),
+    "12 before 13: no separator and a worn-out memory": ("6A80", _worn(plain("805E010006739154123456"))),
 }
 
 

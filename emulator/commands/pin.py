@@ -1,15 +1,16 @@
 """VERIFY, CHANGE PIN and PIN CHANGE/UNBLOCK (Part 5, 6.3, 6.8 and 6.14; Part 7, 5.6 to 5.8, 9 and 13.3)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from cardfs.errors import ConditionsUnmet
-from keys.errors import CardError, MethodBlocked
+from keys.errors import CardError, KeyUnknown, MethodBlocked
 from keys.records import Key, KeyRef, Usage, same
 from keys.suites import MAC_LENGTH
 
 from ..context import DONE, FAILED_TRY, Answer, Context
-from ..status import DataWrong, LengthWrong, PinFormWrong
+from ..status import DataWrong, FunctionMissing, LengthWrong, PinFormWrong
 
 SEPARATOR: Final = 0xFF
 MIN_DIGITS: Final = 4
@@ -36,7 +37,7 @@ def verify(ctx: Context) -> Answer:
         return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="a PIN is set, and none was given")
     if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
-    if not is_pin(given):
+    if ctx.settings.pin.ill_formed == "refuse" and not is_pin(given):
         raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
     failed = _compare(ctx, ref, pin, given)
     if failed is not None:
@@ -48,14 +49,22 @@ def verify(ctx: Context) -> Answer:
 
 def change_pin(ctx: Context) -> Answer:
     """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
-    ref, pin = ctx.pin()
+    try:
+        ref, pin = ctx.pin()
+    except KeyUnknown as error:
+        # Table 12 has no 6A88.
+        raise FunctionMissing(error.reason) from error
     if ctx.image.locked((ref, 1)):
         raise MethodBlocked("the PIN is locked")
-    current, new = _split(ctx.command.data)
+    current, new = split(ctx, lambda part: not part or is_pin(part))
     if current or pin.value:
         failed = _compare(ctx, ref, pin, current)
         if failed is not None:
             return failed
+    if new and not is_pin(new):
+        if pin.value:
+            ctx.image.refund((ref, 1))
+        raise DataWrong("the new PIN is none in cn of 4 to 16 digits")
     change = ctx.change()
     change.put_key(ref, replace(pin, value=new))
     change.restore((ref, 1))
@@ -109,13 +118,21 @@ def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None
     return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    """Split ``current || FF || new`` (Part 5, 6.3.2); no PIN contains a byte FF."""
-    for at, byte in enumerate(data):
-        current, new = data[:at], data[at + 1 :]
-        if byte == SEPARATOR and all(not part or is_pin(part) for part in (current, new)):
-            return current, new
-    raise DataWrong("the data are not current PIN || FF || new PIN")
+def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
+    """Split the data ``current || FF || new`` (Part 5, 6.3.2) where both parts are good, else at the first FF.
+
+    A part that is not good is told by ``pin.ill_formed``: a current PIN is then compared as any other.
+
+    Raises:
+        DataWrong: there is no FF, or parts that are not good are refused.
+    """
+    data = ctx.command.data
+    places = [at for at, byte in enumerate(data) if byte == SEPARATOR]
+    whole = [at for at in places if good(data[:at]) and good(data[at + 1 :])]
+    if not places or (not whole and ctx.settings.pin.ill_formed == "refuse"):
+        raise DataWrong("the data are not current PIN || FF || new PIN")
+    at = (whole or places)[0]
+    return data[:at], data[at + 1 :]
 
 
 def _check_length(ctx: Context, *, changes: bool) -> None:

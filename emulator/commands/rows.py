@@ -169,8 +169,8 @@ ROWS: Final[tuple[Row, ...]] = (
         0x5E,
         "Part 5, 6.3",
         pin.change_pin,
-        # Over table 12: 6A88, there is no PIN here (table 5).
-        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6A80, 0x6A88, *GATED),
+        # 6A81 also: there is no PIN here.
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6A80, *GATED),
         parameters=lambda p1, p2: p1 == 0x01 and not p2,
         lc=range(0x03, 0x12),
         writes=True,

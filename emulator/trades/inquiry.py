@@ -8,7 +8,7 @@ from keys.records import Usage
 from keys.trades import LOAD_TYPE, PURCHASE_TYPE
 
 from ..context import DONE, Answer, Context
-from ..status import DataWrong, LengthWrong, ParametersWrong, ProofMissing
+from ..status import LengthWrong, ParametersWrong, ProofMissing
 from .desk import BINARY_TYPES, require_pin
 from .money import open_account, write_money
 from .year import is_day
@@ -62,7 +62,7 @@ def update_starting_day(ctx: Context) -> Answer:
         raise AccessDenied("there is no key here that gives the right to change the starting day")
     ctx.require_proof(ref, "UPDATE STARTING DAY")
     if not is_day(ctx.command.data):
-        raise DataWrong("the data are no day mmdd")
+        raise ConditionsUnmet("the data are no day mmdd")
     ctx.change().put_contents(account.path, write_money(replace(account.money, starting_day=ctx.command.data)))
     return DONE
 

@@ -105,8 +105,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         0x56,
         "Part 5, 7.7",
         inquiry.update_starting_day,
-        # Over table 75: 6581 and 6A80 as in table 5, for what it writes and for what is no day.
-        (0x9000, 0x6581, 0x6982, 0x6985, 0x6A80, *GATED),
+        # Over table 75: 6581 and 6700 as in table 5, for what it writes and for another length.
+        (0x9000, 0x6581, 0x6982, 0x6985, *GATED),
         parameters=_exactly(0x00, 0x00),
         lc=frozenset((0x02,)),
         writes=True,

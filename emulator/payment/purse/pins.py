@@ -7,7 +7,7 @@ from keys.errors import CardError, MethodBlocked
 from keys.records import Usage, same
 from keys.suites import MAC_LENGTH
 
-from ...commands.pin import SEPARATOR
+from ...commands.pin import split
 from ...context import DONE, FAILED_TRY, Answer, Context
 from ...status import DataWrong, LengthWrong, TradeMacWrong
 from .keyring import Held, counted, counted_mac, replace_pin, the_key, trade_key
@@ -34,10 +34,13 @@ def verify(ctx: Context) -> Answer:
 def change_pin(ctx: Context) -> Answer:
     """CHANGE PIN (修改个人密码): the holder gives the old PIN, FF, the new PIN, all in clear."""
     pin = _the_pin(ctx, ctx.command.p2)
-    old, new = _split(ctx.command.data)
+    old, new = split(ctx, lambda part: len(part) in LENGTHS)
     failed = _compare(ctx, pin, old)
     if failed is not None:
         return failed
+    if len(new) not in LENGTHS:
+        ctx.image.refund(pin.at)
+        raise DataWrong("a PIN has 2 to 6 bytes")
     replace_pin(ctx, pin, new)
     return DONE
 
@@ -89,11 +92,3 @@ def _compare(ctx: Context, pin: Held, given: bytes) -> Answer | None:
     if pin.key.value and same(pin.key.value.rstrip(FILL), given.rstrip(FILL)):
         return None
     return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
-
-
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    """Split ``old || FF || new``."""
-    for at, byte in enumerate(data):
-        if byte == SEPARATOR and at in LENGTHS and len(data) - at - 1 in LENGTHS:
-            return data[:at], data[at + 1 :]
-    raise DataWrong("the data are not old PIN || FF || new PIN of 2 to 6 bytes each")
