@@ -6,6 +6,7 @@ store, durably and all or nothing, and only then seen in memory.
 
 from bisect import bisect
 from collections.abc import Callable, Iterable
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -56,6 +57,7 @@ class Image:
         self._tries_keys: dict[KeyId, CellKey] = {}
         self._made: dict[KeyId, tuple[Key, dict[Callable[[Key], object], Any]]] = {}
         self._parsed: dict[str, tuple[bytes, Any]] = {}
+        self._still: Image | None = None
         self.reindex()
 
     @classmethod
@@ -203,6 +205,24 @@ class Image:
     def pins(self) -> frozenset[KeyRef]:
         """Every PIN on the card."""
         return self._pins
+
+    def still(self) -> "Image":
+        """The files and what people call them as they are now, for who speaks of a command later.
+
+        It never changes, and holds no contents, no key and no counter. Made once for every change of the files.
+        """
+        if self._still is None:
+            still = copy(self)
+            still.dfs, still.efs = dict(self.dfs), dict(self.efs)
+            still.contents, still.keys, still.tries, still.store = {}, {}, {}, MemoryStore({})
+            still._made, still._parsed, still._tries_keys = {}, {}, {}
+            still._by_sfi, still._by_kid, still._by_usage = dict(self._by_sfi), dict(self._by_kid), dict(self._by_usage)
+            self._still = still
+        return self._still
+
+    def forget_still(self) -> None:
+        """Let the next `still` show what has changed."""
+        self._still = None
 
     # -- changing -----------------------------------------------------------------------------
 

@@ -112,12 +112,15 @@ class Transaction:
         image.tries.update(self._tries)
         if self._keys or self._gone_keys:
             self._show_keys()
+            image.forget_still()
         if self._dfs or self._efs or self._gone:
             self._show_files()
+            image.forget_still()
         if self._structural:
             image.reindex()
         if self._info is not None:
             image.info = self._info
+            image.forget_still()
 
     def _show_keys(self) -> None:
         image = self._image

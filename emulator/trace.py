@@ -89,11 +89,14 @@ class Event:
 Sink = Callable[[Event], None]
 
 
-Later = Callable[[Callable[[], None]], None]
-"""Takes what is to be told, to be called at any time, from any thread, in order; or dropped."""
+Later = Callable[[Callable[[], None], int], None]
+"""Takes what is to be told, to be called at any time, from any thread, in order; or dropped.
+
+The number is about how many bytes it holds until then.
+"""
 
 
-def at_once(tell: Callable[[], None]) -> None:
+def at_once(tell: Callable[[], None], _size: int) -> None:
     """Tell before the answer goes out."""
     tell()
 
@@ -158,22 +161,34 @@ class Traced:
         if outcome is not None:
             if not _is_get_response(outcome):
                 self._origin = outcome
-            now, image, origin = self._clock(), self._card.image, self._origin
-            self._later(lambda: self._sink(describe(outcome, image, origin, now, seconds)))
+            # The files as they are now: the next command may delete them before this one is told.
+            now, image, origin = self._clock(), self._card.image.still(), self._origin
+            self._later(
+                lambda: self._sink(describe(outcome, image, origin, now, seconds)), len(command) + len(response)
+            )
         return response
 
     def _tell(self, kind: str) -> None:
         self._origin = None
         event = Event(self._clock(), kind)
-        self._later(lambda: self._sink(event))
+        self._later(lambda: self._sink(event), 0)
 
 
 def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0) -> Event:
-    """Tell one command.
+    """Tell one command; one that cannot be described is told without its meaning, and never fails.
 
     Args:
         origin: the command whose data a GET RESPONSE fetches; of other commands the command itself.
     """
+    try:
+        return _describe(outcome, image, origin, now, seconds)
+    except Exception as error:  # whatever a describer's bug raises
+        shown = outcome.raw[:_HEADER].hex().upper() + MASK * len(outcome.raw[_HEADER:])
+        fault = f"a defect of this program, the command cannot be described: {type(error).__name__}"
+        return Event(now, "command", _unknown(outcome.raw), "", fault, shown, sw=f"{outcome.word:04X}", seconds=seconds)
+
+
+def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float) -> Event:
     word = outcome.word
     meaning = explain(word)
     return Event(

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,3 +122,97 @@ def test_a_card_stays_in_the_reader_when_nobody_reads_anything(quiet: bool, imag
     reader.process.stdout = reader.process.stderr = None
     assert reader.ask(bytes.fromhex(SELECT_SSSE))[0] == 0x61
     assert reader.end(signal.SIGTERM)[0] == 0
+
+
+# A reader that does not go away, and does not read ---------------------------------------------------
+
+
+class Stalled(Reader):
+    """A card in a reader whose trace nobody reads: the pipe is full."""
+
+    def __init__(self, image: Path, *options: str) -> None:
+        super().__init__(image, *options, env=ENVIRONMENT)
+        self.many(600)
+
+    def many(self, commands: int) -> None:
+        """Send SELECT and GET RESPONSE so often, many at a time."""
+        command = bytes.fromhex(SELECT_SSSE)
+        frame = len(command).to_bytes(2) + command
+        for _ in range(commands // 100):
+            self._link.sendall(frame * 100)
+            answered = b""
+            while len(answered) < 400:
+                answered += self._link.recv(400 - len(answered))
+
+    def closed(self) -> bool:
+        """Wait for the card to leave the reader."""
+        return self._link.recv(1) == b""
+
+    def resident(self) -> int:
+        """How many KiB of memory the process has."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a file of Linux")
+def test_a_trace_that_nobody_reads_does_not_grow_and_says_what_is_missing(image: Path) -> None:
+    reader = Stalled(image)
+    reader.many(20_000)
+    before = reader.resident()
+    reader.many(30_000)
+    assert reader.resident() - before < 6_000, "30,000 commands take 30 MiB"
+    assert reader.process.stdout is not None
+    for line in reader.process.stdout:
+        if "lines are missing here: nobody read them in time" in line:
+            break
+    else:
+        pytest.fail("nothing is said of what is missing")
+    reader.process.stdout.close()
+    reader.process.stdout = None
+    assert reader.end(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_card_whose_trace_nobody_reads_ends_within_two_seconds(image: Path, number: signal.Signals) -> None:
+    reader = Stalled(image)
+    started = time.monotonic()
+    reader.process.send_signal(number)
+    assert reader.process.wait(20) == 0
+    assert time.monotonic() - started < 2
+    output, errors = reader.end(number)[1:]
+    assert "SELECT" in output
+    lost = re.fullmatch(r"sscard: the last (\d+) lines of the trace are lost: nobody read them in time\n", errors)
+    assert lost is not None
+    assert 0 < int(lost[1]) < 601
+
+
+def test_a_second_signal_ends_at_once(image: Path) -> None:
+    reader = Stalled(image)
+    reader.process.send_signal(signal.SIGTERM)
+    # The card is out of the reader: the first signal has been heard.
+    assert reader.closed()
+    reader.process.send_signal(signal.SIGTERM)
+    assert reader.process.wait(20) == -signal.SIGTERM
+    reader.end(signal.SIGTERM)
+
+
+def test_a_trace_file_is_whole_when_nobody_reads_the_terminal(image: Path, tmp_path: Path) -> None:
+    reader = Stalled(image, "--trace", str(tmp_path / "trace"))
+    reader.process.send_signal(signal.SIGTERM)
+    assert reader.process.wait(20) == 0
+    reader.end(signal.SIGTERM)
+    events = [json.loads(line) for line in (tmp_path / "trace").read_text(encoding="utf-8").splitlines()]
+    assert sum(event["kind"] == "command" for event in events) == 600
+
+
+def test_a_named_pipe_that_nobody_reads_holds_nobody_up(image: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    reader = Stalled(image, "--quiet", "--trace", str(pipe))
+    started = time.monotonic()
+    status, _, errors = reader.end(signal.SIGTERM)
+    assert time.monotonic() - started < 2
+    os.close(reading)
+    assert status == 0
+    assert "lines of the trace are lost" in errors

@@ -18,8 +18,11 @@ from emulator.table import ROWS
 from emulator.trace import MASK, Event, JsonLines, Traced, masked_command
 from keys.generate import SeededRandom
 
+from .fmcos_desk import Desk as FmcosDesk
+from .fmcos_desk import application
+from .maker import ADF, stage
 from .reference import Reference
-from .support import ORIGINAL, PIN, PIN_CN, SSSE_NAME, Bench, Handmade, contents, handmade
+from .support import MF, ORIGINAL, PIN, PIN_CN, SSSE, SSSE_NAME, Bench, Handmade, contents, handmade
 
 SECRET = bytes.fromhex("D1E2F3A4B5C6D7E8")
 SECURED = Settings(sm=SmSettings(update_commands="per-file"))
@@ -370,7 +373,7 @@ def test_any_bytes_can_be_told(raw: bytes) -> None:
 def test_what_is_told_later_is_the_same() -> None:
     waiting: list[Any] = []
     card, events = Witness(), list[Event]()
-    late = Traced(card.card, events.append, clock=lambda: 1.0, later=waiting.append)
+    late = Traced(card.card, events.append, clock=lambda: 1.0, later=lambda tell, _: waiting.append(tell))
     for apdu in ("00A40000023F00", "00C0000004", f"0020000003{PIN}"):
         late.transmit(bytes.fromhex(apdu))
     late.power_off()
@@ -379,6 +382,70 @@ def test_what_is_told_later_is_the_same() -> None:
         tell()
     assert [event.name or event.kind for event in events] == ["SELECT", "GET RESPONSE", "VERIFY", "power off"]
     assert events[1].answer
+
+
+class Retold(Traced):
+    """A card in the place of a bench's own: every command is told at once, and kept to be told again."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.events: list[Event] = []
+        self._kept: list[Any] = []
+        super().__init__(bench.card, self.events.append, clock=lambda: 1.0, later=self._both)
+        bench.card = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._card, name)
+
+    def _both(self, tell: Any, _size: int) -> None:
+        tell()
+        self._kept.append(tell)
+
+    def again(self) -> list[Event]:
+        """Tell everything once more, on the card as it is now."""
+        at_once, self.events[:] = list(self.events), []
+        for tell in self._kept:
+            tell()
+        again, self.events[:] = list(self.events), at_once
+        return again
+
+
+def test_what_is_told_after_its_files_were_deleted_is_the_same() -> None:
+    """DELETE FILE and DELETE STRUCTURE of the coding t514, and the erasing of FMCOS."""
+    maker = stage("personalising", at=ADF)
+    told = Retold(maker)
+    maker.send("00B0850010")
+    maker.send("00B2014400")
+    maker.select(SSSE)
+    assert maker.prove() == "9000"
+    assert maker.delete(0xDF01) == "9000"
+    assert maker.prove() == "9000"
+    assert maker.delete_all() == "9000"
+    maker.select(MF)
+    assert maker.prove() == "9000"
+    assert maker.delete(0xDDF1) == "6985"
+    desk = application(FmcosDesk(), create_erase="F0F0")
+    retold = Retold(desk)
+    desk.send("00B0960008")
+    desk.ok("800E000000")
+    desk.ok("00A40000023F00")
+    desk.ok("800E000000")
+    for each in (told, retold):
+        assert each.again() == each.events
+        assert not [event for event in each.events if "defect" in event.fields]
+    assert told.events[0].file == "DF01/EF05"
+    assert retold.events[0].name == "READ BINARY"
+
+
+def test_what_cannot_be_described_is_told_without_its_meaning(card: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise LookupError("nowhere")
+
+    monkeypatch.setattr("emulator.trace._file", broken)
+    event = card.told(f"0020000003{PIN}")
+    assert (event.sw, event.apdu, event.fields) == (
+        *("9000", "00200000" + MASK * 4),
+        "a defect of this program, the command cannot be described: LookupError",
+    )
 
 
 # Refusals -------------------------------------------------------------------------------------------

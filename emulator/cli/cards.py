@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from . import IMAGE, main
 from .errors import UsageFault
-from .output import open_trace
+from .output import open_trace, write_line
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents
@@ -300,18 +300,17 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     """
     from cardfs.image import Image
     from emulator.card import Card
-    from emulator.trace import JsonLines, Traced, masked_command
+    from emulator.trace import Traced, masked_command
 
     from .console import console, trace_text
 
     commands = _script(script)
     out = console()
     stream = open_trace(trace)
-    json_lines = JsonLines(stream) if stream else None
 
     def tell(event: "Event") -> None:
-        if json_lines:
-            json_lines(event)
+        if stream:
+            write_line(stream, event.json())
         if not raw:
             out.print(trace_text(event), soft_wrap=True)
 

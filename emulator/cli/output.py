@@ -1,13 +1,15 @@
-"""Output whose reader may go away: standard output and error, and the file of a trace.
+"""Output whose reader may go away or stop reading: standard output and error, and the file of a trace.
 
-All of it goes through `_Outlet` to a file descriptor, without a second buffer below it. What could not be
-written is never tried again, so nothing is left over that fails at the end of the process.
+All of it goes through `Outlet` to a file descriptor. What could not be written is never tried again, so nothing is left
+over that fails at the end of the process.
 """
 
 import contextlib
 import io
 import os
+import select
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,15 +19,21 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STANDARD: Final = (0, 1, 2)
+_LOOK: Final = 0.05
+"""Seconds between two looks whether who waits for a slow reader should give up."""
+
+_TERMINAL_PIECE: Final = 256
+"""Bytes that a terminal ready for more takes at once."""
 
 
-class _Outlet(io.FileIO):
+class Outlet(io.FileIO):
     """A file descriptor that leads to nowhere after the first failure.
 
     A reader that went away, as `head` does, is no error: nothing is wrong. Any other failure is raised once.
     """
 
-    gone = False
+    _gone = False
+    _rest = b""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write, or drop what nobody reads any more; return the number of bytes."""
@@ -36,14 +44,45 @@ class _Outlet(io.FileIO):
             if not isinstance(error, BrokenPipeError):
                 raise
             written = memoryview(data).nbytes
-        return written if written is not None else 0
+        return written or 0
 
     def drop(self) -> None:
         """Let everything that follows go to nowhere."""
-        self.gone = True
+        self._gone, self._rest = True, b""
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self.fileno())
         os.close(null)
+
+    def gone(self) -> bool:
+        """Tell whether everything goes to nowhere by now."""
+        return self._gone
+
+    def takes(self, give_up: Callable[[], bool]) -> bool:
+        """Wait until the other side takes more; tell whether it does, or ``give_up`` came first."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLOUT)
+        waits = 0.0
+        while not poll.poll(waits * 1000):
+            if give_up():
+                return False
+            waits = _LOOK
+        return True
+
+    def offer(self, data: bytes, give_up: Callable[[], bool]) -> bool:
+        """Write all of ``data``, or nothing when ``give_up`` came first; tell which.
+
+        What was cut in its middle is finished before anything else is written.
+        """
+        piece = _TERMINAL_PIECE if self.isatty() else select.PIPE_BUF
+        left = memoryview(self._rest + data)
+        while left:
+            if not self.takes(give_up):
+                begun = len(left) < len(data)
+                self._rest = bytes(left if begun else left[: len(left) - len(data)])
+                return begun
+            left = left[self.write(left[:piece]) :]
+        self._rest = b""
+        return True
 
 
 def prepare() -> None:
@@ -66,59 +105,54 @@ def prepare() -> None:
 
 
 def _stream(number: int, before: object) -> io.TextIOWrapper:
-    outlet = _Outlet(number, "w", closefd=False)
+    outlet = Outlet(number, "w", closefd=False)
     terminal = number == 2 or outlet.isatty()
     encoding = before.encoding if isinstance(before, io.TextIOWrapper) else None
     return io.TextIOWrapper(io.BufferedWriter(outlet), encoding, "backslashreplace", line_buffering=terminal)
 
 
-def nobody_reads() -> bool:
-    """Tell whether standard output leads to nowhere by now."""
+def standard_output() -> Outlet | None:
+    """The outlet of standard output, None where a caller has put another stream in its place."""
     outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return isinstance(outlet, _Outlet) and outlet.gone
+    return outlet if isinstance(outlet, Outlet) else None
 
 
-def say(sentence: str) -> None:
-    """Say one sentence on standard error, if anybody reads it."""
+def say(sentence: str, *, patience: float | None = None) -> None:
+    """Say one sentence on standard error, if anybody reads it; wait at most ``patience`` seconds for that."""
+    outlet = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
+    if patience is not None and isinstance(outlet, Outlet):
+        poll = select.poll()
+        poll.register(outlet.fileno(), select.POLLOUT)
+        if not poll.poll(patience * 1000):
+            return
     # A process of ours that held a card may have said it first.
     with contextlib.suppress(OSError):
         sys.stderr.write(f"sscard: {sentence.removeprefix('sscard: ')}\n")
         sys.stderr.flush()
 
 
-class TraceFile(io.TextIOBase):
-    """The file of ``--trace``, written a line at a time; a line that fails is not tried again.
+def open_trace(path: Path | None) -> Outlet | None:
+    """Open the file of ``--trace``, to be appended to; `UsageFault` if it cannot be written."""
+    try:
+        return Outlet(path, "a") if path else None
+    except OSError as error:
+        raise UsageFault(f"{path}: the trace cannot be written: {error.strerror}") from None
 
-    Attributes:
-        ended: whether nothing more is written, because it failed once.
+
+def write_line(trace: Outlet, line: str, give_up: Callable[[], bool] = lambda: False) -> bool:
+    """Append a line to a trace; say once that the trace ends, when it cannot be written.
+
+    Returns:
+        whether it was written, or nobody will read it any more; False when ``give_up`` came first.
     """
-
-    ended = False
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._file = path.open("ab", buffering=0)
-        except OSError as error:
-            raise UsageFault(f"{path}: the trace cannot be written: {error.strerror}") from None
-
-    def write(self, text: str, /) -> int:
-        """Append a text; say once that the trace ends, when it cannot be written, and drop all that follows."""
-        data = memoryview(text.encode())
-        try:
-            while data and not self.ended:
-                data = data[self._file.write(data) or 0 :]
-        except OSError as error:
-            # A full disk, or a pipe that nobody reads. The card goes on.
-            say(f"the trace ends here: {error.strerror}")
-            self.ended = True
-        return len(text)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()
-
-
-def open_trace(path: Path | None) -> TraceFile | None:
-    """Open the file of ``--trace``; `UsageFault` if it cannot be written."""
-    return TraceFile(path) if path else None
+    if trace.gone():
+        return True
+    reason = "Broken pipe"
+    try:
+        written = trace.offer(f"{line}\n".encode(), give_up)
+    except OSError as error:
+        written, reason = True, str(error.strerror)
+    if trace.gone():
+        # A full disk, or a pipe that nobody reads. The card goes on.
+        say(f"the trace ends here: {reason}")
+    return written

@@ -1,7 +1,5 @@
 """Commands that work with readers: insert, exec, read, demo, doctor."""
 
-import contextlib
-import queue
 import signal
 import sys
 import tempfile
@@ -17,27 +15,22 @@ from emulator.vpcd import HOST, PORT
 
 from . import IMAGE, main
 from .errors import UsageFault
-from .output import nobody_reads, open_trace
+from .output import open_trace
+from .teller import Teller
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
     from emulator.stack import Stack
-    from emulator.trace import Event
 
 TRACE = click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
 
-
-BREATH = 0.01
-"""Seconds without a command after which the trace is shown: an answer goes before its telling."""
-
-LONGEST_BREATH = 0.25
 DEMO_IMAGE = Path("demo.sscard")
 DEMO_PIN = "123456"
 DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
 
-SWITCH_INTERVAL = 0.0005
-"""Seconds that an answer may have to wait for the thread that shows the trace."""
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _end_cleanly(status: int, *more: int) -> None:
@@ -46,81 +39,16 @@ def _end_cleanly(status: int, *more: int) -> None:
         signal.signal(number, lambda *_: sys.exit(status))
 
 
-class Teller:
-    """Shows events from a thread of its own, so that no answer waits for a terminal.
+def _on_the_first_signal(end: Callable[[], None]) -> None:
+    """Bring things to an end on a signal; a second one ends the process at once."""
 
-    Attributes:
-        quiet: whether events go to the trace file only.
-    """
+    def handle(_number: int, _frame: object) -> None:
+        for each in _ENDS:
+            signal.signal(each, signal.SIG_DFL)
+        end()
 
-    def __init__(self, trace: Path | None, *, quiet: bool) -> None:
-        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self.quiet = quiet
-        self._show: Callable[[Event], None] | None = None
-        self._stream = open_trace(trace)
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
-        self._thread.start()
-
-    def __call__(self, event: "Event") -> None:
-        """Show and write an event, in the thread of this object."""
-        if self._stream and not self._stream.ended:
-            self._stream.write(event.json() + "\n")
-        if not self.quiet:
-            self._show = self._show or _shower()
-            # The card stays in the reader without a terminal, or a program behind a pipe, that would see it.
-            with contextlib.suppress(OSError):
-                self._show(event)
-            self.quiet = nobody_reads()
-
-    def later(self, tell: "Callable[[], None]") -> None:
-        """Take what is to be told when the card has time; drop what nobody would see."""
-        if (self._stream and not self._stream.ended) or not self.quiet:
-            self._waiting.put(tell)
-
-    def note(self, text: str) -> None:
-        """Show a sentence between the commands."""
-        import time
-
-        from emulator.trace import Event
-
-        event = Event(time.time(), "note", fields=text)
-        self.later(lambda: self(event))
-
-    def close(self) -> None:
-        """Show what is left, then end."""
-        self._waiting.put(None)
-        self._thread.join()
-        if self._stream:
-            self._stream.close()
-
-    def _run(self) -> None:
-        tell = self._waiting.get()
-        while tell is not None:
-            self._breathe()
-            while tell is not None:
-                tell()
-                if self._waiting.empty():
-                    break
-                tell = self._waiting.get()
-            if tell is None:
-                return
-            tell = self._waiting.get()
-
-    def _breathe(self) -> None:
-        """Wait for a moment without commands."""
-        import time
-
-        end, seen = time.monotonic() + LONGEST_BREATH, -1
-        while seen != (seen := self._waiting.qsize()) and time.monotonic() < end:
-            time.sleep(BREATH)
-
-
-def _shower() -> "Callable[[Event], None]":
-    from .console import console, trace_text
-
-    out = console()
-    return lambda event: out.print(trace_text(event), soft_wrap=True)
+    for number in _ENDS:
+        signal.signal(number, handle)
 
 
 @contextmanager
@@ -181,8 +109,7 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
     try:
         with open_card(image, teller) as card:
             link = Slot(card, slot, host=host, port=port, watch=watch)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, lambda *_: link.close())
+            _on_the_first_signal(link.close)
             link.run()
     finally:
         teller.close()
@@ -217,15 +144,18 @@ def execute(cards: tuple[Path, ...], psams: tuple[Path, ...], trace: Path | None
         _check_distinct(images)
         for path in images:
             _check_image(path)
+        # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
         opened = open_trace(trace)
-        if opened:
-            opened.close()
         inserters = [
             [sys.executable, "-m", "emulator.cli", "insert", str(path), "--slot", str(slot), "--quiet"]
             + (["--trace", str(trace.absolute())] if trace else [])
             for slot, path in enumerate(images)
         ]
-        status = run(_found(command), inserters)
+        try:
+            status = run(_found(command), inserters)
+        finally:
+            if opened:
+                opened.close()
     sys.exit(status)
 
 
@@ -402,8 +332,7 @@ def _pay(stack: "Stack") -> None:
 
 
 def _wait_for_interrupt(done: threading.Event) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: done.set())
+    _on_the_first_signal(done.set)
     done.wait()
 
 
