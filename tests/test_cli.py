@@ -565,7 +565,13 @@ class Reader:
         self._link.settimeout(20)
 
     def send(self, payload: bytes) -> None:
-        self._link.sendall(len(payload).to_bytes(2) + payload)
+        self.send_raw(len(payload).to_bytes(2) + payload)
+
+    def send_raw(self, frames: bytes) -> None:
+        self._link.sendall(frames)
+
+    def receive(self, most: int) -> bytes:
+        return self._link.recv(most)
 
     def ask(self, payload: bytes) -> bytes:
         self.send(payload)

@@ -131,7 +131,7 @@ class Stalled(Reader):
     """A card in a reader whose trace nobody reads: the pipe is full."""
 
     def __init__(self, image: Path, *options: str) -> None:
-        super().__init__(image, *options, env=ENVIRONMENT)
+        super().__init__(image, *options)
         self.many(600)
 
     def many(self, commands: int) -> None:
@@ -139,14 +139,14 @@ class Stalled(Reader):
         command = bytes.fromhex(SELECT_SSSE)
         frame = len(command).to_bytes(2) + command
         for _ in range(commands // 100):
-            self._link.sendall(frame * 100)
-            answered = b""
-            while len(answered) < 400:
-                answered += self._link.recv(400 - len(answered))
+            self.send_raw(frame * 100)
+            left = 400
+            while left:
+                left -= len(self.receive(left))
 
     def closed(self) -> bool:
         """Wait for the card to leave the reader."""
-        return self._link.recv(1) == b""
+        return self.receive(1) == b""
 
     def resident(self) -> int:
         """How many KiB of memory the process has."""
