@@ -21,6 +21,7 @@ from emulator.stack import Stack
 from .. import child
 from ..support import contents
 from ..terminal_desk import psam_contents
+from .bench_pcsc import noop
 from .measure import Row, leave
 
 HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ def measure(folder: Path, made: dict[str, CardContents], flow: str) -> dict[str,
         for slot, name in enumerate(made):
             stack.hold([*insert, str(folder / name), "--slot", str(slot)])
         for slot in (2, 3):
-            stack.hold([sys.executable, str(HERE / "noop.py"), atr, f"--slot={slot}"])
+            stack.hold([*noop(slot), atr])
         stack.wait_for_cards(range(4))
         client = [sys.executable, str(HERE / "flow.py"), flow, str(ROUNDS), *stack.readers]
         with child.limited(stack.popen(client, stdout=subprocess.PIPE, env=environment), 300) as process:

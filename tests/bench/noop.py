@@ -1,36 +1,33 @@
-"""A card that does nothing: fixed answers, in a slot of a virtual reader.
+"""A card that does nothing, alone on a plain socket: what the driver, pcscd and the client cost by themselves.
 
-``noop.py ATR [--slot=N] COMMAND=ANSWER...``; the slot is 1 if none is given.
+``noop.py PORT ATR [COMMAND=ANSWER...]``, all but the port in hex. It shares no line with the product: no import of
+it, no retry, no check. A frame is a length of two bytes and a payload; of control frames only GET ATR is answered.
 """
 
+import socket
 import sys
 
-from emulator.vpcd import Slot
 
-
-class NoopCard:
-    """Answers each command it was told of with the same bytes every time."""
-
-    def __init__(self, atr: bytes, answers: dict[bytes, bytes]) -> None:
-        self.atr = atr
-        self._answers = answers
-
-    def power_on(self) -> None:
-        """Nothing to do."""
-
-    def power_off(self) -> None:
-        """Nothing to do."""
-
-    def reset(self) -> None:
-        """Nothing to do."""
-
-    def transmit(self, command: bytes) -> bytes:
-        """The fixed answer."""
-        return self._answers.get(command, b"\x6d\x00")
+def main(port: str, atr: str, *told: str) -> None:
+    """Serve until the reader closes the connection."""
+    answers = {b"\x04": bytes.fromhex(atr)}
+    for command, _, answer in (each.partition("=") for each in told):
+        answers[bytes.fromhex(command)] = bytes.fromhex(answer)
+    link = socket.create_connection(("127.0.0.1", int(port)))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    buffer = b""
+    while True:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        data = link.recv(4096)
+        if not data:
+            return
+        buffer += data
+        while len(buffer) >= 2 and len(buffer) >= (end := 2 + int.from_bytes(buffer[:2])):
+            payload, buffer = buffer[2:end], buffer[end:]
+            if len(payload) > 1 or payload == b"\x04":
+                answer = answers.get(payload, b"\x6d\x00")
+                link.sendall(len(answer).to_bytes(2) + answer)
 
 
 if __name__ == "__main__":
-    told = [each.partition("=") for each in sys.argv[2:] if not each.startswith("--slot=")]
-    slots = [int(each.partition("=")[2]) for each in sys.argv[2:] if each.startswith("--slot=")]
-    known = {bytes.fromhex(command): bytes.fromhex(answer) for command, _, answer in told}
-    Slot(NoopCard(bytes.fromhex(sys.argv[1]), known), slots[0] if slots else 1).run()
+    main(*sys.argv[1:])
