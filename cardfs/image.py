@@ -23,6 +23,7 @@ from .transaction import Transaction
 from .whole import require_whole
 
 Made = TypeVar("Made")
+Held = TypeVar("Held", bytes, Df)
 
 UNLIMITED: Final = 0xF
 """The x of 63Cx for a key that failures do not lock (Part 7, 13.1 and 13.2)."""
@@ -56,7 +57,7 @@ class Image:
         self.root = min(self.dfs, key=len)
         self._tries_keys: dict[KeyId, CellKey] = {}
         self._made: dict[KeyId, tuple[Key, dict[Callable[[Key], object], Any]]] = {}
-        self._parsed: dict[str, tuple[bytes, Any]] = {}
+        self._parsed: dict[str, tuple[object, Any]] = {}
         self._still: Image | None = None
         self.reindex()
 
@@ -158,11 +159,11 @@ class Image:
         for at in changed:
             self._made.pop(at, None)
 
-    def parsed(self, path: str, contents: bytes, parse: Callable[[bytes], Made]) -> Made:
-        """What ``parse`` makes of contents of an EF, kept until it is asked for other ones."""
+    def parsed(self, path: str, held: Held, parse: Callable[[Held], Made]) -> Made:
+        """What ``parse`` makes of an EF's contents, or of a DF, kept until it is asked for other ones."""
         found = self._parsed.get(path)
-        if found is None or found[0] is not contents:
-            found = self._parsed[path] = (contents, parse(contents))
+        if found is None or found[0] is not held:
+            found = self._parsed[path] = (held, parse(held))
         made: Made = found[1]
         return made
 

@@ -67,6 +67,7 @@ class Edge(NamedTuple):
 _MF, _DDF, _ADF = DfKind.MF, DfKind.DDF, DfKind.ADF
 _BLANK, _ACTIVATED, _MASTERED = Phase.BLANK, Phase.ACTIVATED, Phase.MASTERED
 _CREATED, _PERSONALISING, _OPERATIONAL = Phase.CREATED, Phase.PERSONALISING, Phase.OPERATIONAL
+_PURSE, _DEBIT = Regime.PURSE, Regime.DEBIT
 _TRANSPORT, _CARD, _ENVIRONMENT = Authority.TRANSPORT, Authority.CARD_MASTER, Authority.ENVIRONMENT_MASTER
 
 LIFE: Final[tuple[Edge, ...]] = (
@@ -143,7 +144,7 @@ def regime_of(image: Image, df: str) -> Regime:
     the rules of the environment. An FMCOS card has no such end.
     """
     regime = image.dfs[df].regime
-    if regime is not Regime.PURSE and regime is not Regime.DEBIT:
+    if regime is not _PURSE and regime is not _DEBIT:
         return regime
     if phase_of(image, df) is Phase.OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
         return regime

@@ -37,7 +37,10 @@ class Rule:
 
     def holds(self, proofs: Set[KeyRef]) -> bool:
         """Tell whether the proofs open the file."""
-        return any(needed <= proofs for needed in self.alternatives)
+        for needed in self.alternatives:  # noqa: SIM110 - every reading asks, and a loop answers in half the time
+            if needed <= proofs:
+                return True
+        return False
 
     @property
     def refs(self) -> frozenset[KeyRef]:

@@ -1,13 +1,13 @@
 """Command APDUs: four cases in short form, extended where a profile allows it (Part 2, 9.4; Part 5, 5.1)."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 EXTENDED_LE_MAX: Final = 65536
 HEADER_LENGTH: Final = 4
 
 
-class Command(NamedTuple):
-    """One command APDU.
+class Command:
+    """One command APDU; a value, that nobody changes.
 
     Attributes:
         data: the data field, without Lc.
@@ -16,19 +16,49 @@ class Command(NamedTuple):
         well_formed: whether the length bytes and the length of the whole agree.
     """
 
-    cla: int
-    ins: int
-    p1: int
-    p2: int
-    data: bytes = b""
-    le: int | None = None
-    le_zero: bool = False
-    well_formed: bool = True
+    __slots__ = ("cla", "data", "ins", "le", "le_zero", "p1", "p2", "well_formed")
+
+    def __init__(
+        self,
+        cla: int,
+        ins: int,
+        p1: int,
+        p2: int,
+        data: bytes = b"",
+        le: int | None = None,
+        le_zero: bool = False,
+        well_formed: bool = True,
+    ) -> None:
+        self.cla = cla
+        self.ins = ins
+        self.p1 = p1
+        self.p2 = p2
+        self.data = data
+        self.le = le
+        self.le_zero = le_zero
+        self.well_formed = well_formed
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all fields."""
+        return isinstance(other, Command) and all(
+            getattr(self, each) == getattr(other, each) for each in self.__slots__
+        )
+
+    def __hash__(self) -> int:
+        """Hash what every command has."""
+        return hash((self.header, self.data))
 
     def __repr__(self) -> str:
         """Name the command without its data, which may be a PIN."""
         le = "" if self.le is None else f", Le {self.le}"
         return f"Command({self.header.hex().upper()}, {len(self.data)} bytes{le})"
+
+    def _replace(self, **changes: Any) -> "Command":
+        """Return a copy with other values in these fields."""
+        new = Command(self.cla, self.ins, self.p1, self.p2, self.data, self.le, self.le_zero, self.well_formed)
+        for name, value in changes.items():
+            setattr(new, name, value)
+        return new
 
     @property
     def header(self) -> bytes:
@@ -49,23 +79,23 @@ def parse(raw: bytes, *, extended: bool = False) -> Command | None:
         fewer than four bytes.
     """
     length = len(raw)
-    if length == 5:
-        le = raw[4]
-        return Command(raw[0], raw[1], raw[2], raw[3], b"", le or 256, not le)
-    if length > 5:
-        lc = raw[4]
-        if lc:
-            if length == 5 + lc:
-                return Command(raw[0], raw[1], raw[2], raw[3], raw[5:])
-            if length == 6 + lc:
-                le = raw[-1]
-                return Command(raw[0], raw[1], raw[2], raw[3], raw[5:-1], le or 256, not le)
-        elif extended:
-            return _parse_extended(raw)
-        return Command(raw[0], raw[1], raw[2], raw[3], well_formed=False)
+    if length < HEADER_LENGTH:
+        return None
+    cla, ins, p1, p2 = raw[:HEADER_LENGTH]
     if length == HEADER_LENGTH:
-        return Command(raw[0], raw[1], raw[2], raw[3])
-    return None
+        return Command(cla, ins, p1, p2)
+    lc = raw[4]
+    if length == 5:
+        return Command(cla, ins, p1, p2, b"", lc or 256, not lc)
+    if lc:
+        if length == 5 + lc:
+            return Command(cla, ins, p1, p2, raw[5:])
+        if length == 6 + lc:
+            le = raw[-1]
+            return Command(cla, ins, p1, p2, raw[5:-1], le or 256, not le)
+    elif extended:
+        return _parse_extended(raw)
+    return Command(cla, ins, p1, p2, well_formed=False)
 
 
 def _parse_extended(raw: bytes) -> Command:

@@ -22,6 +22,7 @@ from .commands.block import application_block
 from .commands.response import get_response
 from .commands.select import BY_NAME
 from .context import DONE, FAILED_TRY, Answer, Context
+from .row import any_turn
 from .session import Session
 from .status import (
     BUG,
@@ -68,20 +69,24 @@ class Outcome(NamedTuple):
         return f"Outcome({name}, {self.word:04X}, df={self.df}, ef={self.ef}, reason={self.reason!r})"
 
 
+_Done = tuple[bytes, bytes, Command | None, Row | None, str, str | None, int, str]
+"""The fields of an `Outcome`."""
+
+
 class Card:
     """A social-security card.
 
     Attributes:
         image: its non-volatile memory.
-        last: what happened to the last command, None before the first.
         bug: the exception behind the last 6F00 that no refusal explains.
     """
 
     def __init__(self, image: Image, random: RandomSource = system_random) -> None:
         self.image = image
         self.random = random
-        self.last: Outcome | None = None
         self.bug: Exception | None = None
+        self._last: _Done | None = None
+        self._outcome: Outcome | None = None
         settings = image.info.settings
         self._tables: dict[Regime, Table] = {}
         self._words = words_for(settings.status)
@@ -99,8 +104,16 @@ class Card:
 
     @property
     def session(self) -> Session:
-        """The volatile state, for people and tests."""
-        return self._session
+        """The volatile state as it is now, for people and tests."""
+        return self._session.copy()
+
+    @property
+    def last(self) -> Outcome | None:
+        """What happened to the last command, None before the first."""
+        if self._last is not None:
+            # Put together for who asks: most commands nobody asks about.
+            self._outcome, self._last = Outcome(*self._last), None
+        return self._outcome
 
     def power_on(self) -> None:
         """Cold reset: the MF is current and nothing is proven."""
@@ -120,15 +133,13 @@ class Card:
 
     def transmit(self, raw: bytes) -> bytes:
         """Answer one command APDU: response data, SW1, SW2. Any bytes get an answer."""
+        session = self._session
         command = parse(raw, extended=self._extended)
         row: Row | None = None
-        reason = ""
-        if self._session.pending or self._session.scan is not None:
-            self._interrupt(command)
-        trade = self._session.trade
-        if trade is not None:
-            # It leaves the session before the command runs: a failing command ends it (Part 5, table 49).
-            self._session = self._session._replace(trade=None)
+        if session.pending or session.scan is not None:
+            _interrupt(session, command)
+        # It leaves the session before the command runs: a failing command ends it (Part 5, table 49).
+        trade, session.trade = session.trade, None
         try:
             row = self._find(command)
             answer = self._run(row, command, trade) if command is not None else DONE
@@ -139,11 +150,11 @@ class Card:
                 word |= error.available & 0xFF
                 if trade is not None and row is not None and row.keeps_trade:
                     # Nothing was done yet; the command comes again with the right Le (Part 2, 9.3.2.1).
-                    self._session = self._session._replace(trade=trade)
+                    session.trade = trade
             if isinstance(error, StoreFailed) and row is not None and row.failure_locks:
                 self._lock()
             if self._forgetful and not self._keeps_failed:
-                self._session = self._session._replace(challenge=None)
+                session.challenge = None
             self._forget(row)
         except Exception as error:
             self.bug = error
@@ -151,23 +162,8 @@ class Card:
             self._forget(row)
         response = data + word.to_bytes(2)
         session = self._session
-        self.last = Outcome(raw, response, command, row, session.df, session.ef, word, reason)
+        self._last = (raw, response, command, row, session.df, session.ef, word, reason)
         return response
-
-    def _interrupt(self, command: Command | None) -> None:
-        """End what another command than the expected one ends, also one that fails or is unknown.
-
-        Waiting data are for GET RESPONSE only, and a SELECT walk is the same SELECT again and again
-        (Part 5, 6.11.5).
-        """
-        scan = self._session.scan
-        if command is not None and not command.cla:
-            if command.ins == GET_RESPONSE:
-                return
-            if scan is not None and command.ins == SELECT and command.p1 == BY_NAME and command.data == scan.name:
-                self._session = self._session._replace(pending=b"")
-                return
-        self._session = self._session._replace(pending=b"", scan=None)
 
     def _table(self) -> Table:
         """The rows of the current DF's regime."""
@@ -203,36 +199,37 @@ class Card:
 
     def _run(self, row: Row, command: Command, trade: object) -> Answer:
         """Pass the gate, run the handler, commit."""
-        session = self._session
-        ctx = Context(self.image, session, command, self.random)
-        ctx.trade = trade
-        df = self.image.dfs[session.df]
+        session, image = self._session, self.image
+        df = image.dfs[session.df]
         if (df.blocked or df.suspended) and command.ins != SELECT:
             early = self._locked(row, command, df)
             if early is not None:
                 return early
-        if not row.in_turn(trade):
+        if row.in_turn is not any_turn and not row.in_turn(trade):
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             raise ParametersWrong(f"P1 P2 {command.p1:02X} {command.p2:02X}")
         check_lengths(row, command)
         challenge = session.challenge
-        if challenge is not None and (row.takes_challenge or command.secured or self._forgetful):
-            # It leaves the session before the command runs, so that no way out gives it back.
-            session = session._replace(challenge=None)
-            ctx.challenge = challenge
-        self._session = ctx.session = session
+        if challenge is not None:
+            if row.takes_challenge or command.secured or self._forgetful:
+                # It leaves the session before the command runs, so that no way out gives it back.
+                session.challenge = None
+            else:
+                challenge = None
+        ctx = Context(image, session.copy(), command, self.random, challenge, trade)
         try:
             answer = row.handler(ctx)
-            answer = self._deliver(row, ctx, answer)
+            if answer.data and row.handler is not get_response:
+                answer = self._deliver(row, ctx, answer)
             if ctx.transaction is not None:
                 ctx.transaction.commit()
         except CardError:
             self._keep_challenge(challenge)
             raise
-        self._session = ctx.session
-        if trade is not None and row.keeps_trade and ctx.session.trade is None:
-            self._session = ctx.session._replace(trade=trade)
+        self._session = session = ctx.session
+        if trade is not None and row.keeps_trade and session.trade is None:
+            session.trade = trade
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer
@@ -287,14 +284,11 @@ class Card:
 
     def _keep_challenge(self, challenge: bytes | None) -> None:
         if self._keeps_failed and challenge is not None:
-            self._session = self._session._replace(challenge=challenge)
+            self._session.challenge = challenge
 
     def _deliver(self, row: Row, ctx: Context, answer: Answer) -> Answer:
         """Bring response data on the wire as the transport does it (Part 2, 9.3)."""
-        data = answer.data
-        if not data or row.handler is get_response:
-            return answer
-        command = ctx.command
+        data, command = answer.data, ctx.command
         le = command.le
         if not self._tpdu:
             if le is not None and not command.le_zero and le < len(data):
@@ -302,12 +296,29 @@ class Card:
             return answer
         if command.data or row.data_or_not:
             # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
-            ctx.session = ctx.session._replace(pending=data)
+            ctx.session.pending = data
             # A warning goes first and by itself; GET RESPONSE then fetches the data as after 61xx.
             return Answer(b"", 0x6100 | len(data) & 0xFF if answer.word == DONE.word else answer.word, answer.reason)
         if (le or 256) != len(data):
             raise ExpectedLengthWrong(len(data))
         return answer
+
+
+def _interrupt(session: Session, command: Command | None) -> None:
+    """End what another command than the expected one ends, also one that fails or is unknown.
+
+    Waiting data are for GET RESPONSE only, and a SELECT walk is the same SELECT again and again
+    (Part 5, 6.11.5).
+    """
+    scan = session.scan
+    if command is not None and not command.cla:
+        if command.ins == GET_RESPONSE:
+            return
+        if scan is not None and command.ins == SELECT and command.p1 == BY_NAME and command.data == scan.name:
+            session.pending = b""
+            return
+    session.pending = b""
+    session.scan = None
 
 
 def fits(row: Row, command: Command) -> bool:

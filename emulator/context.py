@@ -38,17 +38,32 @@ DONE = Answer()
 
 
 class Context:
-    """One command on its way through the card."""
+    """One command on its way through the card.
+
+    Attributes:
+        session: a copy for the handler to change; it counts if the command succeeds.
+        challenge: the one that this command takes; it is gone from the session.
+        trade: what the INITIALIZE command directly before prepared.
+        transaction: the changes to the image, None as long as there is none.
+    """
 
     __slots__ = ("challenge", "command", "image", "random", "session", "trade", "transaction")
 
-    def __init__(self, image: Image, session: Session, command: Command, random: RandomSource) -> None:
+    def __init__(
+        self,
+        image: Image,
+        session: Session,
+        command: Command,
+        random: RandomSource,
+        challenge: bytes | None = None,
+        trade: object = None,
+    ) -> None:
         self.image = image
         self.session = session
         self.command = command
         self.random = random
-        self.challenge: bytes | None = None
-        self.trade: object = None
+        self.challenge = challenge
+        self.trade = trade
         self.transaction: Transaction | None = None
 
     @property
@@ -91,7 +106,8 @@ class Context:
         if ef is None:
             raise FileUnknown(f"{self.image.label(session.df)} has no EF with SFI {sfi:02X}")
         # A valid SFI makes the EF current and clears the record pointer (Part 3, 5.3).
-        self.session = session._replace(ef=ef.path, pointer=None)
+        session.ef = ef.path
+        session.pointer = None
         return ef
 
     def require_structure(self, ef: Ef, *, transparent: bool) -> None:

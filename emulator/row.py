@@ -27,7 +27,8 @@ def _always(_settings: Settings) -> bool:
     return True
 
 
-def _any_turn(_trade: object) -> bool:
+def any_turn(_trade: object) -> bool:
+    """Come whatever came before."""
     return True
 
 
@@ -74,7 +75,7 @@ class Row:
     reads: bool = False
     keeps_trade: bool = False
     p1: int | None = None
-    in_turn: Callable[[object], bool] = _any_turn
+    in_turn: Callable[[object], bool] = any_turn
     while_suspended: bool = False
     failure_locks: bool = False
     refused: Callable[[Session], Session] | None = None

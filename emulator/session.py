@@ -12,8 +12,8 @@ class Scan(NamedTuple):
     seen: frozenset[str]
 
 
-class _State(NamedTuple):
-    """The fields of a session.
+class Session:
+    """Volatile state. A command works on a copy, which becomes the session if the command succeeds.
 
     Attributes:
         df: path of the current DF.
@@ -27,34 +27,67 @@ class _State(NamedTuple):
         work: what the regime of the current DF remembers between commands; gone when the DF changes.
     """
 
-    df: str
-    ef: str | None = None
-    pointer: int | None = None
-    proofs: frozenset[KeyRef] = frozenset()
-    challenge: bytes | None = None
-    pending: bytes = b""
-    scan: Scan | None = None
-    trade: object = None
-    work: object = None
+    __slots__ = ("challenge", "df", "ef", "pending", "pointer", "proofs", "scan", "trade", "work")
 
+    def __init__(
+        self,
+        df: str,
+        ef: str | None = None,
+        pointer: int | None = None,
+        proofs: frozenset[KeyRef] = frozenset(),
+        challenge: bytes | None = None,
+        pending: bytes = b"",
+        scan: Scan | None = None,
+        trade: object = None,
+        work: object = None,
+    ) -> None:
+        self.df = df
+        self.ef = ef
+        self.pointer = pointer
+        self.proofs = proofs
+        self.challenge = challenge
+        self.pending = pending
+        self.scan = scan
+        self.trade = trade
+        self.work = work
 
-class Session(_State):
-    """Volatile state; a command replaces it, or leaves it alone."""
+    def copy(self) -> "Session":
+        """Return the same state, to be changed on its own; every command takes one."""
+        new = _new(Session)
+        new.df = self.df
+        new.ef = self.ef
+        new.pointer = self.pointer
+        new.proofs = self.proofs
+        new.challenge = self.challenge
+        new.pending = self.pending
+        new.scan = self.scan
+        new.trade = self.trade
+        new.work = self.work
+        return new
 
-    __slots__ = ()
-
-    def _replace(self, /, **changes: Any) -> "Session":
-        """The same session but for these fields; every command does it, most of them more than once."""
-        fields: list[Any] = list(self)
+    def _replace(self, **changes: Any) -> "Session":
+        """Return a copy with other values in these fields."""
+        new = self.copy()
         for name, value in changes.items():
-            fields[_PLACES[name]] = value
-        return _make(Session, fields)
+            setattr(new, name, value)
+        return new
 
+    def __eq__(self, other: object) -> bool:
+        """Compare all fields."""
+        return isinstance(other, Session) and all(
+            getattr(self, each) == getattr(other, each) for each in self.__slots__
+        )
 
-_PLACES: Final = {name: at for at, name in enumerate(_State._fields)}
-_make: Final = tuple.__new__
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        """Show all fields; what they hold shows no secret of its own."""
+        return f"Session({', '.join(f'{each}={getattr(self, each)!r}' for each in self.__slots__)})"
 
 
 def without_challenge(session: Session) -> Session:
     """The session after a GET CHALLENGE that was refused: an older challenge is not the one that was asked for."""
     return session._replace(challenge=None)
+
+
+_new: Final = object.__new__

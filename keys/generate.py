@@ -1,7 +1,7 @@
 """Key generation (Part 4, 7.2) and the random source as a port."""
 
 import hashlib
-import secrets
+import os
 from typing import Final, Protocol
 
 from .ciphers import halves_equal, without_parity
@@ -32,7 +32,7 @@ class RandomSource(Protocol):
 
 def system_random(length: int, /) -> bytes:
     """Draw from the operating system, which stands for the chip's physical source (Part 4, 7.2)."""
-    return secrets.token_bytes(length)
+    return os.urandom(length)
 
 
 class SeededRandom:

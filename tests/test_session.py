@@ -53,7 +53,8 @@ def test_power_and_reset_leave_nothing_but_the_mf(event: Callable[[Card], None])
 @pytest.mark.parametrize("event", [Card.power_off, Card.power_on, Card.reset], ids=lambda each: each.__name__)
 def test_waiting_data_and_a_walk_end_with_power_and_reset(event: Callable[[Card], None]) -> None:
     bench = Handmade()
-    assert bench.send(b"\x00\xa4\x04\x00\x05" + AIDS["DF01"][:5]) == "610A"
+    for p2 in (b"\x00", b"\x02"):
+        assert bench.send(b"\x00\xa4\x04" + p2 + b"\x05" + AIDS["DF01"][:5]) == "610A"
     assert bench.session.pending
     assert bench.session.scan is not None
     event(bench.card)

@@ -18,7 +18,7 @@ _PROVING: Final = (*(usage for usage in Usage if usage.proves), Usage.MASTER, Us
 def get_challenge(ctx: Context) -> Answer:
     """Answer 4, 8 or 16 random bytes (获取随机数); the newest replaces the one before."""
     challenge = ctx.random(ctx.command.le or 0)
-    ctx.session = ctx.session._replace(challenge=challenge)
+    ctx.session.challenge = challenge
     return Answer(challenge)
 
 
@@ -40,7 +40,7 @@ def external_authentication(ctx: Context) -> Answer:
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {key.name} failed")
     if counted:
         ctx.change().restore(at)
-    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    ctx.session.proofs |= {ref}
     return DONE
 
 

@@ -43,7 +43,7 @@ def verify(ctx: Context) -> Answer:
     if failed is not None:
         return failed
     ctx.change().restore((ref, 1))
-    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    ctx.session.proofs |= {ref}
     return DONE
 
 

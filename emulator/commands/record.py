@@ -34,7 +34,7 @@ def read_record(ctx: Context) -> Answer:
     data, place = span(ef, records, mode, command.p1, ctx.session.pointer, max(command.le or 0, 256))
     if mode.by_identifier:
         # A reference by identifier moves the pointer, one by number does not (Part 3, 5.3).
-        ctx.session = ctx.session._replace(pointer=place)
+        ctx.session.pointer = place
     if ctx.settings.read.le_mismatch == "shorter" and command.le is not None:
         data = data[: command.le]
     return Answer(data)
@@ -54,7 +54,7 @@ def update_record(ctx: Context) -> Answer:
     ctx.change().put_contents(ef.path, new)
     turned = ef.structure is Structure.CYCLIC and mode is Mode.PREVIOUS
     if mode.by_identifier or command.p1 == CURRENT or turned:
-        ctx.session = ctx.session._replace(pointer=place)
+        ctx.session.pointer = place
     return DONE
 
 

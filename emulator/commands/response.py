@@ -15,5 +15,5 @@ def get_response(ctx: Context) -> Answer:
     if wanted > len(waiting) or (wanted < len(waiting) and ctx.settings.transport.get_response_short == "6Cxx"):
         raise ExpectedLengthWrong(len(waiting))
     rest = waiting[wanted:]
-    ctx.session = ctx.session._replace(pending=rest)
+    ctx.session.pending = rest
     return Answer(waiting[:wanted], word=0x6100 | len(rest) & 0xFF if rest else 0x9000)

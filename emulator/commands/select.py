@@ -1,6 +1,6 @@
 """SELECT (选择文件; Part 5, 6.11) and the FCI that it answers."""
 
-from functools import lru_cache
+from dataclasses import replace
 from typing import Final
 
 from cardfs.errors import ApplicationBlocked, CardBlocked, FileUnknown
@@ -70,7 +70,7 @@ def _select_ef(ctx: Context, fid: int) -> Answer:
     if ef.sfi is None:
         # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
         raise FileUnknown(f"{ctx.image.label(path)} is internal: no command selects it")
-    ctx.session = ctx.session._replace(ef=path, pointer=None)
+    ctx.session.ef, ctx.session.pointer = path, None
     return DONE
 
 
@@ -89,7 +89,8 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
     if found is None:
         raise FileUnknown(f"no {'further ' if following else ''}DF here has the name {name.hex().upper()}")
     answer = _enter(ctx, found)
-    ctx.session = ctx.session._replace(scan=Scan(name, seen | {found.path}))
+    # A walk begins with its second step: until then all that was seen is the current DF.
+    ctx.session.scan = Scan(name, seen | {found.path}) if following else None
     return answer
 
 
@@ -108,33 +109,28 @@ def _enter(ctx: Context, df: Df) -> Answer:
     if entry is not None:
         entry.entered(ctx, df)
         return Answer(entry.fci(ctx, df))
-    return Answer(fci(df, image.info.settings.select.mf_fci == "fid"))
+    return Answer(image.parsed(df.path, df, fci_by_fid if image.info.settings.select.mf_fci == "fid" else fci))
 
 
 def make_current(ctx: Context, df: Df) -> None:
     """Make ``df`` current; what was proven survives as the firewall says."""
     session, image = ctx.session, ctx.image
-    if df.path == session.df:
-        # The security state stays (Part 5, 6.11.1).
-        ctx.session = session._replace(ef=None, pointer=None)
-    else:
-        ctx.session = session._replace(
-            df=df.path,
-            ef=None,
-            pointer=None,
-            challenge=None,
-            work=None,
-            proofs=surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state),
-        )
+    session.ef = session.pointer = None
+    # In the same DF the security state stays (Part 5, 6.11.1).
+    if df.path != session.df:
+        session.df = df.path
+        session.challenge = session.work = None
+        session.proofs = surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state)
 
 
-@lru_cache(maxsize=64)
-def fci(df: Df, mf_by_fid: bool) -> bytes:
+def fci_by_fid(df: Df) -> bytes:
+    """Build the FCI, that of an MF without a name with its identifier in place of one."""
+    return fci(replace(df, name=MF_FID.to_bytes(2)) if not df.name and df.kind is DfKind.MF else df)
+
+
+def fci(df: Df) -> bytes:
     """Build the FCI (Part 5, 6.11.4, tables 36 to 38)."""
-    name = df.name
-    if not name and df.kind is DfKind.MF and mf_by_fid:
-        name = MF_FID.to_bytes(2)
     if df.kind is DfKind.ADF:
-        return template(name, None)
+        return template(df.name, None)
     told = df.issuer_data if df.name == SSSE_NAME or df.kind is DfKind.DDF else b""
-    return template(name or None, directory(df.directory_sfi) + issuer_data(told))
+    return template(df.name or None, directory(df.directory_sfi) + issuer_data(told))

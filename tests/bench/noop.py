@@ -11,22 +11,19 @@ import sys
 def main(port: str, atr: str, *told: str) -> None:
     """Serve until the reader closes the connection."""
     answers = {b"\x04": bytes.fromhex(atr)}
-    for command, _, answer in (each.partition("=") for each in told):
+    for each in told:
+        command, _, answer = each.partition("=")
         answers[bytes.fromhex(command)] = bytes.fromhex(answer)
     link = socket.create_connection(("127.0.0.1", int(port)))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    buffer = b""
     while True:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        data = link.recv(4096)
-        if not data:
+        payload = link.recv(int.from_bytes(link.recv(2, socket.MSG_WAITALL)), socket.MSG_WAITALL)
+        if not payload:
             return
-        buffer += data
-        while len(buffer) >= 2 and len(buffer) >= (end := 2 + int.from_bytes(buffer[:2])):
-            payload, buffer = buffer[2:end], buffer[end:]
-            if len(payload) > 1 or payload == b"\x04":
-                answer = answers.get(payload, b"\x6d\x00")
-                link.sendall(len(answer).to_bytes(2) + answer)
+        if len(payload) > 1 or payload == b"\x04":
+            reply = answers.get(payload, b"\x6d\x00")
+            link.sendall(len(reply).to_bytes(2) + reply)
 
 
 if __name__ == "__main__":

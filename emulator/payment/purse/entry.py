@@ -18,7 +18,7 @@ def fci(ctx: Context, df: Df) -> bytes:
     """``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``."""
     if ctx.settings.personalisation.cos == "fmcos":
         # That coding names the file that its FCI shows, and puts it there.
-        return select.fci(df, False)
+        return select.fci(df)
     shown = ctx.image.contents.get(child(df.path, PURSE_DATA))
     body = df.proprietary + (issuer_data(shown) if isinstance(shown, bytes) else b"")
     return template(df.name, body or None)
