@@ -27,6 +27,7 @@ Refusal = Literal[
     "expected_length_wrong",
     "file_unknown",
     "function_missing",
+    "issuer_data_wrong",
     "key_index_unknown",
     "key_unknown",
     "length_wrong",

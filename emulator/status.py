@@ -140,6 +140,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     fs.StructureMismatch: 0x6981,
     fs.AccessDenied: 0x6982,
     fs.ConditionsUnmet: 0x6985,
+    fs.IssuerDataWrong: 0x6985,
     LifeForbids: 0x6985,
     fs.RecordUnknown: 0x6A83,
     fs.RecordLengthWrong: 0x6700,

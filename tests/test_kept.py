@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.errors import StoreFailed
+from cardfs.errors import IssuerDataWrong, StoreFailed
 from cardfs.image import Image
 from emulator.payment.debit.objects import Objects
 from keys.certificates import RsaPrivateKey, generate_rsa
@@ -302,16 +302,19 @@ def test_contents_are_read_once_and_others_anew() -> None:
 
 
 def test_data_objects_are_patched_in_place_and_new_ones_come_behind() -> None:
-    contents = bytes.fromhex("00 9F36020001 00 C202AABB C30400000000 000000000000")
+    contents = bytes.fromhex("00 9F36020001 00 C202AABB C306000000000000 000000000000")
     store = Objects.read(contents)
     new = store.with_values({0xC2: b"\x01\x02", 0x9F36: b"\x00\x02"})
-    assert new.contents.hex() == "009f3602000200c2020102c30400000000000000000000"
+    assert new.contents.hex() == "009f3602000200c2020102c306000000000000000000000000"
     assert (store.contents, store.get(0xC2)) == (contents, b"\xaa\xbb")
-    more = new.with_values({0xC4: b"\x07", 0xC3: b"\x00\x00\x00\x09"})
-    assert more.contents.hex() == "009f3602000200c2020102c30400000009c40107000000"
-    assert (more.get(0xC4), more.get(0xC3), new.get(0xC4)) == (b"\x07", b"\x00\x00\x00\x09", None)
+    more = new.with_values({0xC4: b"\x07", 0xC3: b"\x00\x00\x00\x00\x00\x09"})
+    assert more.contents.hex() == "009f3602000200c2020102c306000000000009c40107000000"
+    assert (more.get(0xC4), new.get(0xC4)) == (b"\x07", None)
+    assert more.get(0xC3) == b"\x00\x00\x00\x00\x00\x09"
     with pytest.raises(ValueError, match="C2 has 2 bytes, not 1"):
         store.with_values({0xC2: b"\x01"})
+    with pytest.raises(IssuerDataWrong, match="no room for data object C5, C6"):
+        more.with_values({0xC5: b"\x00", 0xC6: bytes(6)})
 
 
 def test_a_transaction_that_could_not_be_written_is_not_remembered() -> None:

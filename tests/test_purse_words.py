@@ -247,7 +247,9 @@ def begin_words(p1: int) -> dict[int, Scenario]:
         0x6100: t0(raw(apdu)),
         0x6700: sent(raw(apdu[:8] + "0A" + apdu[10:30])),
         0x6982: sent(after(NO_PIN, then=raw(apdu))),
-        0x6985: on(raw(apdu), **UNLIMITED) if not p1 else on(raw(apdu), settings=DEAR, **poor),
+        0x6985: {0: on(raw(apdu), **UNLIMITED), 4: on(raw(apdu), passbook=bytes(10))}.get(
+            p1, on(raw(apdu), settings=DEAR, **poor)
+        ),
         0x6A82: on(raw(apdu), without=("0018",)),
         0x6A88: on(raw(apdu), without=("DTK",)),
         0x9401: on(raw(apdu), **poor),
@@ -407,6 +409,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     (0x80, 0x5C, None): {
         0x6700: sent(raw("805C00020100")),
         0x6982: sent(after(NO_PIN, then=raw("805C000104"))),
+        0x6985: on(raw("805C000204"), purse=bytes(7)),
         0x6A82: on(raw("805C000204"), without=("0002",)),
         0x6C00: t0(raw("805C000200")),
     },
@@ -432,6 +435,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     (0x80, 0x5A, None): {
         **words({0x6700: "805A0002010000", 0x9406: "805A0002020000"}),
         0x6100: t0(lambda desk: (desk.do(desk.load(EP, 5)), bytes.fromhex("805A0002020004"))[1]),
+        0x6985: on(raw("805A0002020000"), purse=bytes(7)),
         0x6A82: on(raw("805A0002020000"), without=("0002",)),
     },
 }  # fmt: skip

@@ -1,10 +1,11 @@
 """What a debit/credit application consists of: its keys, its lists in FCI and records, and how SELECT answers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from cardfs import tlv
-from cardfs.errors import ConditionsUnmet
+from cardfs.errors import ConditionsUnmet, IssuerDataWrong
 from cardfs.fci import fci as template
 from cardfs.files import Df
 from cardfs.tlv import Field
@@ -24,7 +25,6 @@ PDOL: Final = 0x9F38
 CDOL1: Final = 0x8C
 CDOL2: Final = 0x8D
 DDOL: Final = 0x9F49
-RECORD: Final = 0x70
 NATIONAL: Final = 0xDF69
 """Algorithms that the terminal supports: 01 the national ones."""
 BLOCKED: Final = 0x6283
@@ -63,31 +63,64 @@ def here(ctx: Context) -> Df:
     return ctx.image.dfs[ctx.session.df]
 
 
+def told(ctx: Context, *path: int) -> bytes | None:
+    """An object of the application's FCI, looked up in tag A5; None if it has none.
+
+    Raises:
+        IssuerDataWrong: the FCI is cut.
+    """
+    try:
+        return tlv.find(here(ctx).proprietary, *path)
+    except tlv.TlvError as error:
+        raise IssuerDataWrong(f"tag A5 of the FCI holds no whole data objects: {error}") from None
+
+
+def read_list(tag: int, value: bytes) -> tuple[Field, ...]:
+    """Read the data object list that an object is.
+
+    Raises:
+        IssuerDataWrong: it is cut.
+    """
+    try:
+        return tlv.fields(value)
+    except tlv.TlvError as error:
+        raise IssuerDataWrong(f"data object {tag:X} is no list of data objects: {error}") from None
+
+
 def pdol(ctx: Context) -> tuple[Field, ...]:
-    """The PDOL of the FCI; empty if it has none."""
-    return tlv.fields(tlv.find(here(ctx).proprietary, PDOL) or b"")
+    """The PDOL of the FCI; empty if it has none.
+
+    Raises:
+        IssuerDataWrong
+    """
+    return read_list(PDOL, told(ctx, PDOL) or b"")
 
 
 def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
-    """A data object list out of the records that the AFL names, None if they have none."""
+    """A data object list out of the records that the AFL names, None if they have none.
+
+    Args:
+        files: the AFL, four bytes for each file.
+
+    Raises:
+        IssuerDataWrong: the list is cut.
+    """
     for entry in range(0, len(files), 4):
         sfi, first, last = files[entry] >> 3, files[entry + 1], files[entry + 2]
         ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
         records = ctx.image.contents[ef.path] if ef else ()
-        for record in records[first - 1 : last]:
-            found = _list_in(record, tag) if isinstance(record, bytes) else None
-            if found is not None:
-                return found
+        for record in records[max(first - 1, 0) : last]:
+            value = _object_in(record, tag) if isinstance(record, bytes) else None
+            if value is not None:
+                return read_list(tag, value)
     return None
 
 
-def _list_in(record: bytes, tag: int) -> tuple[Field, ...] | None:
-    try:
-        value = tlv.find(record, RECORD, tag)
-        return None if value is None else tlv.fields(value)
-    except ValueError:
-        # An issuer may write any record; one that is no template has no list.
-        return None
+def _object_in(record: bytes, tag: int) -> bytes | None:
+    with suppress(tlv.TlvError):
+        return tlv.find(record, tlv.RECORD_TEMPLATE, tag)
+    # An issuer may write any record; one that is no template has no list.
+    return None
 
 
 def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:

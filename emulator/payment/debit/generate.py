@@ -141,7 +141,7 @@ def _pin_dead(ctx: Context, work: Work) -> bool:
 
 def failed_authentication(latest: Mapping[int, bytes]) -> Last:
     """What the terminal's verification results say of offline data authentication."""
-    tvr = latest.get(TVR, b"\x00")[0]
+    tvr = (latest.get(TVR) or b"\x00")[0]
     flags = Last.SDA_FAILED if tvr & TVR_SDA_FAILED else Last.NONE
     return flags | (Last.DDA_FAILED if tvr & TVR_DDA_FAILED else Last.NONE)
 

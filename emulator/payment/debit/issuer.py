@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from cardfs.errors import ConditionsUnmet
+from cardfs.errors import ConditionsUnmet, IssuerDataWrong
 from keys import cryptograms
 from keys.errors import MethodBlocked
 from keys.records import Usage, same
@@ -70,15 +70,17 @@ def verify(ctx: Context) -> Answer:
         return Answer(word=LOCKED_BEFORE, reason="the PIN was locked before this transaction")
     if not pin.value:
         return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")
+    # What the card cannot read of itself refuses the command before a try is taken.
+    expected, blocks = pin_block(pin.value), Ada.PIN_EXCEEDED_BLOCK in objects.load(ctx).actions
     left = ctx.image.charge(at)
-    if same(pin_block(pin.value), ctx.command.data):
+    if same(expected, ctx.command.data):
         ctx.change().restore(at)
         keep(ctx, work._replace(verified=True, results=results & ~Cvr.PIN_FAILED))
         return DONE
     results |= Cvr.PIN_FAILED
     if not left:
         results |= Cvr.PIN_EXCEEDED
-        if Ada.PIN_EXCEEDED_BLOCK in objects.load(ctx).actions:
+        if blocks:
             results |= Cvr.PIN_BLOCKED
             ctx.change().put_df(replace(here(ctx), suspended=True))
     keep(ctx, work._replace(verified=True, results=results))
@@ -86,6 +88,12 @@ def verify(ctx: Context) -> Answer:
 
 
 def pin_block(pin: bytes) -> bytes:
-    """The plain PIN block of a PIN in cn (EMV Book 3, table 24)."""
+    """The plain PIN block of a PIN in cn (EMV Book 3, table 24).
+
+    Raises:
+        IssuerDataWrong: a PIN of more digits than a block takes.
+    """
     number = pin.hex().removesuffix("f")
+    if len(number) > 2 * PIN_BLOCK_LENGTH - 2:
+        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, a PIN block takes 12")
     return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * PIN_BLOCK_LENGTH, "f"))

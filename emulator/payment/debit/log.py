@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cardfs import tlv
+from cardfs.errors import IssuerDataWrong
+from cardfs.files import Structure
+from cardfs.tlv import fields as dol_of
 
 from ...context import Context
 from . import objects
-from .application import ISSUER_DATA, here
+from .application import ISSUER_DATA, told
 from .objects import Objects
 
 ENTRY: Final = 0x9F4D
@@ -27,16 +29,24 @@ def log_load(ctx: Context, store: Objects, terminal: Mapping[int, bytes], change
 def _append(
     ctx: Context, store: Objects, entry: int, layout: int, terminal: Mapping[int, bytes], head: bytes = b""
 ) -> None:
-    where, dol = tlv.find(here(ctx).proprietary, ISSUER_DATA, entry), store.get(layout)
-    ef = ctx.image.ef_by_sfi(ctx.session.df, where[0]) if where else None
-    if ef is None or dol is None:
+    where, dol = told(ctx, ISSUER_DATA, entry), store.get(layout)
+    if not where or dol is None:
         return
-    record = head
-    for tag, length in tlv.fields(dol):
-        # What nobody knows is filled with 00 (EMV Book 3, 5.4).
-        value = terminal.get(tag) or store.get(tag) or b""
-        record += value[-length:].rjust(length, b"\x00")
+    ef = ctx.image.ef_by_sfi(ctx.session.df, where[0])
+    if ef is None:
+        return
+    record = head + b"".join(_field(terminal.get(tag) or store.raw(tag) or b"", length) for tag, length in dol_of(dol))
     records = ctx.image.contents[ef.path]
-    ctx.change().put_contents(
-        ef.path, (record, *(each for each in records if isinstance(each, bytes)))[: ef.max_records]
-    )
+    if ef.structure is not Structure.CYCLIC or isinstance(records, bytes):
+        raise IssuerDataWrong(f"data object {entry:X} names {ctx.image.label(ef.path)}, which is {ef.structure}")
+    if len(record) != ef.record_length:
+        raise IssuerDataWrong(
+            f"data object {layout:X} makes records of {len(record)} bytes, those of {ctx.image.label(ef.path)} "
+            f"have {ef.record_length}"
+        )
+    ctx.change().put_contents(ef.path, (record, *records)[: ef.max_records])
+
+
+def _field(value: bytes, length: int) -> bytes:
+    """A value in the length that the list asks for; what nobody knows is filled with 00 (EMV Book 3, 5.4)."""
+    return value.rjust(length, b"\x00")[max(len(value) - length, 0) :]

@@ -24,16 +24,19 @@ C1 to CA are this card's own, and no command reaches them.
     C9     format of the answer to GET PROCESSING OPTIONS: 80 or 77; 80 if it is missing
     CA     01 if CDA signs a refusal too, when the terminal asks for it
 
-A limit that is missing is not checked. Amounts have 12 digits.
+A limit that is missing is not checked. Amounts have 12 digits. `FORMS` says the same for each object; one that has
+another form, which an issuer can write, refuses every command that needs it (`IssuerDataWrong`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntFlag
+from types import MappingProxyType
 from typing import Final
 
 from cardfs import tlv
-from cardfs.errors import ConditionsUnmet
+from cardfs.errors import ConditionsUnmet, IssuerDataWrong
 from cardfs.files import child
+from keys.cryptograms import TERMINAL_DATA
 
 from ...context import Context
 
@@ -106,10 +109,76 @@ WRITABLE: Final = frozenset(
 )
 """What PUT DATA replaces."""
 
-NUMBERS: Final = frozenset(
-    (AMOUNT_LIMIT, AMOUNT_UPPER_LIMIT, CVM_LIMIT, CASH_THRESHOLD, CONVERSION, BOTH_LIMIT, CASH_LIMIT, CASH_SINGLE, CASH)
-)
-"""Objects of digits: amounts have 12, the conversion factor a decimal place and 7."""
+# -- what an object may be -----------------------------------------------------------------------
+
+Form = Callable[[bytes], str]
+"""Says what is wrong with a value; nothing if it is right."""
+
+
+def _bytes(length: int) -> Form:
+    return lambda value: "" if len(value) == length else f"has {len(value)} bytes, not {length}"
+
+
+def _amount(value: bytes) -> str:
+    return _AMOUNT_LENGTH(value) or ("" if value.hex().isdecimal() else "has other digits than 0 to 9")
+
+
+def _conversion(value: bytes) -> str:
+    """The factor begins with a decimal place of 4 bits; the rest is digits."""
+    return _FACTOR_LENGTH(value) or ("" if value.hex()[1:].isdecimal() else "has other digits than 0 to 9")
+
+
+def _list(value: bytes) -> str:
+    try:
+        tlv.fields(value)
+    except tlv.TlvError as error:
+        return f"is no list of data objects: {error}"
+    return ""
+
+
+def _locator(value: bytes) -> str:
+    return "" if value and not len(value) % 4 else f"has {len(value)} bytes, not four for each file"
+
+
+def _options(value: bytes) -> str:
+    return "" if len(value) > 2 and len(value) % 4 == 2 else f"has {len(value)} bytes, not 2 and four for each file"
+
+
+def _cryptogram(value: bytes) -> str:
+    if len(value) != 3:
+        return f"has {len(value)} bytes, not 3"
+    return "" if value[1] in TERMINAL_DATA else f"names cryptogram version {value[1]:02X}, for which there is no rule"
+
+
+def _template(value: bytes) -> str:
+    return "" if value in (b"\x80", b"\x77") else "is neither 80 nor 77"
+
+
+_AMOUNT_LENGTH: Final = _bytes(6)
+_FACTOR_LENGTH: Final = _bytes(4)
+
+FORMS: Final[Mapping[int, Form]] = {
+    **dict.fromkeys((AIP, ATC, LAST_ONLINE, CURRENCY, SECOND_CURRENCY, COUNTRY, DEFAULT_ACTION, LAST), _bytes(2)),
+    **dict.fromkeys((FAILURES,), _bytes(2)),
+    **dict.fromkeys((ISSUER_INDICATOR, LOWER_LIMIT, UPPER_LIMIT, CURRENCY_LIMIT, COUNTRY_LIMIT), _bytes(1)),
+    **dict.fromkeys((ABROAD_CURRENCY, ABROAD_COUNTRY, SIGN_REFUSALS), _bytes(1)),
+    CRYPTOGRAM: _cryptogram,
+    PROCESSES: _bytes(4),
+    **dict.fromkeys((AMOUNT_LIMIT, AMOUNT_UPPER_LIMIT, BOTH_LIMIT, CVM_LIMIT, SPENT, SPENT_BOTH), _amount),
+    **dict.fromkeys((CASH, CASH_LIMIT, CASH_SINGLE, CASH_THRESHOLD), _amount),
+    CONVERSION: _conversion,
+    **dict.fromkeys((LOG_FORMAT, LOAD_FORMAT), _list),
+    AFL: _locator,
+    CASH_OPTIONS: _options,
+    OPTIONS_FORMAT: _template,
+}
+"""Form of each object that the card works with; the others are bytes to it."""
+
+
+def wrong(tag: int, value: bytes) -> str:
+    """Say what is wrong with the value of an object; nothing if it is right."""
+    form = FORMS.get(tag)
+    return form(value) if form else ""
 
 
 class Ada(IntFlag):
@@ -142,30 +211,58 @@ class Last(IntFlag):
     SCRIPT_FAILED = 0x08
 
 
+_NOTHING: Final[Mapping[int, tuple[slice, str]]] = MappingProxyType({})
+
+
 class Objects:
-    """The objects of one application, read once; a change makes another one."""
+    """The objects of one application, read once; a change makes another one.
 
-    __slots__ = ("_places", "contents")
+    Those of a wrong form stand apart, so that reading the others costs no check.
+    """
 
-    def __init__(self, contents: bytes, places: Mapping[int, slice]) -> None:
+    __slots__ = ("_places", "_wrong", "contents")
+
+    def __init__(
+        self, contents: bytes, places: Mapping[int, slice], wrong: Mapping[int, tuple[slice, str]] = _NOTHING
+    ) -> None:
         self.contents: Final = contents
         self._places = places
+        self._wrong = wrong
 
     @classmethod
     def read(cls, contents: bytes) -> "Objects":
-        """Read the contents of the file."""
-        return cls(contents, dict(tlv.places(contents)))
+        """Read the contents of the file.
+
+        Raises:
+            TlvError: they are not whole objects.
+        """
+        places = dict(tlv.places(contents))
+        faults = {tag: (place, fault) for tag, place in places.items() if (fault := wrong(tag, contents[place]))}
+        return cls(contents, {tag: place for tag, place in places.items() if tag not in faults}, faults or _NOTHING)
 
     def get(self, tag: int) -> bytes | None:
-        """The value of an object, or None."""
+        """The value of an object, or None.
+
+        Raises:
+            IssuerDataWrong: it has not the form of this object.
+        """
         place = self._places.get(tag)
+        if place is None:
+            if tag in self._wrong:
+                raise IssuerDataWrong(f"data object {tag:X} {self._wrong[tag][1]}")
+            return None
+        return self.contents[place]
+
+    def raw(self, tag: int) -> bytes | None:
+        """The value of an object as it stands, or None."""
+        place = self._places.get(tag) or self._wrong.get(tag, (None,))[0]
         return None if place is None else self.contents[place]
 
     def need(self, tag: int) -> bytes:
         """The value of an object that this command cannot do without.
 
         Raises:
-            ConditionsUnmet
+            ConditionsUnmet, IssuerDataWrong
         """
         value = self.get(tag)
         if value is None:
@@ -212,20 +309,29 @@ class Objects:
         return balance + unspent if processes & 0x20 else 0
 
     def with_values(self, changes: Mapping[int, bytes]) -> "Objects":
-        """The same with other values; a new value has the length of the old one."""
+        """The same with other values; a new value has the length of the old one.
+
+        Raises:
+            IssuerDataWrong: the old value has a wrong form, or the file no room for one that is missing.
+        """
         contents, missing = bytearray(self.contents), b""
         for tag, value in changes.items():
             place = self._places.get(tag)
             if place is None:
+                self.get(tag)
                 missing += tlv.encode(tag, value)
             elif place.stop - place.start != len(value):
                 raise ValueError(f"object {tag:X} has {place.stop - place.start} bytes, not {len(value)}")
             else:
                 contents[place] = value
         if not missing:
-            return Objects(bytes(contents), self._places)
-        end = max((place.stop for place in self._places.values()), default=0)
-        return Objects.read(bytes(contents[:end] + missing).ljust(len(contents), b"\x00"))
+            return Objects(bytes(contents), self._places, self._wrong)
+        places = (*self._places.values(), *(place for place, _ in self._wrong.values()))
+        whole = contents[: max((place.stop for place in places), default=0)] + missing
+        if len(whole) > len(contents):
+            names = ", ".join(f"{tag:X}" for tag in changes if tag not in self._places)
+            raise IssuerDataWrong(f"EF 0001 has no room for data object {names}, which is missing")
+        return Objects.read(bytes(whole).ljust(len(contents), b"\x00"))
 
     def with_last(self, flags: Last, scripts: int) -> "Objects":
         """The same with another memory of the transaction."""
@@ -246,12 +352,15 @@ def load(ctx: Context) -> Objects:
     """The objects of the current application.
 
     Raises:
-        ConditionsUnmet: it has none.
+        ConditionsUnmet: it has none. IssuerDataWrong: they are cut.
     """
     contents = ctx.image.contents.get(path(ctx))
     if not isinstance(contents, bytes):
         raise ConditionsUnmet(f"{ctx.image.label(ctx.session.df)} has no data objects")
-    return ctx.image.parsed(path(ctx), contents, Objects.read)
+    try:
+        return ctx.image.parsed(path(ctx), contents, Objects.read)
+    except tlv.TlvError as error:
+        raise IssuerDataWrong(f"EF 0001 holds no whole data objects: {error}") from None
 
 
 def save(ctx: Context, new: Objects) -> None:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs import tlv
+from cardfs.errors import IssuerDataWrong
+from cardfs.fci import LONGEST
 from keys.errors import KeyUnknown
 
 from ...context import Answer, Context
@@ -51,8 +53,16 @@ def get_processing_options(ctx: Context) -> Answer:
     keep(ctx, work._replace(results=before.results, verified=before.verified))
     if store.get(objects.OPTIONS_FORMAT) == bytes((FORMAT_2,)):
         body = tlv.encode(objects.AIP, options[:2]) + tlv.encode(objects.AFL, options[2:])
-        return Answer(tlv.encode(FORMAT_2, body))
-    return Answer(tlv.encode(FORMAT_1, options))
+        return Answer(_answerable(FORMAT_2, body, objects.AFL))
+    return Answer(_answerable(FORMAT_1, options, objects.AFL))
+
+
+def _answerable(tag: int, value: bytes, cause: int) -> bytes:
+    """Write an object that one answer carries: `IssuerDataWrong`, if what stands on the card makes it too long."""
+    whole = tlv.encode(tag, value)
+    if len(whole) > LONGEST:
+        raise IssuerDataWrong(f"data object {cause:X} makes an answer of {len(whole)} bytes, one has at most {LONGEST}")
+    return whole
 
 
 def _values(data: bytes) -> bytes:
@@ -107,7 +117,7 @@ def get_data(ctx: Context) -> Answer:
     value = _data(ctx, tag)
     if value is None:
         raise KeyUnknown(f"GET DATA reaches no data object {tag:04X} here")
-    return Answer(tlv.encode(tag, value))
+    return Answer(_answerable(tag, value, tag))
 
 
 def _data(ctx: Context, tag: int) -> bytes | None:
@@ -117,7 +127,7 @@ def _data(ctx: Context, tag: int) -> bytes | None:
     store = objects.load(ctx)
     if tag == objects.AVAILABLE:
         return objects.digits(store.available)
-    return store.get(tag) if tag in objects.READABLE else None
+    return store.raw(tag) if tag in objects.READABLE else None
 
 
 def get_challenge(ctx: Context) -> Answer:

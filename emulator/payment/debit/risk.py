@@ -51,11 +51,10 @@ def supports(work: Work, bit: int) -> bool:
 
 def only_offline(terminal: Mapping[int, bytes]) -> bool | None:
     """Whether the terminal cannot go online; None if it does not say (EMV Book 4, table 24)."""
-    if TERMINAL_TYPE in terminal:
-        return terminal[TERMINAL_TYPE][0] & 0x0F in (3, 6)
-    if QUALIFIERS in terminal:
-        return bool(terminal[QUALIFIERS][0] & 0x08)
-    return None
+    kind, qualifiers = terminal.get(TERMINAL_TYPE), terminal.get(QUALIFIERS)
+    if kind:
+        return kind[0] & 0x0F in (3, 6)
+    return bool(qualifiers[0] & 0x08) if qualifiers else None
 
 
 def first_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, tc: bool, pin_dead: bool) -> Findings:
@@ -125,11 +124,11 @@ def abroad(store: Objects, terminal: Mapping[int, bytes], mine: int, theirs: int
 
 def _converted(store: Objects, wanted: int) -> int:
     """An amount of the second currency in the first: the factor is a decimal place, then 7 digits."""
-    factor = (store.get(objects.CONVERSION) or b"\x01").hex()
-    if len(factor) == 2:
+    factor = store.get(objects.CONVERSION)
+    if factor is None:
         return wanted
-    scale: int = 10 ** int(factor[0], 16)
-    return wanted * int(factor[1:]) // scale
+    scale: int = 10 ** (factor[0] >> 4)
+    return wanted * int(factor.hex()[1:]) // scale
 
 
 def _failed_authentication(store: Objects, work: Work) -> Findings:

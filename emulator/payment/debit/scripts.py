@@ -124,10 +124,9 @@ def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
         raise KeyUnknown(f"PUT DATA reaches no data object {tag:04X} here")
     if len(data) != len(before):
         raise LengthWrong(f"data object {tag:04X} has {len(before)} bytes, {len(data)} came")
-    # The conversion factor begins with a decimal place of 4 bits; the rest is digits, as amounts are.
-    number = data.hex()[1:] if tag == objects.CONVERSION else data.hex()
-    if tag in objects.NUMBERS and not number.isdecimal():
-        raise DataWrong(f"data object {tag:04X} has digits")
+    fault = objects.wrong(tag, data)
+    if fault:
+        raise DataWrong(f"data object {tag:04X} {fault}")
     new = store.with_values({tag: data})
     if tag == objects.CASH:
         limit = new.amount(objects.CASH_LIMIT)

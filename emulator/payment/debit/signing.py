@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cardfs import tlv
-from cardfs.errors import ConditionsUnmet
+from cardfs.errors import ConditionsUnmet, IssuerDataWrong
 from keys import certificates
 
 from ...context import Answer, Context
@@ -31,7 +31,9 @@ def internal_authenticate(ctx: Context) -> Answer:
     ddol = listed(ctx, work.files, DDOL)
     if ddol is not None and len(data) != tlv.total(ddol):
         raise LengthWrong(f"the DDOL asks for {tlv.total(ddol)} bytes, {len(data)} came")
-    signature = certificates.sign_dynamic(signer(ctx), certificates.dynamic_data(_number(work)), data)
+    signature = _signed(ctx, certificates.dynamic_data(_number(work)), data)
+    if len(signature) > LONGEST_BODY:
+        raise IssuerDataWrong(f"a signature of {len(signature)} bytes is too long for one answer")
     keep(ctx, work._replace(results=work.results | Cvr.DDA_DONE))
     return Answer(tlv.encode(FORMAT_1, signature))
 
@@ -60,11 +62,20 @@ def combined(
     parts = {tag: tlv.encode(tag, value) for tag, value in answered.items()}
     whole = certificates.transaction_data_hash(work.pdol, cdols, b"".join(parts.values()))
     dynamic = certificates.combined_data(_number(work), answered[0x9F27][0], cryptogram, whole)
-    signature = tlv.encode(SIGNED_DATA, certificates.sign_dynamic(signer(ctx), dynamic, number))
+    signature = tlv.encode(SIGNED_DATA, _signed(ctx, dynamic, number))
     body = b"".join(part if tag != 0x9F10 else signature + part for tag, part in parts.items())
     if len(body) > LONGEST_BODY:
         raise ConditionsUnmet("the signature is too long for one answer")
     return tlv.encode(0x77, body)
+
+
+def _signed(ctx: Context, dynamic: bytes, terminal: bytes) -> bytes:
+    """Sign with the card's key: `KeyUnknown`, or `IssuerDataWrong` if it is no key that can."""
+    key = signer(ctx)
+    try:
+        return certificates.sign_dynamic(key, dynamic, terminal)
+    except (ValueError, ArithmeticError) as error:
+        raise IssuerDataWrong(f"the RSA key of the card cannot sign: {error}") from None
 
 
 def _number(work: Work) -> bytes:

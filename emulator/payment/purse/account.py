@@ -16,7 +16,7 @@ The log is the cyclic EF 0018, or for an FMCOS account file the one that it name
 
 from typing import Final, NamedTuple
 
-from cardfs.errors import FileUnknown
+from cardfs.errors import FileUnknown, IssuerDataWrong
 from cardfs.files import Ef, Structure, child
 from cardfs.fmcos import head_of, right
 
@@ -56,6 +56,7 @@ def account(ctx: Context, which: int) -> Account:
 
     Raises:
         FileUnknown: it has none. AccessDenied: an FMCOS file whose right of use does not hold.
+        IssuerDataWrong: the file is too short for the amounts.
     """
     here = ctx.session.df
     path = child(here, which)
@@ -67,7 +68,9 @@ def account(ctx: Context, which: int) -> Account:
         prepare(ctx)
         require(ctx, right(head_of(ctx.image, ef).first, here, ctx.image.root), f"the use of EF {which:04X}")
     passbook = which == PASSBOOK
-    at = 11 if passbook else 8
+    at = SIZES[which] - PROOF_LENGTH
+    if len(contents) < at:
+        raise IssuerDataWrong(f"EF {which:04X} has {len(contents)} bytes, balance and counters take {at}")
     return Account(
         path,
         passbook,
@@ -100,6 +103,8 @@ def settle(ctx: Context, new: Account, record: bytes) -> None:
     ef = log(ctx, new)
     records = ctx.image.contents[ef.path]
     assert isinstance(records, tuple)  # noqa: S101 - its structure is cyclic
-    change = ctx.change()
-    change.put_contents(new.path, new.pack())
+    change, money, held = ctx.change(), new.pack(), ctx.image.contents[new.path]
+    assert isinstance(held, bytes)  # noqa: S101 - it is an internal file
+    # A file that was made larger keeps its length.
+    change.put_contents(new.path, money + held[len(money) :])
     change.put_contents(ef.path, (record, *records)[: ef.max_records])

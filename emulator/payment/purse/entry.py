@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cardfs.fci import PURSE_DATA, issuer_data
+from cardfs.fci import LONGEST, PURSE_DATA, issuer_data
 from cardfs.fci import fci as template
 from cardfs.files import Df, Regime, child
 
@@ -15,13 +15,14 @@ LOCKED: Final = 0x6283
 
 
 def fci(ctx: Context, df: Df) -> bytes:
-    """``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``."""
+    """``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``; a file that fits no answer is not shown."""
     if ctx.settings.personalisation.cos == "fmcos":
         # That coding names the file that its FCI shows, and puts it there.
         return select.fci(df)
     shown = ctx.image.contents.get(child(df.path, PURSE_DATA))
-    body = df.proprietary + (issuer_data(shown) if isinstance(shown, bytes) else b"")
-    return template(df.name, body or None)
+    told = issuer_data(shown) if isinstance(shown, bytes) else b""
+    whole = template(df.name, df.proprietary + told or None)
+    return whole if len(whole) <= LONGEST else template(df.name, df.proprietary or None)
 
 
 def entered(ctx: Context, df: Df) -> None:

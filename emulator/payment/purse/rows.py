@@ -18,11 +18,11 @@ _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _SECURED_WRITE: Final = (*_WRITE, *_LINE)
 _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
-# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6A82: there is no such account or no log.
-_BEGIN: Final = (0x9000, 0x6100, 0x6A82, 0x9402, 0x9403, *GATED)
+# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6A82: there is no such account or no log. 6985: its file is too short for
+# one; the balance would not fit, or is too small and the profile says so.
+_BEGIN: Final = (0x9000, 0x6100, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
 _NO_PIN, _NO_DTK = (0x6982,), (0x6A88,)
-# 6985: the balance would not fit, or is too small and the profile says so.
-_SPENDS: Final = (0x9401, 0x6985)
+_SPENDS: Final = (0x9401,)
 # 6985: of the balance or the turn, where the profile says so.
 _END: Final = (0x9000, 0x6100, 0x6581, 0x6901, 0x6985, 0x9302, *GATED)
 _PIN: Final = (0x9000, 0x6581, 0x9403, *GATED)
@@ -283,11 +283,11 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0x5C,
         f"{MANUAL}, 8.14",
         trade.get_balance,
-        (0x9000, 0x6982, 0x6A82, 0x6C00, *GATED),
+        (0x9000, 0x6982, 0x6985, 0x6A82, 0x6C00, *GATED),
         parameters=_exactly(0x00, 0x01, 0x02),
         le=ANY_LE,
     ),
-    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_PIN, *_NO_DTK, 0x6985), "8.7.1"),
+    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_PIN, *_NO_DTK), "8.7.1"),
     _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.8.1"),
     _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.11.1"),
     _initialize("CAPP PURCHASE", "复合应用消费初始化", 0x03, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.9.1"),
@@ -363,7 +363,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0x5A,
         f"{MANUAL}, 8.13",
         trade.get_transaction_prove,
-        (0x9000, 0x6100, 0x6A82, 0x9406, *GATED),
+        (0x9000, 0x6100, 0x6985, 0x6A82, 0x9406, *GATED),
         parameters=lambda p1, p2: not p1 and 0x01 <= p2 <= 0x09,
         lc=frozenset((0x02,)),
         le=ANY_LE,
