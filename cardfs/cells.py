@@ -13,7 +13,20 @@ from msgspec import Meta, Struct
 
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
-from .files import MAX_RECORDS, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Phase, Regime, Structure
+from .files import (
+    MAX_RECORDS,
+    CardContents,
+    CardInfo,
+    Contents,
+    Df,
+    DfKind,
+    Ef,
+    Element,
+    Phase,
+    Protection,
+    Regime,
+    Structure,
+)
 from .rules import Rule
 from .settings import Byte, Settings
 from .store import Cell, CellKey
@@ -91,6 +104,13 @@ def _rule_meta(rule: Rule) -> dict[str, object]:
     return {"text": rule.text, "any": [sorted(each) for each in rule.alternatives]}
 
 
+def _secured_meta(ef: Ef) -> bool | dict[str, object]:
+    """Write down how a file is secured: true for updates with a MAC, a table for more than that."""
+    if ef.secured_update is Protection.CIPHER or ef.secured_read is not Protection.NONE:
+        return {"update": ef.secured_update, "read": ef.secured_read}
+    return ef.secured_update is Protection.MAC
+
+
 def ef_cell(ef: Ef) -> Cell:
     """Write down the specification of an EF."""
     return _cell(
@@ -103,7 +123,7 @@ def ef_cell(ef: Ef) -> Cell:
             "record_length": ef.record_length,
             "max_records": ef.max_records,
             "tlv": ef.tlv,
-            "secured": ef.secured,
+            "secured": _secured_meta(ef),
         }
     )
 
@@ -233,6 +253,11 @@ class _Rule(Struct):
         return Rule(self.text, tuple(frozenset(KeyRef(*ref) for ref in each) for each in self.any))
 
 
+class _Secured(Struct):
+    update: Protection
+    read: Literal["none", "mac"]
+
+
 class _Ef(Struct):
     sfi: Sfi | None
     structure: Structure
@@ -242,7 +267,13 @@ class _Ef(Struct):
     record_length: Size
     max_records: Annotated[int, Meta(ge=0, le=MAX_RECORDS)]
     tlv: bool
-    secured: bool
+    secured: bool | _Secured
+
+    def protections(self) -> tuple[Protection, Protection]:
+        """Of updates and of reading."""
+        if isinstance(self.secured, bool):
+            return Protection.MAC if self.secured else Protection.NONE, Protection.NONE
+        return self.secured.update, Protection(self.secured.read)
 
 
 class _Key(Struct):
@@ -289,6 +320,7 @@ def _read_df(path: str, cell: Cell) -> Df:
 
 def _read_ef(path: str, cell: Cell) -> Ef:
     meta = _typed(cell, _Ef)
+    secured_update, secured_read = meta.protections()
     return Ef(
         path=path,
         fid=_fid(path),
@@ -300,7 +332,8 @@ def _read_ef(path: str, cell: Cell) -> Ef:
         record_length=meta.record_length,
         max_records=meta.max_records,
         tlv=meta.tlv,
-        secured=meta.secured,
+        secured_update=secured_update,
+        secured_read=secured_read,
     )
 
 

@@ -74,6 +74,17 @@ class Structure(Word):
     INTERNAL = "internal"
 
 
+class Protection(Word):
+    """What secure messaging puts on the commands that read or update a file (Part 4, 8.1).
+
+    NONE: nothing. MAC: they end in a MAC. CIPHER: their data are enciphered as well, and then come under the MAC.
+    """
+
+    NONE = "none"
+    MAC = "mac"
+    CIPHER = "mac+cipher"
+
+
 @dataclass(frozen=True, slots=True)
 class Df:
     """A directory file.
@@ -125,7 +136,8 @@ class Ef:
         record_length: length of each record of a fixed or cyclic file, else 0.
         max_records: how many records fit, at most 254 (Part 3, 5.3).
         tlv: whether records are tag || length || value; their identifier is the tag (Part 3, 5.3.1).
-        secured: whether updates under secure messaging (CLA 04) are supported.
+        secured_update: what an update carries; passbook and purse call it line protection.
+        secured_read: what a command that reads carries, NONE or MAC; the answer is plain (Part 4, 8.5).
     """
 
     path: str
@@ -138,7 +150,8 @@ class Ef:
     record_length: int = 0
     max_records: int = MAX_RECORDS
     tlv: bool = True
-    secured: bool = False
+    secured_update: Protection = Protection.NONE
+    secured_read: Protection = Protection.NONE
 
     @property
     def parent(self) -> str:

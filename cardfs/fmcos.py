@@ -30,7 +30,7 @@ from typing import Final, NamedTuple
 
 from keys.records import Key, KeyRef, Usage
 
-from .files import CardContents, CardInfo, Df, DfKind, Ef, Phase, Structure, child
+from .files import CardContents, CardInfo, Df, DfKind, Ef, Phase, Protection, Structure, child
 from .image import Image
 from .rules import FREE_RULE, NEVER_RULE, Rule
 
@@ -182,9 +182,21 @@ class FileHead(NamedTuple):
         return HEAD_SPACE + self.size
 
     @property
+    def updates(self) -> Protection:
+        """What an update carries (11.2)."""
+        if not self.type & MAC_BIT:
+            return Protection.NONE
+        return Protection.CIPHER if self.type & CIPHER_BIT else Protection.MAC
+
+    @property
     def reads_secured(self) -> bool:
         """Whether reading takes a MAC."""
         return not self.access & MAC_BIT
+
+    @property
+    def reads(self) -> Protection:
+        """What reading carries; a MAC in the command, and of a file with a cipher an enciphered answer."""
+        return self.updates if self.reads_secured else Protection.NONE
 
     def line_key(self, *, read: bool) -> int:
         """Identifier of the line-protection key."""
@@ -249,6 +261,13 @@ def file_heads(image: Image, df: str) -> tuple[FileHead, ...]:
 def head_of(image: Image, ef: Ef) -> FileHead:
     """The head of an EF."""
     return next(head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid)
+
+
+def find_head(image: Image, ef: Ef) -> FileHead | None:
+    """The head of an EF, or None if no CREATE FILE of this coding made it."""
+    if heads_path(ef.parent) not in image.contents:
+        return None
+    return next((head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid), None)
 
 
 def key_file(image: Image, df: str) -> FileHead | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .fci import LABEL, PRIORITY
-from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Records, Regime, Structure, child
+from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Protection, Records, Regime, Structure, child
 from .inputs import ProfileError
 from .profile_rows import EfRow, ElementRow, read_row
 from .profile_source import Entry
@@ -107,10 +107,20 @@ def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
         size, record_length, max_records = _object_sizes(row, entry, elements, len(layout))
     read = tree.rule(row.read, tree.paths[df], entry.at("read"))
     update = tree.rule(row.update, tree.paths[df], entry.at("update"))
-    ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, row.secured)
+    secured = _secured(row, entry, tree.dfs[tree.paths[df]].regime)
+    ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, *secured)
     values = {str(each.values["name"]): str(each.values.get("value", "")) for each in entry.entries("elements")}
     defaults = {name: bytes.fromhex(text) for name, text in values.items() if text}
     return EfPlan(row.id, ef, row.name, row.zh, elements, None, layout, defaults)
+
+
+def _secured(row: EfRow, entry: Entry, regime: Regime) -> tuple[Protection, Protection]:
+    """How updates and reading of a file are secured; ``true`` is updates with a MAC."""
+    if isinstance(row.secured, bool):
+        return Protection.MAC if row.secured else Protection.NONE, Protection.NONE
+    if regime is not Regime.SOCIAL:
+        raise ProfileError(f"{entry.at('secured')}: a table is for files of the MF and the social-security environment")
+    return row.secured.update, Protection(row.secured.read)
 
 
 def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[str, EfPlan]) -> None:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from keys.records import Usage
 
-from .files import MAX_RECORDS, Regime, Structure
+from .files import MAX_RECORDS, Protection, Regime, Structure
 from .inputs import ProfileError
 from .profile_source import Entry
 
@@ -122,6 +122,13 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
     when: Conditions = {}
 
 
+class SecuredRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the commands of a file are secured, by direction; an answer is always plain (Part 4, 8.1 and 8.5)."""
+
+    update: Protection = Protection.NONE
+    read: Literal["none", "mac"] = "none"
+
+
 class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
     """An elementary file.
 
@@ -131,6 +138,7 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
         size: bytes, where they do not follow from the elements.
         objects: whether its elements are data objects with tags of one or two bytes: in an internal file
             one behind the other, in a record file in templates 70, each element in the ``record`` that it names.
+        secured: ``true`` for updates with a MAC, or a table that says it for each direction.
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+/[0-9A-F]{4}$")]
@@ -144,7 +152,7 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
     record_length: Annotated[int, Meta(ge=1, le=255)] | None = None
     max_records: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] | None = None
     tlv: bool | None = None
-    secured: bool = False
+    secured: bool | SecuredRow = False
     objects: bool = False
     when: Conditions = {}
 

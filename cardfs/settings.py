@@ -44,6 +44,8 @@ Refusal = Literal[
     "record_length_wrong",
     "record_unknown",
     "response_missing",
+    "secured_data_wrong",
+    "securing_unsupported",
     "store_failed",
     "structure_mismatch",
     "tlv_wrong",
@@ -143,9 +145,10 @@ class BlockSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class SmSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Updates under secure messaging (Part 7, 7.3)."""
+    """Updates and reading under secure messaging (Part 4, 8; Part 7, 7.3)."""
 
     update_commands: Literal["off", "per-file"] = "off"
+    read_commands: Literal["off", "per-file"] = "off"
 
 
 class TradeSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

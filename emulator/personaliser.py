@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cardfs.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Structure, parent
+from cardfs.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
 from cardfs.records import Mode
+from cardfs.securing import of_update
 from keys.generate import RandomSource, generate_key, system_random
 from keys.records import Key, KeyRef, Usage
-from keys.suites import SUITES, Suite
+from keys.suites import MAC_LENGTH, SUITES, Suite
 
 from .cos import t514
 from .cos.acts_files import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
@@ -249,18 +250,27 @@ class Personaliser:
         return Step(title, build)
 
     def _update(self, ef: Ef, header: str, data: bytes, title: str) -> Step:
-        """UPDATE BINARY or UPDATE RECORD; with a MAC where the file demands one."""
-        if not (ef.secured and self.contents.info.settings.sm.update_commands == "per-file"):
+        """UPDATE BINARY or UPDATE RECORD; with a MAC, or enciphered and with a MAC, where the file demands it."""
+        protection = of_update(ef, self.contents.info.settings)
+        if protection is Protection.NONE:
             return _plain(title, header, data)
         owned = (key for (ref, _), key in self.contents.keys.items() if ref.owner == ef.parent)
         maintenance = next((key for key in owned if key.usage is Usage.MAC_ENC), None)
         if maintenance is None:
             raise PersonaliseError(f"{title}: the file takes updates with a MAC only, and there is no key for it")
 
+        suite, enciphered = maintenance.suite, protection is Protection.CIPHER
+        # LD goes before what is enciphered, and the whole is filled up to blocks (Part 4, 8.3.2).
+        length = (len(data) // suite.block + 1) * suite.block if enciphered else len(data)
+        length += MAC_LENGTH
+        if length > MAX_DATA:
+            raise PersonaliseError(f"{title}: its {len(data)} bytes and their MAC fit into no command")
+
         def build(card: "Personaliser") -> bytes:
-            covered = b"\x04" + bytes.fromhex(header)[1:] + bytes((len(data) + 4,)) + data
-            session = maintenance.suite.session_key(maintenance.value, card.challenge())
-            return covered + maintenance.suite.mac(session, covered)
+            session = suite.session_key(maintenance.value, card.challenge())
+            sent = suite.encrypt_data(session, data) if enciphered else data
+            covered = b"\x04" + bytes.fromhex(header)[1:] + bytes((length,)) + sent
+            return covered + suite.mac(session, covered)
 
         return Step(title, build)
 

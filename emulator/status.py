@@ -13,6 +13,10 @@ class UnknownClass(CardError):
     """The card knows no command with this CLA, or not this INS with it (CLA 错)."""
 
 
+class SecuringUnsupported(CardError):
+    """The file does not take this command under secure messaging (功能不被支持; Part 5, tables 42 and 45)."""
+
+
 class UnknownInstruction(CardError):
     """The card has no such command (命令不存在)."""
 
@@ -135,6 +139,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     ks.MacWrong: 0x6988,
     ks.MacMissing: 0x6987,
     ks.CipherDataWrong: 0x6A80,
+    ks.SecuredDataWrong: 0x6988,
     fs.FileUnknown: 0x6A82,
     fs.NoCurrentEf: 0x6986,
     fs.StructureMismatch: 0x6981,
@@ -151,6 +156,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     fs.CardBlocked: 0x6A81,
     fs.StoreFailed: 0x6581,
     UnknownClass: 0x6E00,
+    SecuringUnsupported: 0x6A81,
     UnknownInstruction: 0x6D00,
     ParametersWrong: 0x6A86,
     LengthWrong: 0x6700,

@@ -9,7 +9,7 @@ from typing import Final
 from cardfs.files import Regime
 from cardfs.settings import Settings
 
-from .commands.rows import ROWS
+from .commands.rows import ROWS, SECURED_READING_ROWS
 from .cos.fmcos_rows import FMCOS_ROWS
 from .cos.t514_rows import T514_ROWS
 from .payment.debit.rows import DEBIT_ROWS
@@ -22,7 +22,7 @@ from .trades.rows import TRADE_ROWS
 __all__ = ["ANY_LE", "COMMON", "COS_ROWS", "GATED", "NO_DATA", "REGIME_ROWS", "ROWS", "T514_ROWS", "Row", "Table"]
 
 REGIME_ROWS: Final[dict[Regime, tuple[Row, ...]]] = {
-    Regime.SOCIAL: (*ROWS, *TRADE_ROWS),
+    Regime.SOCIAL: (*ROWS, *TRADE_ROWS, *SECURED_READING_ROWS),
     Regime.PSAM: PSAM_ROWS,
     Regime.PAYMENT: PAYMENT_ROWS,
     Regime.PURSE: PURSE_ROWS,

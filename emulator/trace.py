@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from cardfs.codecs import decode_fields, decode_record
-from cardfs.files import Element, Regime
+from cardfs.files import Element, Protection, Regime
 from cardfs.image import Image
 from cardfs.records import Mode
+from cardfs.securing import securing
 from keys.records import Usage
 from keys.suites import MAC_LENGTH
 
@@ -325,6 +326,8 @@ def _tell_record(outcome: Outcome, image: Image) -> str:
     which = _MODE_WORDS[mode].format(command.p1) if mode < len(_MODE_WORDS) else f"mode {mode}"
     if mode == Mode.NUMBER and not command.p1:
         which = "the current record"
+    if _is_enciphered(outcome, image):
+        return f"{which}: enciphered"
     record = _written(command) if outcome.row is not None and outcome.row.writes else outcome.response[:-2]
     number = command.p1 if mode == Mode.NUMBER else 0
     said = record_text(image, _target(outcome, image), record, number) if record and mode <= Mode.NUMBER else ""
@@ -334,6 +337,15 @@ def _tell_record(outcome: Outcome, image: Image) -> str:
 def _written(command: Command) -> bytes:
     """What a command writes: its data, without the MAC of a secured one."""
     return command.data[:-MAC_LENGTH] if command.secured else command.data
+
+
+def _is_enciphered(outcome: Outcome, image: Image) -> bool:
+    """Whether what a command writes comes enciphered, so that its bytes say nothing."""
+    row, command = outcome.row, outcome.command
+    ef = image.efs.get(_target(outcome, image) or "")
+    if row is None or command is None or ef is None:
+        return False
+    return row.writes and command.secured and securing(image, ef).update is Protection.CIPHER
 
 
 _MODE_WORDS: Final = (
@@ -378,6 +390,8 @@ def _tell_binary(outcome: Outcome, image: Image) -> str:
     command = outcome.command
     assert command is not None  # noqa: S101 - a row was found, so there is a command
     offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
+    if _is_enciphered(outcome, image):
+        return f"{len(_written(command))} bytes, enciphered, at {offset}"
     length = len(_written(command)) or len(outcome.response) - 2
     elements = image.dictionary.get(_target(outcome, image) or "", ())
     what = f" of {elements[0].name}" if len(elements) == 1 else ""

@@ -37,5 +37,9 @@ class MacMissing(CardError):
     """A command that must be secured carries no MAC."""
 
 
+class SecuredDataWrong(CardError):
+    """The MAC of a secured command verifies, but its cipher is not that of LD || data || padding (Part 4, 8.3)."""
+
+
 class CipherDataWrong(CardError):
     """Deciphered data do not have the form LD || data || padding (Part 4, 8.3)."""

@@ -316,11 +316,21 @@ class Maker(Bench):
         """One key of a DF as this bench loads it, version 1."""
         return next(each for its, each in self.secrets(df) if its == name)
 
-    def secured(self, header: str, data: bytes = b"", key: str = "STK", *, challenge: bytes | None = None) -> bytes:
+    def secured(
+        self,
+        header: str,
+        data: bytes = b"",
+        key: str = "STK",
+        *,
+        challenge: bytes | None = None,
+        enciphered: bool = False,
+    ) -> bytes:
         """A command with a MAC under the maintenance key of the current DF."""
         rules = Reference(self.kind_of(key))
         drawn = self.challenge() if challenge is None else challenge
         session = rules.session_key(self.value(self.here, key), drawn)
+        if enciphered:
+            data = rules.encrypt(session, data)
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + rules.mac(session, covered)
 

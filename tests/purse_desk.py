@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
-from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Regime, Structure
+from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Regime, Structure
 from cardfs.image import Image
 from cardfs.rules import FREE_RULE, NEVER_RULE, Rule
 from cardfs.settings import Settings
@@ -105,18 +105,21 @@ def contents(
         kind = "" if usage is Usage.PIN else kind
         at = KeyRef(ADF, name), version
         keys[at] = Key(name, usage, kind, value, index, version, tries, algorithm=algorithm)
-    uk = Rule("UK", (frozenset((KeyRef(ADF, "UK"),)),))
+    uk, line = Rule("UK", (frozenset((KeyRef(ADF, "UK"),)),)), Protection.MAC
     plans: list[tuple[Ef, Contents]] = [
         (_ef(0x0001, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size=22), passbook or money(limit=0)),
         (_ef(0x0002, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size=19), purse or money()),
-        (_ef(0x0015, Structure.TRANSPARENT, size=30, secured=True), PUBLIC),
+        (_ef(0x0015, Structure.TRANSPARENT, size=30, secured_update=line), PUBLIC),
         (_ef(0x0016, Structure.TRANSPARENT, update=uk, size=39), bytes(range(39))),
         (_ef(0x0017, Structure.LINEAR_FIXED, record_length=4, max_records=3), (b"AAAA", b"BBBB")),
         (_ef(0x0018, Structure.CYCLIC, update=NEVER_RULE, record_length=0x17, max_records=10), ()),
-        (_ef(0x0019, Structure.LINEAR_VARIABLE, size=20, secured=True), CAPP_RECORDS),
-        (_ef(0x001A, Structure.LINEAR_VARIABLE, read=uk, update=uk, size=20, secured=True), CAPP_RECORDS),
+        (_ef(0x0019, Structure.LINEAR_VARIABLE, size=20, secured_update=line), CAPP_RECORDS),
+        (
+            _ef(0x001A, Structure.LINEAR_VARIABLE, read=uk, update=uk, size=20, secured_update=line),
+            CAPP_RECORDS,
+        ),
         (_ef(0x001B, Structure.CYCLIC, record_length=4, max_records=3), (b"new!", b"old!")),
-        (_ef(0x001C, Structure.TRANSPARENT, read=uk, update=uk, size=8, secured=True), bytes(8)),
+        (_ef(0x001C, Structure.TRANSPARENT, read=uk, update=uk, size=8, secured_update=line), bytes(8)),
     ]
     dfs = [
         Df(MF, 0x3F00, DfKind.MF),

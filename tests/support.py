@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cardfs.cells import write_cells
 from cardfs.errors import StoreFailed
-from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Structure
+from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Structure
 from cardfs.holder import load_holder
 from cardfs.image import Image
 from cardfs.issuing import issue
@@ -169,11 +169,21 @@ class Bench:
             key.kid for (ref, _), key in self.card.image.keys.items() if ref.name == name and key.kid is not None
         )
 
-    def secured(self, header: str, data: bytes = b"", key: str = "STK", *, challenge: bytes | None = None) -> bytes:
-        """A command with a MAC under the maintenance key: header CLA INS P1 P2 in hex, data without MAC."""
+    def secured(
+        self,
+        header: str,
+        data: bytes = b"",
+        key: str = "STK",
+        *,
+        challenge: bytes | None = None,
+        enciphered: bool = False,
+    ) -> bytes:
+        """A command with a MAC under the maintenance key: header CLA INS P1 P2 in hex, data plain and without MAC."""
         suite = self.key_suite(key)
         rules = Reference(suite)
         session = rules.session_key(self.key_value(key, suite), self.challenge() if challenge is None else challenge)
+        if enciphered:
+            data = rules.encrypt(session, data)
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + rules.mac(session, covered)
 
@@ -224,6 +234,8 @@ _KEYS: Final[tuple[tuple[str, str, Usage, int | None, int], ...]] = (
 LONG_FILE: Final = bytes(at & 0xFF for at in range(300))
 RECORDS: Final = tuple(bytes.fromhex(record) for record in ("0102A1A2", "0203B1B2B3", "0101C1", "0304D1D2D3D4"))
 
+_MACED: Final[dict[str, Any]] = {"secured_update": Protection.MAC}
+_BOTH_WAYS: Final[dict[str, Any]] = {"secured_update": Protection.CIPHER, "secured_read": Protection.MAC}
 _FREE_FILES: Final[tuple[tuple[int, Structure, dict[str, Any], Contents], ...]] = (
     # SFI in the SSSE, structure, more of the specification, contents
     (0x05, Structure.LINEAR_VARIABLE, {"size": 40, "max_records": 6}, RECORDS),
@@ -233,16 +245,20 @@ _FREE_FILES: Final[tuple[tuple[int, Structure, dict[str, Any], Contents], ...]] 
     (0x09, Structure.LINEAR_FIXED, {"record_length": 4, "max_records": 3, "tlv": False}, (b"AAAA", b"BBBB")),
     (0x0A, Structure.CYCLIC, {"record_length": 3, "max_records": 3, "tlv": False}, (b"new", b"old")),
     (0x0B, Structure.INTERNAL, {"size": 20}, bytes(20)),
-    (0x0C, Structure.LINEAR_VARIABLE, {"size": 40, "secured": True}, RECORDS),
-    (0x0D, Structure.TRANSPARENT, {"size": 16, "secured": True}, LONG_FILE[:16]),
-    (0x0E, Structure.LINEAR_VARIABLE, {"size": 40, "secured": True, "update": "UK"}, RECORDS),
+    (0x0C, Structure.LINEAR_VARIABLE, {"size": 40, **_MACED}, RECORDS),
+    (0x0D, Structure.TRANSPARENT, {"size": 16, **_MACED}, LONG_FILE[:16]),
+    (0x0E, Structure.LINEAR_VARIABLE, {"size": 40, **_MACED, "update": "UK"}, RECORDS),
     (0x0F, Structure.LINEAR_VARIABLE, {"size": 40, "read": "PIN", "update": "never"}, RECORDS),
     (0x10, Structure.LINEAR_VARIABLE, {"size": 40, "read": "never", "update": "PIN"}, RECORDS),
     (0x11, Structure.LINEAR_VARIABLE, {"size": 40}, ()),
     (0x12, Structure.LINEAR_VARIABLE, {"size": 400}, tuple(bytes((at, 58)) + bytes(58) for at in range(1, 7))),
     (0x13, Structure.TRANSPARENT, {"size": 256}, LONG_FILE[:256]),
-    (0x14, Structure.TRANSPARENT, {"size": 16, "secured": True, "update": "UK"}, LONG_FILE[:16]),
+    (0x14, Structure.TRANSPARENT, {"size": 16, **_MACED, "update": "UK"}, LONG_FILE[:16]),
     (0x15, Structure.CYCLIC, {"record_length": 4, "max_records": 3}, (bytes.fromhex("0102EEEE"),)),
+    (0x16, Structure.LINEAR_VARIABLE, {"size": 40, **_BOTH_WAYS}, RECORDS),
+    (0x17, Structure.TRANSPARENT, {"size": 16, **_BOTH_WAYS}, LONG_FILE[:16]),
+    (0x18, Structure.LINEAR_VARIABLE, {"size": 40, "read": "RK", "update": "UK", **_BOTH_WAYS}, RECORDS),
+    (0x19, Structure.TRANSPARENT, {"size": 256, "read": "RK", "update": "UK", **_BOTH_WAYS}, LONG_FILE[:256]),
 )
 
 
@@ -289,12 +305,19 @@ def handmade(
     plans = [(_ef(SSSE, sfi, structure, more), contents) for sfi, structure, more, contents in _FREE_FILES]
     for df, sfi, structure, more in (
         ("DF01", 0x05, Structure.LINEAR_VARIABLE, {"size": 40, "read": "PIN | RK01", "update": "UK01"}),
-        ("DF01", 0x06, Structure.LINEAR_VARIABLE, {"size": 40, "secured": True}),
-        ("DF02", 0x05, Structure.LINEAR_VARIABLE, {"size": 40, "secured": True}),
+        ("DF01", 0x06, Structure.LINEAR_VARIABLE, {"size": 40, **_MACED}),
+        ("DF01", 0x07, Structure.LINEAR_VARIABLE, {"size": 40, **_BOTH_WAYS}),
+        ("DF02", 0x05, Structure.LINEAR_VARIABLE, {"size": 40, **_MACED}),
+        ("DF02", 0x08, Structure.LINEAR_VARIABLE, {"size": 40, **_BOTH_WAYS}),
         ("DF03", 0x05, Structure.LINEAR_VARIABLE, {"size": 40}),
     ):
         plans.append((_ef(f"{SSSE}/{df}", sfi, structure, more), RECORDS))
-    plans.append((_ef(f"{SSSE}/DF02", 0x07, Structure.TRANSPARENT, {"size": 16, "secured": True}), LONG_FILE[:16]))
+    plans.append(
+        (
+            _ef(f"{SSSE}/DF02", 0x07, Structure.TRANSPARENT, {"size": 16, **_BOTH_WAYS}),
+            LONG_FILE[:16],
+        )
+    )
     plans.append((_ef(PSE, 0x05, Structure.LINEAR_VARIABLE, {"size": 40, "read": "UKP"}), RECORDS))
     dfs = {
         MF: Df(MF, 0x3F00, DfKind.MF),

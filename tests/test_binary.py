@@ -133,9 +133,9 @@ def test_reading_and_writing_need_their_own_rights() -> None:
     assert bench.word("00D6880001AA") == "6982"
 
 
-def test_secured_updates_are_off_and_class_04_unknown_by_default() -> None:
-    """Part 7, 7.3: the applications of the standard do not use them."""
-    assert Handmade().send(Handmade().secured("04D68D00", b"\xaa")) == "6E00"
+def test_secured_updates_are_off_by_default() -> None:
+    """Part 7, 7.3: the applications of the standard do not use them; tables 40 and 42: CLA 04, and 6A81."""
+    assert Handmade().send(Handmade().secured("04D68D00", b"\xaa")) == "6A81"
     assert Handmade().send("00D68D0001AA") == "9000"
 
 
@@ -152,7 +152,7 @@ def test_a_secured_update_writes_the_data_without_the_mac(suite: str) -> None:
 @pytest.mark.clause("Part 4, 8.1", "which updates are secured is settled before")
 def test_a_file_without_secured_updates_refuses_class_04() -> None:
     bench = Handmade(SECURED)
-    assert bench.send(bench.secured("04D68700", b"\xaa")) == "6E00"
+    assert bench.send(bench.secured("04D68700", b"\xaa")) == "6A81"
     assert bench.send("00D6870001AA") == "9000"
 
 

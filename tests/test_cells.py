@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cardfs import cells
 from cardfs.cells import contents_cell, df_cell, ef_cell, key_cell, key_id, key_path, read_cells, write_cells
-from cardfs.files import CardContents, Df, DfKind, Ef, Structure
+from cardfs.files import CardContents, Df, DfKind, Ef, Protection, Structure
 from cardfs.profile import shipped_profiles
 from cardfs.rules import parse_rule
 from cardfs.store import Cell
@@ -131,11 +131,20 @@ def test_any_key_comes_back_with_its_tries(key: Key, left: int) -> None:
     assert found.tries == card.tries
 
 
+PROTECTIONS = st.sampled_from(Protection)
+READ_PROTECTIONS = st.sampled_from((Protection.NONE, Protection.MAC))
+
+
 @settings(deadline=None, derandomize=True)
-@given(st.sampled_from(["free", "never", "A", "A | B", "A & B", "(A & B) | C", "A & (B | C)"]), st.booleans())
-def test_any_rule_comes_back(text: str, tlv: bool) -> None:
+@given(
+    st.sampled_from(["free", "never", "A", "A | B", "A & B", "(A & B) | C", "A & (B | C)"]),
+    st.booleans(),
+    PROTECTIONS,
+    PROTECTIONS,
+)
+def test_any_rule_comes_back(text: str, tlv: bool, update: Protection, read: Protection) -> None:
     rule = parse_rule(text, lambda name: KeyRef(MF, name))
-    ef = Ef(f"{MF}/EF01", 0xEF01, None, Structure.CYCLIC, rule, rule, 1, 2, 3, tlv, not tlv)
+    ef = Ef(f"{MF}/EF01", 0xEF01, None, Structure.CYCLIC, rule, rule, 1, 2, 3, tlv, update, read)
     df = Df(f"{MF}/DF01", 0xDF01, DfKind.ADF, b"\x00\xffname", 5, b"\x01", blocked=True)
     card = replace(handmade(), efs={ef.path: ef}, dfs={**handmade().dfs, df.path: df})
     found = read_cells(dict(write_cells(card)))

@@ -65,12 +65,15 @@ def assert_equal(card: Card, finished: CardContents) -> None:
 
 
 FINANCIAL: Final = "[settings.financial]\n"
-SECURED: Final = '[settings.sm]\nupdate_commands = "per-file"\n'
+SECURED: Final = '[settings.sm]\nupdate_commands = "per-file"\nread_commands = "per-file"\n'
 
 
-def secured(*files: str) -> str:
-    """A profile where these files take updates with a MAC only."""
-    return SECURED + "".join(f'[[ef]]\nid = "{each}"\nsecured = true\n' for each in files)
+ENCIPHERED: Final = '{ update = "mac+cipher", read = "mac" }'
+
+
+def secured(*files: str, how: str = "true") -> str:
+    """A profile where these files take updates with a MAC only, or are secured in another way."""
+    return SECURED + "".join(f'[[ef]]\nid = "{each}"\nsecured = {how}\n' for each in files)
 
 
 VARIANTS: Final[dict[str, tuple[str, str]]] = {
@@ -83,7 +86,10 @@ VARIANTS: Final[dict[str, tuple[str, str]]] = {
     "secured files of SM4": ("ssc-2.0-sm4", secured("SSSE/EF06", "DF01/EF05", "DF04/EF08")),
     "secured files of 3.0": ("ssc-3.0", secured("SSSE/EF06", "DF01/EF05")),
     "secured files in two environments": ("two-environments.toml", secured("PAY/EF05", "PAY/EF07", "SSSE/EF06")),
-    "secured files that are off": ("ssc-2.0", secured("SSSE/EF06").partition("\n")[2].partition("\n")[2]),
+    "enciphered files": ("ssc-2.0", secured("SSSE/EF06", "DF01/EF05", "DF01/EF16", "DF04/EF15", how=ENCIPHERED)),
+    "enciphered files of SM4": ("ssc-2.0-sm4", secured("SSSE/EF06", "DF01/EF05", "DF04/EF15", how=ENCIPHERED)),
+    "files read with a MAC": ("ssc-3.0", secured("SSSE/EF06", "DF01/EF05", how='{ read = "mac" }')),
+    "secured files that are off": ("ssc-2.0", secured("SSSE/EF06").removeprefix(SECURED)),
     "strict rights": ("ssc-2.0", '[settings.state]\nglobal_rights = "strict"'),
     "strict rights in two environments": (
         "two-environments.toml",
@@ -326,6 +332,24 @@ def test_a_secured_file_without_a_key_for_its_mac_is_said_before_the_first_comma
     start, finished = made("ssc-2.0", secured("SSSE/EF06"))
     with pytest.raises(PersonaliseError, match=r"^write SSSE/EF06 record 1: the file takes updates with a MAC only"):
         personalise(start, _without(finished, Usage.MAC_ENC, SSSE))
+
+
+def test_a_record_that_fits_into_no_secured_command_is_said_before_the_first_command() -> None:
+    """LD, data, padding and MAC go into 255 bytes: 247 bytes of data under DES, 239 under SM4."""
+    for profile, most in (("ssc-2.0", 247), ("ssc-2.0-sm4", 239)):
+        start, finished = made(profile, secured("DF01/EF05", how=ENCIPHERED))
+        path = f"{SSSE}/DF01/EF05"
+        for length in (most, most + 1):
+            record = bytes((0x20, length - 2)) + bytes(length - 2)
+            ef = replace(finished.efs[path], size=600)
+            card = replace(finished, contents={**finished.contents, path: (record,)}, efs={**finished.efs, path: ef})
+            if length == most:
+                personalise(start, card)
+                continue
+            with pytest.raises(
+                PersonaliseError, match=f"record 1: its {length} bytes and their MAC fit into no command"
+            ):
+                personalise(start, card)
 
 
 def test_a_card_whose_environment_is_the_mf_is_said_not_to_be_built() -> None:

@@ -97,7 +97,7 @@ class Scenario:
 
 @cache
 def _handmade(suite: str) -> Cells:
-    settings = Settings(sm=SmSettings(update_commands="per-file"))
+    settings = Settings(sm=SmSettings(update_commands="per-file", read_commands="per-file"))
     return dict(write_cells(handmade(settings, suite=suite, maintenance=suite)))
 
 
@@ -110,11 +110,13 @@ def _plain(apdu: str, *proofs: str) -> Callable[[Torn], bytes]:
     return prepare
 
 
-def _secured(header: str, data: str = "", *proofs: str, df: str = "SSSE", key: str = "STK") -> Callable[[Torn], bytes]:
+def _secured(
+    header: str, data: str = "", *proofs: str, df: str = "SSSE", key: str = "STK", enciphered: bool = False
+) -> Callable[[Torn], bytes]:
     def prepare(bench: Torn) -> bytes:
         bench.select_df(df)
         bench.prove(proofs)
-        return bench.secured(header, bytes.fromhex(data), key)
+        return bench.secured(header, bytes.fromhex(data), key, enciphered=enciphered)
 
     return prepare
 
@@ -177,6 +179,10 @@ _IN_USE: Final[tuple[tuple[str, Callable[[Torn], bytes], str], ...]] = (
     ("UPDATE BINARY of two bytes", _plain("00D6870002 FFFF"), "9000"),
     ("UPDATE BINARY of 255 bytes", _plain("00D68700FF" + "A5" * 255), "9000"),
     ("UPDATE BINARY, secured", _secured("04D68D00", "FFFF"), "9000"),
+    ("UPDATE RECORD, enciphered", _secured("04DC01B4", "0102F1F2", enciphered=True), "9000"),
+    ("UPDATE BINARY, enciphered", _secured("04D69700", "FFFF", enciphered=True), "9000"),
+    ("UPDATE BINARY, enciphered, wrong MAC", _flipped(_secured("04D69700", "FFFF", enciphered=True)), "6988"),
+    ("READ RECORD, secured", _secured("04B201B4"), "6104"),
     ("EXTERNAL AUTHENTICATION, right", _authentication("UK"), "9000"),
     ("EXTERNAL AUTHENTICATION, right at the last try", _authentication("UK", failures=2), "9000"),
     ("EXTERNAL AUTHENTICATION, wrong", _authentication("UK", wrong=True), "63C2"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.cells import write_cells
-from cardfs.files import CardContents, Regime
+from cardfs.files import CardContents, Protection, Regime
 from cardfs.settings import EdepSettings, Settings
 from emulator.payment.purse.rows import PURSE_ROWS
 from emulator.row import Row
@@ -334,7 +334,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6987: "00DC01CC01FF", 0x6A82: "00DC01F401FF", 0x6A83: "00DC09BC0444444444",
         }),
         0x6A84: sent(after("00DC03BC0444444444", then=raw("00DC04BC0444444444"))),
-        0x6A85: on(raw("00DC01CC03A10511"), made=with_ef(tlv(), 0x19, secured=False)),
+        0x6A85: on(raw("00DC01CC03A10511"), made=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
     },
     (0x04, 0xDC, None): {
         **words({
@@ -353,7 +353,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6987: "00E200CC01FF", 0x6A82: "00E200F401FF",
         }),
         0x6A84: sent(after("00E200BC0444444444", then=raw("00E200BC0444444444"))),
-        0x6A85: on(raw("00E200CC03A10511"), made=with_ef(tlv(), 0x19, secured=False)),
+        0x6A85: on(raw("00E200CC03A10511"), made=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
     },
     (0x04, 0xE2, None): {
         **words({

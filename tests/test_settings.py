@@ -352,7 +352,15 @@ def _(value: str) -> None:
     bench = Handmade(settings("sm.update_commands", value))
     assert bench.send("00DC0164040102FFFF") == ("9000" if value == "off" else "6987")
     secured = bench.secured("04DC0164", bytes.fromhex("0102EEEE"))
-    assert bench.send(secured) == ("6E00" if value == "off" else "9000")
+    assert bench.send(secured) == ("6A81" if value == "off" else "9000")
+
+
+@exercise("sm.read_commands", "off", "per-file")
+def _(value: str) -> None:
+    """Part 4, 8.5, case 2."""
+    bench = Handmade(settings("sm.read_commands", value))
+    assert bench.send("00B201B404") == ("0102A1A29000" if value == "off" else "6987")
+    assert bench.send(bench.secured("04B201B4")) == ("6E00" if value == "off" else "6104")
 
 
 # -- diversification -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from .reference import Reference
 from .support import MF, ORIGINAL, PIN, PIN_CN, SSSE, SSSE_NAME, Bench, Handmade, contents, handmade
 
 SECRET = bytes.fromhex("D1E2F3A4B5C6D7E8")
-SECURED = Settings(sm=SmSettings(update_commands="per-file"))
+SECURED = Settings(sm=SmSettings(update_commands="per-file", read_commands="per-file"))
 
 
 class Witness(Bench):
@@ -142,6 +142,22 @@ def test_a_secured_update_is_told_without_its_mac() -> None:
     assert (event.sw, event.file) == ("9000", "SSSE/EF0C")
     event = card.told(card.secured("04D68D00", b"\x01\x02\x03"))
     assert (event.sw, event.fields) == ("9000", "3 bytes at 0")
+
+
+def test_an_enciphered_update_is_told_as_such_and_not_decoded() -> None:
+    """Its bytes say nothing, and are no secret; the MAC of a reading is none either."""
+    card = HandmadeWitness(SECURED)
+    raw = card.secured("04DC01B4", bytes.fromhex("0104A1A2A3A4"), enciphered=True)
+    event = card.told(raw)
+    assert (event.sw, event.fields, event.apdu) == ("9000", "record 1: enciphered", raw.hex().upper())
+    event = card.told(card.secured("04D69702", b"\x01\x02\x03", enciphered=True))
+    assert (event.sw, event.fields) == ("9000", "8 bytes, enciphered, at 2")
+    raw = card.secured("04B201B4")
+    event = card.told(raw)
+    assert (event.name, event.sw, event.fields, event.apdu) == ("READ RECORD", "6106", "record 1", raw.hex().upper())
+    assert event.clause == "Part 2, 9.3.2"
+    event = card.told("00C0000006")
+    assert event.answer == "0104A1A2A3A4"
 
 
 def test_binary_commands_are_told_by_length_and_offset() -> None:

@@ -10,8 +10,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cardfs.codecs import decode, decode_fields, decode_record
-from cardfs.files import Element, Regime, Structure
+from cardfs.files import Element, Protection, Regime, Structure
 from cardfs.image import Image
+from cardfs.securing import securing
 from emulator.terminal import Reading
 from emulator.trace import Event, find_element, value_text
 from keys.records import KeyRef, KeyState, Usage
@@ -21,6 +22,7 @@ _PREVIEW: Final = 24
 _ON_A_LINE: Final = 8
 """Fields of one file that are shown on one line; more make a table."""
 _INDENT: Final = 14
+_SECURED: Final = {Protection.NONE: "", Protection.MAC: " with MAC", Protection.CIPHER: " enciphered with MAC"}
 _PIPED: Final = 1000
 """Columns of an output that is no terminal: enough for every line."""
 
@@ -121,9 +123,11 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
     ef, contents = image.efs[path], image.contents[path]
     elements = image.dictionary.get(path, ())
     sfi = "" if ef.sfi is None else f" SFI {ef.sfi:02X}"
+    secured = securing(image, ef)
     line = Text.assemble(
         (image.label(path).partition("/")[2] if ef.sfi is not None else f"{ef.fid:04X}", "bold"),
-        f" {sfi} {ef.structure}  read {ef.read.text}  update {ef.update.text}",
+        f" {sfi} {ef.structure}  read {ef.read.text}{_SECURED[secured.read]}"
+        f"  update {ef.update.text}{_SECURED[secured.update]}",
     )
     leaf = branch.add(line)
     if isinstance(contents, bytes):

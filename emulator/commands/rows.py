@@ -3,14 +3,15 @@
 from typing import Final
 
 from cardfs.settings import Settings
+from keys.suites import MAC_LENGTH
 
-from ..row import ANY_LE, GATED, Row
+from ..row import ANY_LE, GATED, NO_DATA, Row
 from ..session import without_challenge
-from . import authenticate, binary, block, pin, record, response, select
+from . import authenticate, binary, block, pin, record, response, secured_reading, select
 
 
-def _secured_updates(settings: Settings) -> bool:
-    return settings.sm.update_commands == "per-file"
+def _secured_reading(settings: Settings) -> bool:
+    return settings.sm.read_commands == "per-file"
 
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
@@ -86,7 +87,6 @@ ROWS: Final[tuple[Row, ...]] = (
         parameters=record.update_parameters,
         lc=range(1, 65536),
         writes=True,
-        enabled=_secured_updates,
     ),
     Row(
         "UPDATE BINARY",
@@ -111,7 +111,6 @@ ROWS: Final[tuple[Row, ...]] = (
         parameters=binary.parameters,
         lc=range(1, 65536),
         writes=True,
-        enabled=_secured_updates,
     ),
     Row(
         "GET CHALLENGE",
@@ -222,3 +221,50 @@ ROWS: Final[tuple[Row, ...]] = (
         keeps_trade=True,
     ),
 )
+
+# 6987: no MAC where one is needed, as of an update (Part 7, 7.4).
+_READS: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
+_RECORDS_READ: Final = (*_READS, 0x6A83)
+_BINARY_READ: Final = (*_READS, 0x6B00)
+# With a MAC; 6100: it is data, so that T=0 has case 4 (Part 2, 9.4).
+_MAC_WORDS: Final = (0x6100, 0x6984, 0x6988, 0x6A88)
+_MAC: Final = range(MAC_LENGTH + 1)
+
+SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
+    Row(
+        name,
+        zh,
+        cla,
+        ins,
+        f"Part 4, 8.5; {clause}",
+        handler,
+        (*words, *(_MAC_WORDS if cla else (0x6C00,))),
+        parameters=parameters,
+        lc=_MAC if cla else NO_DATA,
+        le=ANY_LE,
+        reads=True,
+        enabled=_secured_reading,
+    )
+    for name, zh, ins, clause, handler, words, parameters in (
+        (
+            "READ RECORD",
+            "读取记录内容",
+            0xB2,
+            "Part 5, 6.10",
+            secured_reading.read_record,
+            _RECORDS_READ,
+            record.read_parameters,
+        ),
+        (
+            "READ BINARY",
+            "读取二进制数据",
+            0xB0,
+            "Part 5, 6.9",
+            secured_reading.read_binary,
+            _BINARY_READ,
+            binary.parameters,
+        ),
+    )
+    for cla in (0x00, 0x04)
+)
+"""Reading on a card that has files which are read with a MAC; these rows lie over the plain ones."""

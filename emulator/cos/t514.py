@@ -33,7 +33,7 @@ bytes.
 from collections.abc import Iterable
 from typing import Final
 
-from cardfs.files import FINANCIAL, DfKind, Ef, Regime, Structure, child
+from cardfs.files import FINANCIAL, DfKind, Ef, Protection, Regime, Structure, child
 from cardfs.life import Act, edge_for
 from cardfs.rules import Rule
 from keys.errors import MacMissing
@@ -55,7 +55,7 @@ NONE: Final = 0xFF
 KEY_FIELD: Final = 16
 CIPHER_LENGTH: Final = 0x20  # LD, head and key in whole blocks of either length
 CIPHER_LENGTHS: Final = frozenset((CIPHER_LENGTH, *range(0x48, 0xF9, 8)))  # an RSA key has 512 bits and more
-TLV_FLAG, SECURED_FLAG = 0x01, 0x02
+TLV_FLAG, MAC_FLAG, CIPHER_FLAG, READ_FLAG = 0x01, 0x02, 0x04, 0x08
 
 KINDS: Final = (DfKind.MF, DfKind.DDF, DfKind.ADF)
 REGIMES: Final = (Regime.SOCIAL, Regime.PAYMENT, Regime.PURSE, Regime.DEBIT)
@@ -227,8 +227,7 @@ def _create_file(ctx: Context, data: bytes) -> None:
     if kind not in STRUCTURES:
         raise DataWrong(f"there is no file type {kind:02X}")
     sfi, flags, size = reader.byte(), reader.byte(), reader.number()
-    if flags & ~(TLV_FLAG | SECURED_FLAG):
-        raise DataWrong(f"there are no flags {flags:02X}")
+    secured_update, secured_read = _secured(flags, social=ctx.image.dfs[ctx.session.df].regime is Regime.SOCIAL)
     record_length, max_records = reader.byte(), reader.byte()
     here = ctx.session.df
     read = acts_files.rule_from(ctx, reader.rule(), here)
@@ -247,9 +246,29 @@ def _create_file(ctx: Context, data: bytes) -> None:
             record_length,
             max_records,
             tlv=bool(flags & TLV_FLAG),
-            secured=bool(flags & SECURED_FLAG),
+            secured_update=secured_update,
+            secured_read=secured_read,
         ),
     )
+
+
+def _secured(flags: int, *, social: bool) -> tuple[Protection, Protection]:
+    """How updates and reading of a new file are secured; a cipher comes under a MAC, and other files have a MAC alone.
+
+    Raises:
+        DataWrong
+    """
+    known = TLV_FLAG | MAC_FLAG | (CIPHER_FLAG | READ_FLAG) * social
+    if flags & ~known or flags & (MAC_FLAG | CIPHER_FLAG) == CIPHER_FLAG:
+        raise DataWrong(f"there are no flags {flags:02X}")
+    update = Protection.CIPHER if flags & CIPHER_FLAG else Protection.MAC if flags & MAC_FLAG else Protection.NONE
+    return update, Protection.MAC if flags & READ_FLAG else Protection.NONE
+
+
+def _secured_flags(ef: Ef) -> int:
+    """Undo `_secured`."""
+    update = {Protection.NONE: 0, Protection.MAC: MAC_FLAG, Protection.CIPHER: MAC_FLAG | CIPHER_FLAG}
+    return update[ef.secured_update] | READ_FLAG * (ef.secured_read is not Protection.NONE)
 
 
 def _write_data(ctx: Context, data: bytes) -> None:
@@ -306,7 +325,7 @@ def df_data(
 
 def ef_data(ef: Ef, kid_of: dict[KeyRef, int]) -> bytes:
     """Data of CREATE FILE for an EF; ``kid_of`` has what stands for every key and PIN that rules name."""
-    flags = TLV_FLAG * ef.tlv | SECURED_FLAG * ef.secured
+    flags = TLV_FLAG * ef.tlv | _secured_flags(ef)
     head = ef.fid.to_bytes(2) + bytes((_STRUCTURE_OF[ef.structure], ef.sfi or 0, flags)) + ef.size.to_bytes(2)
     sizes = bytes((ef.record_length, ef.max_records))
     return head + sizes + _rule_data(ef.read, kid_of) + _rule_data(ef.update, kid_of)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cardfs.errors import OffsetOutside
-from cardfs.files import Ef, Structure
+from cardfs.files import Ef, Protection, Structure
 from cardfs.records import Mode, written
 from keys.errors import MacMissing
 from keys.purse import line_mac
@@ -102,7 +102,7 @@ def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
     ctx.require_access(ef, ef.update, "update")
     command = ctx.command
     if not command.secured:
-        if ef.secured:
+        if ef.secured_update is not Protection.NONE:
             raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
         return ef, command.data
     _require_protection(ctx, ef)
@@ -113,7 +113,7 @@ def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
 
 
 def _require_protection(ctx: Context, ef: Ef) -> None:
-    if not ef.secured:
+    if ef.secured_update is Protection.NONE:
         raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
 
 
