@@ -54,7 +54,11 @@ CLAUSES: Final = (
     ("8.3.4.2", "16 字节分组：解密", "the same in blocks of 16"),
     ("8.4.1", "8 字节分组：过程密钥", "single and double length; 4 bytes padded; used once"),
     ("8.4.2", "16 字节分组：过程密钥", "challenges of 4, 8, 16"),
-    ("8.5", "安全报文传送的命令情况", "Lc counts the MAC; all four cases: 1 locks and PIN unblock, 2 reading, 3 updates, 4 how T=0 carries 2"),
+    (
+        "8.5",
+        "安全报文传送的命令情况",
+        "Lc counts the MAC; all four cases: 1 locks, 2 reading, 3 updates, 4 reading under T=0",
+    ),
 )
 
 

@@ -139,8 +139,8 @@ READ_PROTECTIONS = st.sampled_from((Protection.NONE, Protection.MAC))
 @given(
     st.sampled_from(["free", "never", "A", "A | B", "A & B", "(A & B) | C", "A & (B | C)"]),
     st.booleans(),
-    PROTECTIONS,
-    PROTECTIONS,
+    READ_PROTECTIONS,
+    READ_PROTECTIONS,
 )
 def test_any_rule_comes_back(text: str, tlv: bool, update: Protection, read: Protection) -> None:
     rule = parse_rule(text, lambda name: KeyRef(MF, name))

@@ -354,6 +354,25 @@ def test_show_has_rules_and_both_languages_and_key_states(image: Path) -> None:
     assert all(f"DF0{number}" in shown for number in range(1, 8))
 
 
+def test_show_says_how_files_are_secured(tmp_path: Path) -> None:
+    """Part 4, 8.1; as long as the setting is on."""
+    (tmp_path / "city.toml").write_text(
+        'extends = "ssc-2.0"\n[settings.sm]\nupdate_commands = "per-file"\nread_commands = "per-file"\n'
+        '[[ef]]\nid = "DF01/EF05"\nsecured = { update = "mac+cipher", read = "mac" }\n'
+        '[[ef]]\nid = "SSSE/EF06"\nsecured = true\n'
+    )
+    path = tmp_path / "city.sscard"
+    assert sscard("issue", path, "--profile", tmp_path / "city.toml").exit_code == 0
+    shown = sscard("show", path).stdout
+    rules = r"EF05 +SFI 05 linear-variable +read PIN \| RK1DF01 with MAC +update UK1DF01 enciphered with MAC\n"
+    assert re.search(rules, shown)
+    assert re.search(r"EF06 +SFI 06 linear-variable +read free +update UKSSSE with MAC\n", shown)
+    assert shown.count("with MAC") == 3
+    off = ("--set", "settings.sm.update_commands=off", "--set", "settings.sm.read_commands=off")
+    assert sscard("issue", path, "--profile", tmp_path / "city.toml", *off, "--force").exit_code == 0
+    assert "with MAC" not in sscard("show", path).stdout
+
+
 @pytest.mark.parametrize("profile", shipped_profiles())
 def test_show_has_no_value_of_a_key(tmp_path: Path, profile: str) -> None:
     path = tmp_path / "card.sscard"

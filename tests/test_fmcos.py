@@ -18,6 +18,7 @@ from cardfs.image import Image
 from cardfs.issuing import IssueError, blank, issue
 from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
 from cardfs.profile import load_profile
+from cardfs.securing import securing
 from emulator.card import Card
 from emulator.cos.fmcos_rows import FMCOS_ROWS
 from emulator.table import COS_ROWS, REGIME_ROWS, Table
@@ -104,6 +105,27 @@ def test_binary_and_record_files_of_every_structure_and_protection(desk: Desk, a
     assert [read(f"B2{number:02X}{cyclic:02X}", "00") for number in (1, 2)] == [DATA[:8] * 2, DATA[::-1]]
     write(f"DC00{cyclic & 0xF8 | 3:02X}", DATA)  # the note to 7.8.2
     assert read(f"B201{cyclic:02X}", "00") == DATA
+
+
+@pytest.mark.parametrize(
+    ("kind", "access", "update", "read"),
+    [
+        ("28", "FF", "none", "none"),
+        ("A8", "FF", "mac", "none"),
+        ("E8", "FF", "mac+cipher", "none"),
+        ("A8", "7F", "mac", "mac"),
+        ("E8", "7F", "mac+cipher", "mac+cipher"),
+    ],
+)
+def test_how_a_file_is_secured_follows_from_its_type_and_access_byte(
+    desk: Desk, kind: str, access: str, update: str, read: str
+) -> None:
+    """11.2 and 7.13.3, as people see it."""
+    desk.ok(create(0x001C, f"{kind}0010F0F0FF{access}"))
+    image = desk.card.image
+    assert securing(image, image.efs[f"{APP}/001C"]) == (update, read)
+    assert desk.word("00B09C0001") == ("9000" if read == "none" else "6987")
+    assert desk.word("00D69C000100") == ("9000" if update == "none" else "6987")
 
 
 def test_external_authenticate_has_the_values_of_the_manual() -> None:
