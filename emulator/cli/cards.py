@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from . import IMAGE, main
 from .errors import UsageFault
 from .output import open_trace, write_line
+from .targets import Target, require_free, require_no_image, write_file
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents
@@ -57,13 +58,13 @@ def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @main.command(short_help="Make a card image from a profile, holder and root keys.")
-@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("card.sscard"))
+@click.argument("image", type=Target(), default=Path("card.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @issue_inputs
-@click.option("--force", is_flag=True, help="Replace an existing image.")
+@click.option("--force", is_flag=True, help="Replace an existing image, and an existing file of --ca-out.")
 @click.option(
     "--ca-out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Target(),
     help="Write the certification authority's public key, which terminals need for debit/credit, as JSON.",
 )
 @click.option("--list-profiles", is_flag=True, help="List the shipped card types and end.")
@@ -78,12 +79,17 @@ def issue(image: Path, *, force: bool, ca_out: Path | None, list_profiles: bool,
         for name in shipped_profiles():
             click.echo(f"{name:<14} {load_profile(name).title}")
         return
+    require_free(image, force=force)
+    if ca_out:
+        require_no_image(ca_out, "--ca-out", force=force)
+        if ca_out.resolve() == image.resolve():
+            raise UsageFault(f"{ca_out}: the card itself, which --ca-out never replaces; name another file")
     contents = issue_contents(**inputs)
     key = authority_json(contents, inputs["roots"]) if ca_out else ""
     write_image(image, contents, force=force)
     click.echo(f"{image}: {contents.info.profile}, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
     if ca_out:
-        ca_out.write_text(key, encoding="utf-8")
+        write_file(ca_out, key, "--ca-out", force=force)
         click.echo(f"{ca_out}: the certification authority's public key")
     if inputs["roots"] is None:
         click.echo(f"note: {DEMO_NOTE}", err=True)
@@ -144,10 +150,9 @@ def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
     """Make an image file; with ``force`` also in the place of an old one."""
     from cardfs.image import Image
 
-    if force and image.exists():
+    require_free(image, force=force)
+    if image.exists():
         _replace(image, contents)
-    elif image.exists():
-        raise UsageFault(f"{image}: the file exists already; --force replaces it")
     else:
         Image.create(image, contents)
 
@@ -290,7 +295,7 @@ def show(image: Path) -> None:
 @main.command(short_help="Run a script of hex APDUs on a card, without a reader.")
 @IMAGE
 @click.argument("script", type=click.File(encoding="utf-8"), default="-")
-@click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
+@click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 @click.option("--raw", is_flag=True, help="Print commands, secrets masked, and answers in hex only.")
 def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     """Run a script of hex APDUs on a card, without a reader.

@@ -9,13 +9,14 @@ import click
 from . import main
 from .cards import issue_inputs
 from .errors import UsageFault
+from .targets import Target
 
 if TYPE_CHECKING:
     from emulator.terminal import Channel
 
 
 @main.command(short_help="Make a blank card, to be personalised.")
-@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=Path("blank.sscard"))
+@click.argument("image", type=Target(), default=Path("blank.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
 @click.option(

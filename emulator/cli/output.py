@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .errors import UsageFault
+from .targets import require_trace
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -132,9 +133,12 @@ def say(sentence: str, *, patience: float | None = None) -> None:
 
 
 def open_trace(path: Path | None) -> Outlet | None:
-    """Open the file of ``--trace``, to be appended to; `UsageFault` if it cannot be written."""
+    """Open the file of ``--trace``, to be appended to; `UsageFault` if it cannot be written, or holds no trace."""
+    if path is None:
+        return None
     try:
-        return Outlet(path, "a") if path else None
+        require_trace(path)
+        return Outlet(path, "a")
     except OSError as error:
         raise UsageFault(f"{path}: the trace cannot be written: {error.strerror}") from None
 

@@ -16,13 +16,14 @@ from emulator.vpcd import HOST, PORT
 from . import IMAGE, main
 from .errors import UsageFault
 from .output import open_trace
+from .targets import Target
 from .teller import Teller
 
 if TYPE_CHECKING:
     from emulator.ports import Insertable
     from emulator.stack import Stack
 
-TRACE = click.option("--trace", type=click.Path(path_type=Path), help="Write the trace to this file, as JSON lines.")
+TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 
 DEMO_IMAGE = Path("demo.sscard")
 DEMO_PIN = "123456"
@@ -123,7 +124,7 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
 )
 @click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
 @click.option("--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards, or: demo")
-@click.option("--trace", type=click.Path(path_type=Path), help="Write the cards' trace to this file, as JSON lines.")
+@click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(cards: tuple[Path, ...], psams: tuple[Path, ...], trace: Path | None, command: tuple[str, ...]) -> None:
     """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
@@ -261,7 +262,7 @@ def _reading_json(reader: str, reading: Any) -> str:
 
 
 @main.command(short_help="Make a card, read it and pay with it, in a private reader.")
-@click.argument("image", type=click.Path(path_type=Path, dir_okay=False), default=DEMO_IMAGE)
+@click.argument("image", type=Target(), default=DEMO_IMAGE)
 @click.option("--once", is_flag=True, help="End after reading and paying.")
 @TRACE
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:

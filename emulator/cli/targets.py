@@ -1,0 +1,78 @@
+"""Files that commands write: none is written over unless --force says so, and a card image by nothing but a new one."""
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from .errors import UsageFault
+
+_IMAGE: Final = b"SQLite format 3\0"
+"""How every card image begins."""
+
+_FIRST_LINE: Final = 1 << 16
+"""Bytes within which the first line of a trace ends."""
+
+
+class Target(click.Path):
+    """The type of an option or argument that names a file to be written.
+
+    The command asks `require_free` or `require_trace` before it writes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+
+def require_free(path: Path, *, force: bool) -> None:
+    """Refuse a file that exists already, unless it may be replaced: `UsageFault`."""
+    if path.exists() and not force:
+        raise UsageFault(f"{path}: the file exists already; --force replaces it")
+
+
+def require_no_image(path: Path, option: str, *, force: bool) -> None:
+    """Refuse the place of a file that is no card image: one that is a card, exists already, or has no folder."""
+    if _begins(path) == _IMAGE:
+        raise UsageFault(f"{path}: a card image, which {option} never replaces; name another file")
+    require_free(path, force=force)
+    if not path.parent.is_dir():
+        raise UsageFault(f"{path}: there is no folder {path.parent}")
+
+
+def write_file(path: Path, text: str, option: str, *, force: bool) -> None:
+    """Write a text file, whole or not at all, where `require_no_image` allows it."""
+    require_no_image(path, option, force=force)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        raise UsageFault(f"{path}: {option} cannot be written: {error.strerror}") from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def require_trace(path: Path) -> None:
+    """Refuse an existing file to which no trace may be appended, because it holds something else: `UsageFault`."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    if _begins(path) == _IMAGE:
+        raise UsageFault(f"{path}: a card image, to which --trace never writes; name another file")
+    with path.open("rb") as file:
+        line = file.readline(_FIRST_LINE)
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or not {"time", "kind"} <= event.keys():
+        raise UsageFault(f"{path}: --trace appends to a trace only, and this file is none; name another file")
+
+
+def _begins(path: Path) -> bytes:
+    """The first bytes of a file, none of what is no ordinary file."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(len(_IMAGE))
