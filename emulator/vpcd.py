@@ -21,11 +21,11 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
-from emulator.frames import MAX_PAYLOAD, Apdu, Decoder, Frame, GetAtr, PowerOff, PowerOn, Reset, encode
+from emulator.frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
 from emulator.ports import Insertable
 from emulator.service import is_held_up, socket_name
 
@@ -61,6 +61,9 @@ UNREAD_AFTER: Final = 1.0
 CONNECT_TIMEOUT: Final = 5.0
 UNNOTICED_AFTER: Final = 3.0
 """Seconds without a frame after which nobody seems to look at the slot."""
+
+_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+"""Linux alone has it."""
 
 
 # What happened ------------------------------------------------------------------------------------
@@ -100,10 +103,13 @@ class Unnoticed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The card raised where it should have answered. The link goes on; the card has a bug."""
+    """The card raised where it should have answered. The link goes on; the card has a bug.
+
+    The frame stays out of ``repr``: a PIN may be in it.
+    """
 
     error: Exception
-    frame: Frame
+    frame: bytes = field(repr=False)
 
 
 Event = Connected | Disconnected | Unreachable | Unnoticed | Failed
@@ -113,34 +119,39 @@ Watcher = Callable[[Event], None]
 # Answers ------------------------------------------------------------------------------------------
 
 
-def answer(card: Insertable, frame: Frame, watch: Watcher) -> bytes | None:
-    """Return the payload that the driver waits for, 1 to 65,535 bytes, or None where it waits for none.
+def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
+    """Take a frame, and return what the driver waits for, 1 to 65,535 bytes, or None where it waits for nothing.
+
+    Both without their lengths.
 
     An exception out of the card is reported as `Failed` and answered 6F00, never passed on: a dead link
     would show the client success with no data.
     """
     try:
-        match frame:
-            case Apdu(command):
-                # One byte cannot be told from a control byte, and no bytes are no command.
-                return _checked(card.transmit(command), 2) if len(command) > 1 else WRONG_LENGTH
-            case GetAtr():
-                return _checked(card.atr, 2)
-            case PowerOff():
-                card.power_off()
-            case PowerOn():
-                card.power_on()
-            case Reset():
-                card.reset()
+        if len(frame) > 1:
+            return _checked(card.transmit(frame))
+        if frame == GET_ATR:
+            return _checked(card.atr)
+        if frame == POWER_OFF:
+            card.power_off()
+        elif frame == POWER_ON:
+            card.power_on()
+        elif frame == RESET:
+            card.reset()
+        else:
+            # Any other byte cannot be told from a control byte, and no bytes are no command.
+            return WRONG_LENGTH
     except Exception as error:  # whatever a card's bug raises
         watch(Failed(error, frame))
-        return {Apdu: NO_DIAGNOSIS, GetAtr: BARE_ATR}.get(type(frame))
+        if len(frame) > 1:
+            return NO_DIAGNOSIS
+        return BARE_ATR if frame == GET_ATR else None
     return None
 
 
-def _checked(payload: bytes, least: int) -> bytes:
-    if not least <= len(payload) <= MAX_PAYLOAD:
-        raise ValueError(f"the card answered with {len(payload)} bytes, not with {least} to {MAX_PAYLOAD}")
+def _checked(payload: bytes) -> bytes:
+    if not 2 <= len(payload) <= MAX_PAYLOAD:
+        raise ValueError(f"the card answered with {len(payload)} bytes, not with 2 to {MAX_PAYLOAD}")
     return payload
 
 
@@ -168,22 +179,22 @@ class Entry:
         """Expect everything anew: the card was put into the slot."""
         self.seen, self._polled, self._polls = False, False, 0
 
-    def refuses(self, frame: Frame) -> bool:
+    def refuses(self, frame: bytes) -> bool:
         """Take the next frame of a card that is not yet ``seen``; tell whether it is for another card."""
-        match frame:
-            case PowerOn():
-                self.seen, self._allowed = True, FEWEST_POLLS
-            case GetAtr() if self._polls == self._allowed:
+        if frame == POWER_ON:
+            self.seen, self._allowed = True, FEWEST_POLLS
+        elif frame == GET_ATR:
+            if self._polls == self._allowed:
                 # Some readers give power only to a card that somebody uses: leave those more and more time.
                 self._allowed = min(2 * self._allowed, MOST_POLLS)
                 return True
-            case GetAtr():
-                self._polled, self._polls = True, self._polls + 1
-            case PowerOff() | Reset():
-                self._polls = 0
-            case Apdu():
-                self.seen = not self._polled
-        return isinstance(frame, Apdu) and self._polled
+            self._polled, self._polls = True, self._polls + 1
+        elif frame in (POWER_OFF, RESET):
+            self._polls = 0
+        else:
+            self.seen = not self._polled
+            return self._polled
+        return False
 
 
 def dial(host: str, port: int) -> socket.socket:
@@ -234,7 +245,7 @@ class Slot:
             self._socket = None
             self._up.clear()
             # Out of the reader a card has no power.
-            answer(self._card, PowerOff(), self._watch)
+            answer(self._card, POWER_OFF, self._watch)
             if not self._asked_to_stop():
                 self._watch(Disconnected(reason, RETURN_AFTER))
                 self._pause(RETURN_AFTER)
@@ -301,69 +312,59 @@ class Slot:
     def _serve(self, connection: socket.socket) -> str:
         """Answer frames until the link ends; return why it ended."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(UNNOTICED_AFTER)
         self._socket = connection
         if self._asked_to_stop():  # closed before there was a socket to hang up
             return "closed"
         self._watch(Connected(self._host, self._port))
         self._up.set()
-        decoder, entry = Decoder(), self._entry
-        entry.begin()
+        self._entry.begin()
         try:
-            for data in self._receive(connection):
-                for frame in decoder.feed(data):
-                    if not entry.seen and entry.refuses(frame):
-                        return "the reader takes it for the card before it"
-                    payload = answer(self._card, frame, self._watch)
-                    if payload is not None:
-                        connection.sendall(encode(payload))
-                    else:
-                        connection.settimeout(SILENCE)
-                    if self._asked_to_stop():
-                        return "closed"
+            self._await_first(connection)
+            return self._answer_all(connection)
         except _Stuck:
             return "the reader waits for an answer to a command of one byte"
         except OSError as error:
             return _why(error)
+
+    def _answer_all(self, connection: socket.socket) -> str:
+        """Answer frame after frame; every command passes here, so the least that will do."""
+        card, watch, entry = self._card, self._watch, self._entry
+        receive, send = connection.recv, connection.sendall
+        _acknowledge_at_once(connection)
+        while (frame := read_frame(receive)) is not None:
+            if not entry.seen and entry.refuses(frame):
+                return "the reader takes it for the card before it"
+            payload = answer(card, frame, watch)
+            if payload is None:
+                self._await_next(connection)
+            else:
+                send(encode(payload))
+                _acknowledge_at_once(connection)
+            if self._stopping:
+                return "closed"
         return "the reader closed the connection"
 
-    def _receive(self, connection: socket.socket) -> Iterator[bytes]:
-        """Yield what arrives, until the other side closes."""
-        seen = False
-        while True:
-            # Not sticky: the kernel falls back to delaying acknowledgements after every exchange.
-            if hasattr(socket, "TCP_QUICKACK"):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            try:
-                data = connection.recv(MAX_PAYLOAD + 2)
-            except TimeoutError:
-                if not seen:
-                    self._watch(Unnoticed(self._port))
-                    seen = True
-                    connection.settimeout(None)
-                elif self._waits_for_an_answer(connection):
-                    connection.sendall(encode(WRONG_LENGTH))
-                    raise _Stuck from None
-                continue
-            if not data:
-                return
-            if connection.timeout:  # the first frame, or the one after a signal
-                seen = True
-                connection.settimeout(None)
-            yield data
+    def _await_first(self, connection: socket.socket) -> None:
+        """Wait until something arrives, and say so once if that takes long."""
+        if not _arrives(connection, UNNOTICED_AFTER):
+            self._watch(Unnoticed(self._port))
+
+    def _await_next(self, connection: socket.socket) -> None:
+        """Wait for what follows a signal.
+
+        Raises:
+            _Stuck: nothing does, for the driver waits for an answer, which was sent now.
+        """
+        while not _arrives(connection, SILENCE):
+            if self._waits_for_an_answer(connection):
+                connection.sendall(encode(WRONG_LENGTH))
+                raise _Stuck
 
     def _waits_for_an_answer(self, connection: socket.socket) -> bool:
         """Tell a driver that waits from one that is held up: its pcscd is awake, and still nothing comes."""
         if self._service and is_held_up(self._service, SILENCE):
             return False
-        connection.settimeout(POLL)
-        try:
-            connection.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            return True
-        finally:
-            connection.settimeout(SILENCE)
-        return False
+        return not _arrives(connection, POLL)
 
 
 def insert(
@@ -387,6 +388,25 @@ def _refuse_itself(connection: socket.socket) -> None:
     if connection.getsockname() == connection.getpeername():
         connection.close()
         raise ConnectionRefusedError("nothing listens there")
+
+
+def _acknowledge_at_once(connection: socket.socket) -> None:
+    """Let the kernel acknowledge the next segment without delay; after every answer it falls back to delaying."""
+    if _QUICKACK is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+def _arrives(connection: socket.socket, seconds: float) -> bool:
+    """Wait for the next byte, or for the end, and leave it there; tell whether it came within so many seconds."""
+    connection.settimeout(seconds)
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    finally:
+        # Without a limit: with one, every receive would ask the kernel twice.
+        connection.settimeout(None)
+    return True
 
 
 class _Stuck(Exception):

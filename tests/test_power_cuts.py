@@ -27,7 +27,6 @@ from cardfs.tearing import Moment, PowerCut, TearingStore
 from emulator.card import Card
 from emulator.cos import t514
 from emulator.cos.fmcos_rows import FMCOS_ROWS
-from emulator.frames import Apdu
 from emulator.personaliser import Personaliser, Step
 from emulator.table import COS_ROWS, ROWS, Row
 from emulator.vpcd import answer
@@ -651,7 +650,7 @@ def test_a_power_cut_is_no_status_word_neither_on_the_card_nor_on_the_link(momen
     bench.store.cut(1, moment)
     events: list[object] = []
     with pytest.raises(PowerCut):
-        answer(bench.card, Apdu(bytes((0x00, 0x20, 0x00, 0x00, len(PIN_CN))) + PIN_CN), events.append)
+        answer(bench.card, bytes((0x00, 0x20, 0x00, 0x00, len(PIN_CN))) + PIN_CN, events.append)
     assert not events
     assert not issubclass(PowerCut, Exception)
 

@@ -20,6 +20,7 @@ from .targets import Target
 from .teller import Teller
 
 if TYPE_CHECKING:
+    from emulator.card import Card
     from emulator.ports import Insertable
     from emulator.stack import Stack
 
@@ -53,17 +54,23 @@ def _on_the_first_signal(end: Callable[[], None]) -> None:
 
 
 @contextmanager
-def open_card(image: Path, teller: Teller) -> "Iterator[Insertable]":
-    """A traced card from an image file."""
+def open_card(image: Path, teller: Teller | None) -> "Iterator[Insertable]":
+    """A card from an image file, traced if there is anybody to tell."""
     from cardfs.image import Image
     from emulator.card import Card
-    from emulator.trace import Traced
 
     memory = Image.open(image)
     try:
-        yield Traced(Card(memory), teller, later=teller.later)
+        card = Card(memory)
+        yield card if teller is None else _traced(card, teller)
     finally:
         memory.close()
+
+
+def _traced(card: "Card", teller: Teller) -> "Insertable":
+    from emulator.trace import Traced
+
+    return Traced(card, teller, later=teller.later)
 
 
 def _link_words(event: object) -> str:
@@ -100,10 +107,11 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
     from emulator.vpcd import Connected, Slot
     from keys.ciphers import warm_up
 
-    teller = Teller(trace, quiet=quiet)
+    teller = None if quiet and trace is None else Teller(trace, quiet=quiet)
 
     def watch(event: object) -> None:
-        teller.note(_link_words(event))
+        if teller:
+            teller.note(_link_words(event))
         if isinstance(event, Connected):
             threading.Thread(target=warm_up, daemon=True).start()
 
@@ -113,7 +121,8 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
             _on_the_first_signal(link.close)
             link.run()
     finally:
-        teller.close()
+        if teller:
+            teller.close()
 
 
 @main.command(
