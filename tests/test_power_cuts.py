@@ -180,8 +180,6 @@ _IN_USE: Final[tuple[tuple[str, Callable[[Torn], bytes], str], ...]] = (
     ("UPDATE BINARY, secured", _secured("04D68D00", "FFFF"), "9000"),
     ("UPDATE RECORD, enciphered", _secured("04DC01B4", "0102F1F2", enciphered=True), "9000"),
     ("UPDATE BINARY, enciphered", _secured("04D69700", "FFFF", enciphered=True), "9000"),
-    ("UPDATE BINARY, enciphered, wrong MAC", _flipped(_secured("04D69700", "FFFF", enciphered=True)), "6988"),
-    ("READ RECORD, secured", _secured("04B201B4"), "6104"),
     ("EXTERNAL AUTHENTICATION, right", _authentication("UK"), "9000"),
     ("EXTERNAL AUTHENTICATION, right at the last try", _authentication("UK", failures=2), "9000"),
     ("EXTERNAL AUTHENTICATION, wrong", _authentication("UK", wrong=True), "63C2"),

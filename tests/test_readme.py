@@ -25,6 +25,7 @@ from cardfs.profile import load_profile, shipped_profiles
 from cardfs.settings import Settings
 from emulator.card import Card
 from emulator.cli import main
+from emulator.commands.rows import SECURED_READING_ROWS
 from emulator.cos import fmcos, t514
 from emulator.payment.debit.rows import DEBIT_ROWS
 from emulator.payment.purse.rows import PURSE_ROWS
@@ -104,6 +105,7 @@ def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
     ("title", "expected"),
     [
         ("Commands of the card", ROWS),
+        ("Reading secured files", SECURED_READING_ROWS),
         ("Trade commands", TRADE_ROWS),
         ("Commands of passbook and purse", PURSE_ROWS),
         ("Commands of debit/credit", DEBIT_ROWS),
