@@ -17,6 +17,9 @@ from typing import Any, Final
 LIMIT: Final = 60.0
 """Seconds that a program gets if the test names none."""
 
+TODAY: Final = "2026-11-27"
+"""The date of terminals that tests start, so that the demo cards are valid for ever (`sscard terminal --date`)."""
+
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 _HABITS: Final = (
     *("PYTHON", "SSCARD_", "PCSCLITE_", "LC_", "LANG", "CLICOLOR", "TTY_"),
@@ -28,7 +31,7 @@ def environment(**changes: str) -> dict[str, str]:
     """Return the environment of a program: where programs and files are, UTF-8, and ``changes``."""
     # A measurement of coverage goes on in the programs.
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COVERAGE_")}
-    return kept | {"LANG": "C.UTF-8"} | changes
+    return kept | {"LANG": "C.UTF-8", "SSCARD_DATE": TODAY} | changes
 
 
 def forget_habits() -> None:
@@ -36,6 +39,7 @@ def forget_habits() -> None:
     for name in [name for name in os.environ if name.startswith(_HABITS)]:
         del os.environ[name]
     os.environ["LANG"] = "C.UTF-8"
+    os.environ["SSCARD_DATE"] = TODAY
 
 
 def run(

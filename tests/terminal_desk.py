@@ -1,5 +1,6 @@
 """A terminal for tests: a user card and a PSAM in process, a pad with prepared fingers, a log of the wire."""
 
+import datetime
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ IDENTIFICATION: Final = "519900D156000005000001ACFFFFFFFF"
 INFO: Final = f"{IDENTIFICATION}|{CARD_NUMBER}|"
 CARD: Final = HsmCard(REGION, HISTORICAL)
 TERMINAL_NUMBER: Final = "519900000007"
+TODAY: Final = datetime.date(2026, 11, 27)
 NEW_PIN: Final = "4711"
 TIME: Final = "20240131121500"
 PAYMENT: Final = f"12.50|10.00|{TIME}|"
@@ -137,6 +139,7 @@ class Desk:
         psam: CardContents | bool | None = True,
         settings: Settings | None = None,
         fingers: Mapping[str, str] | str = PIN,
+        today: datetime.date = TODAY,
     ) -> None:
         self.user = Wire(Card(Image.in_memory(user or contents(profile, overrides)), SeededRandom("user")))
         module = (_psam() if psam else None) if isinstance(psam, bool) else psam
@@ -145,7 +148,7 @@ class Desk:
         self.prompts: list[str] = []
         self.fingers = fingers
         reader = InProcess(self.psam) if self.psam else None
-        self.terminal = Terminal(InProcess(self.user), reader, pad=self.pad, settings=settings)
+        self.terminal = Terminal(InProcess(self.user), reader, pad=self.pad, settings=settings, clock=lambda: today)
 
     def pad(self, prompt: str) -> str:
         self.prompts.append(prompt)

@@ -84,15 +84,18 @@ def test_a_program_gets_nothing_that_the_machine_is_used_to(monkeypatch: pytest.
     for name in ("PYTHONUNBUFFERED", "PYTHONPATH", "SSCARD_PIN", "LC_ALL", "FORCE_COLOR", "OF_NO_CONCERN"):
         monkeypatch.setenv(name, "1")
     got = child.run([sys.executable, "-c", "import os; print(*os.environ)"]).stdout.split()
-    assert set(got) <= {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH"}
+    assert set(got) <= {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "SSCARD_DATE"}
     assert "PYTHONPATH" in child.environment(PYTHONPATH="here")
     child.forget_habits()
-    assert not [name for name in os.environ if name.startswith(("PYTHON", "SSCARD_", "LC_", "FORCE_"))]
+    assert [name for name in os.environ if name.startswith(("PYTHON", "SSCARD_", "LC_", "FORCE_"))] == ["SSCARD_DATE"]
 
 
 def test_the_process_of_the_tests_has_no_habits_either() -> None:
-    """What the product starts by itself inherits them."""
-    assert not [name for name in os.environ if name.startswith(("PYTHON", "SSCARD_", "LC_", "COLUMNS"))]
+    """What the product starts by itself inherits them; all it gets is the date of its terminals."""
+    found = {
+        name: text for name, text in os.environ.items() if name.startswith(("PYTHON", "SSCARD_", "LC_", "COLUMNS"))
+    }
+    assert found == {"SSCARD_DATE": child.TODAY}
 
 
 def test_a_program_that_hangs_is_killed_and_fails_the_test() -> None:

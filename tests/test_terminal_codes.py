@@ -460,8 +460,8 @@ SCENARIOS: dict[str, tuple[int, Callable[[], Desk], Work]] = {
     "a stale trade": (-26881, lambda: before(Desk(), "B02C", "0084000008"), DEBIT),
     "another program selects a file": (
         -27009,
-        lambda: before(Desk(), "00B20204", "00A4020002EF07"),
-        read("SSSEEF06|09|$"),
+        lambda: before(Desk(), "00B20404", "00A4020002EF07"),
+        read("SSSEEF06|0A|$"),
     ),
     "a file that nobody writes": (-27010, Desk, write("DF04EF08|$", "DF04EF08|1^2^3^4^5^6^7^|$")),
     "a 3.0 card without its key": (-27010, lambda: Desk("ssc-3.0"), basic_steps(lambda key: f"{key[:32]}||")),

@@ -11,6 +11,8 @@ import click
 from .errors import UsageFault
 
 if TYPE_CHECKING:
+    import datetime
+
     from emulator.terminal import Hsm, HsmCard, Result, Settings, Uncertain
     from emulator.terminal.card import CardData
 
@@ -59,6 +61,8 @@ WITHOUT_PSAM: Final = "--psam demo of sscard exec makes a PSAM, --hsm works with
 
 _KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
 
+_DATE: Final = "The date that cards have to be valid on.  [default: today]"
+
 _SHARED: Final = (
     click.option("--reader", help="Reader of the user card, or its beginning.  [default: the first with one]"),
     click.option("--psam-reader", help="Reader of the PSAM, or its beginning.  [default: the first with one]"),
@@ -72,6 +76,7 @@ _SHARED: Final = (
     click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
     click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN.  [default: ask]"),
     click.option("--new-pin", envvar="SSCARD_NEW_PIN", show_envvar=True, help="The new PIN.  [default: ask]"),
+    click.option("--date", envvar="SSCARD_DATE", show_envvar=True, metavar="YYYY-MM-DD", help=_DATE),
     click.option("--settings", type=click.Path(path_type=Path), help="Settings of the terminal, TOML."),
     click.option("--set", "sets", multiple=True, metavar="TOML", help="One setting: terminal.debit_amounts=account"),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
@@ -110,7 +115,12 @@ class Desk:
             with_contacts=self.kind != CONTACTLESS,
         )
         self.terminal: Terminal = Terminal(
-            found.card, found.psam, pad=self._pad, settings=self.settings, contactless=found.contactless
+            found.card,
+            found.psam,
+            pad=self._pad,
+            settings=self.settings,
+            contactless=found.contactless,
+            clock=_clock(options["date"]),
         )
         self.expected: str | None = options["card_info"]
         self._seen: CardData | None = None
@@ -194,6 +204,18 @@ class Desk:
             raise TerminalError("nobody brought the HSM's answer", -31) from None
 
 
+def _clock(text: str | None) -> "Callable[[], datetime.date]":
+    import datetime
+
+    if text is None:
+        return datetime.date.today
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise UsageFault(f"--date: {text!r} is no date YYYY-MM-DD") from None
+    return lambda: day
+
+
 def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: str, nothing: str = "done") -> None:
     """Do one function and print what it gives; a failure is one sentence with the national code, and status 2.
 
@@ -205,9 +227,11 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
 
     if options["as_json"] and options["raw"]:
         raise UsageFault("--json or --raw: not both")
+    desk = Desk(options)
     try:
-        done = work(Desk(options))
+        done = work(desk)
     except TerminalError as error:
+        _warn(desk)
         explanation = f"{error}; {WITHOUT_PSAM}" if error.code == NO_PSAM else str(error)
         document: dict[str, Any] = {"code": error.code, "text": error.text, "explanation": explanation}
         sentence = f"{error.code} {error.text}: {explanation}"
@@ -216,16 +240,29 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
             document["trade"] = {**error.trade._asdict(), "command": command}
             sentence += f"; ask the card: {command}"
         if options["as_json"]:
-            _print_json(document)
+            _print_json({**document, **_warnings(desk)})
         raise UsageFault(sentence) from None
+    _warn(desk)
     if options["raw"]:
         click.echo(done.text)
     elif options["as_json"]:
-        _print_json({"code": 0, "text": done.text, **done.fields})
+        _print_json({"code": 0, "text": done.text, **done.fields, **_warnings(desk)})
     elif done.text:
         _print_table(done, title)
     else:
         click.echo(f"{title}: {nothing}")
+
+
+def _warn(desk: Desk) -> None:
+    """Say on standard error what the checks of the card found."""
+    for each in desk.terminal.findings:
+        click.echo(f"warning: {each.text}", err=True)
+
+
+def _warnings(desk: Desk) -> dict[str, Any]:
+    """The same for programs; nothing where nothing was found."""
+    found = [{"check": each.check, "text": each.text} for each in desk.terminal.findings]
+    return {"warnings": found} if found else {}
 
 
 def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:

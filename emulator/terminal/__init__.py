@@ -5,6 +5,7 @@ back office with root keys. Cards are reached over PC/SC (`emulator.pcsc`) or in
 """
 
 from .base import Result
+from .checks import BlackList, Finding, load_black_list
 from .errors import HSM_CODES, TerminalError
 from .hsm import Hsm, HsmCard
 from .link import Channel, Connection, InProcess, Reader, exchange
@@ -16,8 +17,10 @@ from .terminal import FUNCTIONS, Terminal, call
 __all__ = [
     "FUNCTIONS",
     "HSM_CODES",
+    "BlackList",
     "Channel",
     "Connection",
+    "Finding",
     "Hsm",
     "HsmCard",
     "InProcess",
@@ -32,6 +35,7 @@ __all__ = [
     "algorithm_of",
     "call",
     "exchange",
+    "load_black_list",
     "load_settings",
     "read_card",
 ]

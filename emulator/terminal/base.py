@@ -3,12 +3,14 @@
 Terminal interface, part 1, 6.3.
 """
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .card import Pad, UserCard
+from .card import CardData, Pad, UserCard
+from .checks import Checks, Clock, Finding
 from .errors import INPUT_WRONG, NO_CARD, NO_PSAM, NOT_OPEN, TerminalError
 from .link import Reader
 from .psam import Index, Psam
@@ -80,6 +82,10 @@ class Base:
         contactless: the reader of contactless cards, if there is one (iType 2 to 4; terminal interface, 1.1.2).
         pad: asks for a PIN: gets the standard's prompt, gives the digits; it may raise `TerminalError`
             with -31 (cancelled) or -32 (timed out).
+        clock: gives the date of today, by which cards are valid (Part 7, 5.4; Part 8, 6.2.9).
+
+    Attributes:
+        findings: what the checks of Part 7, 5.4, found against the card of the last function.
     """
 
     def __init__(
@@ -90,11 +96,14 @@ class Base:
         pad: Pad = no_pad,
         settings: Settings | None = None,
         contactless: Reader | None = None,
+        clock: Clock = datetime.date.today,
     ) -> None:
         self._readers = {CONTACT: card, CONTACTLESS: contactless}
         self._psam = psam
         self.pad = pad
         self.settings = settings or Settings()
+        self.findings: tuple[Finding, ...] = ()
+        self._checks = Checks(self.settings.terminal, clock)
         self._index = Index()
         self._step: Step | None = None
 
@@ -102,6 +111,7 @@ class Base:
     def _working(self, kind: int, *, keep: bool = False) -> Iterator[Session]:
         """A session with the user card powered up; with ``keep`` it stays open unless there is an error."""
         self.close()
+        self.findings = ()
         session = Session(self._power_up(kind))
         try:
             yield session
@@ -110,6 +120,16 @@ class Base:
             raise
         if not keep:
             session.close()
+
+    def _begin(self, card: UserCard, card_info: str | None) -> CardData:
+        """Learn who the card is, and check whether it may be used here (Part 7, 5.4).
+
+        Raises:
+            TerminalError: it is another card than the caller expects, or a check refuses it.
+        """
+        data = card.begin(card_info)
+        self.findings = self._checks.run(data.identification, data.number, data.version, card.issuer)
+        return data
 
     def _power_up(self, kind: int) -> UserCard:
         orders = {

@@ -30,7 +30,7 @@ class BasicFunctions(Base):
         """
         with self._working(kind) as session:
             card = session.card
-            data = card.begin(card_info)
+            data = self._begin(card, card_info)
             psam = self._open_psam(session)
             external = _is_3_0(card)
             if external and not psam.has(HOLDER_KEY, data):
@@ -53,7 +53,7 @@ class BasicFunctions(Base):
         """
         with self._working(kind, keep=True) as session:
             card = session.card
-            data = card.begin(card_info)
+            data = self._begin(card, card_info)
             internal = card.randoms()
             answer = card.internal_authentication(internal)
             external = card.randoms() if _is_3_0(card) else None
@@ -89,8 +89,7 @@ class BasicFunctions(Base):
     def _read(self, session: Session, terminal_number: str) -> Result:
         card, data = session.card, session.card.data
         issuer, holder = card.layout.file(ISSUER_FILE), card.layout.file(HOLDER_FILE)
-        card.open_file(issuer)
-        dates = [_value(card, issuer, tag) for tag in (ISSUE_DATE, EXPIRY_DATE)]
+        dates = [shown(issuer.item(tag).element, card.issuer(int(tag, 16))) for tag in (ISSUE_DATE, EXPIRY_DATE)]
         card.open_file(holder)
         number, name = (_value(card, holder, tag) for tag in (NUMBER, NAME))
         if data.version[:3] in ("2.0", "3.0"):
@@ -112,7 +111,7 @@ class BasicFunctions(Base):
     def identify(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> CardData:
         """Who the card in the reader is, unproven; its ``info`` is what the other functions compare the card with."""
         with self._working(kind) as session:
-            return session.card.begin(card_info)
+            return self._begin(session.card, card_info)
 
 
 def _is_3_0(card: UserCard) -> bool:

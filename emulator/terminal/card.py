@@ -35,6 +35,9 @@ ALGORITHMS: Final = {"01": "3DES", "02": "SSF33", "03": "SM4"}
 SSF33_REGION: Final = "11"
 """Where cards that announce no algorithm have SSF33; anywhere else they have DES (terminal interface, 10.1)."""
 
+ISSUER_FILE: Final = 0xEF05
+"""The issuer's file of the environment."""
+
 RKSSSE_KID: Final = 0x0A
 """Key identifier of RKSSSE on cards of version 3.0, which show their holder after it only (10.2)."""
 
@@ -88,6 +91,8 @@ class UserCard:
         self.df = ""
         self.data = CardData("", "", "", "", historical_bytes(connection.atr), "")
         self._layout: Layout | None = None
+        self._file = 0
+        self._issuer: dict[int, bytes] = {}
 
     # -- commands -----------------------------------------------------------------------------
 
@@ -125,10 +130,9 @@ class UserCard:
         if len(self.data.historical) != HISTORICAL_LENGTH:
             raise TerminalError("the answer to reset has not the 13 historical bytes of a user card", WRONG_CARD)
         algorithm = algorithm_of(self.select_environment())
-        self._select_file(0xEF05)
-        identification = self._element(1, 0x01)
-        version = self._element(3, 0x03).decode("ascii", "replace").rstrip("\0 ")
-        number = self._element(7, 0x07).decode("ascii", "replace")[:CARD_NUMBER_LENGTH].rstrip("\0 ")
+        identification = self.issuer(0x01)
+        version = self.issuer(0x03).decode("ascii", "replace").rstrip("\0 ")
+        number = self.issuer(0x07).decode("ascii", "replace")[:CARD_NUMBER_LENGTH].rstrip("\0 ")
         code = identification.hex().upper()
         region = code[:6]
         if len(identification) != 16 or not region.isdigit():
@@ -144,7 +148,7 @@ class UserCard:
         """SELECT the social-security environment (SSSE); its FCI."""
         command = b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME
         fci = self.must(command, "SELECT of the social-security environment")
-        self.df = "SSSE"
+        self.df, self._file = "SSSE", 0
         return fci
 
     def select(self, df: str) -> None:
@@ -155,17 +159,24 @@ class UserCard:
             self.select_environment()
         if df != "SSSE":
             self.must(b"\x00\xa4\x00\x00\x02" + bytes.fromhex(df), f"SELECT of {df}")
-            self.df = df
+            self.df, self._file = df, 0
 
     def _select_file(self, fid: int) -> None:
         self.must(b"\x00\xa4\x02\x00\x02" + fid.to_bytes(2), f"SELECT of EF{fid & 0xFF:02X} in {self.df}")
+        self._file = fid
 
-    def _element(self, number: int, tag: int) -> bytes:
-        """The value of an element of the issuer's file; empty if the card has none."""
-        record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
-        if word != OK or len(record) < 2 or record[0] != tag:
-            return b""
-        return record[2:]
+    def issuer(self, tag: int) -> bytes:
+        """Give an element of SSSE/EF05, whose records are in the order of their tags; empty if the card has none.
+
+        Each is read once in a session.
+        """
+        if tag not in self._issuer:
+            if (self.df, self._file) != ("SSSE", ISSUER_FILE):
+                self.select("SSSE")
+                self._select_file(ISSUER_FILE)
+            record, word = self.ask(bytes((0x00, 0xB2, tag, 0x04, 0x00)))
+            self._issuer[tag] = record[2:] if word == OK and len(record) >= 2 and record[0] == tag else b""
+        return self._issuer[tag]
 
     # -- authentication -----------------------------------------------------------------------
 

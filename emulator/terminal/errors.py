@@ -14,6 +14,7 @@ CANCELLED, TIMED_OUT, PIN_LENGTH, PIN_DIFFERS = -31, -32, -33, -34
 CHARACTERS_WRONG, LENGTH_WRONG = -41, -42
 PIN_WRONG, PIN_LOCKED = -51, -52
 NO_PSAM, NO_ALGORITHM, NO_RKSSSE, NO_HSM_NEEDED = -2201, -2202, -2203, -2204
+CONDITIONS_UNMET: Final = -0x6985
 KEY_MISSING: Final = -0x6A88
 
 TEXTS: Final[dict[int, str]] = {
@@ -55,7 +56,7 @@ TEXTS: Final[dict[int, str]] = {
     -0x6982: "不满足安全条件",
     -0x6983: "密钥锁定（算法锁定）鉴别方法锁定",
     -0x6984: "引用数据无效、随机数无效",
-    -0x6985: "不满足使用条件、应用被锁定、应用未选择、余额上溢",
+    CONDITIONS_UNMET: "不满足使用条件、应用被锁定、应用未选择、余额上溢",
     -0x6988: "安全报文数据项不正确、MAC 不正确",
     -0x6A80: "数据域参数不正确",
     -0x6A81: "不支持该功能、卡中无 MF、卡被锁定、应用锁定",

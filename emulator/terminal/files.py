@@ -29,7 +29,7 @@ class FileFunctions(Base):
         if auth_type not in (BY_PIN, BY_KEY):
             raise TerminalError(f"the kind of authentication is 1 (PIN) or 2 (key), not {auth_type}", INPUT_WRONG)
         with self._working(kind) as session:
-            session.card.begin(card_info)
+            self._begin(session.card, card_info)
             asked = session.card.layout.parse(address)
             return _Reading(session.card).all(asked, self._prover(session, auth_type))
 
@@ -55,7 +55,7 @@ class FileFunctions(Base):
                 record to append, of a transparent file its bytes in hex.
         """
         with self._working(kind) as session:
-            session.card.begin(card_info)
+            self._begin(session.card, card_info)
             asked = session.card.layout.parse(address)
             for each in asked:
                 _choose(each.plan, BY_KEY, writing=True)
@@ -118,7 +118,7 @@ class FileFunctions(Base):
     def _first_step(self, function: str, card_info: str, address: str, kind: int) -> Result:
         with self._working(kind, keep=True) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             name, items = split(address)[0]
             asked = Asked(card.layout.file(name), items)
             _check_items(asked)

@@ -22,7 +22,7 @@ class InquiryFunctions(Base):
         """
         with self._working(kind) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             card.verify(self.pad)
             card.select(APPLICATION)
             amounts = [self._amount(card, which, length) for which, length in ((1, 4), (2, 6), (3, 6))]
@@ -45,7 +45,7 @@ class InquiryFunctions(Base):
         """
         with self._working(kind) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             card.verify(self.pad)
             plan = card.layout.file(RECORDS)
             card.open_file(plan)

@@ -24,7 +24,7 @@ class PinFunctions(Base):
     def verify_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Check the PIN that the pad gives (iVerifyPIN); of the card that is expected, if one is named."""
         with self._working(kind) as session:
-            session.card.begin(card_info)
+            self._begin(session.card, card_info)
             session.card.verify(self.pad)
         return Result()
 
@@ -32,7 +32,7 @@ class PinFunctions(Base):
         """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN); as `verify_pin`."""
         with self._working(kind) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             old = b"" if _has_no_pin(card) else read_pin(self.pad, ENTER_OLD)
             data = old + SEPARATOR + read_new_pin(self.pad)
             _, word = card.ask(b"\x80\x5e\x01\x00" + bytes((len(data),)) + data)
@@ -42,7 +42,7 @@ class PinFunctions(Base):
     def reload_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Set a new PIN without the old one (iReloadPIN)."""
         with self._working(kind) as session:
-            session.card.begin(card_info)
+            self._begin(session.card, card_info)
             self._open_psam(session)
             self._maintain(session, RELOAD, read_new_pin(self.pad))
         return Result()
@@ -50,7 +50,7 @@ class PinFunctions(Base):
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Give the PIN all its tries again (iUnblockPIN)."""
         with self._working(kind) as session:
-            session.card.begin(card_info)
+            self._begin(session.card, card_info)
             self._open_psam(session)
             self._maintain(session, UNBLOCK, b"")
         return Result()
@@ -98,7 +98,7 @@ class PinFunctions(Base):
     def _pin_step1(self, function: str, card_info: str, kind: int) -> Result:
         with self._working(kind, keep=True) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             puk = card.layout.key("SSSE", Usage.PIN_UNBLOCK)
             randoms = card.randoms()
             self._keep(Step(function, 1, session, {"key": puk}))

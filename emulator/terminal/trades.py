@@ -42,7 +42,7 @@ class TradeFunctions(Base):
         amounts, time = pay_info(payment, self.settings.terminal)
         with self._working(kind) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             psam = self._open_psam(session)
             card.verify(self.pad)
             paid = self._initialize(session, amounts, time, psam.terminal_number, psam.key_index())
@@ -66,7 +66,7 @@ class TradeFunctions(Base):
         amounts, time = pay_info(payment, self.settings.terminal)
         with self._working(kind, keep=True) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             terminal = self._terminal_number(session)
             card.verify(self.pad)
             paid = self._initialize(session, amounts, time, terminal, self.settings.terminal.key_index or 1)
@@ -178,7 +178,7 @@ class TradeFunctions(Base):
         fen = yuan(amount).to_bytes(4)
         with self._working(kind, keep=True) as session:
             card = session.card
-            card.begin(card_info)
+            self._begin(card, card_info)
             terminal = self._terminal_number(session)
             card.verify(self.pad)
             card.select(APPLICATION)
@@ -270,6 +270,7 @@ class TradeFunctions(Base):
             raise TerminalError(f"the trade is 1 (load) or 2 (purchase), not {trade!r}", INPUT_WRONG)
         hexadecimal(sequence, 2)
         with self._working(kind) as session:
+            # The trade is done, whatever the card is now.
             session.card.begin(card_info)
             data = _proof(session.card, trade, sequence, self.settings.terminal)
             if data is None:
