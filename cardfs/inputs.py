@@ -3,7 +3,10 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+DEEPEST: Final = 16
+"""Levels of tables and arrays that a TOML file may have; profiles have five."""
 
 
 class InputError(ValueError):
@@ -37,11 +40,74 @@ class Document:
 
 def read_document(path: Path, error: type[InputError]) -> Document:
     """Read a TOML file; a missing, unreadable or malformed one raises ``error``."""
+    text = read_text(path, error)
     try:
-        return Document(path.name, tomllib.loads(path.read_text(encoding="utf-8")), path.parent)
+        return Document(path.name, parse_toml(text), path.parent)
+    except TomlWrong as reason:
+        raise error(f"{path.name}: {_no_toml(text) or reason}") from None
+
+
+def read_text(path: Path, error: type[Exception]) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark; what is wrong raises ``error``."""
+    try:
+        return decode_text(path.read_bytes(), path.name, error)
     except OSError as reason:
         raise error(f"{path}: {reason.strerror or reason}") from reason
+
+
+def decode_text(data: bytes, name: str, error: type[Exception]) -> str:
+    """Decode UTF-8, with or without a byte order mark; another encoding raises ``error``, which says which."""
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
-        raise error(f"{path.name}: not UTF-8 at byte {reason.start}") from reason
+        at = reason.start
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise error(f"{name}: this is UTF-16; save it as UTF-8")
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        text = "\0"
+    # What is text in GB 18030 has Chinese characters, and none that is for private use or controls something.
+    if all(char.isprintable() or char.isspace() for char in text):
+        raise error(f"{name}: this is GBK; save it as UTF-8")
+    raise error(f"{name}: not UTF-8 at byte {at}")
+
+
+class TomlWrong(ValueError):
+    """A text is no TOML, or more than anybody writes; the text says why."""
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Read TOML.
+
+    Raises:
+        TomlWrong: it is none, or nested too deep, or holds a number of too many digits.
+    """
+    try:
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
-        raise error(f"{path.name}: {reason}") from reason
+        raise TomlWrong(str(reason)) from None
+    except RecursionError:
+        raise TomlWrong(f"nested deeper than {DEEPEST} levels") from None
+    except ValueError:
+        # Python refuses to read numbers of some thousand digits.
+        raise TomlWrong("a number has too many digits") from None
+    level: list[Any] = [data]
+    for _ in range(DEEPEST):
+        level = [
+            below
+            for each in level
+            for below in (each.values() if isinstance(each, dict) else each)
+            if isinstance(below, dict | list)
+        ]
+        if not level:
+            return data
+    raise TomlWrong(f"nested deeper than {DEEPEST} levels")
+
+
+def _no_toml(text: str) -> str:
+    """Say what a text is that somebody took for TOML; nothing if it looks like TOML."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if lines and not any(mark in line for line in lines for mark in ("=", "[")) and all("," in line for line in lines):
+        return 'this is a table with commas (CSV), no TOML file; write name = "value", one a line'
+    return ""

@@ -15,6 +15,12 @@ from keys.records import KeyRef
 FREE: Final = "free"
 NEVER: Final = "never"
 PIN: Final = "PIN"
+MAX_ALTERNATIVES: Final = 64
+"""Ways in which one rule may be satisfied; those of the standard have at most four."""
+MAX_LENGTH: Final = 1000
+"""Characters of a rule."""
+MAX_DEPTH: Final = 16
+"""Brackets within brackets."""
 _TOKEN: Final = re.compile(r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>[&|()]))")
 
 
@@ -64,9 +70,13 @@ def parse_rule(text: str, resolve: Callable[[str], KeyRef]) -> Rule:
         LookupError: from ``resolve``.
     """
     parser = _Parser(text, resolve)
-    alternatives = parser.parse()
-    ordered = sorted(alternatives, key=lambda each: (len(each), sorted(each)))
-    return make_rule(each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at]))
+    return make_rule(parser.parse())
+
+
+def _absorbed(alternatives: Iterable[frozenset[KeyRef]]) -> list[frozenset[KeyRef]]:
+    """Drop each alternative that asks for more than another one."""
+    ordered = sorted(set(alternatives), key=lambda each: (len(each), sorted(each)))
+    return [each for at, each in enumerate(ordered) if not any(other <= each for other in ordered[:at])]
 
 
 def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
@@ -91,6 +101,7 @@ class _Parser:
         self._resolve = resolve
         self._tokens = self._scan(text)
         self._at = 0
+        self._depth = 0
 
     def parse(self) -> list[frozenset[KeyRef]]:
         result = self._either()
@@ -100,6 +111,8 @@ class _Parser:
 
     @staticmethod
     def _scan(text: str) -> list[str]:
+        if len(text) > MAX_LENGTH:
+            raise RuleSyntax(f"a rule has at most {MAX_LENGTH} characters, this one has {len(text)}")
         tokens, at = [], 0
         end = len(text.rstrip())
         while at < end:
@@ -122,7 +135,7 @@ class _Parser:
         result = self._both()
         while self._peek() == "|":
             self._next()
-            result = result + self._both()
+            result = self._bounded([*result, *self._both()])
         return result
 
     def _both(self) -> list[frozenset[KeyRef]]:
@@ -130,13 +143,24 @@ class _Parser:
         while self._peek() == "&":
             self._next()
             right = self._atom()
-            result = [one | other for one in result for other in right]
+            result = self._bounded([one | other for one in result for other in right])
+        return result
+
+    def _bounded(self, alternatives: list[frozenset[KeyRef]]) -> list[frozenset[KeyRef]]:
+        """Keep the alternatives few at each step, so that no rule takes long."""
+        result = _absorbed(alternatives)
+        if len(result) > MAX_ALTERNATIVES:
+            raise RuleSyntax(f"a rule can be satisfied in at most {MAX_ALTERNATIVES} ways, this one in more")
         return result
 
     def _atom(self) -> list[frozenset[KeyRef]]:
         word = self._next()
         if word == "(":
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise RuleSyntax(f"a rule has at most {MAX_DEPTH} brackets within each other")
             result = self._either()
+            self._depth -= 1
             if self._next() != ")":
                 raise RuleSyntax(f"a closing bracket is missing in rule {self._text!r}")
             return result

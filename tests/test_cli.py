@@ -89,7 +89,7 @@ def in_use(image: Path) -> Iterator[Path]:
 
 def test_the_help_names_every_command() -> None:
     output = sscard("--help").output
-    assert {"issue", "show", "apdu", "insert", "exec", "read", "demo", "doctor"} <= set(COMMANDS)
+    assert {"issue", "show", "keys", "apdu", "insert", "exec", "read", "demo", "doctor"} <= set(COMMANDS)
     assert all(re.search(rf"^  {name} ", output, re.M) for name in COMMANDS)
 
 
@@ -275,7 +275,8 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "serial": (("--serial", "zz"), r"^serial: eight hexadecimal digits were expected, not 'zz'$"),
     "PIN": (("--pin", "12a4"), r"^pin: a PIN has 4 to 16 digits$"),
     "card number": (("--card-number", "12"), r"^card_number: "),
-    "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' does not match"),
+    "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' is no date YYYY-MM-DD"),
+    "date in another form": (("--expiry-date", "20340101"), r"'--expiry-date': '20340101' is no date YYYY-MM-DD"),
     "setting out of range": (
         ("--set", "settings.pin.tries=99"),
         r"^--set: settings\.pin\.tries: expected .* <= 15$",
@@ -330,7 +331,7 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
 def test_a_wrong_input_is_one_sentence_that_names_it(tmp_path: Path, options: tuple[str, ...], sentence: str) -> None:
     files = {name: tmp_path / f"{name}.toml" for name in ("bad", "binary", "roots")}
     files["bad"].write_text("= =")
-    files["binary"].write_bytes(b"\xff\xfe")
+    files["binary"].write_bytes(b"\xff\xff")
     files["roots"].write_text(BAD_ROOTS)
     path = tmp_path / "card.sscard"
     said = refused(sscard("issue", path, *(each.format(folder=tmp_path, **files) for each in options)))
@@ -532,8 +533,8 @@ def test_bad_hex_is_named_with_file_and_line_before_anything_runs(image: Path, t
 
 def test_a_script_that_is_no_text_is_one_sentence(image: Path, tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_bytes(b"\xff\xfe\x00")
-    assert refused(sscard("apdu", image, script)) == f"{script}: not a text file with one APDU a line in hex"
+    script.write_bytes(b"\xff\xff\x00")
+    assert refused(sscard("apdu", image, script)) == f"{script}: not UTF-8 at byte 0"
     assert "No such file" in refused(sscard("apdu", image, tmp_path / "nope"))
 
 

@@ -69,4 +69,4 @@ def main() -> None:
     """A virtual Chinese social-security card (社会保障卡) in a virtual PC/SC reader."""
 
 
-from . import cards, life, readers, terminal  # noqa: E402, F401 - they add their commands to the group
+from . import cards, life, look, readers, terminal  # noqa: E402, F401 - they add their commands to the group

@@ -1,7 +1,6 @@
-"""Commands that need no reader: issue, show, apdu."""
+"""Commands that need no reader: issue, apdu."""
 
 import os
-import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from . import IMAGE, main
+from .dates import DATE
 from .errors import UsageFault
 from .output import open_trace, write_line
 from .targets import Target, require_free, require_no_image, write_file
@@ -35,8 +35,8 @@ _INPUTS: Final = (
     ),
     click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none."),
     click.option("--seed", help="Draw from this seed, so that the same inputs give the same card."),
-    click.option("--issue-date", type=click.DateTime(["%Y-%m-%d"]), help="Date of issue."),
-    click.option("--expiry-date", type=click.DateTime(["%Y-%m-%d"]), help="Last day of validity."),
+    click.option("--issue-date", type=DATE, help="Date of issue."),
+    click.option("--expiry-date", type=DATE, help="Last day of validity."),
     click.option("--card-number", default="", help="Card number, nine characters with the check character."),
     click.option(
         "--with-financial",
@@ -208,8 +208,8 @@ def issue_contents(
             kind,
             person,
             load_roots(roots or DEMO / "roots.toml"),
-            issue_date=issue_date.date() if issue_date else None,
-            expiry_date=expiry_date.date() if expiry_date else None,
+            issue_date=issue_date,
+            expiry_date=expiry_date,
             values=said,
             **rest,
         )
@@ -251,14 +251,16 @@ def _refuse_holder_options() -> None:
 
 def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
     """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
+    from cardfs.inputs import TomlWrong, parse_toml
+
     result: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         for candidate in (text, f"{name}={value!r}"):
             try:
-                table = tomllib.loads(candidate)
+                table = parse_toml(candidate)
                 break
-            except tomllib.TOMLDecodeError:
+            except TomlWrong:
                 continue
         else:
             raise UsageFault(f"{option} {text}: not an assignment as TOML has it: name=value")
@@ -277,24 +279,9 @@ def _lay_over(base: dict[str, Any], top: dict[str, Any]) -> None:
             base[name] = value
 
 
-@main.command(short_help="Show a card's files, contents and states of keys.")
-@IMAGE
-def show(image: Path) -> None:
-    """Show a card's files with rules and contents, and the states of its keys; never a key's value."""
-    from cardfs.image import Image
-
-    from .console import console, image_tree
-
-    card = Image.open(image, writable=False)
-    try:
-        console().print(image_tree(card))
-    finally:
-        card.close()
-
-
 @main.command(short_help="Run a script of hex APDUs on a card, without a reader.")
 @IMAGE
-@click.argument("script", type=click.File(encoding="utf-8"), default="-")
+@click.argument("script", type=click.File("rb"), default="-")
 @click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 @click.option("--raw", is_flag=True, help="Print commands, secrets masked, and answers in hex only.")
 def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
@@ -339,11 +326,12 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
 
 def _script(script: Any) -> list[bytes | None]:
     """The commands of a script, None for a reset."""
-    try:
-        lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(script, 1)]
-    except UnicodeDecodeError:
-        raise UsageFault(f"{script.name}: not a text file with one APDU a line in hex") from None
-    return [_script_line(script.name, number, line) for number, line in lines if line]
+    from cardfs.inputs import decode_text
+
+    name = getattr(script, "name", "<stdin>")
+    text = decode_text(script.read(), name, UsageFault)
+    lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
+    return [_script_line(name, number, line) for number, line in lines if line]
 
 
 def _script_line(name: str, number: int, line: str) -> bytes | None:

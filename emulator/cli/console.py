@@ -1,6 +1,6 @@
 """How things look on a terminal: trace lines, the table of a reading, the tree of an image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -69,19 +69,32 @@ def reading_table(reading: Reading) -> Iterator[Table | Text]:
 
 def image_tree(image: Image) -> Tree:
     """The files of a card with rules and contents, and the states of its keys; never a key's value."""
+    tree = _card_tree(image)
+    _add_df(tree, image, image.root)
+    return tree
+
+
+def df_tree(image: Image, path: str) -> Tree:
+    """One DF as `image_tree` shows it; of the directories below it the names alone."""
+    tree = _card_tree(image)
+    branch = _add_df(tree, image, path, deep=False)
+    for child in image.children(path):
+        branch.add(_df_line(image, child))
+    return tree
+
+
+def _card_tree(image: Image) -> Tree:
     info = image.info
     state = "  [locked for ever]" if info.blocked else ""
-    tree = Tree(
+    return Tree(
         Text.assemble(
             ("card ", "bold"),
             f"{info.profile}, {info.suite}, ATR {info.atr.hex().upper()}{state}",
         )
     )
-    _add_df(tree, image, image.root)
-    return tree
 
 
-def _add_df(tree: Tree, image: Image, path: str) -> None:
+def _df_line(image: Image, path: str) -> Text:
     df = image.dfs[path]
     name = f"  name {df.name.hex().upper()}" if df.name else ""
     line = Text.assemble((df.label, "bold cyan"), f"  {df.fid:04X} {df.kind}{name}")
@@ -89,15 +102,30 @@ def _add_df(tree: Tree, image: Image, path: str) -> None:
         line.append("  permanently locked", style="bold red")
     elif df.suspended:
         line.append("  locked until it is unblocked", style="bold red")
-    branch = tree.add(line)
+    return line
+
+
+def _add_df(tree: Tree, image: Image, path: str, *, deep: bool = True) -> Tree:
+    branch = tree.add(_df_line(image, path))
     keys = _key_table(image, path)
     if keys.row_count:
         branch.add(keys)
     for ef_path, ef in sorted(image.efs.items()):
         if ef.parent == path:
             _add_ef(branch, image, ef_path)
-    for child in image.children(path):
+    for child in image.children(path) if deep else ():
         _add_df(branch, image, child)
+    return branch
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _key_table(image: Image, path: str) -> Table:

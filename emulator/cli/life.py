@@ -92,14 +92,11 @@ def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
 
 
 def _script(path: Path) -> "Callable[[Channel], int]":
+    from cardfs.inputs import read_text
     from emulator.terminal import exchange
 
     steps: list[tuple[int, bytes, int]] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageFault(f"{path}: the script cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, UsageFault).splitlines(), 1):
         text, _, wanted = line.split("#")[0].partition("->")
         if not text.strip():
             continue

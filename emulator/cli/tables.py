@@ -1,0 +1,83 @@
+"""A card as JSON: what `sscard show --json` prints; never the value of a key or a PIN."""
+
+from typing import Any
+
+from cardfs.codecs import decode_fields, decode_record
+from cardfs.files import Contents, Ef, Element
+from cardfs.image import Image
+from emulator.trace import find_element
+
+
+def card_table(card: Image, only: str = "") -> dict[str, Any]:
+    """Make a table of a card.
+
+    Args:
+        only: path of the one DF that is asked for; empty for all.
+    """
+    info = card.info
+    return {
+        "profile": info.profile,
+        "algorithm": info.suite,
+        "atr": info.atr.hex().upper(),
+        "blocked": info.blocked,
+        "directories": [_df(card, path) for path in card.dfs if only in ("", path)],
+    }
+
+
+def _df(card: Image, path: str) -> dict[str, Any]:
+    df = card.dfs[path]
+    return {
+        "label": df.label,
+        "path": path,
+        "fid": f"{df.fid:04X}",
+        "kind": str(df.kind),
+        "name": df.name.hex().upper(),
+        "phase": str(df.phase),
+        "blocked": df.blocked,
+        "suspended": df.suspended,
+        "keys": [
+            {
+                "name": ref.name,
+                "kid": None if key.kid is None else f"{key.kid:02X}",
+                "function": str(key.usage),
+                "cipher": key.suite_name,
+                "version": version,
+                "state": str(key.state),
+                "tries": card.tries.get((ref, version)),
+                "tries_max": key.tries_max or None,
+            }
+            for (ref, version), key in sorted(card.keys.items())
+            if ref.owner == path
+        ],
+        "files": [_ef(card, ef) for at, ef in sorted(card.efs.items()) if ef.parent == path],
+    }
+
+
+def _ef(card: Image, ef: Ef) -> dict[str, Any]:
+    elements = card.dictionary.get(ef.path, ())
+    contents = card.contents[ef.path]
+    return {
+        "label": card.label(ef.path),
+        "fid": f"{ef.fid:04X}",
+        "sfi": None if ef.sfi is None else f"{ef.sfi:02X}",
+        "structure": str(ef.structure),
+        "read": ef.read.text,
+        "update": ef.update.text,
+        **_contents(ef, elements, contents),
+    }
+
+
+def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict[str, Any]:
+    """The bytes in hex, and what they mean where a data element is known for them."""
+    if isinstance(contents, bytes):
+        values = decode_fields(elements, contents) if elements else {}
+        return {"hex": contents.hex().upper(), "elements": values}
+    records = []
+    for number, record in enumerate(contents, 1):
+        element = find_element(elements, record, number) if ef.tlv else None
+        if element is not None:
+            values = {element.name: decode_record(element, record)}
+        else:
+            values = decode_fields(elements, record) if elements and not ef.tlv else {}
+        records.append({"hex": record.hex().upper(), "elements": values})
+    return {"records": records}
