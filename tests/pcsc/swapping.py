@@ -61,7 +61,8 @@ class Traffic:
             yield self
         finally:
             self._done = True
-            self._thread.join()
+            self._thread.join(PATIENCE)
+            assert not self._thread.is_alive()
 
     def await_answer(self, tag: bytes) -> float:
         """Wait until a card that answers so is heard of; return how many seconds it took."""
@@ -132,14 +133,14 @@ def killed(stack: PcscStack, slot: int, count: int, chance: random.Random) -> Co
     with Traffic(stack.readers[slot], chance).running() as traffic:
         for number in range(count):
             began = time.monotonic()
-            holder = stack.popen([sys.executable, "-c", HOLD, _tag(number).decode(), str(slot)], start_new_session=True)
-            try:
-                traffic.await_answer(_tag(number))
-                _count(seen, time.monotonic() - began)
-                time.sleep(chance.uniform(0, 0.1))
-            finally:
-                os.killpg(holder.pid, signal.SIGKILL)
-                holder.wait(PATIENCE)
+            command = [sys.executable, "-c", HOLD, _tag(number).decode(), slot]
+            with stack.start(command, start_new_session=True) as holder:
+                try:
+                    traffic.await_answer(_tag(number))
+                    _count(seen, time.monotonic() - began)
+                    time.sleep(chance.uniform(0, 0.1))
+                finally:
+                    os.killpg(holder.pid, signal.SIGKILL)
     stack.wait_until_empty([slot])
     return seen
 
@@ -220,7 +221,8 @@ def main(kind: str, count: str, slots: str) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60 + int(count) * 2 * PATIENCE)
+            assert not thread.is_alive()
     total: Counter[str] = Counter()
     for result in results:
         if isinstance(result, BaseException):

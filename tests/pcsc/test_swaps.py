@@ -3,9 +3,9 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from smartcard import scard
 
 from emulator.vpcd import SILENCE, Connected, Event
 
+from .. import child
 from .harness import EchoCard, PcscStack
 from .swapping import COMMAND, KINDS
 
@@ -65,13 +66,9 @@ def test_a_card_stays_while_pcscd_is_stopped(stack: PcscStack) -> None:
 def test_a_card_stays_while_the_machine_is_busy(stack: PcscStack) -> None:
     events: list[Event] = []
     card = EchoCard()
-    with stack.card(card, watch=events.append):
-        busy = [subprocess.Popen([sys.executable, "-I", "-S", "-c", BUSY]) for _ in range(4 * (os.cpu_count() or 1))]
-        try:
-            while any(process.poll() is None for process in busy):
-                turn_off(stack, card)
-        finally:
-            for process in busy:
-                process.kill()
-                process.wait()
+    with stack.card(card, watch=events.append), ExitStack() as running:
+        command = [sys.executable, "-I", "-S", "-c", BUSY]
+        busy = [running.enter_context(child.start(command)) for _ in range(4 * (os.cpu_count() or 1))]
+        while any(process.poll() is None for process in busy):
+            turn_off(stack, card)
     assert [type(event) for event in events] == [Connected]
