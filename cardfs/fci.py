@@ -11,6 +11,7 @@ PROPRIETARY: Final = 0xA5
 DIRECTORY_SFI: Final = 0x88
 ISSUER_DATA: Final = 0x9F0C
 ALGORITHM: Final = 0x86
+VERSION: Final = 0x9F08
 LABEL: Final = 0x50
 PRIORITY: Final = 0x87
 PURSE_DATA: Final = 0x0015
@@ -39,6 +40,11 @@ def directory(sfi: int | None) -> bytes:
 def issuer_data(data: bytes) -> bytes:
     """Build tag 9F0C, what the issuer adds (发卡方自定义FCI数据); nothing without data."""
     return tlv.encode(ISSUER_DATA, data) if data else b""
+
+
+def version(said: str) -> bytes:
+    """Build tag 9F08, the version of an application, as ``edep.fci_version`` has it; nothing for ``none``."""
+    return b"" if said == "none" else tlv.encode(VERSION, bytes.fromhex(said))
 
 
 def fits(name: bytes, *proprietary: bytes) -> bool:

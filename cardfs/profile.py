@@ -6,6 +6,7 @@ file, place and reason.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from . import fci, tlv
 from .atr import HEADS, AtrPlan, check_head
 from .files import FINANCIAL, MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
 from .inputs import Document, ProfileError
-from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, payment_listing
+from .profile_files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, listed, payment_listing
 from .profile_rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
 from .profile_source import SHIPPED, Entry, Source, read_source, shipped_profiles
 from .profile_tree import KeyPlan, Tree, check_keys, resolve
@@ -128,6 +129,7 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
     directories = [DirectoryPlan(row.id, entry.place) for row, entry in rows if row.directory]
     labels = {tree.paths[row.id]: row.label for row, _ in rows}
     priorities = {tree.paths[row.id]: row.priority for row, _ in rows}
+    _check_labels(rows, tree, priorities)
     files = build_efs(source.head.entries("ef"), tree, directories, labels, priorities)
     for directory in directories:
         path = tree.paths[directory.df]
@@ -259,9 +261,20 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
         proprietary = bytes.fromhex(str(written))
     except ValueError:
         raise ProfileError(f"{entry.at('proprietary')}: not hexadecimal") from None
+    if regime is Regime.DEBIT:
+        proprietary = _debit_head(row, proprietary) + proprietary
     path = child(above, fid)
     df = Df(path, fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime, proprietary=proprietary)
     tree.add(row.id, df, entry)
+
+
+def _check_labels(rows: list[tuple[DfRow, Entry]], tree: Tree, priorities: dict[str, int]) -> None:
+    """Refuse an application that a directory lists and that has no label (Part 3, 6.3, table 3)."""
+    owners = [tree.paths[row.id] for row, _ in rows if row.directory]
+    named = {df.path for owner in owners for df in listed(tree, owner, priorities)}
+    for row, entry in rows:
+        if tree.paths[row.id] in named and not row.label:
+            raise ProfileError(f"{entry.at('label')}: the directory lists {row.id}, so it has an application label")
 
 
 def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
@@ -276,6 +289,17 @@ def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
     if length > fci.LONGEST:
         whole = "the FCI" if shown is None else f"the FCI, which shows {shown.id},"
         raise ProfileError(f"{place}: {whole} would have {length} bytes, an answer carries {fci.LONGEST}")
+
+
+def _debit_head(row: DfRow, proprietary: bytes) -> bytes:
+    """Label and priority, with which the FCI of debit/credit begins (EMV Book 1, table 45), unless they are given."""
+    head = tlv.encode(fci.LABEL, row.label.encode("gb18030")) if row.label else b""
+    head += tlv.encode(fci.PRIORITY, bytes((row.priority,))) if row.priority else b""
+    with suppress(tlv.TlvError):
+        # What is no TLV is refused by place later.
+        given = {tag for tag, _ in tlv.objects(proprietary)}
+        return b"".join(tlv.encode(tag, value) for tag, value in tlv.objects(head) if tag not in given)
+    return head
 
 
 def _df_fid(row: DfRow, entry: Entry, settings: Settings) -> int:

@@ -17,6 +17,8 @@ _LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
 PAYMENT_SFI: Final = 1
 """Where the directory of the financial environment stands, in EF 0001 (JR/T 0025)."""
 _TEMPLATE_HEAD: Final = 3
+_NO_PRIORITY: Final = 16
+"""Behind every priority that there is."""
 _LONGEST_RECORD: Final = 255
 """What one command writes: Lc is one byte."""
 _TLV_HEAD: Final = 2
@@ -268,11 +270,7 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
     owner = tree.paths[plan.df]
     payment = tree.dfs[owner].regime is Regime.PAYMENT
     elements, records = [], []
-    for df in tree.dfs.values():
-        if df.kind is not DfKind.ADF or not df.path.startswith(owner + "/") or not df.name:
-            continue
-        if df.regime is Regime.PAYMENT:
-            continue
+    for df in listed(tree, owner, priorities):
         record, element = _template(tree, df, labels, priorities)
         if settings.wrap_70 or payment:
             record = encode(RECORD_TEMPLATE, record)
@@ -295,17 +293,35 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
 
 def payment_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
     """What the proximity payment system environment tells: ``BF0C`` with a template 61 for each application."""
-    below = [df for df in tree.dfs.values() if df.regime is not Regime.PAYMENT and df.path.startswith(owner + "/")]
-    return encode(0xBF0C, b"".join(_template(tree, df, labels, priorities)[0] for df in below))
+    entries = (_template(tree, df, labels, priorities)[0] for df in listed(tree, owner, priorities))
+    return encode(0xBF0C, b"".join(entries))
+
+
+def listed(tree: Tree, owner: str, priorities: dict[str, int]) -> list[Df]:
+    """The applications that an environment's directory lists, in order.
+
+    Those with a priority come first, 1 before 2 (EMV Book 1, 12.2.3); the others follow as the profile has them.
+    ``financial.listed`` can leave passbook and purse out where there is debit/credit.
+    """
+    world = {Regime.PURSE, Regime.DEBIT} if tree.dfs[owner].regime is Regime.PAYMENT else {tree.dfs[owner].regime}
+    below = [
+        df
+        for df in tree.dfs.values()
+        if df.kind is DfKind.ADF and df.regime in world and df.name and df.path.startswith(f"{owner}/")
+    ]
+    debit = [df for df in below if df.regime is Regime.DEBIT]
+    if debit and tree.settings.financial.listed == "debit_credit":
+        below = debit
+    return sorted(below, key=lambda df: priorities[df.path] or _NO_PRIORITY)
 
 
 def _template(tree: Tree, df: Df, labels: dict[str, str], priorities: dict[str, int]) -> tuple[bytes, Element]:
     name, aid, label = tree.id_of(df.path), df.name, labels[df.path].encode("gb18030")
-    fields = [Element("aid", "应用标识符", "b", len(aid), 0x4F)]
-    value = encode(0x4F, aid)
-    if label:
-        fields.append(Element("label", "应用标签", "an", len(label), LABEL, "text"))
-        value += encode(LABEL, label)
+    fields = [
+        Element("aid", "应用标识符", "b", len(aid), 0x4F),
+        Element("label", "应用标签", "an", len(label), LABEL, "text"),
+    ]
+    value = encode(0x4F, aid) + encode(LABEL, label)
     if priorities[df.path]:
         fields.append(Element("priority", "应用优先指示符", "b", 1, PRIORITY))
         value += encode(PRIORITY, bytes((priorities[df.path],)))

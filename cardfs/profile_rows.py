@@ -97,7 +97,8 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
         algorithm: whether tag 9F0C of its FCI tells the algorithm.
         joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
         regime: whose rules its commands follow; by default those of its parent.
-        proprietary: more TLVs for tag A5 of the FCI, in hex. ``priority``: tag 87 of the directory, 0 for none.
+        proprietary: more TLVs for tag A5 of the FCI, in hex; that of debit/credit begins with label and priority.
+        priority: tag 87 of the directory, which also says who comes first in it; 0 for none.
         lists: whether its FCI lists the applications beside it instead (PPSE).
         suite: of its keys, where that is not the card's. ``keys_of``: id of a DF whose keys it has, too.
     """

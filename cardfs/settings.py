@@ -184,11 +184,13 @@ class FinancialSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_
 
     kind: Literal["none", "edep", "debit_credit", "both"] = "none"
     contactless: bool = False
+    listed: Literal["all", "debit_credit"] = "all"
 
 
 class EdepSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Passbook and purse (电子存折/电子钱包; JR/T 0025)."""
 
+    fci_version: Literal["02", "none"] = "02"
     blocked_select: Literal["6283", "6A81"] = "6283"
     balance_error: Literal["9401", "6985"] = "9401"
     second_command_error: Literal["6901", "6985"] = "6901"

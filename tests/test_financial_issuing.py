@@ -174,8 +174,8 @@ def test_selecting_the_environment_answers_as_real_cards_do(kind: str, answer: s
 def test_the_directory_has_a_record_for_each_application_and_ends() -> None:
     card = bench()
     card.ask(by_name(PSE_NAME))
-    assert card.ask("00B2010C00") == "70136111" + "4F09A00000000386980701" + "500450424F43" + "9000"
-    assert card.ask("00B2020C00") == "701B6119" + "4F08A000000333010101" + "500A50424F43204445424954" + "8701019000"
+    assert card.ask("00B2010C00") == "701B6119" + "4F08A000000333010101" + "500A50424F43204445424954" + "8701019000"
+    assert card.ask("00B2020C00") == "70136111" + "4F09A00000000386980701" + "500450424F43" + "9000"
     assert card.ask("00B2030C00") == "6A83"
     only = bench("pboc", "debit_credit")
     only.ask(by_name(PSE_NAME))
@@ -183,12 +183,77 @@ def test_the_directory_has_a_record_for_each_application_and_ends() -> None:
     assert only.ask("00B2020C00") == "6A83"
 
 
+def test_the_directory_may_have_debit_credit_alone_and_a_purse_without_it_is_listed() -> None:
+    settings = {"settings": {"financial": {"kind": "both", "contactless": True, "listed": "debit_credit"}}}
+    profile = load_profile("pboc", settings)
+    directory = profile.files[f"{PSE}/0001"].records
+    assert directory is not None
+    assert [record.hex().upper()[:28] for record in directory] == ["701B61194F08A000000333010101"]
+    proximity = next(df for df in profile.dfs.values() if df.name == PPSE_NAME).proprietary.hex().upper()
+    assert EDEP_AID not in proximity
+    assert DEBIT_AID in proximity
+    alone = load_profile("pboc", settings, {"settings": {"financial": {"kind": "edep"}}})
+    directory = alone.files[f"{PSE}/0001"].records
+    assert directory is not None
+    assert [EDEP_AID in record.hex().upper() for record in directory] == [True]
+
+
+def test_every_entry_of_every_directory_has_a_label_and_its_own_worlds_applications() -> None:
+    """Part 3, 6.3, table 3; EMV Book 1, 12.2.3. The environments may share the MF, and list nothing of each other."""
+    for name in ("pboc", "ssc-1.0", "ssc-2.0", "ssc-2.0-sm4", "ssc-3.0"):
+        for where in ("ddf", "mf"):
+            kinds = {"financial": {"kind": "both" if name != "ssc-1.0" else "none"}}
+            profile = load_profile(name, {"settings": {**kinds, "structure": {"ssse_location": where}}})
+            for plan in profile.files.values():
+                for record in plan.records or ():
+                    inner = dict(objects(dict(objects(record)).get("61", record[2:])))
+                    assert list(inner)[:2] == ["4F", "50"], (name, plan.id)
+                    assert inner["50"]
+                    assert (inner["4F"][:5].hex() in ("a000000003", "a000000333")) is (plan.ef.parent == PSE)
+
+
+def test_an_application_without_a_label_is_refused_where_a_directory_lists_it() -> None:
+    with pytest.raises(ProfileError) as error:
+        load_profile("pboc", {"df": [{"id": "EDEP", "label": ""}]})
+    assert str(error.value) == "overrides: df[0].label: the directory lists EDEP, so it has an application label"
+
+
+def test_the_fci_of_debit_credit_begins_with_label_and_priority_and_that_of_the_purse_has_none() -> None:
+    """EMV Book 1, table 45; 3 logs of real cards for the purse."""
+    card = bench()
+    debit = card.ask(by_name(DEBIT_AID))
+    assert debit[4:24] == "8408" + DEBIT_AID
+    assert debit[28:].startswith("500A50424F43204445424954" + "870101" + "9F3809")
+    purse = card.ask(by_name(EDEP_AID))
+    assert purse[:44] == "6F328409" + EDEP_AID + "A525" + "9F080102" + "9F0C1E"
+    other = made_with({"df": [{"id": "DEBIT", "label": "BANK", "priority": 2}]})
+    other.ask(by_name(PSE_NAME))
+    assert other.ask("00B2010C00") == "70156113" + "4F08" + DEBIT_AID + "500442414E4B" + "8701029000"
+    assert "500442414E4B" + "870102" + "9F3809" in other.ask(by_name(DEBIT_AID))
+    own = made_with({"df": [{"id": "DEBIT", "proprietary": "5004574F5244 9F380101"}]})
+    assert own.ask(by_name(DEBIT_AID)) == f"6F198408{DEBIT_AID}A50D8701015004574F52449F3801019000"
+
+
+def test_programs_find_the_public_data_of_the_purse_at_bytes_23_to_52() -> None:
+    """As writing programs count them in the answer of a card in the field."""
+    card = bench()
+    answer = bytes.fromhex(card.ask(by_name(EDEP_AID)))
+    assert answer[22:52] == flat(made(), f"{EDEP}/0015")
+    assert answer[52:] == b"\x90\x00"
+
+
+def made_with(*changes: dict[str, Any]) -> Bench:
+    holder = replace(load_holder(DEMO / "holder.toml"), lenient=True)
+    card = issue(load_profile("pboc", *changes), holder, load_roots(DEMO / "roots.toml"), region=REGION, serial=SERIAL)
+    return Bench(card=Card(Image.in_memory(card)))
+
+
 @pytest.mark.parametrize("kind", ["edep", "debit_credit", "both"])
 def test_the_proximity_environment_lists_the_applications_where_the_profile_has_it(kind: str) -> None:
     assert bench("ssc-2.0", kind).ask(by_name(PPSE_NAME)) == "6A82"
     purse = "61114F09A00000000386980701500450424F43" if kind != "debit_credit" else ""
     debit = "61194F08A000000333010101500A50424F43204445424954870101" if kind != "edep" else ""
-    listed = purse + debit
+    listed = debit + purse
     body = f"840E{PPSE_NAME.hex().upper()}A5{len(listed) // 2 + 3:02X}BF0C{len(listed) // 2:02X}{listed}"
     expected = f"6F{len(body) // 2:02X}{body}9000"
     card = bench("ssc-2.0", kind, contactless=True)

@@ -118,11 +118,11 @@ def test_an_fci_that_would_be_too_long_is_refused() -> None:
 
 
 def test_a_file_that_the_fci_of_a_purse_could_not_show_is_refused() -> None:
-    """EF 0015 stands whole in the FCI: 6F81FD 8409... A581EF 9F0C81EB and 235 bytes are 256."""
+    """EF 0015 stands whole in the FCI: 6F81FD 8409... A581EF 9F080102 9F0C81E7 and 231 are 256."""
     bench = building("3F01")
     assert bench.send("80E1000102" + "0015") == "9000"
     cells = bench.cells()
-    for size, word in ((0xEC, "6A80"), (0xEB, "9000")):
+    for size, word in ((0xE8, "6A80"), (0xE7, "9000")):
         assert bench.send(f"80E001000D0015C41500{size:04X}0000" + "0100" + "0100") == word
         assert (bench.cells() == cells) is (word == "6A80")
 

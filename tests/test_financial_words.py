@@ -163,7 +163,7 @@ def proven(*, wrong: int = 0, writes: int | None = None, again: bool = False) ->
 
 SAMPLES: Final = {
     "SELECT": SELECT_PSE,
-    "READ RECORD": "00B2010C15",
+    "READ RECORD": "00B2010C1D",
     "READ BINARY": "00B0950000",
     "GET CHALLENGE": "0084000008",
     "EXTERNAL AUTHENTICATION": "0082000010" + "00" * 16,
@@ -259,11 +259,11 @@ def test_gates_come_before_everything_else_and_change_nothing(name: str) -> None
 def test_the_applications_begin_to_live_when_personalisation_ends() -> None:
     """Until then they have the commands of the environment, and select as it does."""
     bench = Watched(building=True)
-    assert bench.ask(SELECT_EDEP) == "6F0D8409A00000000386980701A5009000"
+    assert bench.ask(SELECT_EDEP) == "6F118409A00000000386980701A5049F0801029000"
     assert bench.send("805C000204") == "6D00"
     assert regime_of(bench.card.image, EDEP) is Regime.PAYMENT
     whole = Watched()
-    assert whole.ask(SELECT_EDEP).startswith("6F2E8409A00000000386980701A5219F0C1E")
+    assert whole.ask(SELECT_EDEP).startswith("6F328409A00000000386980701A5259F0801029F0C1E")
     assert whole.send("805C000204") == "000000009000"
     assert regime_of(whole.card.image, EDEP) is Regime.PURSE
     assert whole.card.image.dfs[PSE].phase is Phase.OPERATIONAL

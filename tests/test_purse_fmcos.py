@@ -16,7 +16,7 @@ from emulator.card import Card
 from keys.records import KeyState
 
 from .fmcos_desk import Desk, create, directory, made, write_key
-from .purse_desk import TERMINAL, TIME, flipped, folded, line_mac, mac, session_key, tac
+from .purse_desk import AID, TERMINAL, TIME, flipped, folded, line_mac, mac, session_key, tac
 from .reference import Reference
 from .support import MF, scripted
 
@@ -351,3 +351,20 @@ if CLIENT:
         ok(driver.cmd_get_balance(purse))
         ok(driver.cmd_card_block(VALUES[0x36]))
         assert driver.cmd_select(name=b"walletTest") == b"\x6a\x81"
+
+
+@pytest.mark.parametrize(("version", "told"), [("02", "9F080102"), ("none", "")])
+def test_the_fci_of_a_purse_shows_its_file_behind_the_version(version: str, told: str) -> None:
+    """Record of an issued card, 6F32 8409... A525 9F080102 9F0C1E...; the manual's example is without 9F08 (7.4)."""
+    desk = Desk(made(f"edep fci_version {version}"))
+    for apdu in (directory(0x3F01, AID, size=0x0500, create_erase="F0F0"), "00A40000023F01"):
+        desk.ok(apdu)
+    desk.ok(create(0x15, "28001EF0F0FFFF"))
+    shown = f"9F0C1E{'00' * 30}"
+    assert desk.ask("00A40000023F01") == f"6F2E8409{AID.hex().upper()}A521{shown}9000"
+    for apdu in (create(0x18, "2E0A17F0EFFFFF"), create(2, "2F0208F000FF18")):
+        desk.ok(apdu)
+    body = f"8409{AID.hex().upper()}A5{(len(told) + len(shown)) // 2:02X}{told}{shown}"
+    assert desk.ask("00A40000023F01") == f"6F{len(body) // 2:02X}{body}9000"
+    desk.ok("800E000000")
+    assert desk.ask("00A40000023F01") == f"6F0B8409{AID.hex().upper()}9000"

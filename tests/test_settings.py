@@ -750,6 +750,14 @@ def _(value: int) -> None:
 # -- passbook and purse ----------------------------------------------------------------------------
 
 
+@exercise("edep.fci_version", "02", "none")
+def _(value: str) -> None:
+    """Logs of real cards against FMCOS manual, table 7.2."""
+    bench = issued("edep.fci_version", value, "pboc")
+    answer = bench.ask(b"\x00\xa4\x04\x00\x09" + AID)
+    assert answer[26:34] == {"02": "A5259F08", "none": "A5219F0C"}[value]
+
+
 @exercise("edep.blocked_select", "6283", "6A81")
 def _(value: str) -> None:
     """FMCOS manual, 8.3, against what other cards are said to do."""
@@ -813,6 +821,16 @@ def _(value: str) -> None:
     assert bench.word("00A404000E315041592E5359532E4444463031") == ("6A82" if value == "none" else "9000")
     assert (bench.word("00A4040009A00000000386980701") == "9000") is (value in ("edep", "both"))
     assert (bench.word("00A4040008A000000333010101") == "9000") is (value in ("debit_credit", "both"))
+
+
+@exercise("financial.listed", "all", "debit_credit")
+def _(value: str) -> None:
+    """The published directory of a bank card has debit/credit alone."""
+    bench = Bench("pboc", f'[settings.financial]\nlisted = "{value}"\n')
+    assert bench.word("00A404000E315041592E5359532E4444463031") == "9000"
+    assert bench.ask("00B2010C00")[8:26] == "4F08A000000333010101"[:18]
+    assert bench.ask("00B2020C00")[8:28] == ("4F09A000000003869807" if value == "all" else "")
+    assert bench.word("00A4040009A00000000386980701") == "9000"
 
 
 @exercise("financial.contactless", True, False)

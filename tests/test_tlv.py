@@ -162,8 +162,9 @@ def test_the_environment_answers_an_fci_of_any_length_up_to_256_bytes(own: int, 
 
 
 def test_an_application_answers_a_long_fci_too() -> None:
+    head = "500A50424F43204445424954" + "870101"
     answer = card(overrides("DEBIT", padding(200))).ask(select("DEBIT"))
-    assert answer == f"6F81D58408{NAMES['DEBIT']}A581C8{padding(200)}9000"
+    assert answer == f"6F81E48408{NAMES['DEBIT']}A581D7{head}{padding(200)}9000"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_an_application_answers_a_long_fci_too() -> None:
     [
         ("PSE", padding(232), "the FCI would have 257 bytes, an answer carries 256"),
         ("PSE", padding(235), "the FCI would have 261 bytes, an answer carries 256"),
-        ("DEBIT", padding(241), "the FCI would have 257 bytes, an answer carries 256"),
+        ("DEBIT", padding(226), "the FCI would have 257 bytes, an answer carries 256"),
         ("EDEP", padding(207), "the FCI, which shows EDEP/0015, would have 257 bytes, an answer carries 256"),
         ("PSE", "85", "not whole data objects: the data end before the length of object 85"),
         ("DEBIT", "9F", "not whole data objects: the data end within a tag"),
@@ -184,7 +185,7 @@ def test_what_fits_no_fci_is_refused_by_place(df: str, proprietary: str, reason:
     assert str(error.value) == f"overrides: df[0].proprietary: {reason}"
 
 
-@pytest.mark.parametrize(("df", "longest"), [("PSE", 231), ("DEBIT", 240), ("EDEP", 206)])
+@pytest.mark.parametrize(("df", "longest"), [("PSE", 231), ("DEBIT", 225), ("EDEP", 206)])
 def test_what_just_fits_is_loaded_and_answered(df: str, longest: int) -> None:
     assert len(card(overrides(df, padding(longest))).ask(select(df))) == 2 * (256 + 2)
 

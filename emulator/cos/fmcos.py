@@ -27,6 +27,7 @@ use, which replace the standard's, are in `emulator.cos.fmcos_use`.
 from dataclasses import replace
 from typing import Final
 
+from cardfs import fci
 from cardfs.errors import ConditionsUnmet, FileUnknown, NoSpace
 from cardfs.files import MAX_RECORDS, MF_FID, DfKind, Ef, Regime, Structure, child, parent
 from cardfs.fmcos import (
@@ -158,7 +159,8 @@ def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -
     ef = Ef(child(here, head.fid), head.fid, None, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size)
     acts_files.create_ef(ctx, ef)
     change = ctx.change()
-    change.put_df(replace(ctx.image.dfs[here], regime=Regime.PURSE))
+    version = fci.version(ctx.settings.edep.fci_version)
+    change.put_df(replace(ctx.image.dfs[here], regime=Regime.PURSE, proprietary=version))
     change.put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
 
 
@@ -283,5 +285,5 @@ def erase(ctx: Context) -> Answer:
     df = ctx.image.dfs[here]
     if df.regime is Regime.PURSE:
         # With its accounts the commands for them go.
-        ctx.change().put_df(replace(df, regime=Regime.SOCIAL))
+        ctx.change().put_df(replace(df, regime=Regime.SOCIAL, proprietary=b""))
     return DONE

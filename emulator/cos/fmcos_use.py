@@ -90,7 +90,7 @@ def _fci(ctx: Context, standard_fci: bytes) -> bytes:
         return standard_fci
     contents = ctx.image.contents[ef.path]
     assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
-    shown = issuer_data(contents)
+    shown = df.proprietary + issuer_data(contents)
     return template(df.name, shown) if fits(df.name, shown) else standard_fci
 
 
