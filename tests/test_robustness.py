@@ -623,7 +623,9 @@ class Terminal(RuleBasedStateMachine):
             self.challenge = bytes.fromhex(answer[:-4])
             assert len(self.challenge) == length
         else:
+            # What was refused leaves no older challenge.
             assert answer == "6700"
+            self.challenge = None
 
     @rule(kind=st.sampled_from(["reader", "writer", "UKSSSE"]), right=st.booleans())
     def authenticate(self, kind: str, right: bool) -> None:
@@ -678,14 +680,17 @@ class Terminal(RuleBasedStateMachine):
 
     @rule(header=headers, data=st.binary(min_size=1, max_size=30))
     def malformed(self, header: bytes, data: bytes) -> None:
-        """Shorter than its Lc says: refused, and nothing is forgotten, not even the challenge."""
+        """Shorter than its Lc says: refused, and nothing is forgotten but the challenge of a GET CHALLENGE."""
         assert self.bench.word(header + b"\x20" + data) in ("6700", "6A86", "6E00", "6D00")
+        if header[:2] == b"\x00\x84":
+            self.challenge = None
 
     @rule(ins=st.sampled_from(INSTRUCTIONS), cla=st.integers(1, 255))
     def foreign_class(self, ins: int, cla: int) -> None:
         """A class that does not belong to the instruction (Part 5, 5.4)."""
         maker = ins in (0xE0, 0xE1, 0xD4)
-        if not maker and (cla, ins) not in ((0x80, 0x5E), (0x84, 0x24), (0x84, 0x1E), (0x84, 0x16)):
+        own = ((0x80, 0x5E), (0x84, 0x24), (0x84, 0x1E), (0x84, 0x16), (0x04, 0xD6), (0x04, 0xDC))
+        if not maker and (cla, ins) not in own:
             assert self.bench.word(bytes((cla, ins, 0x00, 0x00, 0x00))) == "6E00"
 
     @invariant()
