@@ -67,9 +67,9 @@ class Image:
         return cls(card, MemoryStore(dict(cells.write_cells(card))))
 
     @classmethod
-    def create(cls, path: str | PathLike[str], card: CardContents) -> None:
-        """Write a new image file; `ImageError` if it exists or cannot be written."""
-        SqliteStore.create(Path(path), cells.write_cells(card))
+    def create(cls, path: str | PathLike[str], card: CardContents, *, replace: bool = False) -> None:
+        """Write a new image file; `ImageError` if it exists and is not to be replaced, or cannot be written."""
+        SqliteStore.create(Path(path), cells.write_cells(card), replace=replace)
 
     @classmethod
     def open(cls, path: str | PathLike[str], *, writable: bool = True) -> "Image":

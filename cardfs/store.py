@@ -129,11 +129,14 @@ class SqliteStore:
             raise
 
     @classmethod
-    def create(cls, path: Path, cells: Iterable[tuple[CellKey, Cell]]) -> None:
+    def create(cls, path: Path, cells: Iterable[tuple[CellKey, Cell]], *, replace: bool = False) -> None:
         """Make a new image file, whole or not at all.
 
+        Args:
+            replace: whether it takes the place of a file that is there, with its log.
+
         Raises:
-            ImageError: the file exists, or cannot be written.
+            ImageError: the file exists and is not to be replaced, or cannot be written.
         """
         temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
@@ -152,6 +155,10 @@ class SqliteStore:
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
+            if replace:
+                temporary.replace(path)
+                remove_log(path)
+                return
             if not path.exists():
                 # A log without its image belongs to a card that was deleted, and must not enter the new one.
                 remove_log(path)
@@ -161,7 +168,9 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as error:
             raise ImageError(f"{path}: the image cannot be written: {_why(error)}") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            # On a read-only file system even this is refused, and names a file that nobody knows.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def load(self) -> dict[CellKey, Cell]:
         try:

@@ -37,6 +37,7 @@ READ: Final = "00B0870002"
 COUNTER: Final = (TRIES, f"{SSSE}#PIN.1")
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_RDONLY, MS_REMOUNT = 0x1, 0x20
 DISK: Final = 512 * 1024
 
 
@@ -168,6 +169,8 @@ def test_a_card_goes_on_when_its_disk_is_full(tmp_path: Path) -> None:
         meets_a_full_disk(path, lambda: fill_disk(disk), (disk / "rubbish").unlink)
         fill_disk(disk)
         is_not_made_on_a_full_disk(disk / "new.sscard")
+        sentence = f"{path}: the image cannot be written: "
+        assert refused(sscard("issue", "--force", path)).startswith((sentence, f"{path}: the image cannot be opened: "))
         assert "disk" in refusal(path)
         assert "not a card image" not in refusal(path)
         assert refused(sscard("insert", path)).startswith(f"{path}: the image cannot be opened: ")
@@ -244,6 +247,29 @@ def test_a_read_only_folder_is_named_as_the_reason() -> None:
         assert names(path.parent) == [path.name]
 
     as_ordinary_user(child)
+
+
+def test_on_a_read_only_file_system_the_image_is_named(tmp_path: Path) -> None:
+    """Not a file that the program would have made beside it."""
+
+    def child() -> None:
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        if not mount_small_disk(disk):
+            return
+        Image.create(disk / "old.sscard", handmade())
+        remount = MS_REMOUNT | MS_RDONLY
+        assert not ctypes.CDLL(None).mount(b"none", str(disk).encode(), None, ctypes.c_ulong(remount), None)
+        for command in ("issue", "blank"):
+            said = refused(sscard(command, disk / "new.sscard"))
+            assert said == f"{disk / 'new.sscard'}: the image cannot be written: read-only file system"
+        sentence = f"{disk / 'old.sscard'}: the image is read-only, and a card must be able to write"
+        assert refused(sscard("issue", "--force", disk / "old.sscard")) == sentence
+        assert refused(sscard("insert", disk / "old.sscard")) == sentence
+        assert sscard("show", disk / "old.sscard").exit_code == 0
+        assert names(disk) == ["old.sscard"]
+
+    in_child(child)
 
 
 @pytest.mark.parametrize("writable", [True, False])

@@ -1,6 +1,5 @@
 """Commands that need no reader: issue, apdu."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -161,18 +160,12 @@ def _replace(image: Path, contents: "CardContents") -> None:
     """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
     from cardfs.errors import LogError
     from cardfs.image import Image
-    from cardfs.store import SqliteStore, remove_log
+    from cardfs.store import SqliteStore
 
     # Closing it also takes away what a killed process left beside it, which belongs to the old card.
     with suppress(LogError):
         SqliteStore(image).close()
-    new = image.with_name(f".{image.name}.{os.getpid()}.issued")
-    try:
-        Image.create(new, contents)
-        new.replace(image)
-        remove_log(image)
-    finally:
-        new.unlink(missing_ok=True)
+    Image.create(image, contents, replace=True)
 
 
 def issue_contents(
