@@ -22,6 +22,7 @@ ASKED: Final[dict[str, list[str]]] = {
     ],
     "requirements-build.lock": [*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["build"]],
 }
+FOLDERS: Final = ("cardfs", "emulator", "keys", "scripts", "tests")
 
 
 def locked(name: str) -> dict[str, str]:
@@ -83,3 +84,17 @@ def test_the_metadata_name_the_licence_and_the_versions_that_are_tried(tmp_path:
     assert "Classifier: License" not in text
     assert re.findall(r"Classifier: Programming Language :: Python :: (3\.\d+)", text) == ["3.11", "3.12", "3.13"]
     assert text.endswith((ROOT / "PACKAGE.md").read_text(encoding="utf-8"))
+
+
+def test_the_source_distribution_holds_the_tests_and_all_that_they_and_the_pages_need(tmp_path: Path) -> None:
+    """Its list of files is made as for the distribution, in a folder of its own."""
+    code = "from setuptools import setup; setup()"
+    child.run([sys.executable, "-c", code, "-q", "egg_info", "--egg-base", tmp_path], cwd=ROOT, check=True)
+    held = set((tmp_path / "sscard.egg-info/SOURCES.txt").read_text(encoding="utf-8").splitlines())
+    top = [each for each in ROOT.iterdir() if each.suffix in (".md", ".toml", ".lock", ".in")]
+    there = [*top, ROOT / "LICENSE", *(each for name in FOLDERS for each in (ROOT / name).rglob("*"))]
+    needed = {str(path.relative_to(ROOT)) for path in there if path.is_file() and "__pycache__" not in path.parts}
+    assert needed - held == set()
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert set(links) <= held
