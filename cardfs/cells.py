@@ -4,6 +4,7 @@ The same card gives the same cells, byte for byte; images of every released sche
 ever, so a field that is added later needs a default here.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
@@ -128,6 +129,17 @@ def ef_cell(ef: Ef) -> Cell:
     )
 
 
+def _element_meta(element: Element) -> dict[str, object]:
+    """Write down a data element; most have no later meaning, and are written as they were before there was any."""
+    meta = {each.name: getattr(element, each.name) for each in dataclasses.fields(element)}
+    meta["fields"] = [_element_meta(each) for each in element.fields]
+    later = meta.pop("later")
+    together = meta.pop("together")
+    if later is not None:
+        meta |= {"later": _element_meta(later), "together": together}
+    return meta
+
+
 def contents_cell(contents: Contents) -> Cell:
     """Write down what an EF contains; of records the JSON text has the lengths."""
     if isinstance(contents, bytes):
@@ -170,7 +182,7 @@ def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
         if key.tries_max:
             yield (TRIES, path), TRIES_CELLS[card.tries.get((ref, version), key.tries_max)]
     for path, elements in card.dictionary.items():
-        yield (DICTIONARY, path), _cell(elements)
+        yield (DICTIONARY, path), _cell([_element_meta(each) for each in elements])
     for path, names in card.names.items():
         yield (NAMES, path), _cell(names)
 

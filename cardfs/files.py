@@ -220,6 +220,8 @@ class Element:
         tag: of a record or of an inner element; None for fields of cyclic records and binaries.
         format: what the value means: ``date``, ``region``, ``amount``, ``text`` or empty.
         fields: inner elements of a B-TLV.
+        later: what it means since V2.0, on a card of an earlier version (V2.0 notice, annex C); see `cardfs.changed`.
+        together: tag of the element with which it changes its meaning.
     """
 
     name: str
@@ -229,6 +231,8 @@ class Element:
     tag: int | None = None
     format: str = ""
     fields: tuple["Element", ...] = ()
+    later: "Element | None" = None
+    together: int | None = None
 
 
 def parent(path: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from .changed import decides_itself, filled
 from .codecs import CodecError, card_number, encode
 from .files import Element, Regime, Structure
 from .inputs import Document, IssueError, read_document
@@ -84,6 +85,8 @@ class _Placer:
         self._an_fill = int(profile.settings.data.an_fill, 16)
         self._unwritten = profile.settings.data.unwritten_byte
         self._flat: dict[str, list[tuple[EfPlan, Element | None]]] = {}
+        self._old: dict[tuple[str, str], Element] = {}
+        self._new: set[tuple[str, str]] = set()
         for plan in profile.files.values():
             if plan.records is None:
                 self._index(plan)
@@ -95,6 +98,9 @@ class _Placer:
             return
         for element in plan.elements:
             self._flat.setdefault(element.name, []).append((plan, element))
+            if element.later is not None:
+                self._flat.setdefault(element.later.name, []).append((plan, element.later))
+                self._old[plan.ef.path, element.later.name] = element
 
     def run(self) -> dict[str, Placed]:
         for name, value in self._holder.data.items():
@@ -102,6 +108,8 @@ class _Placer:
                 self._df(name, value)
             else:
                 self._flat_name(name, value)
+        for plan in self._profile.files.values():
+            self._check_together(plan)
         return self._placed
 
     # -- finding ------------------------------------------------------------------------------
@@ -153,6 +161,7 @@ class _Placer:
             self._element(plan, plan.elements[0], table)
             return
         known = {element.name: element for element in plan.elements}
+        known |= {element.later.name: element.later for element in plan.elements if element.later is not None}
         for name, value in table.items():
             element = known.get(name) or known.get(ALIASES.get(name, ""))
             if element is None:
@@ -166,8 +175,13 @@ class _Placer:
     def _element(self, plan: EfPlan, element: Element, value: object) -> None:
         place = f"{self._holder.name}: {plan.id} {element.name}"
         values = self._placed.setdefault(plan.ef.path, Placed()).values
-        if element.name in values:
+        old = self._old.get((plan.ef.path, element.name))
+        if (old or element).name in values:
             raise IssueError(f"{place}: written twice")
+        if old is not None:
+            values[old.name] = filled(old, self._encode(element, value, place))
+            self._new.add((plan.ef.path, old.name))
+            return
         more = {each.name: each for each in plan.elements}.get(CONTINUED.get(element.name, ""))
         if more and isinstance(value, str):
             value, rest = _split(value, element.length)
@@ -175,6 +189,23 @@ class _Placer:
                 self._element(plan, more, rest)
         b_fill = self._unwritten if plan.ef.structure is Structure.TRANSPARENT else 0x00
         values[element.name] = self._encode(element, value, place, b_fill)
+
+    def _check_together(self, plan: EfPlan) -> None:
+        """Refuse meanings that a card cannot show together (V2.0 notice, annex C)."""
+        written = self._placed[plan.ef.path].values if plan.ef.path in self._placed else {}
+        by_tag = {element.tag: element for element in plan.elements}
+        for element in plan.elements:
+            other = by_tag.get(element.together)
+            if element.together is None or other is None or element.name not in written:
+                continue
+            assert element.later is not None  # noqa: S101 - the profile was checked
+            assert other.later is not None  # noqa: S101
+            where, old, new = f"{self._holder.name}: {plan.id}", element.name, element.later.name
+            theirs, mine = ((plan.ef.path, each.name) in self._new for each in (other, element))
+            if mine and not theirs and not decides_itself(element):
+                raise IssueError(f"{where} {new}: a card shows it together with {other.later.name} only; write both")
+            if theirs and not mine:
+                raise IssueError(f"{where} {old}: beside {other.later.name} it is {new}")
 
     def _records(self, plan: EfPlan, rows: object) -> None:
         where = f"{self._holder.name}: {plan.id}"

@@ -1,9 +1,10 @@
 """The elementary files of a profile: elements, sizes, access rules, and the directory file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from .changed import decides_itself
 from .fci import LABEL, PRIORITY
 from .files import MAX_RECORDS, Df, DfKind, Ef, Element, Protection, Records, Regime, Structure, child
 from .inputs import ProfileError
@@ -99,6 +100,7 @@ def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
     if row.objects:
         tlv = False
     elements = tuple(_elements(entry, tree, tlv, objects=row.objects))
+    _check_later(elements, entry, tlv)
     low = fid & 0xFF if row.sfi is None else row.sfi
     sfi = low if 1 <= low <= 30 and row.structure is not Structure.INTERNAL else None
     layout = _layout(entry, elements) if row.objects else None
@@ -178,7 +180,27 @@ def _held(row: ElementRow, entry: Entry, inner: dict[int, Element]) -> tuple[Ele
 
 
 def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
-    return Element(row.name, row.zh, row.type, row.length, row.tag, row.format, fields)
+    element = Element(row.name, row.zh, row.type, row.length, row.tag, row.format, fields)
+    if row.later is None:
+        return element
+    new = row.later
+    later = Element(new.name, new.zh, new.type, new.length, row.tag, new.format)
+    return replace(element, later=later, together=new.with_tag)
+
+
+def _check_later(elements: Sequence[Element], entry: Entry, tlv: bool) -> None:
+    """Refuse a later meaning that nobody could tell from the one before (V2.0 notice, annex C)."""
+    deciding = {each.tag for each in elements if decides_itself(each)}
+    for each in elements:
+        if each.later is None:
+            continue
+        place = f"{entry.at('elements')}: {each.name}"
+        if not tlv or each.fields:
+            raise ProfileError(f"{place}: only an element in a record of its own has a later meaning")
+        if each.together is None and not decides_itself(each):
+            raise ProfileError(f"{place}: a later meaning as long as the one before needs 'with_tag'")
+        if each.together is not None and each.together not in deciding:
+            raise ProfileError(f"{place}: with_tag {each.together:02X} is no element whose end tells its meaning")
 
 
 # -- sizes --------------------------------------------------------------------------------------

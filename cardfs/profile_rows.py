@@ -158,6 +158,20 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
     when: Conditions = {}
 
 
+class LaterRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """What an element of an old card means since V2.0 (V2.0 notice, annex C).
+
+    ``with_tag`` is the tag of the element with which it changes; one as long as before has to name it.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    type: Literal["an", "cn"]
+    length: Annotated[int, Meta(ge=1, le=252)]
+    zh: str = ""
+    format: Literal["", "date", "region", "amount", "text"] = ""
+    with_tag: Tag | None = None
+
+
 class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
     """A data element; ``holds`` lists the tags of the EF's ``inner`` elements inside a B-TLV.
 
@@ -173,6 +187,7 @@ class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
     holds: list[Tag] = []
     value: Hex = ""
     record: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] = 1
+    later: LaterRow | None = None
     when: Conditions = {}
 
 

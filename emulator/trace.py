@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from cardfs.codecs import decode_fields, decode_record
+from cardfs.changed import read_record
+from cardfs.codecs import decode_fields
 from cardfs.files import Element, Protection, Regime
 from cardfs.image import Image
 from cardfs.records import Mode
@@ -367,7 +368,11 @@ def record_text(image: Image, path: str | None, record: bytes, number: int = 0) 
     if not image.efs[path].tlv:
         return value_text(decode_fields(elements, record))
     element = find_element(elements, record, number)
-    return f"{element.name} {value_text(decode_record(element, record))}" if element else ""
+    if element is None:
+        return ""
+    # The other records of the file are not kept until a command is told.
+    meaning, value = read_record(element, record, None)
+    return f"{meaning.name} {value_text(value)}"
 
 
 def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) -> Element | None:

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from cardfs.codecs import decode, decode_fields, decode_record
+from cardfs.changed import read_record
+from cardfs.codecs import decode, decode_fields
 from cardfs.files import Element, Protection, Regime, Structure
 from cardfs.image import Image
 from cardfs.securing import securing
@@ -171,7 +172,7 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
     for _ in range(4):
         table.add_column(overflow="fold")
     for number, record in enumerate(contents, 1):
-        zh, name, value = _record_row(elements, record, number if ef.tlv else 0)
+        zh, name, value = _record_row(elements, contents, record, number if ef.tlv else 0)
         table.add_row(Text(str(number), style="dim"), zh, name, value)
     leaf.add(table)
 
@@ -196,14 +197,17 @@ def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: boo
     return Text(what + value_text(decode(elements[0], contents) if elements else contents.hex().upper()))
 
 
-def _record_row(elements: tuple[Element, ...], record: bytes, number: int) -> tuple[str, str, str]:
+def _record_row(
+    elements: tuple[Element, ...], records: tuple[bytes, ...], record: bytes, number: int
+) -> tuple[str, str, str]:
     """Chinese name, English name and value of a record; number 0 for records without TLV."""
     if not number:
         return "", "", value_text(decode_fields(elements, record)) if elements else record.hex().upper()
     element = find_element(elements, record, number)
     if element is None:
         return "", f"tag {record[0]:02X}", record.hex().upper()
-    return element.zh, element.name, value_text(decode_record(element, record))
+    meaning, value = read_record(element, record, records)
+    return meaning.zh, meaning.name, value_text(value)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from cardfs.changed import decides_itself, ends_new, filled, meant
+from cardfs.files import Element
 from cardfs.profile import KeyPlan
 from cardfs.tlv import encode_record
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
-from .card import UserCard
+from .card import OK, UserCard
 from .errors import INPUT_WRONG, KEY_MISSING, NO_HSM_NEEDED, TerminalError
 from .hsm import hexadecimal
 from .keytable import address_of
@@ -59,13 +61,13 @@ class FileFunctions(Base):
             asked = session.card.layout.parse(address)
             for each in asked:
                 _choose(each.plan, BY_KEY, writing=True)
-            updates = _updates(asked, data)
+            updates = _updates(asked, data, new=self._writes_new)
             prove = self._prover(session, BY_KEY, writing=True)
             self._open_psam(session)
             for plan, records in updates:
                 session.card.select(plan.df)
                 prove(plan)
-                _write(session.card, plan, records)
+                _write(session.card, plan, records, new=self._writes_new)
         return Result()
 
     def write_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
@@ -76,11 +78,15 @@ class FileFunctions(Base):
         """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2)."""
         with self._going_on("write", 2, last=True) as step:
             asked: Asked = step.data["asked"]
-            updates = _updates([asked], data)
+            updates = _updates([asked], data, new=self._writes_new)
             self._second_step(step, key)
             for plan, records in updates:
-                _write(step.session.card, plan, records)
+                _write(step.session.card, plan, records, new=self._writes_new)
         return Result()
+
+    @property
+    def _writes_new(self) -> bool:
+        return self.settings.terminal.changed_elements == "new"
 
     # -- proofs -------------------------------------------------------------------------------
 
@@ -180,6 +186,7 @@ class _Reading:
 
     def __init__(self, card: UserCard) -> None:
         self._card = card
+        self._meanings: dict[tuple[str, str], Element] = {}
 
     def all(self, asked: list[Asked], prove: Any) -> Result:
         for each in asked:
@@ -191,7 +198,7 @@ class _Reading:
             self._card.open_file(each.plan)
             values = self._values(each)
             found[each.plan.name] = values
-            labels.update({f"{each.plan.name}/{item}": each.plan.label(item) for item in values})
+            labels.update({f"{each.plan.name}/{item}": self._label(each.plan, item) for item in values})
             text += each.plan.name + ITEM_END + "".join(value + ITEM_END for value in values.values()) + FILE_END
         return Result(text, found, labels)
 
@@ -212,6 +219,10 @@ class _Reading:
             return records
         return {item: self._item(plan, item) for item in asked.items or _all_items(plan)}
 
+    def _label(self, plan: FilePlan, item: str) -> str:
+        meaning = self._meanings.get((plan.name, item))
+        return plan.label(item) if meaning is None else meaning.zh
+
     def _item(self, plan: FilePlan, text: str) -> str:
         item = plan.item(text)
         record = self._card.read_record(plan, item.number)
@@ -223,7 +234,16 @@ class _Reading:
                 "files are others than the terminal knows",
                 -0x6A83,
             )
-        return shown(item.element, record[2:])
+        meaning, value = meant(item.element, record[2:], lambda tag: _value_of(self._card, plan, tag))
+        self._meanings[plan.name, text] = meaning
+        return shown(meaning, value)
+
+
+def _value_of(card: UserCard, plan: FilePlan, tag: int) -> bytes:
+    """The value of another element of the selected file; empty if the card has it not, or does not show it."""
+    item = plan.item(f"{tag:02X}")
+    record, word = card.ask(bytes((0x00, 0xB2, item.number, 0x04, 0x00)))
+    return record[2:] if word == OK and record[:1] == bytes((tag,)) else b""
 
 
 def _all_items(plan: FilePlan) -> list[str]:
@@ -232,8 +252,12 @@ def _all_items(plan: FilePlan) -> list[str]:
     return [tag if tags.count(tag) == 1 else f"{tag}:{tags[:at].count(tag) + 1}" for at, tag in enumerate(tags)]
 
 
-def _updates(asked: list[Asked], data: str) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
-    """What to write: of each file the records by number, or its bytes; checked before anything is written."""
+def _updates(asked: list[Asked], data: str, *, new: bool) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
+    """What to write: of each file the records by number, or its bytes; checked before anything is written.
+
+    Args:
+        new: whether values of elements whose meaning changed are of the new one (V2.0 notice, annex C).
+    """
     given = split(data)
     if [name for name, _ in given] != [each.plan.name for each in asked]:
         raise TerminalError("the data name other files than the address", INPUT_WRONG)
@@ -249,21 +273,40 @@ def _updates(asked: list[Asked], data: str) -> list[tuple[FilePlan, list[tuple[i
         elif plan.transparent:
             records = [(0, coded(plan.elements[0], values[0]))]
         else:
-            records = [_record(plan, item, value) for item, value in zip(each.items, values, strict=True)]
+            records = [_record(plan, item, value, new=new) for item, value in zip(each.items, values, strict=True)]
         updates.append((plan, records))
     return updates
 
 
-def _record(plan: FilePlan, text: str, value: str) -> tuple[int, bytes]:
+def _record(plan: FilePlan, text: str, value: str, *, new: bool) -> tuple[int, bytes]:
     item = plan.item(text)
     element = item.element
-    return item.number, encode_record(element.tag or 0, coded(element, value))
+    later = element.later if new else None
+    data = coded(element, value) if later is None else filled(element, coded(later, value))
+    return item.number, encode_record(element.tag or 0, data)
 
 
-def _write(card: UserCard, plan: FilePlan, records: list[tuple[int, bytes]]) -> None:
+def _write(card: UserCard, plan: FilePlan, records: list[tuple[int, bytes]], *, new: bool) -> None:
     card.open_file(plan)
+    if new:
+        _require_together(card, plan, {record[0] for _, record in records} if not plan.transparent else set())
     for number, record in records:
         if plan.transparent:
             card.update_binary(plan, record)
         else:
             card.update_record(plan, number, record)
+
+
+def _require_together(card: UserCard, plan: FilePlan, tags: set[int]) -> None:
+    """Refuse half of a change of meaning, unless the card shows that the other half is there (V2.0 notice, annex C)."""
+    for element in plan.elements:
+        tag, other = element.tag or 0, element.together
+        if other is None or (tag in tags) is (other in tags):
+            continue
+        if (tag in tags and decides_itself(element)) or ends_new(_value_of(card, plan, other)):
+            continue
+        raise TerminalError(
+            f"{plan.name}: items {other:02X} and {tag:02X} change their meaning together on a card of this version, "
+            "and it does not show that they have: write both, or set terminal.changed_elements to old",
+            INPUT_WRONG,
+        )

@@ -40,6 +40,7 @@ class TerminalSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_def
     institutions: Annotated[str, Meta(pattern="^([0-9]{1,24}( [0-9]{1,24})*)?$")] = ""
     categories: Annotated[str, Meta(pattern="^[0-9A-Za-z]*$")] = "1234"
     versions: Annotated[str, Meta(pattern="^[0-9][.][0-9]( [0-9][.][0-9])*$")] = "1.0 2.0 3.0"
+    changed_elements: Literal["new", "old"] = "new"
     v1: str = "ssc-1.0"
     v2: str = "ssc-2.0"
     v3: str = "ssc-3.0"

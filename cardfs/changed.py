@@ -1,0 +1,71 @@
+"""Elements of old cards whose meaning the V2.0 notice changed (annex C).
+
+A card of version 1.0 keeps its files. Where an element is written in its new meaning, hexadecimal E fills it on the
+right, and whoever reads it knows the new meaning by an EE at its end. An element that has no room for that, since
+the new meaning is as long as the old one, changes together with another one, whose end tells for both.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from . import tlv
+from .codecs import Value, decode, decode_record
+from .files import Element
+
+FILLER: Final = 0xEE
+
+
+def ends_new(value: bytes) -> bool:
+    """Tell whether a value is one of the new meaning."""
+    return value[-1:] == bytes((FILLER,))
+
+
+def decides_itself(element: Element) -> bool:
+    """Whether its own end tells its meaning; else that of the element with tag ``together`` does."""
+    return element.later is not None and element.later.length != element.length
+
+
+def meant(element: Element, value: bytes, value_of: Callable[[int], bytes]) -> tuple[Element, bytes]:
+    """Find what a value means.
+
+    Args:
+        element: as the card type has it. ``value_of``: gives the value of another element of the file by its tag.
+
+    Returns:
+        the element in the meaning that the value has, and the value without the filler.
+    """
+    later = element.later
+    if later is None:
+        return element, value
+    if decides_itself(element):
+        return (later, value[: later.length]) if ends_new(value) else (element, value)
+    return (later if ends_new(value_of(element.together or 0)) else element), value
+
+
+def read_record(element: Element, record: bytes, records: Iterable[bytes] | None) -> tuple[Element, Value]:
+    """Decode ``tag || length || value`` for people, in the meaning that it has.
+
+    Args:
+        records: those of its file; None if they are not known. What only they could tell is then called by both names.
+    """
+    value = tlv.record_value(record)
+    later = element.later
+    if later is None or value is None or record[0] != element.tag:
+        return element, decode_record(element, record)
+    if records is None and not decides_itself(element):
+        either = replace(element, name=f"{element.name}|{later.name}", zh=f"{element.zh}|{later.zh}")
+        return either, decode(element, value)
+    found = {each[0]: each[2:] for each in records or () if len(each) > 2}
+    meaning, short = meant(element, value, lambda tag: found.get(tag, b""))
+    return meaning, decode(meaning, short)
+
+
+def filled(element: Element, value: bytes) -> bytes:
+    """Fill a value of the new meaning as old cards have it: to the old length, with at least one filler.
+
+    The annex gives 4B and 4F of DF02/EF06 more characters than they had bytes: they grow.
+    """
+    if not decides_itself(element):
+        return value
+    return value + bytes((FILLER,)) * max(element.length - len(value), 1)
