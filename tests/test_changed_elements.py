@@ -166,7 +166,7 @@ def test_an_hsm_writes_it_too() -> None:
 
 # People ---------------------------------------------------------------------------------------------
 
-NEW_HOLDER: Final = {
+NEW_HOLDER: Final[dict[str, object]] = {
     "personnel_category": "13",
     "nationality": "DEU",
     "political_affiliation": "01",
@@ -194,6 +194,9 @@ def test_a_card_is_issued_and_shown_in_the_new_meaning(tmp_path: Path) -> None:
     ):
         assert any(line.split()[-3:] == words for line in shown.splitlines()), words
     assert "wages_update_date" not in shown
+    document = CliRunner().invoke(main, ["show", str(tmp_path / "old.sscard"), "DF01", "--json"]).stdout
+    assert '"party_joining_date": "2010-07-01"' in document
+    assert "wages_update_date" not in document
 
 
 def test_the_same_files_are_shown_in_the_old_meaning(tmp_path: Path) -> None:

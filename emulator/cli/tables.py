@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cardfs.codecs import decode_fields, decode_record
+from cardfs.changed import read_record
+from cardfs.codecs import decode_fields
 from cardfs.files import Contents, Ef, Element
 from cardfs.image import Image
 from emulator.trace import find_element
@@ -76,7 +77,8 @@ def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict
     for number, record in enumerate(contents, 1):
         element = find_element(elements, record, number) if ef.tlv else None
         if element is not None:
-            values = {element.name: decode_record(element, record)}
+            meaning, value = read_record(element, record, contents)
+            values = {meaning.name: value}
         else:
             values = decode_fields(elements, record) if elements and not ef.tlv else {}
         records.append({"hex": record.hex().upper(), "elements": values})
