@@ -12,11 +12,12 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_PASSED_ON: Final = (
+PASSED_ON: Final = (
     signal.SIGINT,
     signal.SIGTERM,
     signal.SIGHUP,
@@ -34,13 +35,24 @@ def _libc(call: str, *arguments: int) -> None:
         raise OSError(code, f"{call}: {os.strerror(code)}")
 
 
-def enter(settings: dict[str, Any], command: list[str]) -> int:
-    """Run a command in the namespaces of a stack; return its exit status."""
-    spaces = [os.open(f"/proc/{settings['pid']}/ns/{kind}", os.O_RDONLY) for kind in settings["spaces"]]
-    here = Path.cwd()
-    for space in spaces:
+def join(pid: int, kinds: Sequence[str]) -> None:
+    """Move this process into namespaces of another one; its children alone, where the kind is ``pid``."""
+    for space in [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in kinds]:
         _libc("setns", space, 0)
         os.close(space)
+
+
+def end_with_parent(parent: int, number: signal.Signals) -> None:
+    """Let this process get a signal when the thread that made it ends; end it if that is too late."""
+    _libc("prctl", _PR_SET_PDEATHSIG, number)
+    if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
+        os._exit(1)
+
+
+def enter(settings: dict[str, Any], command: list[str]) -> int:
+    """Run a command in the namespaces of a stack; return its exit status."""
+    here, spaces = Path.cwd(), settings["spaces"]
+    join(settings["pid"], spaces)
     if spaces:
         os.chdir(here)
     else:
@@ -48,7 +60,7 @@ def enter(settings: dict[str, Any], command: list[str]) -> int:
         _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
         _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
     parent = os.getpid()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
     child = os.fork()
     if child == 0:
         _execute(command, mask, parent)
@@ -61,9 +73,7 @@ def enter(settings: dict[str, Any], command: list[str]) -> int:
 def _execute(command: list[str], mask: set[Any], parent: int) -> None:
     """Become the command, with the signals as they were outside of Python; never returns."""
     try:
-        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
-            os._exit(1)
+        end_with_parent(parent, signal.SIGKILL)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -76,13 +86,14 @@ def _execute(command: list[str], mask: set[Any], parent: int) -> None:
         os._exit(126)
 
 
-def shepherd(child: int) -> int:
+def shepherd(child: int, look: Callable[[], object] = lambda: None) -> int:
     """Wait for a child; pass on the signals sent to this process alone; return the exit status.
 
-    A signal of the terminal (Ctrl-C) reaches the child by itself: passing it on would double it.
-    A child ended by signal n gives 128 + n. Leaves the signal mask as it found it.
+    ``look`` is called now and then meanwhile, at least once a second. A signal of the terminal (Ctrl-C) reaches
+    the child by itself: passing it on would double it. A child ended by signal n gives 128 + n. Leaves the
+    signal mask as it found it.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
     try:
         while True:
             done, status = os.waitpid(child, os.WNOHANG)
@@ -90,9 +101,10 @@ def shepherd(child: int) -> int:
                 code = os.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
             # Not for ever: another thread may have swallowed the news of the child's end.
-            info = signal.sigtimedwait({*_PASSED_ON, signal.SIGCHLD}, 0.5)
+            info = signal.sigtimedwait({*PASSED_ON, signal.SIGCHLD}, 0.5)
             if info is not None and info.si_signo != signal.SIGCHLD and info.si_code <= 0:
                 os.kill(child, info.si_signo)
+            look()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

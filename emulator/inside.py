@@ -27,7 +27,6 @@ IPC: Final = Path("/run/pcscd")
 COMM: Final = IPC / "pcscd.comm"
 READER: Final = "Virtual PCD"
 FIRST_PORT: Final = 35963
-START_TIMEOUT: Final = 10.0
 RUNNING_TIMEOUT: Final = 3.0
 UNPOLLED: Final = 1.0
 """Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
@@ -95,6 +94,7 @@ class Init:
         self.control = control
         self.settings = settings
         self.mode: str = settings["mode"]
+        self.timeout: float = settings["timeout"]
         self.pcscd: subprocess.Popen[bytes] | None = None
         self.work = Path()
         self.empty_since: dict[str, float] = {}
@@ -113,7 +113,7 @@ class Init:
             if self.mode != "running":
                 self.configure()
                 self.start()
-            readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else START_TIMEOUT)
+            readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else self.timeout)
             self.send({"pid": pid, "readers": readers})
             self.serve()
         except (Trouble, OSError, ImportError) as error:
@@ -195,7 +195,7 @@ class Init:
             time.sleep(0.005)  # pcscd's socket announces itself to nobody
         if self.mode == "running":
             raise Trouble(f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, not {wanted}")
-        raise Trouble(f"pcscd shows no virtual reader ({self.last_words()})")
+        raise Trouble(f"pcscd shows no virtual reader after {timeout:g} s ({self.last_words()})")
 
     def last_words(self) -> str:
         """Return the last line of pcscd's log, without its time and place."""
@@ -230,10 +230,12 @@ class Init:
                 self.send({"failed": f"pcscd ended ({self.last_words()})"})
             elif "wait" in request:
                 self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
+            elif "look" in request:
+                self.send({})
             elif "restart" in request:
                 self.stop()
                 self.start()
-                self.send({"readers": self.find_readers(START_TIMEOUT)})
+                self.send({"readers": self.find_readers(self.timeout)})
 
     def bury(self) -> None:
         """Reap what was orphaned in the stack, and leave pcscd to its own wait."""
@@ -296,8 +298,10 @@ def main() -> int:
     # The caller's terminal is not ours: the stack ends when its owner closes it, not by Ctrl-C.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    settings = json.loads(sys.argv[2])
+    sys.path += settings["path"]
     with socket.socket(fileno=int(sys.argv[1])) as control:
-        Init(control, json.loads(sys.argv[2])).run()
+        Init(control, settings).run()
     return 0
 
 

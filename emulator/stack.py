@@ -27,9 +27,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Literal, Self
+from typing import IO, Any, Final, Literal, Self, Union
 
 from emulator import door, inside
+from emulator.forked import Forked
 from emulator.ports import Insertable
 from emulator.vpcd import Slot, Watcher
 
@@ -38,8 +39,9 @@ Mode = Literal["private", "own", "running"]
 MAX_SLOTS: Final = 16
 """pcscd serves no more readers."""
 
-START_TIMEOUT: Final = 20.0
-INSERT_TIMEOUT: Final = 10.0
+TIMEOUT: Final = 30.0
+"""Seconds that the stack may take to start, and then each card to be seen: a busy machine needs some of them."""
+
 EMPTY_TIMEOUT: Final = 3.0
 GRACE: Final = 3.0
 """Seconds that a process of the stack has to end by itself."""
@@ -53,6 +55,11 @@ _DRIVERS: Final = (
     "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so*",
     "/usr/local/lib/pcsc/drivers/serial/libifdvpcd.so*",
 )
+
+
+Holder = Union["subprocess.Popen[bytes]", Forked]
+Inserter = Sequence[str] | Callable[["Stack"], object]
+"""What holds a card: a command, or a function of the stack that goes on in a process of its own (`Forked`)."""
 
 
 class StackError(Exception):
@@ -89,7 +96,14 @@ class Stack:
     the PC/SC names of the slots in order.
     """
 
-    def __init__(self, slots: int = 2, *, tell: Callable[[str], None] = _tell, private_only: bool = False) -> None:
+    def __init__(
+        self,
+        slots: int = 2,
+        *,
+        tell: Callable[[str], None] = _tell,
+        private_only: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> None:
         if not 1 <= slots <= MAX_SLOTS:
             raise StackError(f"a PC/SC stack has 1 to {MAX_SLOTS} slots, not {slots}")
         self.readers: list[str] = []
@@ -99,10 +113,12 @@ class Stack:
         self._spaces: list[str] = []
         self._tell = tell
         self._private_only = private_only
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._init: subprocess.Popen[bytes] | None = None
-        self._holders: dict[subprocess.Popen[bytes], IO[bytes]] = {}
+        self._holders: dict[Holder, IO[bytes]] = {}
+        self._told = False
 
     def __enter__(self) -> Self:
         try:
@@ -145,14 +161,16 @@ class Stack:
 
     def _launch(self, mode: Mode, wrapper: Sequence[str]) -> None:
         """Start the first process and wait until the readers are there."""
-        settings: dict[str, Any] = {"mode": mode, "slots": self._slots}
+        settings: dict[str, Any] = {"mode": mode, "slots": self._slots, "timeout": self._timeout}
+        # All that it needs beside the standard library is pyscard: `-S` saves it what sites do at the start.
+        settings["path"] = [each for each in sys.path if each.endswith(("site-packages", "dist-packages"))]
         if mode != "running":
             settings |= {"pcscd": _pcscd(), "driver": str(_driver())}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Over this socket the stack learns of our death: no child but the first process may hold it.
         self._control = ours
         with theirs, tempfile.TemporaryFile() as errors:
-            command = [sys.executable, "-I", _INSIDE, str(theirs.fileno()), json.dumps(settings)]
+            command = [sys.executable, "-I", "-S", _INSIDE, str(theirs.fileno()), json.dumps(settings)]
             self._init = subprocess.Popen(  # noqa: S603
                 [*wrapper, *command],
                 pass_fds=[theirs.fileno()],
@@ -163,11 +181,12 @@ class Stack:
                 env=_environment(os.environ),
             )
             theirs.close()
-            ours.settimeout(START_TIMEOUT)
+            # The first process has the time, and says what it waited for; this is for one that hangs.
+            ours.settimeout(self._timeout + GRACE)
             try:
                 packet = ours.recv(65536)
             except TimeoutError:
-                raise StackError(f"the PC/SC stack was not ready within {START_TIMEOUT:.0f} s") from None
+                raise StackError(f"the PC/SC stack was not ready within {self._timeout:g} s") from None
             finally:
                 ours.settimeout(None)
             answer: dict[str, Any] = (
@@ -223,27 +242,38 @@ class Stack:
             raise
         return link
 
-    def hold(self, inserter: Sequence[str]) -> "subprocess.Popen[bytes]":
+    def hold(self, inserter: Inserter) -> Holder:
         """Start a process that holds a card in the stack until the stack closes; do not wait for the card."""
         # To a file: nobody reads along, and a full pipe would stop the card.
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `release`
-        process = self.popen(
-            inserter, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-        )
+        process: Holder
+        if callable(inserter):
+            process = Forked(lambda: inserter(self), errors, self._move_in)
+        else:
+            process = self.popen(
+                inserter, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            )
         self._holders[process] = errors
         return process
 
-    def release(self, holder: "subprocess.Popen[bytes]") -> None:
+    def _move_in(self) -> None:
+        """Let a fork of this process reach the stack's readers, and no longer stand for its owner."""
+        if self._control is not None:
+            self._control.close()
+        door.join(self.pid, [kind for kind in self._spaces if kind in ("user", "net")])
+
+    def release(self, holder: Holder) -> None:
         """End a process that holds a card: the card is pulled out."""
         holder.terminate()
         _bury(holder)
         self._holders.pop(holder).close()
 
-    def wait_for_cards(self, slots: Sequence[int], timeout: float = INSERT_TIMEOUT) -> None:
+    def wait_for_cards(self, slots: Sequence[int], timeout: float | None = None) -> None:
         """Wait until PC/SC sees a card in each slot; StackError when a holder ends, or the time runs out."""
+        timeout = self._timeout if timeout is None else timeout
         late = self._wait(slots, True, timeout)
         if late:
-            raise StackError(f"PC/SC sees no card in {' and '.join(late)} after {timeout:.0f} s")
+            raise StackError(f"PC/SC sees no card in {' and '.join(late)} after {timeout:g} s")
 
     def wait_until_empty(self, slots: Sequence[int], timeout: float = EMPTY_TIMEOUT) -> None:
         """Wait until PC/SC sees no card in any of the slots; StackError when the time runs out.
@@ -295,8 +325,25 @@ class Stack:
         process = self.popen(command)
         if threading.current_thread() is not threading.main_thread():
             return process.wait()
-        process.returncode = door.shepherd(process.pid)
+        process.returncode = door.shepherd(process.pid, self._look_after)
         return process.returncode
+
+    def _look_after(self) -> None:
+        """Tell when a card or the readers are gone, once for each."""
+        for process, errors in self._holders.items():
+            if process.returncode is None and process.poll() is not None:
+                self._tell(f"a card is out of its reader: {_what_it_said(process, errors)}")
+        if not self._told:
+            try:
+                self._ask({"look": True})
+            except StackError as error:
+                self._told = True
+                self._tell(f"the readers are gone: {error}")
+
+    @property
+    def port(self) -> int:
+        """The port of slot 0, for `emulator.vpcd.Slot` inside."""
+        return inside.FIRST_PORT
 
     @property
     def socket_path(self) -> str:
@@ -314,18 +361,19 @@ class Stack:
 
 def run(
     command: Sequence[str],
-    inserters: Sequence[Sequence[str]] = (),
+    inserters: Sequence[Inserter] = (),
     *,
     slots: int = 2,
     tell: Callable[[str], None] = _tell,
+    timeout: float = TIMEOUT,
 ) -> int:
     """Run a command in a PC/SC stack with cards in its slots; return the command's exit status.
 
-    Each of ``inserters`` is a command that holds a card in the slot of its place in the sequence (the
-    n-th in slot n) until it is ended; the command starts when PC/SC sees all cards. Raises `StackError`,
-    before the command has started.
+    Each of ``inserters`` is a command or a function that holds a card in the slot of its place in the sequence
+    (the n-th in slot n) until it is ended; the command starts when PC/SC sees all cards. Raises `StackError`,
+    before the command has started, also when the stack, or then a card, is not there after ``timeout`` seconds.
     """
-    with _terminable(), Stack(max(slots, len(inserters)), tell=tell) as stack:
+    with _terminable(), Stack(max(slots, len(inserters)), tell=tell, timeout=timeout) as stack:
         stack.wait_until_empty(range(len(inserters)))
         for inserter in inserters:
             stack.hold(inserter)
@@ -372,7 +420,7 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _bury(process: "subprocess.Popen[bytes]") -> None:
+def _bury(process: Holder) -> None:
     """Wait for a process that was told to end, and end it if it does not."""
     try:
         process.wait(GRACE)
@@ -381,11 +429,13 @@ def _bury(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _what_it_said(process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> str:
+def _what_it_said(process: Holder, errors: IO[bytes]) -> str:
     """Return the last line of what a process that ends by itself wrote to its standard error."""
     status = process.wait()
     errors.seek(0)
-    return errors.read().decode(errors="replace").strip().split("\n")[-1].strip() or f"it ended with status {status}"
+    said = errors.read().decode(errors="replace").strip().split("\n")[-1].strip().removeprefix("sscard: ")
+    end = f"its process was ended by signal {-status}" if status < 0 else f"its process ended with status {status}"
+    return said or end
 
 
 @contextlib.contextmanager

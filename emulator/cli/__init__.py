@@ -4,13 +4,32 @@ What a subcommand needs is imported inside it, so that inserting a card does not
 """
 
 import contextlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import click
 
 from .output import prepare, say
+
+
+class _Own:
+    """Finds the project's own packages: PYTHONPATH or the folder may have other ones of the same names."""
+
+    root = str(Path(__file__).parents[2])
+
+    @classmethod
+    def find_spec(
+        cls, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the place of a package of ours, None for any other module."""
+        return PathFinder.find_spec(name, [cls.root]) if name in ("cardfs", "keys") else None
+
+
+sys.meta_path.insert(0, _Own)
 
 IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 

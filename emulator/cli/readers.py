@@ -2,10 +2,8 @@
 
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +13,13 @@ from emulator.vpcd import HOST, PORT
 
 from . import IMAGE, main
 from .errors import UsageFault
+from .inserting import link_words, on_the_first_signal, open_card, own_command, serve
 from .output import open_trace
 from .targets import Target
 from .teller import Teller
 
 if TYPE_CHECKING:
-    from emulator.card import Card
-    from emulator.ports import Insertable
+    from cardfs.files import CardContents
     from emulator.stack import Stack
 
 TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
@@ -32,66 +30,10 @@ DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
 
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
 def _end_cleanly(status: int, *more: int) -> None:
     """End with this status on a signal that comes before anything runs that has a better answer to it."""
     for number in (signal.SIGTERM, signal.SIGHUP, *more):
         signal.signal(number, lambda *_: sys.exit(status))
-
-
-def _on_the_first_signal(end: Callable[[], None]) -> None:
-    """Bring things to an end on a signal; a second one ends the process at once."""
-
-    def handle(_number: int, _frame: object) -> None:
-        for each in _ENDS:
-            signal.signal(each, signal.SIG_DFL)
-        end()
-
-    for number in _ENDS:
-        signal.signal(number, handle)
-
-
-@contextmanager
-def open_card(image: Path, teller: Teller | None) -> "Iterator[Insertable]":
-    """A card from an image file, traced if there is anybody to tell."""
-    from cardfs.image import Image
-    from emulator.card import Card
-
-    memory = Image.open(image)
-    try:
-        card = Card(memory)
-        yield card if teller is None else _traced(card, teller)
-    finally:
-        memory.close()
-
-
-def _traced(card: "Card", teller: Teller) -> "Insertable":
-    from emulator.trace import Traced
-
-    return Traced(card, teller, later=teller.later)
-
-
-def _link_words(event: object) -> str:
-    """Say what happened on the link to the reader."""
-    from emulator import vpcd
-
-    match event:
-        case vpcd.Connected(host, port):
-            return f"in the reader at {host}:{port}"
-        case vpcd.Disconnected(reason, again):
-            return f"out of the reader: {reason}; again in {again:g} s"
-        case vpcd.Unreachable(host, port, reason):
-            return (
-                f"no reader listens at {host}:{port} ({reason}); waiting. pcscd starts its readers when the "
-                "first program asks for one; `sscard exec` needs none"
-            )
-        case vpcd.Unnoticed(port):
-            return f"connected to port {port}, but the reader asks for nothing: another card may be in it"
-        case vpcd.Failed(error):
-            return f"a defect of this program, the card answered 6F00: {type(error).__name__}"
-    return str(event)
 
 
 @main.command(short_help="Put a card into the virtual reader of a running pcscd.")
@@ -104,25 +46,7 @@ def _link_words(event: object) -> str:
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
     _end_cleanly(0, signal.SIGINT)
-    from emulator.vpcd import Connected, Slot
-    from keys.ciphers import warm_up
-
-    teller = None if quiet and trace is None else Teller(trace, quiet=quiet)
-
-    def watch(event: object) -> None:
-        if teller:
-            teller.note(_link_words(event))
-        if isinstance(event, Connected):
-            threading.Thread(target=warm_up, daemon=True).start()
-
-    try:
-        with open_card(image, teller) as card:
-            link = Slot(card, slot, host=host, port=port, watch=watch)
-            _on_the_first_signal(link.close)
-            link.run()
-    finally:
-        if teller:
-            teller.close()
+    serve(image, slot, trace, host=host, port=port, quiet=quiet)
 
 
 @main.command(
@@ -134,39 +58,49 @@ def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, 
 @click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
 @click.option("--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards, or: demo")
 @click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    help="Seconds that the stack may take to start, and then the cards to be seen.  [default: 30]",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(cards: tuple[Path, ...], psams: tuple[Path, ...], trace: Path | None, command: tuple[str, ...]) -> None:
+def execute(
+    cards: tuple[Path, ...],
+    psams: tuple[Path, ...],
+    trace: Path | None,
+    timeout: float | None,
+    command: tuple[str, ...],
+) -> None:
     """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
 
     Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
     away. `--psam demo` makes such a PSAM for a card of yours.
     """
-    from emulator.stack import run
+    from emulator.card import Card  # noqa: F401 - once, for all processes that hold a card
+    from emulator.stack import TIMEOUT, run
 
     _end_cleanly(128 + signal.SIGTERM)
-    with tempfile.TemporaryDirectory(prefix="sscard-") as folder:
-        images = [path.absolute() for path in cards]
-        if not images:
-            images = [Path(folder) / "demo.sscard"]
-            _make_demo(images[0])
-            psams = psams or (DEMO_PSAM,)
-        images += [_psam(path, Path(folder), number) for number, path in enumerate(psams)]
-        _check_distinct(images)
-        for path in images:
-            _check_image(path)
-        # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
-        opened = open_trace(trace)
-        inserters = [
-            [sys.executable, "-m", "emulator.cli", "insert", str(path), "--slot", str(slot), "--quiet"]
-            + (["--trace", str(trace.absolute())] if trace else [])
-            for slot, path in enumerate(images)
-        ]
-        try:
-            status = run(_found(command), inserters)
-        finally:
-            if opened:
-                opened.close()
+    # What is made for the run is in no file: nothing can be left behind.
+    sources: list[Path | CardContents] = [path.absolute() for path in cards]
+    if not sources:
+        sources = [_demo_contents()]
+        psams = psams or (DEMO_PSAM,)
+    sources += [_demo_contents("psam") if _is_made(path) else path.absolute() for path in psams]
+    _check_images([source for source in sources if isinstance(source, Path)])
+    # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
+    opened = open_trace(trace)
+    try:
+        holders = [partial(_hold, source, slot, trace and trace.absolute()) for slot, source in enumerate(sources)]
+        status = run(_found(command), holders, timeout=timeout or TIMEOUT)
+    finally:
+        if opened:
+            opened.close()
     sys.exit(status)
+
+
+def _hold(source: "Path | CardContents", slot: int, trace: Path | None, stack: "Stack") -> None:
+    """Hold a card in a slot of a stack."""
+    serve(source, slot, trace, port=stack.port, service=stack.socket_path)
 
 
 def _found(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,41 +108,32 @@ def _found(command: tuple[str, ...]) -> tuple[str, ...]:
     import shutil
 
     if command[0] == "sscard" and shutil.which("sscard") is None:
-        return (sys.executable, "-m", "emulator.cli", *command[1:])
+        return (*own_command(), *command[1:])
     return command
 
 
-def _check_distinct(images: list[Path]) -> None:
-    """Refuse one image for two slots: a card is in one place."""
+def _check_images(images: list[Path]) -> None:
+    """Refuse one image for two slots, a card is in one place; say what is wrong with any before a stack is built."""
+    from cardfs.image import Image
+
     seen: set[Path] = set()
     for path in images:
         if path.resolve() in seen:
             raise UsageFault(f"{path}: named twice; a card can be in one slot only")
         seen.add(path.resolve())
+    for path in images:
+        Image.open(path, writable=False).close()
 
 
-def _psam(path: Path, folder: Path, number: int) -> Path:
-    """The image of a PSAM; a demo one is made."""
-    if path != DEMO_PSAM or path.exists():
-        return path.absolute()
-    made = folder / f"psam-{number}.sscard"
-    _make_demo(made, "psam")
-    return made
+def _is_made(psam: Path) -> bool:
+    """Whether a PSAM is to be made for the run; a file of that name comes first."""
+    return psam == DEMO_PSAM and not psam.exists()
 
 
-def _check_image(path: Path) -> None:
-    """Say what is wrong with an image before a stack is built for it."""
-    from cardfs.image import Image
-
-    Image.open(path, writable=False).close()
-
-
-def _make_demo(path: Path, profile: str = "ssc-2.0") -> None:
-    from cardfs.image import Image
-
+def _demo_contents(profile: str = "ssc-2.0") -> "CardContents":
     from .cards import issue_contents
 
-    Image.create(path, issue_contents(profile, region="519900"))
+    return issue_contents(profile, region="519900")
 
 
 @main.command(short_help="Read a card through PC/SC as a terminal does.")
@@ -281,6 +206,7 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     made for the run, takes part in it.
     """
     _end_cleanly(0, signal.SIGINT)
+    from cardfs.image import Image
     from emulator.stack import Stack
 
     from .cards import DEMO_NOTE
@@ -288,15 +214,15 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     pays = image.name == DEMO_IMAGE.name
     if not image.exists():
         pays = True
-        _make_demo(image)
+        Image.create(image, _demo_contents())
         click.echo(f"Made {image}: an invented holder, PIN 123456; {DEMO_NOTE}.")
     teller = Teller(trace, quiet=True)
     try:
         with open_card(image, teller) as card, Stack(2) as stack:
             click.echo(f"A {stack.mode} PC/SC stack with reader {stack.readers[0]!r}; inserting the card.")
-            link = stack.insert(card, 0, watch=lambda event: teller.note(_link_words(event)))
+            link = stack.insert(card, 0, watch=lambda event: teller.note(link_words(event)))
             try:
-                status = stack.call([sys.executable, "-m", "emulator.cli", "read"])
+                status = stack.call(own_command("read"))
                 # Never on a card of somebody's own: a wrong PIN costs it a try.
                 if not status and pays:
                     _pay(stack)
@@ -319,9 +245,7 @@ def _pay(stack: "Stack") -> None:
     from cardfs.image import Image
     from emulator.card import Card
 
-    from .cards import issue_contents
-
-    link = stack.insert(Card(Image.in_memory(issue_contents("psam", region="519900"))), 1)
+    link = stack.insert(Card(Image.in_memory(_demo_contents("psam"))), 1)
     options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
     steps = {
         "The account gets 100.00 yuan; the issuer's host has the key, here a software HSM.": ["load", "100", "--raw"],
@@ -335,14 +259,14 @@ def _pay(stack: "Stack") -> None:
         for title, command in steps.items():
             click.echo(f"\n{title}")
             # What failed is not tried again: a wrong PIN costs a try every time.
-            if stack.call([sys.executable, "-m", "emulator.cli", "terminal", *command, *options]):
+            if stack.call(own_command("terminal", *command, *options)):
                 break
     finally:
         link.close()
 
 
 def _wait_for_interrupt(done: threading.Event) -> None:
-    _on_the_first_signal(done.set)
+    on_the_first_signal(done.set)
     done.wait()
 
 

@@ -1,0 +1,112 @@
+"""A card in a slot, held by this process or by one of its own; and how `sscard` starts itself."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.vpcd import HOST, PORT
+
+from .teller import Teller
+
+if TYPE_CHECKING:
+    from cardfs.files import CardContents
+    from emulator.card import Card
+    from emulator.ports import Insertable
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line that starts `sscard`, whatever Python files the folder or PYTHONPATH have."""
+    root = str(Path(__file__).parents[2])
+    start = f"import sys; sys.path.append({root!r}); from emulator.cli import main; main(prog_name='sscard')"
+    return [sys.executable, "-E", "-P", "-c", start, *arguments]
+
+
+@contextmanager
+def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator[Insertable]":
+    """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
+    from cardfs.image import Image
+    from emulator.card import Card
+
+    memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
+    try:
+        card = Card(memory)
+        yield card if teller is None else _traced(card, teller)
+    finally:
+        memory.close()
+
+
+def _traced(card: "Card", teller: Teller) -> "Insertable":
+    from emulator.trace import Traced
+
+    return Traced(card, teller, later=teller.later)
+
+
+def link_words(event: object) -> str:
+    """Say what happened on the link to the reader."""
+    from emulator import vpcd
+
+    match event:
+        case vpcd.Connected(host, port):
+            return f"in the reader at {host}:{port}"
+        case vpcd.Disconnected(reason, again):
+            return f"out of the reader: {reason}; again in {again:g} s"
+        case vpcd.Unreachable(host, port, reason):
+            return (
+                f"no reader listens at {host}:{port} ({reason}); waiting. pcscd starts its readers when the "
+                "first program asks for one; `sscard exec` needs none"
+            )
+        case vpcd.Unnoticed(port):
+            return f"connected to port {port}, but the reader asks for nothing: another card may be in it"
+        case vpcd.Failed(error):
+            return f"a defect of this program, the card answered 6F00: {type(error).__name__}"
+    return str(event)
+
+
+def serve(
+    source: "Path | CardContents",
+    slot: int,
+    trace: Path | None,
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    quiet: bool = True,
+    service: str | None = None,
+) -> None:
+    """Hold a card in a slot until a signal ends it."""
+    from emulator.vpcd import Connected, Slot
+    from keys.ciphers import warm_up
+
+    teller = None if quiet and trace is None else Teller(trace, quiet=quiet)
+
+    def watch(event: object) -> None:
+        if teller:
+            teller.note(link_words(event))
+        if isinstance(event, Connected):
+            threading.Thread(target=warm_up, daemon=True).start()
+
+    try:
+        with open_card(source, teller) as card:
+            link = Slot(card, slot, host=host, port=port, watch=watch, service=service)
+            on_the_first_signal(link.close)
+            link.run()
+    finally:
+        if teller:
+            teller.close()
+
+
+def on_the_first_signal(end: Callable[[], None]) -> None:
+    """Bring things to an end on a signal; a second one ends the process at once."""
+
+    def handle(_number: int, _frame: object) -> None:
+        for each in _ENDS:
+            signal.signal(each, signal.SIG_DFL)
+        end()
+
+    for number in _ENDS:
+        signal.signal(number, handle)
