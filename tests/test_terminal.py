@@ -73,6 +73,26 @@ def test_a_shipped_card_is_genuine_and_shows_its_holder(profile: str, overrides:
     assert read_values["birth_date"] == holder["birth_date"].isoformat()
 
 
+WITH_MAC = '[settings.sm]\nread_commands = "per-file"\n[[ef]]\nid = "SSSE/EF06"\nsecured = { read = "mac" }\n'
+
+
+@pytest.mark.parametrize("overrides", ["", T1], ids=["T=0", "T=1"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_holder_file_that_takes_a_mac_is_read_with_one(profile: str, overrides: str) -> None:
+    """Part 4, 8.5, case 2: under STK, which the terminal has the root of."""
+    reading = read(profile, demo_roots(), WITH_MAC + overrides)
+    assert reading.notes == []
+    assert values(reading) == values(read(profile, demo_roots(), overrides))
+
+
+@pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-2.0-sm4"])
+def test_a_holder_file_that_takes_a_mac_is_not_read_without_its_key(profile: str) -> None:
+    for roots, word in ((None, "6987, MAC missing"), (other_roots("STK"), "6988, secure messaging data wrong")):
+        reading = read(profile, roots, WITH_MAC)
+        assert reading.notes == [f"EF06 could not be read: {word}"]
+        assert "holder_name" not in values(reading)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_issuers_data_are_read_with_both_names(profile: str) -> None:
     by_name = {item.name: item for item in read(profile, None).items}

@@ -16,7 +16,7 @@ from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.profile import load_profile
 from cardfs.roots import Roots
 from cardfs.settings import CryptoSettings
-from keys.suites import Suite
+from keys.suites import MAC_LENGTH, Suite
 
 from ..trace import find_element, value_text
 from .card import ALGORITHMS, RKSSSE_KID, unannounced
@@ -30,6 +30,9 @@ from .settings import Settings
 ISSUER_FILE: Final = 0x05
 HOLDER_FILE: Final = 0x06
 NO_SUCH_COMMAND: Final = 0x6D00
+ACCESS_DENIED: Final = 0x6982
+MAC_MISSING: Final = 0x6987
+GET_CHALLENGE: Final = bytes.fromhex("0084000008")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,31 +143,53 @@ def _judge(reading: Reading, module: Hsm, randoms: tuple[bytes, bytes], answer: 
 
 
 def _read_holder(channel: Channel, reading: Reading, module: Hsm | None) -> None:
-    """Read EF06; from version 3.0 it takes RKSSSE first (terminal interface, 10.2)."""
+    """Read EF06; from version 3.0 it takes RKSSSE first (terminal interface, 10.2), and in some regions a MAC."""
     before = len(reading.notes)
-    if _read_file(channel, reading, HOLDER_FILE, "EF06") != 0x6982 or module is None:
-        return
+    word = _read_file(channel, reading, HOLDER_FILE, "EF06")
+    if word == ACCESS_DENIED and module is not None and _authenticate(channel, reading, module):
+        del reading.notes[before:]
+        word = _read_file(channel, reading, HOLDER_FILE, "EF06")
+    if word == MAC_MISSING and module is not None:
+        key = _card_key(module, reading, "STK")
+        if key is not None:
+            del reading.notes[before:]
+            _read_file(channel, reading, HOLDER_FILE, "EF06", key)
+
+
+def _authenticate(channel: Channel, reading: Reading, module: Hsm) -> bool:
+    """Authenticate with RKSSSE, and tell whether it is worth reading again."""
     key = _card_key(module, reading, "RKSSSE")
     if key is None:
-        return
+        return False
     suite, value = key
-    challenge, _ = exchange(channel, b"\x00\x84\x00\x00\x08")
+    challenge, _ = exchange(channel, GET_CHALLENGE)
     original = secrets.token_bytes(8)
     data = suite.authentication_data(value, challenge, original) + original
     _, word = exchange(channel, bytes((0x00, 0x82, 0x00, RKSSSE_KID, len(data))) + data)
     if word != 0x9000:
         reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {say(word)}")
-        return
-    del reading.notes[before:]
-    _read_file(channel, reading, HOLDER_FILE, "EF06")
+    return word == 0x9000
 
 
-def _read_file(channel: Channel, reading: Reading, sfi: int, file: str) -> int:
-    """Read every record of a file, by number until there is none; the word that ended it."""
+def _with_mac(channel: Channel, header: bytes, key: tuple[Suite, bytes]) -> bytes:
+    """A command that reads, with a MAC under the maintenance key and a challenge (Part 4, 8.5, case 2)."""
+    suite, value = key
+    challenge, _ = exchange(channel, GET_CHALLENGE)
+    covered = bytes((header[0] | 0x04, *header[1:], MAC_LENGTH))
+    return covered + suite.mac(suite.session_key(value, challenge), covered) + b"\x00"
+
+
+def _read_file(channel: Channel, reading: Reading, sfi: int, file: str, key: tuple[Suite, bytes] | None = None) -> int:
+    """Read every record of a file, by number until there is none; the word that ended it.
+
+    Args:
+        key: maintenance key of a file that is read with a MAC.
+    """
     elements = _elements()[file]
     word = 0x9000
     for number in range(1, MAX_RECORDS + 1):
-        record, word = exchange(channel, bytes((0x00, 0xB2, number, sfi << 3 | 0x04, 0x00)))
+        header = bytes((0x00, 0xB2, number, sfi << 3 | 0x04))
+        record, word = exchange(channel, header + b"\x00" if key is None else _with_mac(channel, header, key))
         if word != 0x9000:
             break
         if not record:
