@@ -32,6 +32,7 @@ PIN_DIGITS: Final = 12
 """Most digits of a PIN: VERIFY of the purse has 6 bytes, a PIN block of EMV 12 digits (Book 3, 6.5.12)."""
 ISSUER: Final = "issuer_identifier"
 SERIAL: Final = "application_serial"
+FACTOR_LENGTH: Final = 8
 PAN: Final = "pan"
 SEQUENCE: Final = "pan_sequence"
 AUTHORITY_INDEX: Final = 0x8F
@@ -103,6 +104,8 @@ def collect(profile: Profile, placed: Mapping[str, Placed], person: Person) -> d
             raise IssueError(f"{PAN}: an account number has 12 to 19 digits, and nothing else") from None
         if not 12 <= len(pan) <= 19:
             raise IssueError(f"{PAN}: an account number has 12 to 19 digits, not {len(pan)}")
+        if len(found.get(SEQUENCE, b"")) != 1 or not found[SEQUENCE].hex().isdecimal():
+            raise IssueError(f"{SEQUENCE}: the sequence number of an account has two digits")
         found.setdefault("track_2", _track_2(pan, person.expiry))
     return found
 
@@ -172,7 +175,11 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
     plans = [
         plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].regime in FINANCIAL
     ]
-    factor = values.get(SERIAL, bytes(6) + serial)[-8:]
+    factor = values.get(SERIAL, bytes(6) + serial)[-FACTOR_LENGTH:]
+    if len(factor) != FACTOR_LENGTH:
+        raise IssueError(
+            f"{SERIAL}: its last {FACTOR_LENGTH} bytes make the keys of the purse, there are {len(factor)}"
+        )
     keys: dict[KeyId, Key] = {}
     for plan in plans:
         root = root_of(roots, plan)

@@ -75,8 +75,8 @@ def certificates(
     seed = root if roots.level == "card" else card_key(SUITES[plan.suite_name], root, pan, sequence)
     card, issuer = grow(seed, CARD_BITS), grow(root_value(roots, ISSUER_ROOT), ISSUER_BITS)
     top = grow(root_value(roots, AUTHORITY_ROOT), AUTHORITY_BITS)
+    expiry = _expiry(values["debit_expiry"])
     try:
-        expiry = datetime.datetime.strptime(values["debit_expiry"].hex(), "%y%m%d").date()
         signed = static_data(
             _signed(values["file_locator"], files),
             values["interchange_profile"] if values.get("signed_tags") else b"",
@@ -97,9 +97,18 @@ def certificates(
     }
 
 
+def _expiry(value: bytes) -> datetime.date:
+    try:
+        return datetime.datetime.strptime(value.hex(), "%y%m%d").date()
+    except ValueError:
+        raise IssueError(f"debit_expiry: no date YYMMDD: {value.hex().upper()}") from None
+
+
 def _signed(locator: bytes, files: Mapping[int | None, Contents]) -> list[tuple[int, bytes]]:
     """The records that take part in offline data authentication, in the order of the AFL (EMV Book 3, 10.2)."""
     found = []
+    if not locator or len(locator) % 4:
+        raise ValueError(f"the file locator has {len(locator)} bytes, not four for each file")
     for at in range(0, len(locator), 4):
         sfi, first, _, count = locator[at : at + 4]
         records = files.get(sfi >> 3, ())
