@@ -105,6 +105,8 @@ def _in_key(card: CardContents, at: KeyId, key: Key) -> Iterator[str]:
     elif key.state is not KeyState.ACTIVE and not key.value:
         return  # erased
     elif key.usage is Usage.PIN:
+        if key.version != 1:
+            yield f"it has version {key.version}, a PIN has none but 1"
         if len(key.value) not in PIN_LENGTHS:
             yield f"it has {len(key.value)} bytes, a PIN has at most {PIN_LENGTHS[-1]}"
     elif key.usage is Usage.DATA_AUTH:

@@ -3,16 +3,19 @@
 Part 4, 7.2 to 7.5; the MAC and the encryption of a load from Part 9, 7.1.2, 7.1.3, 7.2.2 and 7.2.3.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from cardfs.cells import read_cells
 from cardfs.image import Image
 from cardfs.issuing import blank
 from cardfs.profile import load_profile
 from emulator.card import Card
 from keys.generate import SeededRandom, generate_key
+from keys.records import KeyRef, KeyState
 from keys.suites import SUITES as RULES
 
 from .maker import (
@@ -451,6 +454,56 @@ def test_a_retired_key_does_nothing(name: str, suite: str) -> None:
     assert bench.prove(bench.value(SSSE, "BK"), 0x05) == "9000"
     assert bench.word(bench.secured("84160000")) == "6A88"
     assert bench.word("805E0100077391 54FF739154") == "6A81"
+
+
+@pytest.mark.clause("Part 4, 7.5", "the value of a key out of use is erased, from memory and from the file")
+@pytest.mark.parametrize("name", ["personalising", "in use"])
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_value_of_a_retired_key_is_erased(name: str, suite: str, tmp_path: Path) -> None:
+    # In use there is a PIN, and the second of three versions goes.
+    values = {version: secret(f"SSSE.UK.{version}", suite) for version in (1, 2, 3)}
+    path = tmp_path / "card.sscard"
+    Image.create(path, read_cells(stage(name, suite).cells()))
+    bench = Maker.of(stage(name, suite))
+    bench.card = Card(Image.open(path), SeededRandom("retire"))
+    bench.select(SSSE)
+    assert bench.prove(values[2], 0x04, version=2) == "9000"
+    assert values[2] in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert bench.load(Secret(0x0D, ANY, suite, 0x04, 2), RETIRE) == "9000"
+    assert bench.load(pin(), RETIRE) == "9000"
+    ref = KeyRef(SSSE, bench.card.image.key_name(SSSE, 0x04))
+    assert bench.card.image.keys[ref, 2].state is KeyState.RETIRED
+    assert bench.card.image.keys[ref, 2].value == b""
+    assert bench.card.image.keys[KeyRef(SSSE, "PIN"), 1].value == b""
+    stored = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert values[2] not in stored
+    assert values[1] in stored
+    # An erased PIN is no empty one (Part 7, 5.6), also after the next start.
+    for _ in range(2):
+        assert bench.send("00B0860004") == "6982"
+        assert bench.verify() == "6A88"
+        assert bench.prove(values[2], 0x04, version=2) == "6A88"
+        assert bench.prove(values[3], 0x04, version=3) == "9000"
+        bench.card.close()
+        bench.card = Card(Image.open(path), SeededRandom("again"))
+        bench.select(SSSE)
+    bench.card.close()
+
+
+@pytest.mark.parametrize("version", [0, 2, 3, 4])
+@pytest.mark.parametrize("p1", [INSTALL, UPDATE, RETIRE])
+@pytest.mark.parametrize("df", [SSSE, ADF])
+def test_a_pin_has_no_version_but_1(df: str, p1: int, version: int) -> None:
+    """No text has versions of a PIN; one of version 2 would not be found by the rules that ask for it."""
+    bench = stage("personalising", at=df)
+    assert bench.prove() == "9000"
+    before = bench.cells()
+    assert bench.load(replace(pin(), version=version), p1) == ("6A88" if p1 and 1 <= version <= 3 else "6A80")
+    assert bench.cells() == before
+    bench.select(SSSE)
+    assert bench.send("00B0860004") == "6982"
+    assert bench.verify() == "9000"
+    assert bench.send("00B0860004")[-4:] == "9000"
 
 
 @pytest.mark.clause("Part 4, 7.5", "a master key is replaced, never retired")

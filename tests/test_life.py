@@ -15,11 +15,13 @@ from .maker import (
     AIDS,
     BODY,
     INSTALL,
+    INTERNAL,
     MAKER_KEY,
     NEVER,
     NEW_HISTORICAL,
     RETIRE,
     SECOND_ADF,
+    TRANSPARENT,
     UPDATE,
     Maker,
     Secret,
@@ -528,6 +530,17 @@ def test_a_file_that_cannot_be_is_6a80_and_changes_nothing(what: str, create: ob
     assert create(bench) == "6A80", what
     assert bench.cells() == before
     assert bench.card.session.df == SSSE
+
+
+@pytest.mark.parametrize("kind", [TRANSPARENT, INTERNAL])
+def test_what_is_said_of_the_records_of_a_file_without_records_means_nothing(kind: int) -> None:
+    """An image with such a file can be opened again."""
+    bench = stage("personalising", at=SSSE)
+    assert bench.prove() == "9000"
+    assert bench.create_ef(0xEF0C, kind, record=0xFF, most=0xFF) == "9000"
+    again = Maker.of(bench)
+    ef = again.card.image.efs[f"{SSSE}/EF0C"]
+    assert (ef.size, ef.record_length, ef.max_records) == (16, 0, 254)
 
 
 @pytest.mark.parametrize("name", [b"", b"ABCDE", b"A" * 16])

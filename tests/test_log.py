@@ -284,6 +284,8 @@ def test_after_change_pin_and_a_power_cut_the_old_pin_is_in_no_file(issued: Read
 
 # -- an image is not believed ---------------------------------------------------------------------
 
+PIN_META = '{"kid":null,"state":"active","suite":"","tries_max":0,"usage":"pin"}'
+
 
 @pytest.mark.parametrize(
     ("kind", "at", "column", "value", "says"),
@@ -299,6 +301,7 @@ def test_after_change_pin_and_a_power_cut_the_old_pin_is_in_no_file(issued: Read
         ("key", f"{SSSE}#IRK.1", "data", b"", "it has 0 bytes, a 3DES key has 16"),
         ("key", f"{SSSE}#STK.1", "data", bytes(16), "it has 16 bytes, a DES key has 8"),
         ("key", f"{SSSE}#PIN.1", "data", bytes(9), "it has 9 bytes, a PIN has at most 8"),
+        ("key", f"{SSSE}#PIN.2", "meta", PIN_META, "it has version 2, a PIN has none but 1"),
         ("key", f"{SSSE}#IRK.1", "meta", '{"usage":"magic"}', "Invalid enum value 'magic'"),
         ("ef", f"{SSSE}/EF05", "meta", "{}", "Object missing required field"),
         ("contents", f"{SSSE}/EF05", "meta", "[300,-284]", "Expected `int` >= 0"),

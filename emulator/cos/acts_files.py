@@ -131,6 +131,9 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     sized = flat or ef.structure is Structure.LINEAR_VARIABLE
     if not (ef.size if sized else ef.record_length) or not (flat or 1 <= ef.max_records <= MAX_RECORDS):
         raise DataWrong(f"a {ef.structure} file cannot be of this size")
+    if flat:
+        # What a coding says of its records means nothing.
+        ef = replace(ef, record_length=0, max_records=MAX_RECORDS)
     unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
     contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
     ctx.change().put_ef(ef, contents)

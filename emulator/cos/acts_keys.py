@@ -128,7 +128,9 @@ def set_transport_key(ctx: Context, value: bytes) -> None:
 
 
 def retire_key(ctx: Context, load: KeyLoad) -> None:
-    """Take a version of a key out of use for good; asked for later it is refused (Part 4, 7.5).
+    """Take a version of a key out of use for good, and erase its value (Part 4, 7.5).
+
+    It stays there without its value, so that what asks for it is refused, and it is not loaded again.
 
     Raises:
         ConditionsUnmet: a master key, without which nobody would be in control.
@@ -138,7 +140,7 @@ def retire_key(ctx: Context, load: KeyLoad) -> None:
         raise ConditionsUnmet("a master key is replaced and never retired")
     ref = KeyRef(ctx.session.df, ctx.image.key_name(ctx.session.df, load.kid, load.usage))
     key = ctx.image.key(ref, load.version).require(load.usage)
-    ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))
+    ctx.change().put_key(ref, replace(key, value=b"", state=KeyState.RETIRED))
     ctx.session = without(ctx.session, ref)
 
 
@@ -151,6 +153,8 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
     if load.kid in RESERVED_KIDS or (load.kid is not None and load.usage in (*MASTER_USAGES, Usage.PIN)):
         raise DataWrong("this key cannot have this identifier")
     if load.usage is Usage.PIN:
+        if load.version != 1:
+            raise DataWrong("a PIN has no version, so it is version 1")
         if load.suite_name or (load.value and not is_pin(load.value)):
             raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
         return
@@ -185,7 +189,7 @@ def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
 
 
 def _hide_transport_key(ctx: Context) -> None:
-    """The card master key replaces the transport key, which only deleting the structure brings back."""
+    """The card master key replaces the transport key, which only deleting the structure brings back, value and all."""
     for (ref, _), key in ctx.image.keys.items():
         if key.usage is Usage.TRANSPORT:
             ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))
