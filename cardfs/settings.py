@@ -62,9 +62,10 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
 
 class StructureSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where the social-security environment stands (Part 3, 6.2)."""
+    """Where the social-security environment stands (Part 3, 6.2), and what a 1.0 card has (Part 6, 6.6)."""
 
     ssse_location: Literal["ddf", "mf"] = "ddf"
+    medical_mode: Literal["offline", "online", "both"] = "offline"
 
 
 class DirectorySettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -124,6 +124,9 @@ BY_DF = [(profile, df) for profile in PROFILES for df in dfs_of(profile)]
 PROVING = ("external-auth", "pin-unblock", "card-block", "app-block", "start-day")
 """Usages that EXTERNAL AUTHENTICATION serves (Part 5, 6.4; Part 6, table 3)."""
 
+ALL_FILES = '[settings.structure]\nmedical_mode = "both"\n'
+"""Of a 1.0 card the files of either medical mode; a card of the standard has those of one (Part 6, 6.6)."""
+
 OTHER_KIDS = {"UKMF": 0x04, "RK1DF01": 0x88, "RK1DF02": 0x88, "DSK": 0x8F}
 """KIDs that the key table leaves out: the older name of UKSSSE, and what the project chose."""
 
@@ -133,7 +136,7 @@ KIDS_1 = {"UK4DF03": 0x8C, "UK5DF03": 0x89, "UK6DF03": 0x8A}
 
 def proving_keys(profile: str) -> list[tuple[str, str]]:
     """Owner and name of every key that EXTERNAL AUTHENTICATION takes, from the card's key file."""
-    image = contents(profile)
+    image = contents(profile, ALL_FILES)
     return [
         (image.dfs[ref.owner].label, ref.name)
         for (ref, version), key in image.keys.items()
@@ -233,7 +236,7 @@ def test_every_shipped_profile_is_tested_here() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_has_the_files_of_its_table_with_their_kinds_and_no_others(profile: str) -> None:
-    card = contents(profile)
+    card = contents(profile, ALL_FILES)
     found = {
         (card.dfs[ef.parent].label, path.rpartition("/")[2]): str(ef.structure)
         for path, ef in card.efs.items()
@@ -248,7 +251,7 @@ def test_a_profile_has_the_files_of_its_table_with_their_kinds_and_no_others(pro
 @pytest.mark.parametrize("profile", PROFILES)
 def test_keys_have_the_identifiers_of_the_key_table(profile: str) -> None:
     published = {(row["df"], row["name"]): row for row in csv_rows("keys.csv")}
-    bench = Bench(profile)
+    bench = Bench(profile, ALL_FILES)
     for df, name in proving_keys(profile):
         row = published.get((df, "UKSSSE" if name == "UKMF" else name))
         assert row is not None, f"{df} {name} is in no key table"
@@ -277,7 +280,7 @@ def test_each_key_of_the_card_opens_in_each_df_what_the_tables_say_and_nothing_e
     """Each EF with the right key, with each wrong one of all DFs, with PIN alone and with nothing."""
     rows = [row for row in table(profile) if row.df == df]
     for owner, name in [("", ""), *proving_keys(profile)]:
-        bench = Bench(profile)
+        bench = Bench(profile, ALL_FILES)
         proofs = frozenset[str]()
         if owner:
             bench.select_df(owner)
@@ -310,7 +313,7 @@ def test_rules_with_and_or_hold_for_just_the_combinations_that_they_say(profile:
     involved = names(row.read)
     for count in range(len(involved) + 1):
         for chosen in itertools.permutations(involved, count):
-            bench = Bench(profile)
+            bench = Bench(profile, ALL_FILES)
             bench.select_df(row.df)
             bench.prove(chosen)
             check(bench, row, frozenset(chosen))
@@ -319,7 +322,7 @@ def test_rules_with_and_or_hold_for_just_the_combinations_that_they_say(profile:
 @pytest.mark.parametrize(("profile", "df"), BY_DF)
 def test_with_an_empty_pin_rules_hold_as_if_it_were_verified(profile: str, df: str) -> None:
     """Part 7, 5.6: with no PIN the terminal asks for nothing; digest, 9.4."""
-    bench = Bench(profile)
+    bench = Bench(profile, ALL_FILES)
     bench.select_df(df)
     assert bench.send(bytes((0x80, 0x5E, 0x01, 0x00, 0x04)) + PIN_CN + b"\xff") == "9000"
     for row in table(profile):
@@ -329,7 +332,7 @@ def test_with_an_empty_pin_rules_hold_as_if_it_were_verified(profile: str, df: s
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_without_the_setting_an_empty_pin_opens_nothing(profile: str) -> None:
-    bench = Bench(profile, "[settings.pin]\nempty_satisfies = false\n")
+    bench = Bench(profile, f"{ALL_FILES}[settings.pin]\nempty_satisfies = false\n")
     for df in dfs_of(profile):
         bench.select_df(df)
         if df == "SSSE":
@@ -342,7 +345,7 @@ def test_without_the_setting_an_empty_pin_opens_nothing(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_directory_is_free_to_read_and_nobody_writes_it(profile: str) -> None:
     """Part 3, 6.3: record 1 and on, until 6A83."""
-    bench = Bench(profile)
+    bench = Bench(profile, ALL_FILES)
     bench.select_ssse()
     applications = [df for df in dfs_of(profile) if df != "SSSE"]
     for number in range(1, len(applications) + 1):
@@ -356,7 +359,7 @@ def test_the_directory_is_free_to_read_and_nobody_writes_it(profile: str) -> Non
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_mf_holds_no_file_that_anybody_reads(profile: str) -> None:
-    bench = Bench(profile)
+    bench = Bench(profile, ALL_FILES)
     assert bench.card.session.df == MF
     for short in range(1, 31):
         assert bench.word(bytes((0x00, 0xB2, 0x01, short << 3 | 0b100, 0x00))) == "6A82"

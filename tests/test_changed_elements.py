@@ -58,7 +58,8 @@ ANNEX: Final = {
 def old_card() -> CardContents:
     """A 1.0 card of a city, with every file that the annex names."""
     holder = replace(load_holder(DEMO / "holder-1.0.toml"), lenient=True)
-    return issue(load_profile(CITY), holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
+    every_file = load_profile(CITY, {"settings": {"structure": {"medical_mode": "both"}}})
+    return issue(every_file, holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
 
 
 def desk(**changes: str) -> Desk:

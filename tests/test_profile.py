@@ -247,6 +247,9 @@ class TestTree:
         assert float(done.stdout) < 0.5
 
 
+BOTH_MODES = {"settings": {"structure": {"medical_mode": "both"}}}
+
+
 class TestVersions:
     def test_three(self) -> None:
         v3 = load_profile("ssc-3.0")
@@ -274,20 +277,31 @@ class TestVersions:
     @pytest.mark.parametrize("row", [row.split() for row in ONE if row.strip()], ids=lambda row: row[0])
     def test_one(self, row: list[str]) -> None:
         file, structure, read, update = row
-        v1 = load_profile("ssc-1.0")
+        v1 = load_profile("ssc-1.0", BOTH_MODES)
         ef = v1.efs[v1.path(file)]
         assert ef.structure.removeprefix("linear-") == structure
         assert ef.read.text.translate(str.maketrans("|", "/", "() ")) == read
         assert ef.update.text == update
 
     def test_one_has_no_other_files(self) -> None:
-        v1 = load_profile("ssc-1.0")
+        v1 = load_profile("ssc-1.0", BOTH_MODES)
         listed = {row.split()[0] for row in self.ONE if row.strip()}
         assert {plan.id for plan in v1.files.values()} - listed == {"DF04/EF01", "SSSE/EF1E"}
 
+    @pytest.mark.parametrize(
+        ("mode", "files"),
+        [("offline", "EF05 EF08 EF09 EF01"), ("online", "EF05 EF06 EF09"), ("both", "EF05 EF06 EF08 EF09 EF01")],
+    )
+    def test_one_has_the_files_of_one_medical_mode(self, mode: str, files: str) -> None:
+        """Part 6, 6.6 and table 8; the money file is internal."""
+        v1 = load_profile("ssc-1.0", {"settings": {"structure": {"medical_mode": mode}}})
+        assert [plan.id for plan in v1.files.values() if plan.id.startswith("DF04")] == [
+            f"DF04/{each}" for each in files.split()
+        ]
+
     def test_the_old_meaning_of_tags(self) -> None:
         """V2.0 notice, annex C."""
-        v1 = load_profile("ssc-1.0")
+        v1 = load_profile("ssc-1.0", BOTH_MODES)
         found = {
             (plan.id, each.tag): (each.type, each.length, each.zh)
             for plan in v1.files.values()

@@ -77,6 +77,17 @@ def _(value: str) -> None:
     assert bench.word("00B2012C00") == "9000"
 
 
+@exercise("structure.medical_mode", "offline", "online", "both")
+def _(value: str) -> None:
+    """Part 6, 6.6 and table 8: EF06 is there online, EF08 and the money file offline; EF05 and EF09 always."""
+    bench = Bench("ssc-1.0", f'[settings.structure]\nmedical_mode = "{value}"')
+    bench.select_df("DF04")
+    found = {fid for fid in ("05", "06", "08", "09") if bench.word(f"00A4020002EF{fid}") == "9000"}
+    assert found == {"05", "09"} | {"offline": {"08"}, "online": {"06"}, "both": {"06", "08"}}[value]
+    assert bench.verify() == "9000"
+    assert bench.ask("B0260001" + "04")[-4:] == ("6985" if value == "online" else "9000")
+
+
 @exercise("directory.sfi", 0x1E, 0x0F)
 def _(value: int) -> None:
     """Part 3, 6.3 against real cards: tag 88 of the FCI, and where the directory is read."""
