@@ -1,91 +1,33 @@
 """The command line `sscard`.
 
-What a subcommand needs is imported inside it, so that inserting a card does not wait for table drawing.
+Importing this package loads no command yet: Ctrl-C is taken care of first, see `run`.
 """
 
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .group import IMAGE, main
 
-import click
-
-from .output import prepare, say
+__all__ = ["IMAGE", "main", "run"]
 
 
-class _Own:
-    """Finds the project's own packages: PYTHONPATH or the folder may have other ones of the same names."""
+def run() -> None:
+    """Be the program `sscard`; never returns."""
+    from . import interrupt
 
-    root = str(Path(__file__).parents[2])
+    interrupt.end_at_once()
+    from .group import main
 
-    @classmethod
-    def find_spec(
-        cls, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the place of a package of ours, None for any other module."""
-        return PathFinder.find_spec(name, [cls.root]) if name in ("cardfs", "keys") else None
-
-
-sys.meta_path.insert(0, _Own)
-
-IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
-
-
-class _Group(click.Group):
-    """A group whose refusals are one sentence and exit status 2, never a traceback."""
-
-    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the command line's beginning: the options before the subcommand."""
-        prepare()
-        with _one_sentence(str(self.name)):
-            return super().make_context(*arguments, **options)
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a subcommand."""
-        with _one_sentence(ctx.command_path):
-            return super().invoke(ctx)
-
-
-@contextlib.contextmanager
-def _one_sentence(command: str) -> Iterator[None]:
     try:
-        yield
-    except click.exceptions.NoArgsIsHelpError:
+        main(prog_name="sscard")
+    except interrupt.Interrupted:
+        interrupt.say()
         raise
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else command
-        _refuse(f"{error.format_message().rstrip('.')}; see {path} --help")
-    except OSError as error:
-        _refuse(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
-    except Exception as error:
-        if not isinstance(error, _refusals()):
-            raise
-        _refuse(str(error))
 
 
-def _refuse(sentence: str) -> NoReturn:
-    say(sentence)
-    raise click.exceptions.Exit(2)
+def __getattr__(name: str) -> object:
+    """Load the commands when somebody asks for them."""
+    if name not in ("IMAGE", "main"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import group
 
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """The errors whose text is one sentence for the person who called."""
-    from cardfs.errors import ImageError
-    from cardfs.inputs import InputError
-    from emulator.stack import StackError
-
-    from .errors import UsageFault
-
-    return ImageError, InputError, StackError, UsageFault
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sscard")
-def main() -> None:
-    """A virtual Chinese social-security card (社会保障卡) in a virtual PC/SC reader."""
-
-
-from . import cards, life, look, readers, terminal  # noqa: E402, F401 - they add their commands to the group
+    return getattr(group, name)

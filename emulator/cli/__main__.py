@@ -1,5 +1,5 @@
 """`python -m emulator.cli` is `sscard`."""
 
-from . import main
+from . import run
 
-main(prog_name="sscard")
+run()

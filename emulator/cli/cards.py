@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from . import IMAGE, main
 from .dates import DATE
 from .errors import UsageFault
+from .group import IMAGE, main
 from .output import open_trace, write_line
 from .targets import Target, require_free, require_no_image, write_file
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulator.vpcd import HOST, PORT
 
+from . import interrupt
 from .teller import Teller
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def own_command(*arguments: str) -> list[str]:
     """The command line that starts `sscard`, whatever Python files the folder or PYTHONPATH have."""
     root = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({root!r}); from emulator.cli import main; main(prog_name='sscard')"
+    start = f"import sys; sys.path.append({root!r}); from emulator.cli import run; run()"
     return [sys.executable, "-E", "-P", "-c", start, *arguments]
 
 
@@ -93,20 +94,29 @@ def serve(
     try:
         with open_card(source, teller) as card:
             link = Slot(card, slot, host=host, port=port, watch=watch, service=service)
-            on_the_first_signal(link.close)
-            link.run()
+            with ended_by_a_signal(link.close):
+                link.run()
     finally:
         if teller:
             teller.close()
 
 
-def on_the_first_signal(end: Callable[[], None]) -> None:
-    """Bring things to an end on a signal; a second one ends the process at once."""
+@contextmanager
+def ended_by_a_signal(end: Callable[[], None]) -> Iterator[None]:
+    """Bring what the block waits for to its end on a signal; a second one ends the process at once.
 
-    def handle(_number: int, _frame: object) -> None:
+    Ctrl-C is told after the block, when all is in order.
+    """
+    received: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
         for each in _ENDS:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, interrupt.end if each == signal.SIGINT else signal.SIG_DFL)
+        received.append(number)
         end()
 
     for number in _ENDS:
         signal.signal(number, handle)
+    yield
+    if signal.SIGINT in received:
+        raise interrupt.Interrupted

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import main
 from .cards import issue_inputs
 from .errors import UsageFault
+from .group import main
 from .targets import Target
 
 if TYPE_CHECKING:

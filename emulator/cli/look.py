@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from . import IMAGE, main
 from .errors import UsageFault
+from .group import IMAGE, main
 
 if TYPE_CHECKING:
     from cardfs.image import Image

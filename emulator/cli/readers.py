@@ -11,9 +11,10 @@ import click
 
 from emulator.vpcd import HOST, PORT
 
-from . import IMAGE, main
+from . import interrupt
 from .errors import UsageFault
-from .inserting import link_words, on_the_first_signal, open_card, own_command, serve
+from .group import IMAGE, main
+from .inserting import ended_by_a_signal, link_words, open_card, own_command, serve
 from .output import open_trace
 from .targets import Target
 from .teller import Teller
@@ -30,9 +31,9 @@ DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
 
 
-def _end_cleanly(status: int, *more: int) -> None:
+def _end_cleanly(status: int) -> None:
     """End with this status on a signal that comes before anything runs that has a better answer to it."""
-    for number in (signal.SIGTERM, signal.SIGHUP, *more):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(status))
 
 
@@ -45,7 +46,7 @@ def _end_cleanly(status: int, *more: int) -> None:
 @TRACE
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
-    _end_cleanly(0, signal.SIGINT)
+    _end_cleanly(0)
     serve(image, slot, trace, host=host, port=port, quiet=quiet)
 
 
@@ -205,7 +206,7 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     IMAGE is demo.sscard if none is given. Before the payment its account is loaded. A PSAM in a second reader,
     made for the run, takes part in it.
     """
-    _end_cleanly(0, signal.SIGINT)
+    _end_cleanly(0)
     from cardfs.image import Image
     from emulator.stack import Stack
 
@@ -266,8 +267,8 @@ def _pay(stack: "Stack") -> None:
 
 
 def _wait_for_interrupt(done: threading.Event) -> None:
-    on_the_first_signal(done.set)
-    done.wait()
+    with ended_by_a_signal(done.set):
+        done.wait()
 
 
 @main.command(short_help="Say what PC/SC needs here, and how to get it.")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import main
 from .desk import TRADES, Desk, now, perform, shared, texted, yuan
 from .errors import UsageFault
+from .group import main
 
 if TYPE_CHECKING:
     from emulator.terminal import Result, TerminalError

@@ -1,0 +1,64 @@
+"""Ctrl-C: one line and exit status 130, whenever it comes; a second one ends the process at once."""
+
+import os
+import select
+import signal
+import sys
+
+STATUS = 130
+_LINE = b"sscard: interrupted\n"
+_PATIENCE = 100
+"""Milliseconds that the line may wait for a reader of standard error."""
+
+
+class Interrupted(SystemExit):
+    """Ctrl-C, on its way out through whatever has to be put in order; `run` says it at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(STATUS)
+
+
+def end_at_once() -> None:
+    """From now on end this process on Ctrl-C, without a word to anything: nothing is under way yet.
+
+    A process that was started to ignore Ctrl-C goes on ignoring it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
+        sys.unraisablehook = _unraisable
+
+
+def unwind() -> None:
+    """From now on raise `Interrupted` on Ctrl-C, so that files, readers and processes are put in order."""
+    if signal.getsignal(signal.SIGINT) is end:
+        signal.signal(signal.SIGINT, _raise)
+
+
+def say() -> None:
+    """Say that it was Ctrl-C, if anybody reads that."""
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    if poll.poll(_PATIENCE):
+        try:
+            # On a terminal the characters ^C stand at the beginning of the line.
+            os.write(2, b"\n" + _LINE if os.isatty(2) else _LINE)
+        except OSError:
+            return
+
+
+def end(_number: int = signal.SIGINT, _frame: object = None) -> None:
+    """End the process, with the line."""
+    say()
+    os._exit(STATUS)
+
+
+def _raise(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGINT, end)
+    raise Interrupted
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """End the process where the interpreter has swallowed `Interrupted`, in a destructor or a callback."""
+    if isinstance(unraisable.exc_value, Interrupted):
+        end()
+    sys.__unraisablehook__(unraisable)
