@@ -77,13 +77,28 @@ def _execute(command: list[str], mask: set[Any], parent: int) -> None:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if not command[0]:
+            raise FileNotFoundError
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
-        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(127 if error.errno == errno.ENOENT else 126)
+        status, why = _refusal(command[0], error)
+        with contextlib.suppress(OSError):
+            os.write(2, f"sscard: {command[0]}: {why}\n".encode(errors="surrogateescape"))
+        os._exit(status)
     finally:
         os._exit(126)
+
+
+def _refusal(name: str, error: OSError) -> tuple[int, str]:
+    """Say why a command does not run, and with which status: 127 when there is none, 126 when it cannot be executed."""
+    placed = "/" in name
+    folders = [""] if placed else os.environ.get("PATH", os.defpath).split(":")
+    there = any(os.access(Path(folder, name), os.F_OK) for folder in folders)
+    if not name or not (there or (placed and error.errno == errno.EACCES)):
+        return 127, "there is no such command"
+    if error.errno == errno.ENOENT:
+        return 126, "cannot be executed: the program that its first line names is missing"
+    return 126, f"cannot be executed: {error.strerror}"
 
 
 def shepherd(child: int, look: Callable[[], object] = lambda: None) -> int:

@@ -283,7 +283,11 @@ def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
 
 
 def _ask_again(prompt: str) -> bool:
-    return click.confirm(prompt, default=True, err=True)
+    try:
+        return click.confirm(prompt, default=True, err=True)
+    except click.Abort:
+        # The input has ended: nobody will put the card back.
+        return False
 
 
 def _print_json(document: dict[str, Any]) -> None:

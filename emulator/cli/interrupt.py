@@ -19,11 +19,11 @@ class Interrupted(SystemExit):
 
 
 def end_at_once() -> None:
-    """From now on end this process on Ctrl-C, without a word to anything: nothing is under way yet.
+    """From now on end this process on Ctrl-C at once: nothing is under way yet. `scripts/sscard` does it before.
 
     A process that was started to ignore Ctrl-C goes on ignoring it.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, end)
         sys.unraisablehook = _unraisable
 

@@ -101,11 +101,35 @@ def test_the_status_is_the_commands(stack: PcscStack, script: str, status: int) 
     assert stack.call(["sh", "-c", script]) == status
 
 
-def test_a_command_that_cannot_be_run(stack: PcscStack) -> None:
-    missing = stack.run(["no-such-command"])
-    assert (missing.returncode, missing.stdout) == (127, "no-such-command: No such file or directory\n")
-    refused = stack.run(["/etc/passwd"])
-    assert (refused.returncode, refused.stdout) == (126, "/etc/passwd: Permission denied\n")
+@pytest.mark.parametrize("name", ["no-such-command", "./no-such-command", "/etc/passwd/x", ""])
+def test_a_command_that_is_not_there_has_status_127(stack: PcscStack, name: str) -> None:
+    missing = stack.run([name])
+    assert (missing.returncode, missing.stdout) == (127, f"sscard: {name}: there is no such command\n")
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "why"),
+    [
+        (0o644, "#!/bin/sh\n", "Permission denied"),
+        (0o755, "no program\n", "Exec format error"),
+        (0o755, "#!/nowhere/sh\n", "the program that its first line names is missing"),
+        (0, "", "Permission denied"),
+    ],
+)
+def test_a_command_that_cannot_be_executed_has_status_126(
+    stack: PcscStack, tmp_path: Path, mode: int, text: str, why: str
+) -> None:
+    path = tmp_path / "program"
+    if mode:
+        path.write_text(text)
+        path.chmod(mode)
+    else:
+        path.mkdir()
+    sentence = f"cannot be executed: {why}\n"
+    refused = stack.run([str(path)])
+    assert (refused.returncode, refused.stdout) == (126, f"sscard: {path}: {sentence}")
+    found = stack.run(["program"], env=child.environment(PATH=f"/nowhere:{tmp_path}"))
+    assert (found.returncode, found.stdout) == (126, f"sscard: program: {sentence}")
 
 
 def test_a_command_stays_in_its_directory_and_keeps_its_pipes(stack: PcscStack, tmp_path: Path) -> None:
