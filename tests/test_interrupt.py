@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def launcher(tmp_path: Path) -> list[str]:
 
 def interrupted(command: list[str], modules: Path, *arguments: object) -> tuple[int, str]:
     """Start a program, send it Ctrl-C when a module of ours holds it up; its status and errors."""
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     environment = child.environment(PYTHONPATH=str(modules))
     with child.start([*command, *map(str, arguments)], env=environment, **given) as process:
         assert process.stdout is not None
@@ -74,7 +75,7 @@ def test_ctrl_c_for_the_second_time_ends_at_once(tmp_path: Path) -> None:
     (tmp_path / "rich.py").write_text(
         f"try:\n    {WAIT.replace(chr(10), chr(10) + ' ' * 4)}\nfinally:\n    while True: pass\n"
     )
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     environment = child.environment(PYTHONPATH=str(tmp_path))
     with child.start([*SSCARD, "doctor"], env=environment, **given) as process:
         assert process.stdout is not None
@@ -97,7 +98,7 @@ def test_ctrl_c_while_a_script_is_awaited(tmp_path: Path) -> None:
     card, script = tmp_path / "card.sscard", tmp_path / "script"
     assert child.run([*SSCARD, "blank", card]).returncode == 0
     os.mkfifo(script)
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     # The script is open here when the program has opened it.
     with child.start([*SSCARD, "apdu", card, script], **given) as process, script.open("w") as written:
         written.write("reset\n")
