@@ -16,6 +16,7 @@ import click
 from .interrupt import unwind
 from .output import prepare, say
 
+
 class _Own:
     """Finds the project's own packages: PYTHONPATH or the folder may have other ones of the same names."""
 

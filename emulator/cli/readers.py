@@ -11,7 +11,6 @@ import click
 
 from emulator.vpcd import HOST, PORT
 
-from . import interrupt
 from .errors import UsageFault
 from .group import IMAGE, main
 from .inserting import ended_by_a_signal, link_words, open_card, own_command, serve
