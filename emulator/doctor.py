@@ -1,7 +1,8 @@
 """What a PC/SC stack needs from the machine, and where to get what is missing.
 
-Every check looks and changes nothing. A check that is not ``ok`` and not ``needed`` closes one way only:
-readers live in a private stack, or in the machine's own pcscd, and one of the two is enough.
+Every check looks, and leaves nothing changed. A check that is not ``ok`` and not ``needed`` closes one way only:
+readers live in a private stack with or without namespaces, in the running pcscd, or in one of our own, and one
+way is enough.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from emulator import inside
-from emulator.stack import Stack, StackError, find_driver, find_program
+from emulator.stack import Stack, StackError, find_driver, find_program, may_start_pcscd
 from emulator.vpcd import PORT
 
 TIMEOUT: Final = 10.0
@@ -39,12 +40,21 @@ def examine() -> list[Check]:
     return [check() for check in _CHECKS]
 
 
-def usable(checks: Sequence[Check]) -> bool:
-    """Tell whether a card can be inserted and read here: all that is needed, and one of the two ways."""
+def way(checks: Sequence[Check]) -> str:
+    """Tell where a card is inserted and read here, as `Stack` goes about it; nothing if there is no way."""
     good = {check.name for check in checks if check.ok}
-    return all(check.ok for check in checks if check.needed) and bool(
-        "private stack" in good or {"PC/SC service", "vpcd port"} <= good
-    )
+    if not all(check.ok for check in checks if check.needed):
+        return ""
+    if "private stack" in good:
+        return "in a private stack" if "namespaces" in good else "in a private stack without namespaces"
+    if "running pcscd" in good:
+        return "in the running pcscd" if {"PC/SC service", "vpcd port"} <= good else ""
+    return "in a pcscd of its own that all of the machine can see" if "own pcscd" in good else ""
+
+
+def usable(checks: Sequence[Check]) -> bool:
+    """Tell whether a card can be inserted and read here."""
+    return bool(way(checks))
 
 
 def _result(name: str, ok: bool, found: str, remedy: str, *, needed: bool = True) -> Check:
@@ -77,22 +87,27 @@ def _unshare() -> Check:
 def _namespaces() -> Check:
     path = find_program("unshare")
     remedy = (
-        "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu "
-        "kernel.apparmor_restrict_unprivileged_userns=0), or run as root"
+        "start the container with --privileged or --cap-add SYS_ADMIN"
+        if os.geteuid() == 0
+        else "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu "
+        "kernel.apparmor_restrict_unprivileged_userns=0"
     )
     if path is None:
         return _result("namespaces", False, "not tried, there is no unshare", "apt install util-linux", needed=False)
-    users = [] if os.geteuid() == 0 else ["--map-root-user"]
-    spaces = [path, *users, "--mount", "--net", "--pid", "--fork"]
+    found = "refused"
     # Some machines hand out the namespace and refuse everything in it: try what the stack will do.
-    trial = subprocess.run(  # noqa: S603
-        [*spaces, "mount", "-t", "tmpfs", "tmpfs", "/tmp"],  # noqa: S108  # its own /tmp, gone with it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = "allowed" if trial.returncode == 0 else trial.stderr.strip().split("\n")[-1]
-    return _result("namespaces", trial.returncode == 0, found, remedy, needed=False)
+    for users in ([], ["--map-root-user"]) if os.geteuid() == 0 else (["--map-root-user"],):
+        trial = subprocess.run(  # noqa: S603
+            [path, *users, "--mount", "--net", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"],  # noqa: S108
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT,
+        )
+        if trial.returncode == 0:
+            return _result("namespaces", True, "allowed", "", needed=False)
+        found = trial.stderr.strip().split("\n")[-1]
+    return _result("namespaces", False, found, remedy, needed=False)
 
 
 def _pyscard() -> Check:
@@ -105,22 +120,39 @@ def _pyscard() -> Check:
 
 
 def _private() -> Check:
-    remedy = "see the lines above: the stack needs pcscd, the driver, pyscard and namespaces"
+    remedy = "see above: it needs pcscd, the driver and pyscard; and namespaces, or a folder /run/pcscd"
     try:
-        with Stack(private_only=True) as stack:
-            return _result("private stack", True, f"works, {len(stack.readers)} readers", remedy, needed=False)
+        with Stack(private_only=True, tell=lambda _: None) as stack:
+            how = "in namespaces" if stack.namespaces else f"without namespaces: {stack.openness}"
+            return _result("private stack", True, f"works {how}", remedy, needed=False)
     except StackError as error:
         return _result("private stack", False, str(error), remedy, needed=False)
 
 
 def _running() -> Check:
+    found = _listens()
+    ok = not found
+    return _result(
+        "running pcscd", ok, found or str(inside.COMM), "systemctl start pcscd, or pcscd as root", needed=False
+    )
+
+
+def _listens() -> str:
+    """Say why no pcscd can be reached, nothing if one can."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(inside.COMM))
     except OSError as error:
-        found = f"{inside.COMM}: {error.strerror}"
-        return _result("running pcscd", False, found, "systemctl start pcscd, or pcscd as root", needed=False)
-    return _result("running pcscd", True, str(inside.COMM), "", needed=False)
+        return f"{inside.COMM}: {error.strerror}"
+    return ""
+
+
+def _own() -> Check:
+    if not _listens():
+        return _result("own pcscd", False, "one runs already", "not needed then", needed=False)
+    ok = may_start_pcscd()
+    found = "may be started" if ok else f"{inside.IPC} is not ours to write"
+    return _result("own pcscd", ok, found, "needs root", needed=False)
 
 
 def _port() -> Check:
@@ -163,4 +195,5 @@ _CHECKS: Final[tuple[Callable[[], Check], ...]] = (
     _running,
     _port,
     _context,
+    _own,
 )

@@ -1,9 +1,12 @@
-"""The first process of a private PC/SC stack: prepares its place, runs pcscd, answers its owner.
+"""The first process of a PC/SC stack: prepares its place, runs pcscd, answers its owner.
 
 `emulator.stack` starts this file as a script, ``inside.py FD SETTINGS``, so it needs nothing but the
 standard library and pyscard. It serves requests on the control socket FD until the other end closes: JSON
 objects, a packet each way, a request at a time. As process 1 of a process namespace it takes everything in
 the stack along when it ends.
+
+Without namespaces a stack can still be apart from the machine's: pcscd takes over a socket that is bound for it,
+as from systemd, and has a reader configuration and free ports of its own. Clients find it by PCSCLITE_CSOCK_NAME.
 """
 
 import contextlib
@@ -31,6 +34,14 @@ RUNNING_TIMEOUT: Final = 3.0
 UNPOLLED: Final = 1.0
 """Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
 
+SOCKET_FD: Final = 3
+"""Where pcscd expects the socket that it takes over (sd_listen_fds)."""
+
+NOBODY: Final = 65534
+LONGEST_PATH: Final = 100
+"""Bytes that the path of a socket may have, with a little room."""
+
+_PR_SET_PDEATHSIG: Final = 1
 _MS_BIND, _MS_REC = 0x1000, 0x4000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -87,6 +98,46 @@ def _loopback_up() -> None:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
 
 
+def _make_folder() -> Path:
+    """Make a folder whose files others may read, so that pcscd need not be root, and alone its owner may change."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # a fresh folder in it
+        if len(os.fsencode(parent)) < LONGEST_PATH - 30:
+            break
+    work = Path(tempfile.mkdtemp(prefix="sscard-", dir=parent))
+    work.chmod(0o755)
+    os.umask(0o022)
+    return work
+
+
+def _claim_ports(count: int) -> list[socket.socket]:
+    """Hold so many free ports in a row: nobody else can bind them, but one that lets others reuse its address.
+
+    As the driver does, and it alone listens at them.
+    """
+    for _ in range(100):
+        claims: list[socket.socket] = []
+        try:
+            for place in range(count):
+                claims.append(socket.socket())
+                claims[-1].bind(("0.0.0.0", claims[0].getsockname()[1] + place if place else 0))  # noqa: S104
+        except (OSError, OverflowError):
+            for claim in claims:
+                claim.close()
+        else:
+            for claim in claims:
+                claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            return claims
+    raise Refused(f"there are no {count} free ports in a row")
+
+
+def _lead_nowhere(number: int) -> None:
+    """Hold a file number, so that nothing else gets it."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    if null != number:
+        os.dup2(null, number, inheritable=False)
+        os.close(null)
+
+
 class Init:
     """The stack's first process: owns pcscd, knows the readers, answers the process that started it."""
 
@@ -97,6 +148,8 @@ class Init:
         self.timeout: float = settings["timeout"]
         self.pcscd: subprocess.Popen[bytes] | None = None
         self.work = Path()
+        self.port = FIRST_PORT
+        self.claims: list[socket.socket] = []
         self.empty_since: dict[str, float] = {}
 
     def run(self) -> None:
@@ -108,19 +161,21 @@ class Init:
                 self.prepare()
                 self.work = IPC / "sscard"
                 self.work.mkdir()
-            elif self.mode == "own":
-                self.work = Path(tempfile.mkdtemp(prefix="sscard-"))
+            elif self.mode in ("apart", "own"):
+                self.work = _make_folder()
+            if self.mode == "apart":
+                self.prepare_apart()
             if self.mode != "running":
                 self.configure()
                 self.start()
             readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else self.timeout)
-            self.send({"pid": pid, "readers": readers})
+            self.send({"pid": pid, "readers": readers, "port": self.port, "socket": str(self.socket_path())})
             self.serve()
         except (Trouble, OSError, ImportError) as error:
-            self.send({"failed": str(error), "refused": isinstance(error, Refused)})
+            self.send({"failed": str(error), "refused": self.mode == "apart" or isinstance(error, Refused)})
         finally:
             self.stop()
-            if self.mode == "own":
+            if self.mode in ("apart", "own"):
                 shutil.rmtree(self.work, ignore_errors=True)
 
     def prepare(self) -> None:
@@ -134,6 +189,21 @@ class Init:
         with contextlib.suppress(OSError):
             _mount("proc", "/proc", "proc")
 
+    def prepare_apart(self) -> None:
+        """Claim ports, and see to the folder without which no pcscd starts."""
+        try:
+            IPC.mkdir(exist_ok=True)
+        except OSError:
+            raise Refused(f"there is no {IPC}: make it as root, `mkdir {IPC}`") from None
+        self.claims = _claim_ports((self.settings["slots"] + 1) // 2 * 2)
+        self.port = self.claims[0].getsockname()[1]
+        # Before the PC/SC library is loaded: it asks once.
+        os.environ["PCSCLITE_CSOCK_NAME"] = str(self.socket_path())
+
+    def socket_path(self) -> Path:
+        """Return where clients in the stack reach pcscd."""
+        return self.work / "pcscd.comm" if self.mode == "apart" else COMM
+
     def configure(self) -> None:
         """Write one entry for each pair of slots; the driver keeps its slots in static memory, so each
         entry but the first needs a copy of the driver of its own."""
@@ -146,7 +216,7 @@ class Init:
                 name = f"{READER} {pair + 1}"
                 path = self.work / f"libifdvpcd-{pair}.so"
                 shutil.copyfile(driver, path)
-            port = f"0x{FIRST_PORT + 2 * pair:04X}"
+            port = f"0x{self.port + 2 * pair:04X}"
             text.append(f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
         conf = self.work / "reader.conf.d"
         conf.mkdir()
@@ -154,15 +224,49 @@ class Init:
 
     def start(self) -> None:
         """Start pcscd on the stack's own reader configuration."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PCSCLITE_", "LISTEN_"))}
+        command = [*self.settings["pcscd"], "-f", "-c", str(self.work / "reader.conf.d")]
+        if self.mode == "apart":
+            self.bind()
         with (self.work / "pcscd.log").open("wb") as log:
-            self.pcscd = subprocess.Popen(  # noqa: S603
-                [*self.settings["pcscd"], "-f", "-c", str(self.work / "reader.conf.d")],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-            )
+            # As root in the machine's own place it would take the real readers, and overwrite pcscd.pid.
+            users = [NOBODY, None] if self.mode == "apart" and os.geteuid() == 0 else [None]
+            for user in users:
+                try:
+                    self.pcscd = subprocess.Popen(  # noqa: S603
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        pass_fds=[SOCKET_FD] if self.mode == "apart" else [],
+                        user=user,
+                        group=user,
+                        extra_groups=None if user is None else [],
+                        preexec_fn=self.become,  # noqa: PLW1509  # this process has no threads
+                    )
+                except OSError:
+                    if user is None:
+                        raise
+                else:
+                    break
+        if self.mode == "apart":
+            _lead_nowhere(SOCKET_FD)  # pcscd alone holds the socket: where it ends, clients are refused
+
+    def become(self) -> None:
+        """In the child that becomes pcscd: end with this process, and take what systemd hands over."""
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        for name in [name for name in os.environ if name.startswith(("PCSCLITE_", "LISTEN_"))]:
+            del os.environ[name]
+        if self.mode == "apart":
+            os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+
+    def bind(self) -> None:
+        """Bind the socket that pcscd takes over."""
+        path = self.socket_path()
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen(16)
+            os.dup2(listener.fileno(), SOCKET_FD)
 
     def stop(self) -> None:
         if self.pcscd is not None and self.pcscd.poll() is None:
@@ -300,7 +404,11 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     settings = json.loads(sys.argv[2])
     sys.path += settings["path"]
-    with socket.socket(fileno=int(sys.argv[1])) as control:
+    control_fd = int(sys.argv[1])
+    if control_fd <= SOCKET_FD:
+        control_fd = fcntl.fcntl(control_fd, fcntl.F_DUPFD_CLOEXEC, SOCKET_FD + 1)
+    _lead_nowhere(SOCKET_FD)
+    with socket.socket(fileno=control_fd) as control:
         Init(control, settings).run()
     return 0
 

@@ -9,8 +9,11 @@ run at once, and the machine's own pcscd neither sees nor disturbs it. When its 
 kernel ends all others, so nothing is left behind, however the owner dies. Inside there is no network but
 the loopback.
 
-Where namespaces are refused, the stack is shared with the machine, and says so: an own pcscd if none runs
-and /run/pcscd may be written, else the running one if it has the virtual reader.
+Where namespaces are refused, it is still private: a pcscd with a socket and free ports of its own. Whoever
+reaches those ports can insert a card, and the stack says so.
+
+Where that is not possible either, the stack is shared with the machine, and says so: the running pcscd if it
+has the virtual reader, else one of our own that all of the machine can see.
 """
 
 import contextlib
@@ -92,8 +95,8 @@ class Stack:
 
     ``slots`` is how many readers it has, 1 to 16. ``tell`` gets a sentence when the stack is not a
     private one; by default it goes to standard error. Raises `StackError` on entry where no stack is
-    possible, or no private one and ``private_only`` asks for it. After entry: ``mode``, and ``readers``,
-    the PC/SC names of the slots in order.
+    possible, or no private one and ``private_only`` asks for it. After entry: ``mode``; ``readers``, the PC/SC
+    names of the slots in order; ``port``, of slot 0.
     """
 
     def __init__(
@@ -109,8 +112,10 @@ class Stack:
         self.readers: list[str] = []
         self.mode: Mode = "private"
         self.pid = 0
+        self.port = inside.FIRST_PORT
         self._slots = slots
         self._spaces: list[str] = []
+        self._service = str(inside.COMM)
         self._tell = tell
         self._private_only = private_only
         self._timeout = timeout
@@ -136,36 +141,54 @@ class Stack:
     # Building and taking down
 
     def _open(self) -> None:
-        refusal = "unshare is not installed"
-        unshare = find_program("unshare")
-        if unshare is not None:
-            # Root needs no user namespace, and keeps its rights over the machine's files without one.
-            for users in ([], ["--map-root-user"]) if os.geteuid() == 0 else (["--map-root-user"],):
-                wrapper = [unshare, *users, "--mount", "--net", "--pid", "--fork", "--kill-child"]
-                try:
-                    self._launch("private", wrapper)
-                except _Refused as refused:
-                    refusal = str(refused)
-                else:
-                    self._spaces = [*(["user"] if users else []), "mnt", "net", "pid"]
-                    return
-        if self._private_only:
+        refusal = self._open_in_namespaces()
+        if not refusal:
+            return
+        more = self._refusal("apart")
+        if not more:
+            self._tell(f"no namespaces here ({refusal}): {self.openness}")
+            return
+        refusal = f"{refusal}; {more}"
+        runs = _answers(inside.COMM)
+        if self._private_only or not (runs or may_start_pcscd()):
             raise StackError(f"no private PC/SC stack here ({refusal})")
-        mode: Mode = "running" if _answers(inside.COMM) else "own"
-        what = "the running pcscd" if mode == "running" else "a pcscd that all of the machine can see"
+        what = "the running pcscd" if runs else "a pcscd that all of the machine can see"
         self._tell(f"no private PC/SC stack here ({refusal}); using {what}")
-        try:
-            self._launch(mode, [])
-        except _Refused as refused:
-            raise StackError(f"pcscd could not be started ({refused})") from None
+        refusal = self._refusal("running" if runs else "own")
+        if refusal:
+            raise StackError(f"pcscd could not be started ({refusal})")
 
-    def _launch(self, mode: Mode, wrapper: Sequence[str]) -> None:
+    def _open_in_namespaces(self) -> str:
+        """Build the stack in namespaces; return why they are refused, nothing if they are not."""
+        unshare = find_program("unshare")
+        if unshare is None:
+            return "unshare is not installed"
+        # Root needs no user namespace, and keeps its rights over the machine's files without one.
+        for users in ([], ["user"]) if os.geteuid() == 0 else (["user"],):
+            options = ["--map-root-user" for _ in users]
+            refusal = self._refusal(
+                "private", [unshare, *options, "--mount", "--net", "--pid", "--fork", "--kill-child"]
+            )
+            if not refusal:
+                self._spaces = [*users, "mnt", "net", "pid"]
+                break
+        return refusal
+
+    def _refusal(self, way: "Mode | Literal['apart']", wrapper: Sequence[str] = ()) -> str:
+        """Build the stack in one way; return why that is refused, nothing if it is not."""
+        try:
+            self._launch(way, wrapper)
+        except _Refused as refused:
+            return str(refused)
+        return ""
+
+    def _launch(self, way: "Mode | Literal['apart']", wrapper: Sequence[str]) -> None:
         """Start the first process and wait until the readers are there."""
-        settings: dict[str, Any] = {"mode": mode, "slots": self._slots, "timeout": self._timeout}
+        settings: dict[str, Any] = {"mode": way, "slots": self._slots, "timeout": self._timeout}
         # All that it needs beside the standard library is pyscard: `-S` saves it what sites do at the start.
         settings["path"] = [each for each in sys.path if each.endswith(("site-packages", "dist-packages"))]
-        if mode != "running":
-            settings |= {"pcscd": _pcscd(), "driver": str(_driver())}
+        if way != "running":
+            settings |= {"pcscd": _pcscd(way), "driver": str(_driver())}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Over this socket the stack learns of our death: no child but the first process may hold it.
         self._control = ours
@@ -178,7 +201,7 @@ class Stack:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
-                env=_environment(os.environ),
+                env=self._environment(os.environ),
             )
             theirs.close()
             # The first process has the time, and says what it waited for; this is for one that hangs.
@@ -195,7 +218,9 @@ class Stack:
         if "failed" in answer:
             self.close()
             raise (_Refused if answer["refused"] else StackError)(answer["failed"])
-        self.mode, self.pid, self.readers = mode, answer["pid"], answer["readers"]
+        self.mode, self.pid, self.readers = "private" if way == "apart" else way, answer["pid"], answer["readers"]
+        self.port = answer["port"]
+        self._service = answer["socket"]
 
     def close(self) -> None:
         """Take the stack down, with everything that runs in it."""
@@ -234,7 +259,7 @@ class Stack:
         Close the returned `Slot` to pull the card out.
         """
         self.wait_until_empty([slot])
-        link = Slot(card, slot, watch=watch, connect=self.dial, service=self.socket_path).start()
+        link = Slot(card, slot, port=self.port, watch=watch, connect=self.dial, service=self.socket_path).start()
         try:
             self.wait_for_cards([slot])
         except BaseException:
@@ -313,7 +338,7 @@ class Stack:
         with the command's status (128 + n after signal n, 127 for no such command).
         """
         settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
-        environment = _environment(options.pop("env", None) or os.environ)
+        environment = self._environment(options.pop("env", None) or os.environ)
         entrance = [sys.executable, "-I", "-S", _DOOR, settings]
         return subprocess.Popen([*entrance, *command], env=environment, **options)  # noqa: S603
 
@@ -341,16 +366,26 @@ class Stack:
                 self._tell(f"the readers are gone: {error}")
 
     @property
-    def port(self) -> int:
-        """The port of slot 0, for `emulator.vpcd.Slot` inside."""
-        return inside.FIRST_PORT
+    def namespaces(self) -> bool:
+        """Whether the stack lives in namespaces of its own."""
+        return bool(self._spaces)
+
+    @property
+    def openness(self) -> str:
+        """Say who else can insert a card, where the network is the machine's."""
+        return f"whoever reaches ports {self.port} to {self.port + len(self.readers) - 1} can insert a card"
 
     @property
     def socket_path(self) -> str:
         """Where clients outside of the stack reach its pcscd: the value for PCSCLITE_CSOCK_NAME."""
-        if self.mode == "private":
-            return f"/proc/{self.pid}/root{inside.COMM}"
-        return str(inside.COMM)
+        return f"/proc/{self.pid}/root{inside.COMM}" if self._spaces else self._service
+
+    def _environment(self, outside: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment with what leads a PC/SC client, and a card, to this stack."""
+        led = {name: value for name, value in outside.items() if name not in ("PCSCLITE_CSOCK_NAME", "SSCARD_PORT")}
+        if self._service != str(inside.COMM):
+            led |= {"PCSCLITE_CSOCK_NAME": self._service, "SSCARD_PORT": str(self.port)}
+        return led
 
     def restart_pcscd(self) -> None:
         """End the stack's pcscd and start another one; return when it shows the readers."""
@@ -388,19 +423,25 @@ class _Refused(Exception):
     """This way of building a stack is not open here; another may be."""
 
 
-def _environment(outside: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would lead a PC/SC client to another pcscd."""
-    return {name: value for name, value in outside.items() if name != "PCSCLITE_CSOCK_NAME"}
+def may_start_pcscd() -> bool:
+    """Tell whether this process may start a pcscd for the whole machine: in its folder, or where that is made."""
+    return os.access(inside.IPC if inside.IPC.is_dir() else inside.IPC.parent, os.W_OK)
 
 
-def _pcscd() -> list[str]:
+def _pcscd(way: str) -> list[str]:
     path = find_program("pcscd")
     if path is None:
         raise StackError("pcscd is not installed (on Debian and Ubuntu: apt install pcscd)")
-    usage = subprocess.run([path, "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+    if way == "apart" and "libsystemd" not in _said(path, "--version"):
+        raise _Refused("this pcscd does not take over a socket")
     # The policy daemon that newer versions ask knows nothing of a private stack, and refuses everybody.
     polkit = "--disable-polkit"
-    return [path, polkit] if polkit in usage.stdout + usage.stderr else [path]
+    return [path, polkit] if polkit in _said(path, "--help") else [path]
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GRACE)  # noqa: S603
+    return done.stdout + done.stderr
 
 
 def _driver() -> Path:

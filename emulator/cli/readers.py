@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 
+_COLUMNS = 80
 DEMO_IMAGE = Path("demo.sscard")
 DEMO_PIN = "123456"
 DEMO_PSAM = Path("demo")
@@ -40,7 +41,14 @@ def _end_cleanly(status: int) -> None:
 @IMAGE
 @click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
 @click.option("--host", default=HOST, show_default=True, help="Where pcscd with the virtual reader runs.")
-@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Port of slot 0.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PORT,
+    envvar="SSCARD_PORT",
+    show_default=True,
+    help="Port of slot 0; `sscard exec` gives its own as SSCARD_PORT.",
+)
 @click.option("--quiet", is_flag=True, help="Show no trace.")
 @TRACE
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
@@ -275,7 +283,7 @@ def doctor() -> None:
     """Say what PC/SC needs here, what is missing, and how to get it."""
     from rich.table import Table
 
-    from emulator.doctor import examine, usable
+    from emulator.doctor import examine, way
 
     from .console import console
 
@@ -286,7 +294,10 @@ def doctor() -> None:
     for check in checks:
         mark = "ok" if check.ok else ("missing" if check.needed else "-")
         table.add_row(mark, check.name, check.found, check.remedy)
-    console().print(table)
-    if not usable(checks):
+    out = console()
+    # A table that is piped is read in a terminal, or in somebody's report.
+    out.print(table, width=None if out.is_terminal else _COLUMNS)
+    where = way(checks)
+    if not where:
         raise UsageFault("a card cannot be inserted and read here yet: see what is missing above")
-    click.echo("A card can be inserted and read here.")
+    click.echo(f"A card can be inserted and read here, {where}.")

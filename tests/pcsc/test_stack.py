@@ -1,6 +1,5 @@
 """The private PC/SC stack: what a command sees in it, how it ends, and that nothing stays."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -46,7 +45,6 @@ time.sleep(0.3)  # in which a second one would come
 print(len(seen))
 sys.exit(5)
 """
-OPEN_PORTS = "cat /proc/net/tcp | grep -c ':8C7[BC] 00000000:0000 0A'"
 
 
 def holder(slot: int) -> list[str]:
@@ -217,51 +215,6 @@ def test_a_closed_stack_says_so() -> None:
         pass
     with pytest.raises(StackError, match="closed"):
         stack.wait_for_cards([0])
-
-
-# Where namespaces are refused -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def refusing(tmp_path: Path) -> dict[str, str]:
-    """An environment in which unshare is refused, as in many containers."""
-    unshare = tmp_path / "unshare"
-    unshare.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
-    unshare.chmod(0o755)
-    return child.environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
-
-
-def test_a_running_pcscd_is_used_and_said(stack: PcscStack, refusing: dict[str, str]) -> None:
-    """Inside a stack, that stack's pcscd is the machine's."""
-    done = stack.run([sys.executable, "-c", RUN, "opensc-tool", "-l"], env=refusing)
-    assert done.stdout.startswith(
-        "sscard: no private PC/SC stack here (unshare: unshare failed: Operation not permitted);"
-        " using the running pcscd\n"
-    )
-    assert "Virtual PCD 00 01" in done.stdout
-    assert done.returncode == 0
-
-
-def test_an_own_pcscd_is_started_and_ended(stack: PcscStack, refusing: dict[str, str]) -> None:
-    seconds = mark()
-    inner = f"setsid sleep {seconds} & opensc-tool -l"
-    # A machine of its own within the stack, on which no pcscd runs yet.
-    machine = f'mount -t tmpfs tmpfs /run/pcscd; ip link set lo up; "$@"; {OPEN_PORTS}'
-    command = [
-        *[str(find_program("unshare")), "--mount", "--net", "sh", "-c", machine, "sh"],
-        *[sys.executable, "-c", RUN, "sh", "-c", inner],
-    ]
-    done = stack.run(command, env=refusing)
-    assert "using a pcscd that all of the machine can see" in done.stdout
-    assert "Virtual PCD 00 01" in done.stdout
-    assert done.stdout.endswith("\n0\n"), "its ports are closed again"
-    assert gone(seconds)
-
-
-def test_a_private_stack_only_if_asked_for(refusing: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", refusing["PATH"])
-    with pytest.raises(StackError, match="no private PC/SC stack here"):
-        Stack(private_only=True).__enter__()
 
 
 # The parts on the machine ---------------------------------------------------------------------------
