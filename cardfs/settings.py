@@ -192,7 +192,7 @@ class EdepSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defau
     """Passbook and purse (电子存折/电子钱包; JR/T 0025)."""
 
     fci_version: Literal["02", "none"] = "02"
-    blocked_select: Literal["6283", "6A81"] = "6283"
+    blocked_select: Literal["coding", "6283", "6A81"] = "coding"
     balance_error: Literal["9401", "6985"] = "9401"
     second_command_error: Literal["6901", "6985"] = "6901"
     pin_cleared_after_trade: bool = False
@@ -233,7 +233,9 @@ class PersonalisationSettings(_Section, frozen=True, forbid_unknown_fields=True,
     weak keys. ``plain_keys``: whether a key may come in clear, to a blank card or as FMCOS has it.
     ``maker_key``: transport key that a blank card comes with, a public value. ``weak_keys``: which DES
     keys are refused (Part 4, 7.2): none, weak and semi-weak ones, or those and double-length keys with
-    equal halves as well. ``parity``: whether DES keys must have odd parity.
+    equal halves as well. ``parity``: whether DES keys must have odd parity. ``space``: what limits the files of
+    an FMCOS directory, the memory of the card or the size that the directory was given. ``protect``: how a plain
+    key of an FMCOS card becomes one that is only updated enciphered: by an update in clear, or enciphered too.
     """
 
     cos: Literal["t514", "fmcos", "none"] = "t514"
@@ -241,6 +243,8 @@ class PersonalisationSettings(_Section, frozen=True, forbid_unknown_fields=True,
     maker_key: Annotated[str, Meta(pattern="^[0-9A-F]{32}$")] = "404142434445464748494A4B4C4D4E4F"
     weak_keys: Literal["accept", "refuse-weak", "refuse-short"] = "refuse-weak"
     parity: Literal["ignore", "check"] = "ignore"
+    space: Literal["card", "directory"] = "card"
+    protect: Literal["plain", "enciphered"] = "plain"
 
 
 class TransportSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

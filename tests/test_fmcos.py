@@ -139,12 +139,30 @@ def test_external_authenticate_has_the_values_of_the_manual() -> None:
 
 
 def test_internal_authenticate_has_the_values_of_the_manual() -> None:
-    """7.3.5, example 1."""
+    """7.3.5, examples 1 to 3."""
     desk = Desk()
     desk.ok("800E000000")
     desk.ok(create(0x0001, "3F004000F0FFFF"))
     desk.ok(write_key(0x30, bytes.fromhex("1122334455667788"), identifier=1))
+    desk.ok(write_key(0x31, bytes.fromhex("1122334455667788"), identifier=2))
+    desk.ok(write_key(0x32, bytes.fromhex("1122334455667788"), identifier=3))
     assert desk.ok("00880001080102030405060708").hex().upper() == "178F59F8578E0D3F"
+    assert desk.ok("0088010208178F59F8578E0D3F").hex().upper() == "0102030405060708"
+    assert desk.ok("00880203080102030405060708").hex().upper() == "A82A8CEB"
+    # 7.3.5, the note: no key of that type.
+    assert [desk.word(f"0088{at}08" + "00" * 8) for at in ("0101", "0201", "0002")] == ["6A88"] * 3
+
+
+def test_internal_authenticate_with_keys_of_two_halves() -> None:
+    """7.3: the algorithm is that of the key; against an independent computation."""
+    desk = Desk()
+    desk.ok("800E000000")
+    desk.ok(create(0x0001, "3F008000F0FFFF"))
+    for kind in (0x30, 0x31, 0x32):
+        desk.ok(write_key(kind, LINE, identifier=1))
+    assert desk.ok(b"\x00\x88\x00\x01\x10" + DATA) == TRIPLE.blocks(LINE, DATA)
+    assert desk.ok(b"\x00\x88\x01\x01\x10" + TRIPLE.blocks(LINE, DATA)) == DATA
+    assert desk.ok(b"\x00\x88\x02\x01\x10" + DATA) == TRIPLE.key_load_mac(LINE, bytes(8), DATA)
 
 
 def test_aligned_data_come_with_a_block_of_padding_or_without(desk: Desk) -> None:
@@ -471,8 +489,8 @@ def test_directories_have_three_levels() -> None:
 
 
 def test_the_space_of_a_directory_is_that_of_its_files_and_their_heads() -> None:
-    """4.2."""
-    desk = Desk()
+    """4.2, read as a limit of each directory, by a setting."""
+    desk = Desk(made("personalisation space directory"))
     desk.ok(directory(0x3F01, size=100))
     desk.ok("00A40000023F01")
     desk.ok(create(0x0002, "2A0209F0F0FFFF"))  # 11 + 2 * 10

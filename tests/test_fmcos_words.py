@@ -28,6 +28,7 @@ from .fmcos_desk import (
     directory,
     family,
     key,
+    made,
     write_key,
 )
 from .support import ATR_T0
@@ -122,7 +123,9 @@ SAMPLES: Final[dict[tuple[int, int], Callable[[Desk], bytes]]] = {
 
 
 def locked_purse(desk: Desk) -> str:
-    """SELECT of a directory with a purse that a temporary APPLICATION BLOCK has locked."""
+    """SELECT of a directory with a purse that a temporary APPLICATION BLOCK has locked, by a setting."""
+    before, desk = desk, Desk(made("edep blocked_select 6283"))
+    before.seen = desk.seen
     for apdu in ("00A40000023F00", directory(0x3F02, b"purse"), "00A40000023F02", create(0, "3F010095F0FFFF")):
         desk.ok(apdu)
     for apdu in (write_key(0x36, LINE), create(0x18, "2E0A17F0EFFFFF"), create(2, "2F0208F000FF18")):
@@ -132,6 +135,7 @@ def locked_purse(desk: Desk) -> str:
 
 
 FULL: Final = [create(0x0300 + at, "2803E8F0F0FFFF") for at in range(3)]
+FULL_CARD: Final = [create(0x0400 + at, "2803E8F0F0FFFF") for at in range(6)]
 TLV: Final = bytes.fromhex("AA021122")
 WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     (0x80, 0xE0): {
@@ -140,7 +144,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6985: steps("00A40000023F00", directory(0x3F02, b"other"), "00A40000023F02",
                       create(2, "280008F0F0FFFF"), create(1, "3F004095F0FFFF")),
         0x6A80: steps(create(0x0200, "2F0208F0F0FFFF")),
-        0x6A84: steps(*FULL),
+        0x6A84: steps(*FULL, *FULL_CARD),
         0x6700: steps(create(0x0200, "280008F0F0FF")),
         0x6A86: steps(create(0x0002, "280008F0F0FFFF")),
     },
@@ -201,7 +205,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6982: steps("00A40000023F01", write_key(0x30, SINGLE, identifier=3, use=0x11), "0088000308" + "00" * 8),
         0x6A88: steps("0088000908" + "00" * 8),
         0x6700: steps("0088000207" + "00" * 7),
-        0x6A86: steps("0088010208" + "00" * 8),
+        0x6A86: steps("0088030208" + "00" * 8),
         0x6100: at_t0(raw("0088000208" + "00" * 8)),
     },
     (0x00, 0x20): {
@@ -231,6 +235,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04B00000")))[-1],
         0x6988: protected("04B08300", key=MASTER),
         0x6A82: unasked("04B09E00"),
+        0x6A80: lambda desk: desk.word(desk.mac("04B08300", bytes(8))),
         0x6A88: protected("04B09900"),
         0x6B00: protected("04B08370"),
         0x6E00: protected("04B08200"),
@@ -258,6 +263,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6988: protected("04B20134", key=MASTER),
         0x6A82: unasked("04B201F4"),
         0x6A83: protected("04B20934"),
+        0x6A80: lambda desk: desk.word(desk.mac("04B20134", bytes(8))),
         0x6A88: protected("04B201D4"),
         0x6100: at_t0(lambda desk: desk.mac("04B20134", le=b"\x10")),
         0x6700: steps("04B20134020000"),

@@ -23,6 +23,10 @@ from cardfs.settings import Settings
 from emulator.card import Card
 
 from .debit_desk import Desk
+from .fmcos_desk import MASTER, create, directory, write_key
+from .fmcos_desk import Desk as Fmcos
+from .fmcos_desk import key as fmcos_key
+from .fmcos_desk import made as fmcos_made
 from .psam_desk import PsamDesk
 from .purse_desk import AID, TERMINAL, TIME, line_mac, tac
 from .purse_desk import ready as purse
@@ -490,6 +494,28 @@ def _(value: str) -> None:
     assert _transport_key("personalisation.parity", value, even) == ("9000" if value == "ignore" else "6A80")
 
 
+@exercise("personalisation.space", "card", "directory")
+def _(value: str) -> None:
+    """FMCOS manual, 4.2 and the issuing sample, against the size in CREATE FILE."""
+    desk = Fmcos(fmcos_made(f"personalisation space {value}"))
+    desk.ok(directory(0x3F01, size=100))
+    desk.ok("00A40000023F01")
+    assert desk.word(create(0x0002, "280100F0F0FFFF")) == ("9000" if value == "card" else "6A84")
+
+
+@exercise("personalisation.protect", "plain", "enciphered")
+def _(value: str) -> None:
+    """FMCOS manual, 7.12, example 3, against a public account of the same card."""
+    desk = Fmcos(fmcos_made(f"personalisation protect {value}"))
+    desk.ok("800E000000")
+    desk.ok(create(0x0001, "3F004000F0FFFF"))
+    desk.ok(write_key(0x39, MASTER))
+    update = b"\x80\xd4\x39\x00\x15" + fmcos_key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, MASTER)
+    assert desk.word(update) == ("9000" if value == "plain" else "6987")
+    # Once it is so it is updated enciphered only.
+    assert desk.word(update) == "6987"
+
+
 # -- trades ----------------------------------------------------------------------------------------
 
 
@@ -769,12 +795,13 @@ def _(value: str) -> None:
     assert answer[26:34] == {"02": "A5259F08", "none": "A5219F0C"}[value]
 
 
-@exercise("edep.blocked_select", "6283", "6A81")
+@exercise("edep.blocked_select", "coding", "6283", "6A81")
 def _(value: str) -> None:
-    """FMCOS manual, 8.3, against what other cards are said to do."""
+    """FMCOS manual, 8.3, against what other cards are said to do; this card is no FMCOS card."""
     desk = purse(settings=settings("edep.blocked_select", value))
+    word = "6283" if value == "coding" else value
     assert desk.word(desk.protected("841E0000")) == "9000"
-    assert (desk.select()[-4:], desk.select()[:2] == "6F") == (value, value == "6283")
+    assert (desk.select()[-4:], desk.select()[:2] == "6F") == (word, word == "6283")
     assert desk.word(desk.protected("84180000")) == "9000"
 
 

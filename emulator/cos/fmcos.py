@@ -14,7 +14,10 @@ byte of a head means stands in `cardfs.fmcos`.
 Of a record file the size is a number of records and their length. P1 of WRITE KEY is 01 to add, else
 the type of the key to update. The master key of a directory (主控密钥) is its key 39 with identifier 00,
 and until it has one that of the directory above. A key whose type has b8 b7 set is updated enciphered
-only, and only so can it be added.
+only, and only so can it be added; a plain one may become such a key in clear (``settings.personalisation.protect``).
+
+CREATE FILE for 3F00 in an erased MF gives it its attributes anew. The size of a directory is no limit of its files
+unless ``settings.personalisation.space`` says so: a directory takes what lies in it (4.2).
 
 The life-cycle table allows these acts all the card's life and asks no key for them; FMCOS' own permission
 bytes are stricter: the create and erase bytes of the directory, the add byte of its key file, the change
@@ -41,6 +44,8 @@ from cardfs.fmcos import (
     KIND,
     LIMITED,
     MAC_BIT,
+    MF_NAME,
+    MF_SIZE,
     PIN,
     PURSE,
     STRUCTURES,
@@ -91,6 +96,9 @@ def create(ctx: Context) -> Answer:
     heads = file_heads(ctx.image, here)
     require(ctx, right(heads[0].first, here, ctx.image.root, when_open=True), "creating files")
     path = child(here, fid)
+    if fid == MF_FID and head.type == DIRECTORY and len(heads) == 1 and here == ctx.image.root:
+        _create_mf(ctx, head, data[8:])
+        return DONE
     if fid in (MF_FID, HEADS_FID) or path in ctx.image.dfs or path in ctx.image.efs:
         raise ParametersWrong(f"there is a file {fid:04X} already")
     if head.kind == PURSE and (head.type != PURSE or head.size != ACCOUNT_SIZE or fid not in SIZES):
@@ -105,13 +113,48 @@ def create(ctx: Context) -> Answer:
     return DONE
 
 
+def _create_mf(ctx: Context, head: FileHead, name: bytes) -> None:
+    """Give an erased MF its attributes anew: space, rights, directory file, name; a name of FF is the default one.
+
+    Makers' and public listings begin with it, after ERASE DF, and real cards answer 9000.
+    """
+    if ctx.image.children(ctx.image.root):
+        raise ParametersWrong("the MF is there, and not empty")
+    name = name if name.strip(b"\xff") else MF_NAME
+    change = ctx.change()
+    df = ctx.image.dfs[ctx.image.root]
+    change.put_df(replace(df, name=name, directory_sfi=head.third & 0x1F or None))
+    change.put_contents(heads_path(df.path), (head.pack(),))
+
+
 def _check_space(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> None:
-    """Refuse a file that the directory has no space for (4.2)."""
+    """Refuse a file that there is no space for (4.2)."""
+    if ctx.settings.personalisation.space == "directory":
+        of, left = "directory", _left_in_directory(ctx, heads)
+    else:
+        of, left = "card", _left_on_card(ctx)
+        if head.type == DIRECTORY:
+            # A directory takes what lies in it, whatever size it was given.
+            head = head._replace(size=len(ctx.command.data) - 8)
+    if head.space > left or len(heads) == MAX_RECORDS:
+        raise NoSpace(f"the file takes {head.space} bytes, the {of} has {left} left")
+
+
+def _left_in_directory(ctx: Context, heads: tuple[FileHead, ...]) -> int:
     below = ctx.image.children(ctx.session.df)
     used = sum(each.space for each in heads[1:])
     used += sum(HEAD_SPACE + file_heads(ctx.image, path)[0].size for path in below)
-    if used + head.space > heads[0].size or len(heads) == MAX_RECORDS:
-        raise NoSpace(f"the file takes {head.space} bytes, the directory has {heads[0].size - used} left")
+    return heads[0].size - used
+
+
+def _left_on_card(ctx: Context) -> int:
+    """What the MF has left, at most the memory of the card: files with their heads, directories with their names."""
+    image = ctx.image
+    used = HEAD_SPACE
+    for path, df in image.dfs.items():
+        used += sum(each.space for each in file_heads(image, path)[1:])
+        used += HEAD_SPACE + len(df.name) if path != image.root else 0
+    return min(file_heads(image, image.root)[0].size, MF_SIZE) - used
 
 
 def _create_directory(ctx: Context, head: FileHead, name: bytes) -> None:
@@ -220,7 +263,9 @@ def _old_head(heads: tuple[KeyHead, ...], ctx: Context) -> KeyHead:
 def _plain(ctx: Context, old: KeyHead | None) -> bytes:
     """The data of WRITE KEY as they came in clear: `MacMissing` if this key does not come so."""
     data = ctx.command.data
-    protected = data[0] & (MAC_BIT | CIPHER_BIT) or (old is not None and old.type & (MAC_BIT | CIPHER_BIT))
+    both = MAC_BIT | CIPHER_BIT
+    may_become = old is not None and ctx.settings.personalisation.protect == "plain"
+    protected = (data[0] & both and not may_become) or (old is not None and old.type & both)
     if protected or not ctx.settings.personalisation.plain_keys:
         raise MacMissing("this key comes enciphered and with a MAC")
     return data

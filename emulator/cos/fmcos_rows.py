@@ -20,14 +20,14 @@ _LINE: Final = (0x6581, 0x6983, 0x6984, 0x6988, 0x6A88)
 _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # 6987: the file is read with a MAC only. 6C00, 6100: under T=0 (Part 2, 9.3).
 _PLAIN_READ: Final = (*_READ, 0x6987, 0x6C00)
-_SECURED_READ: Final = (*_READ, *_LINE, 0x6100)
+_SECURED_READ: Final = (*_READ, *_LINE, 0x6100, 0x6A80)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _BINARY: Final = (0x6B00,)
 _RECORD: Final = (0x6A84, 0x6A85)
 _KEY: Final = (0x9000, 0x6581, 0x6982, 0x6987, 0x6A80, 0x6A82, 0x6A84, 0x6A88, *GATED)
 
 _DATA: Final = range(1, 256)
-_MAC: Final = frozenset((4,))
+_MAC: Final = frozenset((4, 12))
 
 FMCOS_ROWS: Final[tuple[Row, ...]] = (
     Row(
@@ -123,7 +123,7 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 7.3",
         fmcos_use.internal_authenticate,
         (0x9000, 0x6100, 0x6982, 0x6A88, *GATED),
-        parameters=lambda p1, _p2: not p1,
+        parameters=lambda p1, _p2: p1 in fmcos_use.OPERATIONS,
         lc=range(fmcos_use.BLOCK, 241, fmcos_use.BLOCK),
         le=ANY_LE,
     ),

@@ -1,7 +1,8 @@
 """The commands of an FMCOS card in use, where they are not the standard's (FMCOS 2.0 user manual, 7.1 to 7.10).
 
     00 82 00 ID 08       EXTERNAL AUTHENTICATE: E(key 39, challenge || 00...), 8 bytes
-    00 88 00 ID Lc       INTERNAL AUTHENTICATE: whole blocks, enciphered under the key 30
+    00 88 P1 ID Lc       INTERNAL AUTHENTICATE: whole blocks; P1 00 enciphered under the key 30, 01 deciphered
+                         under the key 31, 02 a MAC of 4 bytes under the key 32, its initial value zero
     00 20 00 ID 02-08    VERIFY PIN
     00 E2 00 P2 Lc       APPEND RECORD
     04 B0, B2            reading under line protection: MAC 4; answers data | MAC 4, or cipher | MAC 4
@@ -9,7 +10,8 @@
 
 Line protection is that of the file (type b8 MAC, b7 cipher as well), under the line-protection key 36 that its
 access byte names. The MAC covers CLA to Lc and the data, that of an answer its data; its initial value is the
-challenge, 00 on the right (11.3). Cipher is of LD || data || padding (11.4). Le counts the data alone.
+challenge, 00 on the right (11.3). Cipher is of LD || data || padding (11.4). Le counts the data alone; of a file
+with a cipher it may also stand enciphered before the MAC, Le || 80 00 to a whole block (7.5, example 3).
 """
 
 from collections.abc import Callable
@@ -20,8 +22,10 @@ from cardfs.fci import fci as template
 from cardfs.fci import fits, issuer_data
 from cardfs.files import Ef, Records, Regime, Structure, child
 from cardfs.fmcos import (
+    AUTHENTICATING,
     AUTHENTICATION,
     CIPHER_BIT,
+    DECIPHERING,
     HEADS_FID,
     INTERNAL,
     LINE,
@@ -35,7 +39,7 @@ from cardfs.fmcos import (
     right,
 )
 from cardfs.records import Mode, find
-from keys.errors import ChallengeUnusable, KeyUnknown, MacMissing, MethodBlocked
+from keys.errors import ChallengeUnusable, CipherDataWrong, KeyUnknown, MacMissing, MethodBlocked
 from keys.purse import decipher
 from keys.records import Key, KeyRef, same
 
@@ -48,6 +52,9 @@ from .fmcos_state import leave, prepare, reach, require
 
 Handler = Callable[[Context], Answer]
 BLOCK: Final = 8
+ENCIPHER, DECIPHER, MAC = 0, 1, 2
+OPERATIONS: Final = {ENCIPHER: INTERNAL, DECIPHER: DECIPHERING, MAC: AUTHENTICATING}
+"""P1 of INTERNAL AUTHENTICATE, and the type of key that does it."""
 
 
 def find_key(ctx: Context, kind: int, identifier: int, owner: str) -> tuple[KeyHead, KeyRef, Key]:
@@ -130,10 +137,14 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
 
 
 def internal_authenticate(ctx: Context) -> Answer:
-    """Encipher what the terminal sends (7.3)."""
+    """Encipher, decipher or authenticate what the terminal sends, each with a key of its own type (7.3)."""
     prepare(ctx)
-    _, _, key = find_key(ctx, INTERNAL, ctx.command.p2, ctx.session.df)
-    return Answer(key.suite.cipher.encrypt(key.value, ctx.command.data))
+    operation, data = ctx.command.p1, ctx.command.data
+    _, _, key = find_key(ctx, OPERATIONS[operation], ctx.command.p2, ctx.session.df)
+    if operation == MAC:
+        return Answer(key.suite.key_load_mac(key.value, bytes(BLOCK), data))
+    cipher = key.suite.cipher
+    return Answer((cipher.decrypt if operation == DECIPHER else cipher.encrypt)(key.value, data))
 
 
 # -- line protection --------------------------------------------------------------------------------
@@ -165,8 +176,8 @@ def append_record(ctx: Context) -> Answer:
 
 
 def parameters_append(p1: int, p2: int) -> bool:
-    """P1 is 00, P2 an SFI or none and the mode 100 (table 7.6)."""
-    return not p1 and p2 & 7 == Mode.NUMBER and p2 >> 3 != record.NO_SFI
+    """P1 is 00, P2 an SFI or none and the mode 100 (table 7.6), or 000 as the issuing sample has it."""
+    return not p1 and p2 & 7 in (Mode.NUMBER, Mode.FIRST) and p2 >> 3 != record.NO_SFI
 
 
 def _binary_sfi(ctx: Context) -> int:
@@ -184,14 +195,28 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
         if head.reads_secured:
             raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
         return handler(ctx)
-    ref, key, _ = _protected(ctx, ef, head, read=True)
+    ref, key, data = _protected(ctx, ef, head, read=True)
     with authority.Uncharged(ctx, ref):
+        if data:
+            ctx.command = command._replace(le=_enciphered_le(key, head, data))
         data = _as_plain(ctx, b"", handler).data
     if head.type & CIPHER_BIT:
         data = key.suite.encrypt_data(key.value, data)
     # What is sent is longer than Le, which counts the data.
     ctx.command = command._replace(le=None)
     return Answer(data + key.suite.key_load_mac(key.value, ctx.require_challenge(), data))
+
+
+def _enciphered_le(key: Key, head: FileHead, data: bytes) -> int:
+    """How many bytes are to be read, where that stands enciphered before the MAC: Le || 80 00 to a whole block.
+
+    Raises:
+        CipherDataWrong: something else stands there, or the file has no cipher.
+    """
+    plain = key.suite.cipher.decrypt(key.value, data) if head.type & CIPHER_BIT else b""
+    if plain[1:] != b"\x80".ljust(BLOCK - 1, b"\x00"):
+        raise CipherDataWrong("before the MAC stands no enciphered length")
+    return plain[0]
 
 
 def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Answer:
@@ -240,12 +265,25 @@ def _records(ctx: Context) -> tuple[Ef, Records]:
 
 
 def _update_record(ctx: Context) -> Answer:
+    """Update as the standard has it, but a record keeps its length (4.3) and may change its tag (7.8, example 4).
+
+    Mode 010 turns a cyclic file on as 011 does (example 5, where the note on table 7.5 has 011 alone).
+    """
     ef, records = _records(ctx)
     command = ctx.command
-    place = find(ef, records, Mode(command.p2 & 7), command.p1, ctx.session.pointer)
+    mode = Mode(command.p2 & 7)
+    place = find(ef, records, mode, command.p1, ctx.session.pointer)
     variable = ef.structure is Structure.LINEAR_VARIABLE
     if variable and place is not None and len(records[place]) != len(command.data):
         raise RecordLengthWrong(f"this record has {len(records[place])} bytes and keeps them")
+    if ef.structure is Structure.CYCLIC and mode is Mode.NEXT:
+        mode, place = Mode.PREVIOUS, None
+    if variable and mode.by_identifier and place is not None:
+        ctx.command = command._replace(p1=place + 1, p2=command.p2 & ~7 | Mode.NUMBER)
+        answer = record.update_record(ctx)
+        ctx.session.pointer = place
+        return answer
+    ctx.command = command._replace(p2=command.p2 & ~7 | mode)
     return record.update_record(ctx)
 
 

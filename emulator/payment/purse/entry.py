@@ -37,7 +37,10 @@ def locked(ctx: Context, df: Df) -> Answer:
     entered(ctx, df)
     kind = "until it is unblocked" if df.suspended else "for ever"
     reason = f"{df.label} is locked {kind}"
-    if ctx.settings.edep.blocked_select == "6A81":
+    settings = ctx.settings
+    by_coding = "6A81" if settings.personalisation.cos == "fmcos" else f"{LOCKED:04X}"
+    if (by_coding if settings.edep.blocked_select == "coding" else settings.edep.blocked_select) == "6A81":
+        # The FMCOS manual has it, 8.3.1 and its example.
         return ctx.refuse(ApplicationSuspended(reason))
     return Answer(fci(ctx, df), LOCKED, reason)
 
