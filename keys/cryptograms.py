@@ -89,12 +89,12 @@ def session_key(suite: Suite, key: bytes | Keyed, atc: int) -> bytes:
 # -- MACs ----------------------------------------------------------------------------------------
 
 
-def _mac(suite: Suite, session: bytes, data: bytes) -> bytes:
+def _mac(suite: Suite, session: bytes | Keyed, data: bytes) -> bytes:
     """The leftmost 8 bytes of the MAC over padded data, from a zero initial value.
 
     Block of 8: ISO/IEC 9797-1, algorithm 3, so only the last block meets the whole key. Block of 16: CBC.
     """
-    return suite.expand(session).mac_block(b"", pad(data, suite.block))[:8]
+    return suite.keyed(session).mac_block(b"", pad(data, suite.block))[:8]
 
 
 def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes, atc: int, results: bytes) -> bytes:
@@ -125,7 +125,7 @@ def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes,
     return b"".join(parts) + tail
 
 
-def application_cryptogram(suite: Suite, session: bytes, data: bytes) -> bytes:
+def application_cryptogram(suite: Suite, session: bytes | Keyed, data: bytes) -> bytes:
     """Compute an application cryptogram (应用密文: AAC, TC or ARQC), 8 bytes (worked examples).
 
     Args:
@@ -136,7 +136,7 @@ def application_cryptogram(suite: Suite, session: bytes, data: bytes) -> bytes:
     return _mac(suite, session, data)
 
 
-def response_cryptogram(suite: Suite, session: bytes, cryptogram: bytes, code: bytes) -> bytes:
+def response_cryptogram(suite: Suite, session: bytes | Keyed, cryptogram: bytes, code: bytes) -> bytes:
     """Compute the issuer's answer to a cryptogram (授权响应密文, ARPC), 8 bytes.
 
     Worked examples for 3DES; one source for SM4.
@@ -153,10 +153,10 @@ def response_cryptogram(suite: Suite, session: bytes, cryptogram: bytes, code: b
     if len(cryptogram) != CRYPTOGRAM_LENGTH or len(code) != 2:
         raise ValueError("a cryptogram has 8 bytes, a response code 2")
     block = _xor(cryptogram, code + bytes(6))
-    return suite.cipher.encrypt(session, block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
+    return suite.keyed(session).encrypt(block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
 
 
-def discretionary_mac(suite: Suite, session: bytes, atc: int, data: bytes) -> bytes:
+def discretionary_mac(suite: Suite, session: bytes | Keyed, atc: int, data: bytes) -> bytes:
     """Compute the MAC of the issuer discretionary data in tag 9F10, 4 bytes (laboratory notes; SM4: inferred).
 
     Args:
@@ -171,12 +171,16 @@ def discretionary_mac(suite: Suite, session: bytes, atc: int, data: bytes) -> by
     return _mac(suite, session, filled)[:DISCRETIONARY_MAC_LENGTH]
 
 
-def script_mac(suite: Suite, session: bytes, header: bytes, atc: int, cryptogram: bytes, data: bytes = b"") -> bytes:
+def script_mac(
+    suite: Suite, session: bytes | Keyed, header: bytes, atc: int, cryptogram: bytes, data: bytes = b""
+) -> bytes:
     """Compute the MAC of an issuer script command, 4 bytes; see `script_mac_uncut`."""
     return script_mac_uncut(suite, session, header, atc, cryptogram, data)[:SCRIPT_MAC_LENGTH]
 
 
-def script_mac_uncut(suite: Suite, session: bytes, header: bytes, atc: int, cryptogram: bytes, data: bytes) -> bytes:
+def script_mac_uncut(
+    suite: Suite, session: bytes | Keyed, header: bytes, atc: int, cryptogram: bytes, data: bytes
+) -> bytes:
     """Compute the MAC of an issuer script command, 8 bytes (implementations and published descriptions; SM4: inferred).
 
     A command carries the first 4. Where scripts are chained, all 8 take the place of the next command's cryptogram
@@ -201,7 +205,7 @@ def script_mac_uncut(suite: Suite, session: bytes, header: bytes, atc: int, cryp
 # -- PIN -----------------------------------------------------------------------------------------
 
 
-def seal_pin(suite: Suite, session: bytes, half: bytes, pin: str, current: str = "") -> bytes:
+def seal_pin(suite: Suite, session: bytes | Keyed, half: bytes, pin: str, current: str = "") -> bytes:
     """Build the enciphered PIN data of PIN CHANGE/UNBLOCK (one source; SM4: inferred).
 
     Args:
@@ -218,7 +222,7 @@ def seal_pin(suite: Suite, session: bytes, half: bytes, pin: str, current: str =
     return suite.encrypt_data(session, _xor(block, _mask(half, _checked(current) if current else "")))
 
 
-def open_pin(suite: Suite, session: bytes, half: bytes, enciphered: bytes, current: str = "") -> str:
+def open_pin(suite: Suite, session: bytes | Keyed, half: bytes, enciphered: bytes, current: str = "") -> str:
     """Undo `seal_pin` and return the new PIN.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 from cardfs import tlv
@@ -10,6 +11,7 @@ from cardfs.fci import fci as template
 from cardfs.files import Df
 from cardfs.tlv import Field
 from keys.certificates import RsaPrivateKey
+from keys.ciphers import Keyed
 from keys.cryptograms import session_key
 from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
@@ -42,7 +44,7 @@ def fci(_ctx: Context, df: Df) -> bytes:
 
 def entered(ctx: Context, _df: Df) -> None:
     """Begin anew: a selection ends the transaction before."""
-    keep(ctx, Work())
+    keep(ctx, Work({}))
 
 
 def locked(ctx: Context, df: Df) -> Answer:
@@ -116,6 +118,7 @@ def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _object_in(record: bytes, tag: int) -> bytes | None:
     with suppress(tlv.TlvError):
         return tlv.find(record, tlv.RECORD_TEMPLATE, tag)
@@ -152,15 +155,19 @@ def secret(ctx: Context, usage: Usage, national: bool) -> Key:
     return ctx.image.keys[find(ctx, usage, national)]
 
 
-def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, bytes]:
-    """Rules and session key of the transaction for the key with a function.
+def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, Keyed]:
+    """Rules and session key of the transaction for the key with a function; derived once in a transaction.
 
     Raises:
         KeyUnknown
     """
     at = find(ctx, usage, work.national)
-    suite = ctx.image.keys[at].suite
-    return suite, session_key(suite, ctx.image.keyed(at), work.atc)
+    key, derived = ctx.image.keys[at], work.sessions.get(usage)
+    if derived is None or derived[0] is not key:
+        suite = key.suite
+        expanded = suite.expand(session_key(suite, ctx.image.keyed(at), work.atc))
+        derived = work.sessions[usage] = key, expanded
+    return key.suite, derived[1]
 
 
 def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:

@@ -48,18 +48,18 @@ def complete(store: Objects, work: Work, code: bytes, *, wanted: bool) -> Outcom
             flags, scripts = flags & Last.ISSUER_FAILED, 0
         if approved:
             store = _reset(store, work)
-    results = work.results & ~Cvr.SECOND | (Cvr.SECOND_TC if approved else Cvr(0))
+    results = work.results & ~Cvr.SECOND | (Cvr.SECOND_TC if approved else 0)
     if missing:
         results |= Cvr.ISSUER_MISSING
-    advice = refused and Ada.ISSUER_FAILED_ADVICE in store.actions
+    advice = refused and bool(store.actions & Ada.ISSUER_FAILED_ADVICE)
     return Outcome(store.with_last(flags, scripts), work._replace(results=results), approved, advice)
 
 
 def _refuses(store: Objects, work: Work, *, missing: bool, mandatory: bool) -> bool:
     """Whether the card refuses what the issuer and the terminal accept: it could not be sure of the issuer."""
     if missing:
-        return mandatory and Ada.NO_RESPONSE_DECLINE in store.actions
-    return work.issuer is Issuer.FAILED and Ada.ISSUER_FAILED_DECLINE in store.actions
+        return mandatory and bool(store.actions & Ada.NO_RESPONSE_DECLINE)
+    return work.issuer is Issuer.FAILED and bool(store.actions & Ada.ISSUER_FAILED_DECLINE)
 
 
 def _reset(store: Objects, work: Work) -> Objects:

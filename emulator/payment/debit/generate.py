@@ -127,10 +127,10 @@ def _offline_end(
 ) -> tuple[Objects, Work, int, bool]:
     """End a transaction for which the terminal could not reach the issuer."""
     kind = AAC if asked == AAC or found.decline else TC
-    results = (work.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else Cvr(0))
+    results = (work.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else 0)
     flags = store.last | (failed_authentication(latest) if kind == AAC else Last.NONE)
     store = _spent(store.with_last(flags, store.scripts), work, approved=kind == TC)
-    advice = kind == AAC and Ada.DECLINED_ADVICE in store.actions
+    advice = kind == AAC and bool(store.actions & Ada.DECLINED_ADVICE)
     return store, work._replace(results=results), kind, advice
 
 
@@ -139,7 +139,7 @@ def _pin_dead(ctx: Context, work: Work) -> bool:
     return known is not None and not work.verified and ctx.image.locked((known[0], 1))
 
 
-def failed_authentication(latest: Mapping[int, bytes]) -> Last:
+def failed_authentication(latest: Mapping[int, bytes]) -> int:
     """What the terminal's verification results say of offline data authentication."""
     tvr = (latest.get(TVR) or b"\x00")[0]
     flags = Last.SDA_FAILED if tvr & TVR_SDA_FAILED else Last.NONE
@@ -174,9 +174,9 @@ def _spent(store: Objects, work: Work, *, approved: bool) -> Objects:
 def _advice(store: Objects, work: Work) -> int:
     """Whether a refusal is to be told to the issuer, and why."""
     actions = store.actions
-    if work.verified and Cvr.PIN_EXCEEDED in work.results and Ada.PIN_EXCEEDED_ADVICE in actions:
+    if work.verified and work.results & Cvr.PIN_EXCEEDED and actions & Ada.PIN_EXCEEDED_ADVICE:
         return ADVICE | PIN_REASON
-    return ADVICE if Ada.DECLINED_ADVICE in actions else 0
+    return ADVICE if actions & Ada.DECLINED_ADVICE else 0
 
 
 def _answer(

@@ -71,7 +71,7 @@ def verify(ctx: Context) -> Answer:
     if not pin.value:
         return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")
     # What the card cannot read of itself refuses the command before a try is taken.
-    expected, blocks = pin_block(pin.value), Ada.PIN_EXCEEDED_BLOCK in objects.load(ctx).actions
+    expected, blocks = pin_block(pin.value), bool(objects.load(ctx).actions & Ada.PIN_EXCEEDED_BLOCK)
     left = ctx.image.charge(at)
     if same(expected, ctx.command.data):
         ctx.change().restore(at)

@@ -29,7 +29,7 @@ another form, which an issuer can write, refuses every command that needs it (`I
 """
 
 from collections.abc import Callable, Mapping
-from enum import IntFlag
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -181,7 +181,7 @@ def wrong(tag: int, value: bytes) -> str:
     return form(value) if form else ""
 
 
-class Ada(IntFlag):
+class Ada(IntEnum):
     """Bits of the application default action, 9F52."""
 
     ISSUER_FAILED_ONLINE = 0x8000
@@ -200,7 +200,7 @@ class Ada(IntFlag):
     PIN_LAST_BLOCK = 0x0004
 
 
-class Last(IntFlag):
+class Last(IntEnum):
     """What the card remembers of the transaction before: the first byte of C2."""
 
     NONE = 0
@@ -280,14 +280,14 @@ class Objects:
         return None if value is None else int(value.hex())
 
     @property
-    def actions(self) -> Ada:
-        """The application default action; nothing if it is missing."""
-        return Ada(self.number(DEFAULT_ACTION))
+    def actions(self) -> int:
+        """The application default action, bits of `Ada`; nothing if it is missing."""
+        return self.number(DEFAULT_ACTION)
 
     @property
-    def last(self) -> Last:
-        """The flags of the transaction before."""
-        return Last(self.need(LAST)[0])
+    def last(self) -> int:
+        """The flags of the transaction before, bits of `Last`."""
+        return self.need(LAST)[0]
 
     @property
     def scripts(self) -> int:
@@ -333,7 +333,7 @@ class Objects:
             raise IssuerDataWrong(f"EF 0001 has no room for data object {names}, which is missing")
         return Objects.read(bytes(whole).ljust(len(contents), b"\x00"))
 
-    def with_last(self, flags: Last, scripts: int) -> "Objects":
+    def with_last(self, flags: int, scripts: int) -> "Objects":
         """The same with another memory of the transaction."""
         return self.with_values({LAST: bytes((flags, min(scripts, 15)))})
 

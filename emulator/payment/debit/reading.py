@@ -48,9 +48,21 @@ def get_processing_options(ctx: Context) -> Answer:
     if counter == LAST_COUNTER:
         ctx.change().put_df(replace(here(ctx), blocked=True))
         return Answer(word=0x6985, reason="the transaction counter is at its end: the application is locked for ever")
-    work = Work(Stage.INITIATED, counter, options[:2], options[2:], values, b"", terminal, cash, agreed(ctx, terminal))
-    # A PIN that came since the selection belongs to this transaction.
-    keep(ctx, work._replace(results=before.results, verified=before.verified))
+    work = Work(
+        {},
+        Stage.INITIATED,
+        counter,
+        profile=options[:2],
+        files=options[2:],
+        pdol=values,
+        terminal=terminal,
+        cash=cash,
+        national=agreed(ctx, terminal),
+        # A PIN that came since the selection belongs to this transaction.
+        results=before.results,
+        verified=before.verified,
+    )
+    keep(ctx, work)
     if store.get(objects.OPTIONS_FORMAT) == bytes((FORMAT_2,)):
         body = tlv.encode(objects.AIP, options[:2]) + tlv.encode(objects.AFL, options[2:])
         return Answer(_answerable(FORMAT_2, body, objects.AFL))

@@ -34,12 +34,12 @@ class Findings(NamedTuple):
         block: the application is to be blocked.
     """
 
-    results: Cvr = Cvr(0)
+    results: int = 0
     online: bool = False
     decline: bool = False
     block: bool = False
 
-    def add(self, results: Cvr, *, online: bool = False, decline: bool = False, block: bool = False) -> "Findings":
+    def add(self, results: int, *, online: bool = False, decline: bool = False, block: bool = False) -> "Findings":
         """Add what one check found."""
         return Findings(self.results | results, self.online or online, self.decline or decline, self.block or block)
 
@@ -75,14 +75,14 @@ def first_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, t
         stuck = only_offline(terminal) is True
         found = found.add(Cvr.VELOCITY, online=not stuck, decline=stuck)
     if not store.number(objects.LAST_ONLINE):
-        found = found.add(Cvr.NEW, online=Ada.NEW_ONLINE in store.actions)
+        found = found.add(Cvr.NEW, online=bool(store.actions & Ada.NEW_ONLINE))
     if pin_dead:
         actions = store.actions
         found = found.add(
             Cvr.PIN_EXCEEDED,
-            online=Ada.PIN_LAST_ONLINE in actions,
+            online=bool(actions & Ada.PIN_LAST_ONLINE),
             decline=bool(actions & (Ada.PIN_LAST_DECLINE | Ada.PIN_LAST_BLOCK)),
-            block=Ada.PIN_LAST_BLOCK in actions,
+            block=bool(actions & Ada.PIN_LAST_BLOCK),
         )
     return found
 
@@ -94,8 +94,8 @@ def offline_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *,
     if upper is not None and work.atc - store.number(objects.LAST_ONLINE) > upper[0]:
         found = found.add(Cvr.VELOCITY, decline=True)
     if not store.number(objects.LAST_ONLINE):
-        found = found.add(Cvr.NEW, decline=Ada.NEW_DECLINE in store.actions)
-    if pin_dead and Ada.PIN_LAST_NOT_ONLINE_DECLINE in store.actions:
+        found = found.add(Cvr.NEW, decline=bool(store.actions & Ada.NEW_DECLINE))
+    if pin_dead and store.actions & Ada.PIN_LAST_NOT_ONLINE_DECLINE:
         found = found.add(Cvr.PIN_EXCEEDED, decline=True)
     limit = store.amount(objects.AMOUNT_UPPER_LIMIT)
     if limit is not None:
@@ -133,9 +133,9 @@ def _converted(store: Objects, wanted: int) -> int:
 
 def _failed_authentication(store: Objects, work: Work) -> Findings:
     found = Findings()
-    if supports(work, SDA) and Last.SDA_FAILED in store.last:
+    if supports(work, SDA) and store.last & Last.SDA_FAILED:
         found = found.add(Cvr.LAST_SDA_FAILED)
-    if supports(work, DDA) and Last.DDA_FAILED in store.last:
+    if supports(work, DDA) and store.last & Last.DDA_FAILED:
         found = found.add(Cvr.LAST_DDA_FAILED)
     return found
 
@@ -145,7 +145,7 @@ def _cash(found: Findings, store: Objects, work: Work, terminal: Mapping[int, by
     if not tc:
         return found
     if any(terminal[tag] != value for tag, value in work.terminal.items() if tag not in VOLATILE):
-        return found.add(Cvr(0), decline=True)
+        return found.add(0, decline=True)
     wanted, offline = amount(terminal), only_offline(terminal)
     if not affordable(store, wanted):
         return found.add(Cvr.VELOCITY, online=not offline, decline=offline is True)
@@ -158,13 +158,13 @@ def _cash(found: Findings, store: Objects, work: Work, terminal: Mapping[int, by
 
 def _last_transaction(found: Findings, store: Objects, work: Work) -> Findings:
     last, actions = store.last, store.actions
-    if Last.ONLINE_PENDING in last:
+    if last & Last.ONLINE_PENDING:
         found = found.add(Cvr.LAST_INCOMPLETE, online=True)
-    if supports(work, ISSUER) and Last.ISSUER_FAILED in last:
-        found = found.add(Cvr.LAST_ISSUER_FAILED, online=Ada.ISSUER_FAILED_ONLINE in actions)
-    found = found.add(Cvr(store.scripts << 4))
-    if Last.SCRIPT_FAILED in last:
-        found = found.add(Cvr.SCRIPT_FAILED, online=Ada.SCRIPT_FAILED_ONLINE in actions)
+    if supports(work, ISSUER) and last & Last.ISSUER_FAILED:
+        found = found.add(Cvr.LAST_ISSUER_FAILED, online=bool(actions & Ada.ISSUER_FAILED_ONLINE))
+    found = found.add(store.scripts << 4)
+    if last & Last.SCRIPT_FAILED:
+        found = found.add(Cvr.SCRIPT_FAILED, online=bool(actions & Ada.SCRIPT_FAILED_ONLINE))
     return found
 
 

@@ -1,11 +1,13 @@
 """The transaction (交易) on its way: what the card remembers between the commands of one selection."""
 
 from collections.abc import Mapping
-from enum import Enum, IntEnum, IntFlag
+from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cardfs.errors import ConditionsUnmet
+from keys.ciphers import Keyed
+from keys.records import Key, Usage
 
 from ...context import Context
 
@@ -37,7 +39,7 @@ class Issuer(Enum):
     FAILED = "failed"
 
 
-class Cvr(IntFlag):
+class Cvr(IntEnum):
     """Bits of the card verification results (卡片验证结果, CVR), 3 bytes; the length byte is apart."""
 
     SECOND_TC = 0x400000
@@ -64,7 +66,6 @@ class Cvr(IntFlag):
     DDA_DONE = 0x000002
 
 
-NOTHING: Final = Cvr(0)
 _NO_DATA: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
@@ -72,12 +73,13 @@ class Work(NamedTuple):
     """One transaction.
 
     Attributes:
+        sessions: its session keys, derived as they are needed, each with the card's key that it comes from.
         atc: its counter.
         profile, files: AIP and AFL that the terminal got.
         pdol, cdol1: values that GET PROCESSING OPTIONS and the first GENERATE AC brought, in order.
         terminal: the same by tag.
         national: whether the keys with the national cipher serve it.
-        results: what is known of the card verification results.
+        results: what is known of the card verification results, bits of `Cvr`.
         verified: whether VERIFY came.
         first: the first cryptogram, empty before.
         online: whether that was a request to go online.
@@ -86,6 +88,7 @@ class Work(NamedTuple):
         chain: what the MAC of the next script command covers as the cryptogram.
     """
 
+    sessions: dict[Usage, tuple[Key, Keyed]]
     stage: Stage = Stage.SELECTED
     atc: int = 0
     profile: bytes = b""
@@ -95,7 +98,7 @@ class Work(NamedTuple):
     terminal: Mapping[int, bytes] = _NO_DATA
     cash: Cash = Cash.NO
     national: bool = False
-    results: Cvr = NOTHING
+    results: int = 0
     verified: bool = False
     first: bytes = b""
     online: bool = False
@@ -116,7 +119,7 @@ def work_of(ctx: Context, *stages: Stage) -> Work:
         ConditionsUnmet: it is not.
     """
     work = ctx.session.work
-    now = work if isinstance(work, Work) else Work()
+    now = work if isinstance(work, Work) else Work({})
     if now.stage not in stages:
         raise ConditionsUnmet(f"the transaction is {now.stage.name.lower()}; wanted: {_names(stages)}")
     return now
