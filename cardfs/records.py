@@ -86,6 +86,8 @@ def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, lim
     Raises:
         RecordUnknown: see `locate`.
     """
+    if mode is Mode.NUMBER and 0 < p1 <= len(records):
+        return records[p1 - 1], p1 - 1
     if mode not in (Mode.TO_LAST, Mode.FROM_LAST):
         place = locate(ef, records, mode, p1, pointer)
         return records[place], place

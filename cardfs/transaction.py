@@ -26,14 +26,14 @@ class Transaction:
         self._image = image
         self._cells: dict[CellKey, Cell | None] = {}
         self._contents: dict[str, Contents] = {}
+        self._tries: dict[KeyId, int] = {}
         self._keys: dict[KeyId, Key] = {}
+        self._dfs: dict[str, Df] = {}
         self._efs: dict[str, Ef] = {}
         self._gone: list[str] = []
         self._gone_keys: list[KeyId] = []
-        self._structural = False
-        self._tries: dict[KeyId, int] = {}
-        self._dfs: dict[str, Df] = {}
         self._info: CardInfo | None = None
+        self._structural = False
 
     def put_contents(self, path: str, contents: Contents) -> None:
         """Replace what an EF contains."""

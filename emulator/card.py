@@ -165,12 +165,9 @@ class Card:
         self._last = (raw, response, command, row, session.df, session.ef, word, reason)
         return response
 
-    def _table(self) -> Table:
-        """The rows of the current DF's regime."""
-        regime = regime_of(self.image, self._session.df)
-        table = self._tables.get(regime)
-        if table is None:
-            table = self._tables[regime] = Table(self.image.info.settings, regime)
+    def _table(self, regime: Regime) -> Table:
+        """The rows of DFs of a regime, made when the first one is entered."""
+        table = self._tables[regime] = Table(self.image.info.settings, regime)
         return table
 
     def _find(self, command: Command | None) -> Row:
@@ -180,7 +177,8 @@ class Card:
         if command is None:
             self._nothing_but_select()
             raise LengthWrong("a command has at least four bytes")
-        table = self._table()
+        regime = regime_of(self.image, self._session.df)
+        table = self._tables.get(regime) or self._table(regime)
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             self._nothing_but_select()

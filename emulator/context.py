@@ -114,7 +114,11 @@ class Context:
         """Refuse a command that does not fit the structure of ``ef``: `StructureMismatch`."""
         fits = ef.structure is Structure.TRANSPARENT if transparent else ef.structure in _RECORDS
         if not fits:
-            raise StructureMismatch(f"{self.image.label(ef.path)} is {ef.structure}")
+            raise self.misfit(ef)
+
+    def misfit(self, ef: Ef) -> StructureMismatch:
+        """The refusal of a command that does not fit the structure of ``ef``."""
+        return StructureMismatch(f"{self.image.label(ef.path)} is {ef.structure}")
 
     def require_access(self, ef: Ef, rule: Rule, what: str) -> None:
         """Refuse access that the rule does not allow: `AccessDenied`, with rule and proofs in its reason."""
@@ -183,14 +187,15 @@ class Context:
         Raises:
             KeyUnknown, MethodBlocked: no such version (``key.version_unknown``).
         """
-        versions = self.image.versions(ref)
+        keys = self.image.keys
         if version is None:
             version = 1
             if self.settings.key.version_absent == "current":
-                active = (each for each in versions if self.image.keys[ref, each].state is KeyState.ACTIVE)
+                active = (each for each in self.image.versions(ref) if keys[ref, each].state is KeyState.ACTIVE)
                 version = max(active, default=1)
-        if version in versions:
-            return self.image.keys[ref, version]
+        key = keys.get((ref, version))
+        if key is not None:
+            return key
         reason = f"{ref.name} has no version {version}"
         raise MethodBlocked(reason) if self.settings.key.version_unknown == "6983" else KeyUnknown(reason)
 

@@ -171,13 +171,11 @@ class _KeyedSm4:
 class _Cipher:
     """Computations that expand their key for themselves."""
 
-    __slots__ = ("keyed",)
+    __slots__ = ("encrypt", "keyed")
 
-    def __init__(self, keyed: Callable[[bytes], Keyed]) -> None:
+    def __init__(self, keyed: Callable[[bytes], Keyed], encrypt: Callable[[bytes, bytes], bytes]) -> None:
         self.keyed: Final = keyed
-
-    def encrypt(self, key: bytes, data: bytes) -> bytes:
-        return self.keyed(key).encrypt(data)
+        self.encrypt: Final = encrypt
 
     def decrypt(self, key: bytes, data: bytes) -> bytes:
         return self.keyed(key).decrypt(data)
@@ -208,6 +206,17 @@ def _des(key: bytes) -> tuple[Any, bytes]:
     return (single, key[:8]) if halves_equal(key) else (triple, key)
 
 
+def _encrypt_des(key: bytes, data: bytes) -> bytes:
+    module, whole = _des(key)
+    enciphered: bytes = module.new(whole, module.MODE_ECB).encrypt(data)
+    return enciphered
+
+
+def _encrypt_sm4(key: bytes, data: bytes) -> bytes:
+    enciphered: bytes = _sm4(key).encryptor().update(_whole(data))
+    return enciphered
+
+
 def _sm4(key: bytes, *, chained: bool = False) -> Any:
     cipher, sm4, ecb, cbc = _openssl()
     return cipher(sm4(key), cbc if chained else ecb)
@@ -226,7 +235,7 @@ def warm_up() -> None:
     _openssl()
 
 
-DES_CIPHER: Final[BlockCipher] = _Cipher(_KeyedDes)
+DES_CIPHER: Final[BlockCipher] = _Cipher(_KeyedDes, _encrypt_des)
 """DES under 8-byte keys, 3DES in E-D-E under 16-byte keys (KL || KR)."""
-SM4_CIPHER: Final[BlockCipher] = _Cipher(_KeyedSm4)
+SM4_CIPHER: Final[BlockCipher] = _Cipher(_KeyedSm4, _encrypt_sm4)
 """SM4 under 16-byte keys."""

@@ -47,12 +47,15 @@ class Usage(Word):
     @property
     def can_lock(self) -> bool:
         """Whether failures lock the key; the lock keys never do (Part 7, 13.1 and 13.2)."""
-        return self not in (Usage.CARD_BLOCK, Usage.APP_BLOCK)
+        return self not in _NEVER_LOCKING
 
 
 _PROVING = frozenset(
     (Usage.EXTERNAL_AUTH, Usage.PIN_UNBLOCK, Usage.CARD_BLOCK, Usage.APP_BLOCK, Usage.START_DAY),
 )
+
+
+_NEVER_LOCKING = frozenset((Usage.CARD_BLOCK, Usage.APP_BLOCK))
 
 
 class KeyState(Word):

@@ -79,9 +79,9 @@ class Suite:
         Raises:
             ChallengeUnusable: the challenge is longer than a block, or empty.
         """
-        missing = self.block - len(self.check_challenge(challenge))
-        block = challenge + bytes(missing) if missing else challenge
-        return self.keyed(key).encrypt(block)
+        if len(challenge) != self.block:
+            challenge = self.check_challenge(challenge).ljust(self.block, b"\x00")
+        return self.keyed(key).encrypt(challenge)
 
     def authentication_data(self, key: bytes | Keyed, challenge: bytes, original: bytes) -> bytes:
         """Compute the 8 bytes that prove knowledge of ``key`` (Part 4, 9.3); ``original`` has 8 bytes."""

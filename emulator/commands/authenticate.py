@@ -28,14 +28,15 @@ def external_authentication(ctx: Context) -> Answer:
     The key stands in the environment or, with b7 of P2, in the current ADF (Part 5, table 14).
     """
     data = ctx.command.data
+    image = ctx.image
     ref = _named_key(ctx, ctx.command.p2)
     key = ctx.version_of(ref, _version(data)).require(*_PROVING)
     at = (ref, key.version)
-    if ctx.image.locked(at):
+    if image.locked(at):
         raise MethodBlocked(f"{key.name} is locked, no tries left")
-    expected = key.suite.authentication_data(ctx.image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
-    counted = key.usage.can_lock and key.tries_max
-    left = ctx.image.charge(at) if counted else key.tries_max or UNLIMITED
+    expected = key.suite.authentication_data(image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    counted = key.tries_max and key.usage.can_lock
+    left = image.charge(at) if counted else key.tries_max or UNLIMITED
     if not same(expected, data[:ORIGINAL_AT]):
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {key.name} failed")
     if counted:

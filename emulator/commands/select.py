@@ -80,9 +80,10 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
     if following:
         scan = ctx.session.scan
         seen = scan.seen if scan and scan.name == name else frozenset((ctx.session.df,))
-    found = ctx.image.df_by_name(ctx.environment, name)
+    environment = ctx.image.environment(ctx.session.df)
+    found = ctx.image.df_by_name(environment, name)
     if found is None or found.path in seen:
-        candidates = [ctx.image.dfs[path] for path in ctx.image.reachable(ctx.environment) if path not in seen]
+        candidates = [ctx.image.dfs[path] for path in ctx.image.reachable(environment) if path not in seen]
         found = next((df for df in candidates if df.name == name), None)
         if found is None and ctx.settings.select.partial_names:
             found = next((df for df in candidates if df.name.startswith(name)), None)
