@@ -6,6 +6,7 @@ the application serial number, debit/credit keys by account number and its seque
 
 import datetime
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -239,9 +240,11 @@ def authority_index(card: CardContents) -> int | None:
     for path, elements in card.dictionary.items():
         if any(element.name == "authority_index" for element in elements):
             for record in card.contents[path]:
-                for tag, value in tlv.walk(record if isinstance(record, bytes) else b""):
-                    if tag == AUTHORITY_INDEX:
-                        return value[0]
+                # A record that an issuer has cut tells what stands before the cut.
+                with suppress(tlv.TlvError):
+                    for tag, value in tlv.walk(record if isinstance(record, bytes) else b""):
+                        if tag == AUTHORITY_INDEX and len(value) == 1:
+                            return value[0]
     return None
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cardfs.cells import read_cells
 from cardfs.files import CardContents
+from cardfs.financial import authority_index
 from cardfs.holder import load_holder
 from cardfs.image import Image
 from cardfs.inputs import Document, IssueError
@@ -128,3 +129,14 @@ def test_whatever_is_written_with_personalisation_commands_is_answered_in_words(
     desk = Issued(personalised)
     desk.options_()
     assert desk.steps[-1][1:] == ("6985", reason)
+
+
+@pytest.mark.parametrize(
+    ("record", "index"),
+    [("70038F01F1", 0xF1), ("8F01F1", 0xF1), ("70048F01F19F", 0xF1), ("70028F00", None), ("7003", None), ("FF", None)],
+)
+def test_the_index_of_the_authority_is_read_of_any_record(record: str, index: int | None) -> None:
+    card = made()
+    path = STORE.replace("0001", "EF03")
+    assert authority_index(card) == 0xF1
+    assert authority_index(replace(card, contents={**card.contents, path: (bytes.fromhex(record),)})) == index
