@@ -23,6 +23,10 @@ class ConditionsUnmet(CardError):
     """The command makes no sense in this state of the card (使用条件不满足)."""
 
 
+class LifeForbids(CardError):
+    """This phase of the card's life does not allow it (使用条件不满足)."""
+
+
 class IssuerDataWrong(CardError):
     """What the issuer has written on the card is nothing that this command can work with (使用条件不满足)."""
 

@@ -10,15 +10,11 @@ environment's master key is loaded.
 
 from typing import Final, NamedTuple
 
-from keys.errors import CardError
 from keys.records import KeyRef, Usage, Word
 
+from .errors import LifeForbids
 from .files import DfKind, Phase, Regime
 from .image import Image
-
-
-class LifeForbids(CardError):
-    """This phase of the card's life does not allow it (使用条件不满足)."""
 
 
 class Act(Word):

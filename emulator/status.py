@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from cardfs import errors as fs
-from cardfs.life import LifeForbids
 from keys import errors as ks
 from keys.errors import CardError
 
@@ -146,7 +145,7 @@ WORDS: Final[dict[type[CardError], int]] = {
     fs.AccessDenied: 0x6982,
     fs.ConditionsUnmet: 0x6985,
     fs.IssuerDataWrong: 0x6985,
-    LifeForbids: 0x6985,
+    fs.LifeForbids: 0x6985,
     fs.RecordUnknown: 0x6A83,
     fs.RecordLengthWrong: 0x6700,
     fs.TlvWrong: 0x6A85,

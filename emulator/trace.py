@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from cardfs.changed import read_record
-from cardfs.codecs import decode_fields
-from cardfs.files import Element, Protection, Regime
+from cardfs.codecs import decode_fields, find_element, value_text
+from cardfs.files import Protection, Regime
 from cardfs.image import Image
 from cardfs.records import Mode
 from cardfs.securing import securing
@@ -373,22 +373,6 @@ def record_text(image: Image, path: str | None, record: bytes, number: int = 0) 
     # The other records of the file are not kept until a command is told.
     meaning, value = read_record(element, record, None)
     return f"{meaning.name} {value_text(value)}"
-
-
-def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) -> Element | None:
-    """The data element of a TLV record, by its tag; of several with one tag that of the record number."""
-    if record and 0 < number <= len(elements) and elements[number - 1].tag == record[0]:
-        return elements[number - 1]
-    return next((each for each in elements if record and each.tag == record[0]), None)
-
-
-def value_text(value: object) -> str:
-    """Say a decoded value on one line."""
-    if isinstance(value, dict):
-        if set(value) == {"hex"}:
-            return str(value["hex"])
-        return ", ".join(f"{name} {value_text(inner)}" for name, inner in value.items())
-    return str(value)
 
 
 def _tell_binary(outcome: Outcome, image: Image) -> str:

@@ -10,12 +10,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cardfs.changed import read_record
-from cardfs.codecs import decode, decode_fields
+from cardfs.codecs import decode, decode_fields, find_element, value_text
 from cardfs.files import Element, Protection, Regime, Structure
 from cardfs.image import Image
 from cardfs.securing import securing
 from emulator.terminal import Reading
-from emulator.trace import Event, find_element, value_text
+from emulator.trace import Event
 from keys.records import KeyRef, KeyState, Usage
 
 _GOOD: Final = ("90", "61", "6C")

@@ -3,10 +3,9 @@
 from typing import Any
 
 from cardfs.changed import read_record
-from cardfs.codecs import decode_fields
+from cardfs.codecs import decode_fields, find_element
 from cardfs.files import Contents, Ef, Element
 from cardfs.image import Image
-from emulator.trace import find_element
 
 
 def card_table(card: Image, only: str = "") -> dict[str, Any]:

@@ -11,14 +11,13 @@ from functools import cache
 from typing import Final
 
 from cardfs.atr import historical_bytes
-from cardfs.codecs import decode_record
+from cardfs.codecs import decode_record, find_element, value_text
 from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.profile import load_profile
 from cardfs.roots import Roots
 from cardfs.settings import CryptoSettings
 from keys.suites import MAC_LENGTH, Suite
 
-from ..trace import find_element, value_text
 from .card import ALGORITHMS, RKSSSE_KID, unannounced
 from .card import algorithm_of as identifier_of
 from .errors import WRONG_CARD, TerminalError, say

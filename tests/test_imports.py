@@ -1,0 +1,28 @@
+"""What importing a part of the project loads, and how long it takes."""
+
+import sys
+
+from . import child
+
+MOST_SECONDS = 0.16
+MOST_MODULES = 50
+
+_TERMINAL = """
+import sys, time
+began = time.process_time()
+import emulator.terminal
+print(time.process_time() - began)
+print(*sorted(name for name in sys.modules if name.split(".")[0] in ("emulator", "cardfs", "keys")))
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
+    """A program of a terminal waits for it at every start. Time of the processor counts, the best of three."""
+    times = []
+    for _ in range(3):
+        seconds, own, everything = child.run([sys.executable, "-c", _TERMINAL]).stdout.splitlines()
+        times.append(float(seconds))
+    assert len(own.split()) <= MOST_MODULES, own
+    assert not {"emulator.card", "emulator.trace", "cardfs.image", "cardfs.store", "sqlite3"} & set(everything.split())
+    assert min(times) <= MOST_SECONDS
