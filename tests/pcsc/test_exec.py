@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .. import child
+from ..soak.__main__ import kills, starts
 
 pytestmark = pytest.mark.pcsc
 
@@ -129,3 +130,11 @@ def test_the_limit_is_an_option() -> None:
     done = child.run([SSCARD, "exec", "--timeout", "0", "--", "true"])
     assert done.returncode == 2
     assert "'--timeout': 0.0 is not in the range" in done.stderr
+
+
+def test_several_start_at_once() -> None:
+    assert starts("", 4, 60) == "4 saw both cards"
+
+
+def test_none_is_left_by_kills_at_any_moment() -> None:
+    assert kills("", 4, 60) == "4 left nothing"
