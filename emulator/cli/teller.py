@@ -24,9 +24,10 @@ MOST: Final = 8192
 """Commands that wait to be told; from half of it on nobody waits for a terminal that does not read."""
 
 MOST_BYTES: Final = 16 << 20
-SHOW_TO_THE_END: Final = 0.5
-WRITE_TO_THE_END: Final = 0.9
-"""Seconds that terminal and file may take for what is left when the card is pulled out."""
+WAIT_TO_THE_END: Final = 0.5
+"""Seconds that a terminal which takes nothing is waited for when the card is pulled out."""
+TELL_TO_THE_END: Final = 1.6
+"""Seconds for all that is left then; on a busy machine the first line alone may take one."""
 
 Waiting = tuple[Callable[[], None], int]
 
@@ -82,7 +83,7 @@ class Teller:
             self._waiting.put((self._miss(), 0))
         self._closed = time.monotonic()
         self._waiting.put(None)
-        self._thread.join(WRITE_TO_THE_END + 0.1)
+        self._thread.join(TELL_TO_THE_END + 0.1)
         lost = max(self._unshown, self._unwritten) + (self._waiting.qsize() if self._thread.is_alive() else 0)
         if lost:
             say(f"the last {lost} lines of the trace are lost: nobody read them in time", patience=0.1)
@@ -115,7 +116,7 @@ class Teller:
     def _skips(self) -> bool:
         """Wait until the terminal takes a line; tell whether it does not, and this line is to be left out."""
         outlet = standard_output()
-        skipped = self._past(SHOW_TO_THE_END) or (outlet is not None and not outlet.takes(self._stops_showing))
+        skipped = self._past(TELL_TO_THE_END) or (outlet is not None and not outlet.takes(self._stops_showing))
         self._unshown += skipped
         return skipped
 
@@ -140,13 +141,13 @@ class Teller:
         return self._waiting.qsize() > MOST // 2 or self._taken - self._told > MOST_BYTES // 2
 
     def _stops_showing(self) -> bool:
-        return self._past(SHOW_TO_THE_END) or self._crowded()
+        return self._past(WAIT_TO_THE_END) or self._crowded()
 
     def _stops_writing(self) -> bool:
-        return self._past(WRITE_TO_THE_END) or self._crowded()
+        return self._past(TELL_TO_THE_END) or self._crowded()
 
     def _write(self, event: "Event") -> None:
-        if self._file is None or self._past(WRITE_TO_THE_END):
+        if self._file is None or self._past(TELL_TO_THE_END):
             self._unwritten += 1
             return
         lines = event.json()
