@@ -278,11 +278,12 @@ def _check_labels(rows: list[tuple[DfRow, Entry]], tree: Tree, priorities: dict[
 
 
 def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
-    """Refuse what tag A5 of an FCI cannot hold: no whole data objects, or more than one answer carries."""
-    try:
-        list(tlv.objects(df.proprietary))
-    except tlv.TlvError as error:
-        raise ProfileError(f"{place}: not whole data objects: {error}") from None
+    """Refuse an FCI that one answer does not carry, or out of whose tag A5 debit/credit could not read its lists."""
+    if df.regime is Regime.DEBIT:
+        try:
+            list(tlv.objects(df.proprietary))
+        except tlv.TlvError as error:
+            raise ProfileError(f"{place}: not whole data objects: {error}") from None
     shown = files.get(child(df.path, fci.PURSE_DATA)) if df.regime is Regime.PURSE else None
     told = df.issuer_data if shown is None else bytes(shown.ef.size)
     length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(told)))

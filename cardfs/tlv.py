@@ -112,7 +112,7 @@ def _tag(data: bytes, at: int) -> tuple[int, int]:
     while data[end - 1 : end] >= bytes((_FURTHER,)) and end - at < _WIDEST_TAG:
         end += 1
     if end > len(data):
-        raise TlvError("the data end within a tag")
+        raise TlvError(f"the data end within tag {data[at:].hex().upper()}")
     return int.from_bytes(data[at:end]), end
 
 

@@ -53,8 +53,8 @@ def test_any_bytes_are_read_or_refused_as_a_whole(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ("9F", "the data end within a tag"),
-        ("DF81", "the data end within a tag"),
+        ("9F", "the data end within tag 9F"),
+        ("DF81", "the data end within tag DF81"),
         ("4F", "the data end before the length of object 4F"),
         ("9F38", "the data end before the length of object 9F38"),
         ("4F0201", "object 4F has 2 bytes, 1 are there"),
@@ -174,8 +174,8 @@ def test_an_application_answers_a_long_fci_too() -> None:
         ("PSE", padding(235), "the FCI would have 261 bytes, an answer carries 256"),
         ("DEBIT", padding(226), "the FCI would have 257 bytes, an answer carries 256"),
         ("EDEP", padding(207), "the FCI, which shows EDEP/0015, would have 257 bytes, an answer carries 256"),
-        ("PSE", "85", "not whole data objects: the data end before the length of object 85"),
-        ("DEBIT", "9F", "not whole data objects: the data end within a tag"),
+        ("DEBIT", "85", "not whole data objects: the data end before the length of object 85"),
+        ("DEBIT", "9F", "not whole data objects: the data end within tag 9F"),
         ("DEBIT", "500441", "not whole data objects: object 50 has 4 bytes, 1 are there"),
     ],
 )
