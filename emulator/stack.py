@@ -239,9 +239,16 @@ class Stack:
         with self._lock:
             if self._control is None:
                 raise StackError("the PC/SC stack is closed")
+            # To start pcscd again takes as long as to start it, after an end that takes its time, too.
+            self._control.settimeout(self._timeout + 2 * GRACE)
             try:
                 self._control.send(json.dumps(request).encode())
                 packet, files, _, _ = socket.recv_fds(self._control, 65536, 1)
+            except TimeoutError:
+                # Its answer would be taken for that to the next request: this is the stack's end.
+                self._control.close()
+                self._control = None
+                raise StackError("the PC/SC stack is gone (it does not answer)") from None
             except OSError as error:
                 raise StackError(f"the PC/SC stack is gone ({error.strerror})") from None
         if not packet:

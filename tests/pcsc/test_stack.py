@@ -1,5 +1,6 @@
 """The private PC/SC stack: what a command sees in it, how it ends, and that nothing stays."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -215,6 +216,15 @@ def test_a_closed_stack_says_so() -> None:
         pass
     with pytest.raises(StackError, match="closed"):
         stack.wait_for_cards([0])
+
+
+def test_a_stack_that_does_not_answer_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stack() as stack:
+        os.kill(stack.pid, signal.SIGSTOP)
+        monkeypatch.setattr(stack, "_timeout", 0.1)
+        monkeypatch.setattr("emulator.stack.GRACE", 0.1)
+        with pytest.raises(StackError, match=r"gone \(it does not answer\)"):
+            stack.wait_until_empty([0])
 
 
 # The parts on the machine ---------------------------------------------------------------------------
