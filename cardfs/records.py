@@ -73,12 +73,8 @@ def locate(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -
     raise RecordUnknown(f"record {p1} was asked for, the file has {len(records)}")
 
 
-def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, limit: int) -> tuple[bytes, int]:
-    """Collect what READ RECORD answers.
-
-    Args:
-        limit: how many bytes fit into the answer; modes over several records give as many whole
-            records as fit.
+def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> tuple[bytes, int]:
+    """Collect what READ RECORD answers: one record, or all of them between one and the last.
 
     Returns:
         the bytes, and the place that the command refers to.
@@ -93,12 +89,7 @@ def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, lim
         return records[place], place
     place = locate(ef, records, Mode.NUMBER, p1, pointer)
     chosen = records[place:] if mode is Mode.TO_LAST else records[place:][::-1]
-    answer = bytearray()
-    for record in chosen:
-        if len(answer) + len(record) > limit:
-            break
-        answer += record
-    return bytes(answer), place
+    return b"".join(chosen), place
 
 
 def written(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, record: bytes) -> tuple[Records, int]:

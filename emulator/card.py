@@ -26,6 +26,7 @@ from .row import any_turn
 from .session import Session
 from .status import (
     BUG,
+    MOST_BYTES,
     ApplicationSuspended,
     ExpectedLengthWrong,
     LengthWrong,
@@ -33,6 +34,7 @@ from .status import (
     TradeStateWrong,
     UnknownClass,
     UnknownInstruction,
+    waiting_word,
     words_for,
 )
 from .table import ANY_LE as ANY
@@ -289,17 +291,29 @@ class Card:
         data, command = answer.data, ctx.command
         le = command.le
         if not self._tpdu:
-            if le is not None and not command.le_zero and le < len(data):
-                return Answer(data[:le], answer.word, answer.reason)
-            return answer
+            if len(data) <= (le or MOST_BYTES):
+                return answer
+            if le is None or command.le_zero:
+                return _first_part(ctx, answer)
+            return Answer(data[:le], answer.word, answer.reason)
         if command.data or row.data_or_not:
             # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
             ctx.session.pending = data
             # A warning goes first and by itself; GET RESPONSE then fetches the data as after 61xx.
-            return Answer(b"", 0x6100 | len(data) & 0xFF if answer.word == DONE.word else answer.word, answer.reason)
-        if (le or 256) != len(data):
+            return Answer(b"", waiting_word(len(data)) if answer.word == DONE.word else answer.word, answer.reason)
+        wanted = le or MOST_BYTES
+        if wanted == len(data):
+            return answer
+        if wanted != MOST_BYTES or len(data) < wanted:
             raise ExpectedLengthWrong(len(data))
-        return answer
+        return _first_part(ctx, answer)
+
+
+def _first_part(ctx: Context, answer: Answer) -> Answer:
+    """Answer the bytes that one answer carries; what it does not carry waits for GET RESPONSE (Part 5, 6.6.1)."""
+    rest = answer.data[MOST_BYTES:]
+    ctx.session.pending = rest
+    return Answer(answer.data[:MOST_BYTES], waiting_word(len(rest)), answer.reason)
 
 
 def _interrupt(session: Session, command: Command | None) -> None:

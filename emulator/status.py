@@ -7,6 +7,14 @@ from cardfs import errors as fs
 from keys import errors as ks
 from keys.errors import CardError
 
+MOST_BYTES: Final = 256
+"""What one answer carries under T=0, and what 00 means in Le, in 61xx and in 6Cxx (Part 5, 5.1)."""
+
+
+def waiting_word(length: int) -> int:
+    """The word 61xx for so many bytes that wait for GET RESPONSE: 00 for 256, and for more than 256."""
+    return 0x6100 | min(length, MOST_BYTES) & 0xFF
+
 
 class UnknownClass(CardError):
     """The card knows no command with this CLA, or not this INS with it (CLA 错)."""
@@ -76,12 +84,12 @@ class ExpectedLengthWrong(CardError):
     """Le is not the length of the answer (Le 错误); nothing was done.
 
     Args:
-        available: the right length, 1 to 256.
+        available: how many bytes there are; the right length is that, and at most 256.
     """
 
     def __init__(self, available: int) -> None:
         super().__init__(f"the answer has {available} bytes")
-        self.available = available
+        self.available = min(available, MOST_BYTES)
 
 
 class Meaning(NamedTuple):

@@ -30,7 +30,7 @@ from keys.generate import SeededRandom
 from keys.records import KeyRef
 
 from .reference import Reference
-from .support import ORIGINAL, Bench, FailingStore
+from .support import ORIGINAL, Bench, FailingStore, long_answer
 from .test_words import family
 
 PSE, EDEP = "3F00/DDF2", "3F00/DDF2/3F01"
@@ -203,6 +203,7 @@ SCENARIOS: Final[dict[tuple[str, int], Scenario]] = {
     ("SELECT", 0x6A82): sent("00A404000541414141FF"),
     ("SELECT", 0x9303): locked_social("00A40000" + "02DDF1"),
     ("READ RECORD", 0x9000): sent(SAMPLES["READ RECORD"]),
+    ("READ RECORD", 0x6100): (False, lambda bench: (bench.send(SELECT_PSE), long_answer(bench, "00B2010D00"))[-1]),
     ("READ RECORD", 0x6C00): sent("00B2010C10"),
     ("READ RECORD", 0x6981): sent(SELECT_EDEP, "00B201AC00", building=True),
     ("READ RECORD", 0x6982): sent(SELECT_EDEP, "00B201C400", building=True),

@@ -75,6 +75,27 @@ def test_a_card_is_built_as_a_client_of_fmcos_builds_one() -> None:
     assert desk.word("00D695000401020304") == "6A82"
 
 
+@pytest.mark.parametrize(("access", "cipher", "most"), [("A8", False, 256), ("E8", True, 255)])
+def test_a_long_file_is_read_in_parts_under_line_protection(desk: Desk, access: str, cipher: bool, most: int) -> None:
+    """7.5: without an Le as much as goes at once, enciphered what LD can count; MAC and parts come behind."""
+    desk.ok(create(0x0014, f"{access}0180F0F0FF7F"))
+    content = bytes(at % 251 for at in range(0x180))
+    path = f"{APP}/0014"
+    desk.card.image.contents[path] = content
+    command = desk.mac("04B09400")
+    challenge = desk.card.session.challenge
+    assert challenge is not None
+    parts, answer = "", desk.send(command)
+    while answer[-4:-2] == "61":
+        parts += answer[:-4]
+        answer = desk.send("00C00000" + answer[-2:])
+    assert answer[-4:] == "9000"
+    whole = bytes.fromhex(parts + answer[:-4])
+    data, mac = whole[:-4], whole[-4:]
+    assert mac == TRIPLE.key_load_mac(LINE, challenge, data)
+    assert (TRIPLE.decrypt(LINE, data) if cipher else data) == content[:most]
+
+
 @pytest.mark.parametrize(("at", "cipher"), [(0, False), (1, False), (2, True)])
 def test_binary_and_record_files_of_every_structure_and_protection(desk: Desk, at: int, cipher: bool) -> None:
     """7.5 to 7.9; 11.2 to 11.4."""

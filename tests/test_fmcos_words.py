@@ -31,7 +31,7 @@ from .fmcos_desk import (
     made,
     write_key,
 )
-from .support import ATR_T0
+from .support import ATR_T0, long_answer
 
 # -- every word of every row ------------------------------------------------------------------------
 
@@ -250,6 +250,7 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6987: steps("00B2013400"),
         0x6A82: steps("00B201F400"),
         0x6A83: steps("00B2092C00"),
+        0x6100: lambda desk: long_answer(desk, "00B2012D00"),
         0x6C00: at_t0(raw("00B2012C05")),
         0x6700: steps("00B2012C0100"),
         0x6A86: steps("00B2012F00"),

@@ -17,7 +17,7 @@ from cardfs.store import SCHEMA_VERSION, Cell, MemoryStore
 from emulator.card import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
-from keys.records import KeyRef, KeyState, Usage
+from keys.records import Key, KeyRef, KeyState, Usage
 
 from .reference import Reference
 from .support import HISTORICAL, MF, ORIGINAL, PIN_CN, PSE, SSSE, Bench, FailingStore, contents, handmade, ref
@@ -227,6 +227,28 @@ def test_keys_are_found_by_kid_and_usage_in_their_own_df_only() -> None:
     assert image.versions(KeyRef(SSSE, "none")) == ()
     with pytest.raises(KeyUnknown, match="UK has no version 4"):
         image.key(KeyRef(SSSE, "UK"), 4)
+
+
+@pytest.mark.parametrize("order", [("AA", "MM", "ZZ"), ("ZZ", "MM", "AA"), ("MM", "AA", "ZZ"), ("MM", "ZZ", "AA")])
+def test_of_several_keys_for_one_purpose_the_first_by_name_counts(order: tuple[str, ...]) -> None:
+    """However they came: in one image, one after the other, or with a new index."""
+    made, free = handmade(), f"{SSSE}/DF03"
+    keys = {(KeyRef(free, name), 1): Key(name, Usage.MAC_ENC, "DES", bytes(8), 0x82) for name in order}
+    for image in (
+        Image.in_memory(replace(made, keys={**made.keys, **keys})),
+        Image.in_memory(replace(made, keys={**keys, **made.keys})),
+        Image.in_memory(made),
+    ):
+        if image.ref_by_usage(free, Usage.MAC_ENC) is None:
+            for ref_at, key in ((at[0], key) for at, key in keys.items()):
+                change = image.begin()
+                change.put_key(ref_at, key)
+                change.commit()
+        for _ in range(2):
+            assert image.ref_by_usage(free, Usage.MAC_ENC) == KeyRef(free, "AA")
+            assert image.ref_by_kid(free, 0x82) == KeyRef(free, "AA")
+            assert [at[0].name for at in image.keys_for(free, Usage.MAC_ENC)] == ["AA", "MM", "ZZ"]
+            image.reindex()
 
 
 def test_a_short_identifier_is_looked_up_in_one_df() -> None:

@@ -11,7 +11,7 @@ from emulator.row import COMMON, Row
 
 from .psam_desk import APPLICATION, ENVIRONMENT, PsamDesk, psam_key, walked, with_sequence
 from .reference import Reference
-from .support import contents, roots
+from .support import contents, long_answer, roots
 
 Scenario = Callable[[PsamDesk], str]
 SCENARIOS: Final[dict[tuple[str, int], Scenario]] = {}
@@ -89,6 +89,14 @@ def in_environment(name: str, word: int, *apdus: str) -> None:
 
 
 in_environment(READ_RECORD, 0x9000, "00B2010C18")
+
+
+@scenario(READ_RECORD, 0x6100)
+def _(desk: PsamDesk) -> str:
+    desk.select_environment()
+    return long_answer(desk, "00B2010D00")
+
+
 in_environment(READ_RECORD, 0x6A83, "00B2020C00")
 in_environment(READ_RECORD, 0x6C00, "00B2010C00")
 in_environment(READ_BINARY, 0x6981, "00B0810000")

@@ -19,7 +19,7 @@ from emulator.status import MEANINGS
 from emulator.table import Table
 
 from .purse_desk import ADF, EP, PIN, Desk, contents, flipped, money, with_ef
-from .support import SSSE, SSSE_NAME, FailingStore
+from .support import SSSE, SSSE_NAME, FailingStore, long_answer
 from .test_words import family
 
 Where = tuple[int, int, int | None]
@@ -301,6 +301,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6700: "00B201CC0100", 0x6981: "00B201AC00", 0x6982: "00B201D400", 0x6986: "00B2010400",
             0x6A82: "00B201F400", 0x6A83: "00B209CC00",
         }),
+        0x6100: lambda desk: long_answer(desk, "00B201CD00"),
         0x6C00: t0(raw("00B201CC01")),
     },
     (0x04, 0xB2, None): {

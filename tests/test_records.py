@@ -12,7 +12,7 @@ from cardfs.records import Mode, find, span, written
 from cardfs.rules import FREE_RULE
 from cardfs.settings import ReadSettings, Settings, TransportSettings
 
-from .support import RECORDS, SSSE, Handmade
+from .support import RECORDS, SSSE, Bench, Handmade
 
 LINEAR = Ef("3F00/EF01", 0xEF01, 1, Structure.LINEAR_VARIABLE, FREE_RULE, FREE_RULE, size=100, max_records=6)
 FIXED = replace(LINEAR, structure=Structure.LINEAR_FIXED, record_length=4, max_records=3, tlv=False)
@@ -72,19 +72,16 @@ def test_records_without_tlv_have_no_identifier_but_00() -> None:
     assert find(FIXED, records, Mode.LAST, 0, None) == 1
 
 
-@given(st.lists(st.integers(2, 120), min_size=1, max_size=8), st.integers(1, 8), st.sampled_from([256, 300]))
-def test_a_span_has_as_many_whole_records_as_fit(lengths: list[int], start: int, limit: int) -> None:
+@given(st.lists(st.integers(2, 120), min_size=1, max_size=8), st.integers(1, 8))
+def test_a_span_has_all_records_to_the_last(lengths: list[int], start: int) -> None:
     """Part 5, table 32: modes 101 and 110."""
     records = tuple(bytes((at,)) * length for at, length in enumerate(lengths))
     if start > len(records):
         with pytest.raises(RecordUnknown):
-            span(LINEAR, records, Mode.TO_LAST, start, None, limit)
+            span(LINEAR, records, Mode.TO_LAST, start, None)
         return
     for mode, order in ((Mode.TO_LAST, records[start - 1 :]), (Mode.FROM_LAST, records[start - 1 :][::-1])):
-        answer, place = span(LINEAR, records, mode, start, None, limit)
-        whole = [b"".join(order[:count]) for count in range(len(order) + 1)]
-        assert answer == max((each for each in whole if len(each) <= limit), key=len)
-        assert place == start - 1
+        assert span(LINEAR, records, mode, start, None) == (b"".join(order), start - 1)
 
 
 # -- what writing does, pure -----------------------------------------------------------------------
@@ -222,12 +219,44 @@ def test_from_a_record_to_the_last_and_from_the_last_to_it() -> None:
 
 
 @pytest.mark.parametrize("settings", [None, APDU])
-def test_several_records_are_as_many_whole_ones_as_256_bytes_hold(settings: Settings | None) -> None:
-    """Four records of 60 bytes fit; this project's choice."""
+def test_several_records_come_whole_also_over_256_bytes(settings: Settings | None) -> None:
+    """Part 5, table 32: 「读到最后一个记录」; 6.6.1: what one answer does not carry comes in parts. Six of 60 bytes."""
     bench = opened(settings, 0x12)
-    assert [read(bench, 1, 0b101)[at : at + 2] for at in range(0, 480, 120)] == ["01", "02", "03", "04"]
-    assert len(read(bench, 1, 0b101)) == 480
-    assert [read(bench, 1, 0b110)[at : at + 2] for at in range(0, 480, 120)] == ["06", "05", "04", "03"]
+    for mode, order in ((0b101, range(1, 7)), (0b110, range(6, 0, -1))):
+        whole = "".join(bytes((at, 58)).hex().upper() + "00" * 58 for at in order)
+        assert bench.send(f"00B2010{mode:X}00") == whole[:512] + "6168"
+        assert bench.send("00C0000069") == "6C68"
+        assert bench.send("00C0000068") == whole[512:] + "9000"
+        assert bench.send("00C0000001") == "6F00"
+        assert read(bench, 1, mode) == whole
+
+
+@pytest.mark.parametrize("le", [0x01, 0x80, 0xFF])
+def test_a_le_below_256_of_a_longer_answer_gets_6c00(le: int) -> None:
+    """Part 2, 9.3.2.1: the right Le is 00, and then the parts come."""
+    bench = opened(None, 0x12)
+    assert bench.send(f"00B20105{le:02X}") == "6C00"
+    assert bench.send("00B2010500")[-4:] == "6168"
+
+
+def test_every_record_of_an_issued_file_comes() -> None:
+    """DF02/EF05 has 436 bytes of records: 256, and 180 (B4) by GET RESPONSE."""
+    bench = Bench()
+    bench.select_df("DF02")
+    bench.verify()
+    records = bench.card.image.contents[f"{SSSE}/DF02/EF05"]
+    assert isinstance(records, tuple)
+    whole = b"".join(records).hex().upper()
+    assert len(whole) == 2 * 436
+    assert bench.send("00B2012D00") == whole[:512] + "61B4"
+    assert bench.send("00C00000B4") == whole[512:] + "9000"
+
+
+def test_another_command_drops_what_has_not_come() -> None:
+    bench = opened(None, 0x12)
+    assert bench.send("00B2010500")[-4:] == "6168"
+    assert bench.send("0084000008")[-4:] == "9000"
+    assert bench.send("00C0000068") == "6F00"
 
 
 def test_first_last_next_and_previous_by_identifier() -> None:

@@ -228,6 +228,70 @@ def test_a_6cxx_changes_nothing() -> None:
         assert (bench.session, bench.cells()) == (session, cells), apdu
 
 
+# -- answers of 256 bytes and more (Part 5, 6.6.1; Part 2, 9.3) ---------------------------------------
+
+
+def of_length(length: int, settings: Settings | None = None) -> tuple[Handmade, str]:
+    """A card whose file 12 has records of so many bytes together, and these bytes."""
+    bench, whole = Handmade(settings), bytes(at % 251 for at in range(length))
+    bench.card.image.contents[f"{SSSE}/EF12"] = tuple(whole[at : at + 100] for at in range(0, length, 100))
+    return bench, whole.hex().upper()
+
+
+@pytest.mark.parametrize(
+    ("length", "parts"),
+    [
+        # Le of the command and of each GET RESPONSE, how many bytes come, and the word that comes with them.
+        (255, [(0xFF, 255, "9000")]),
+        (256, [(0x00, 256, "9000")]),
+        (257, [(0x00, 256, "6101"), (0x01, 1, "9000")]),
+        (511, [(0x00, 256, "61FF"), (0xFF, 255, "9000")]),
+        (512, [(0x00, 256, "6100"), (0x00, 256, "9000")]),
+        (513, [(0x00, 256, "6100"), (0x00, 256, "6101"), (0x01, 1, "9000")]),
+        (768, [(0x00, 256, "6100"), (0x00, 256, "6100"), (0x00, 256, "9000")]),
+        (900, [(0x00, 256, "6100"), (0x00, 256, "6100"), (0x00, 256, "6184"), (0x84, 132, "9000")]),
+    ],
+)
+def test_a_long_answer_comes_in_parts_and_none_is_lost(length: int, parts: list[tuple[int, int, str]]) -> None:
+    """61 00: 256 bytes wait, or more."""
+    bench, whole = of_length(length)
+    got, header = "", "00B20195"
+    for le, count, word in parts:
+        answer = bench.send(f"{header}{le:02X}")
+        assert (len(answer) - 4, answer[-4:]) == (2 * count, word)
+        got, header = got + answer[:-4], "00C00000"
+    assert got == whole
+    assert bench.send("00C0000000") == "6F00"
+
+
+def test_a_wrong_le_for_256_bytes_gets_6c00() -> None:
+    """Part 2, 9.3.2.1: 00 is 256."""
+    for length in (256, 300):
+        bench, _ = of_length(length)
+        assert bench.send("00B20195FF") == "6C00"
+    assert of_length(255)[0].send("00B2019500") == "6CFF"
+
+
+@pytest.mark.parametrize(("setting", "word"), [("61xx", None), ("6Cxx", "6C00")])
+def test_a_le_below_256_bytes_that_wait_follows_the_setting(setting: str, word: str | None) -> None:
+    """``transport.get_response_short``."""
+    bench, whole = of_length(600, Settings(transport=TransportSettings(get_response_short=setting)))  # type: ignore[arg-type]
+    assert bench.send("00B2019500")[-4:] == "6100"
+    assert bench.send("00C00000FF") == (word or whole[512:1022] + "6159")
+    if word:
+        assert bench.send("00C0000000") == whole[512:1024] + "6158"
+        assert bench.send("00C0000057") == "6C58"
+
+
+@pytest.mark.parametrize("settings", [APDU, EXTENDED])
+def test_where_whole_apdus_travel_a_short_one_carries_256_bytes_too(settings: Settings) -> None:
+    bench, whole = of_length(300, settings)
+    assert bench.send("00B2019500") == whole[:512] + "612C"
+    assert bench.send("00C000002C") == whole[512:] + "9000"
+    if settings is EXTENDED:
+        assert bench.send("00B20195000000") == whole + "9000"
+
+
 # -- whole APDUs: the setting, and T=1 -------------------------------------------------------------
 
 
@@ -282,10 +346,10 @@ def test_extended_apdus_work_where_the_profile_allows_them() -> None:
     assert bench.card.image.contents[f"{SSSE}/EF07"] == update
 
 
-def test_an_extended_le_reads_more_records_than_a_short_one() -> None:
+def test_an_extended_le_reads_at_once_what_a_short_one_reads_in_parts() -> None:
     bench = Handmade(EXTENDED)
     assert len(bench.send("00B20195000000")) == 6 * 120 + 4
-    assert len(bench.send("00B2019500")) == 4 * 120 + 4
+    assert bench.send("00B2019500")[-4:] == "6168"
 
 
 @pytest.mark.parametrize("apdu", ["00B2012C0000", "00A4000000000000", "00A40000000003DF01", "00A40000000000DF01"])

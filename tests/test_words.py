@@ -15,7 +15,7 @@ from cardfs.settings import PinSettings, Settings, SmSettings
 from emulator.table import ROWS, Row
 
 from .reference import Reference
-from .support import PIN_CN, PSE, Handmade, handmade, without_key
+from .support import PIN_CN, PSE, Handmade, handmade, long_answer, without_key
 
 WRONG_PIN: Final = bytes.fromhex("111111")
 ON: Final = Settings(sm=SmSettings(update_commands="per-file"))
@@ -338,6 +338,7 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (SELECT, 0x6283): _suspended_purse,
     # table 33
     (READ_RECORD, 0x9000): sent(plain("00B2012C04")),
+    (READ_RECORD, 0x6100): lambda bench: long_answer(bench, "00B2012D00"),
     (READ_RECORD, 0x6981): sent(plain("00B2013C04")),
     (READ_RECORD, 0x6982): sent(plain("00B2013404")),
     (READ_RECORD, 0x6986): sent(plain("00B2010404")),
@@ -505,7 +506,10 @@ LISTED: Final[dict[str, str]] = {
 MORE: Final[dict[Where, dict[int, str]]] = {
     SELECT: {0x6100: "Part 2, 9.3.1.4: case 4 under T=0", 0x6283: "JR/T 0025: an application there is locked"},
     INTERNAL: {0x6100: "Part 2, 9.3.1.4: case 4 under T=0"},
-    READ_RECORD: {0x6700: "Part 5, table 5: a data field that the command does not have"},
+    READ_RECORD: {
+        0x6100: "Part 5, table 5 and 6.6.1: what one answer does not carry",
+        0x6700: "Part 5, table 5: a data field that the command does not have",
+    },
     READ_BINARY: {0x6700: "Part 5, table 5: a data field that the command does not have"},
     UPDATE_RECORD: {0x6987: "Part 7, 7.4: the MAC is missing"},
     UPDATE_BINARY: {0x6987: "Part 7, 7.4: the MAC is missing"},

@@ -32,12 +32,13 @@ def read_record(ctx: Context) -> Answer:
     if not ef.read.holds(ctx.session.proofs):
         ctx.require_access(ef, ef.read, "read")
     mode = _MODES[command.p2 & 7]
-    data, place = span(ef, records, mode, command.p1, ctx.session.pointer, max(command.le or 0, 256))
+    data, place = span(ef, records, mode, command.p1, ctx.session.pointer)
     if mode < Mode.NUMBER:
         # A reference by identifier moves the pointer, one by number does not (Part 3, 5.3).
         ctx.session.pointer = place
-    if command.le is not None and command.le < len(data) and ctx.settings.read.le_mismatch == "shorter":
-        data = data[: command.le]
+    le = None if command.le_zero else command.le
+    if le is not None and le < len(data) and ctx.settings.read.le_mismatch == "shorter":
+        data = data[:le]
     return Answer(data)
 
 

@@ -45,8 +45,8 @@ ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         "Part 5, 6.10",
         record.read_record,
-        # Over table 33: 6700, the command comes with data (table 5).
-        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
+        # Over table 33 by table 5: 6700, the command comes with data; 61xx, records of more than 256 bytes together.
+        (0x9000, 0x6100, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
         parameters=record.read_parameters,
         le=ANY_LE,
         reads=True,
@@ -228,6 +228,7 @@ _RECORDS_READ: Final = (*_READS, 0x6A83)
 _BINARY_READ: Final = (*_READS, 0x6B00)
 # With a MAC; 6100: it is data, so that T=0 has case 4 (Part 2, 9.4).
 _MAC_WORDS: Final = (0x6100, 0x6984, 0x6988, 0x6A88)
+_PLAIN_WORDS: Final = {0xB2: (0x6100, 0x6C00), 0xB0: (0x6C00,)}
 _MAC: Final = range(MAC_LENGTH + 1)
 
 SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
@@ -238,7 +239,7 @@ SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
         ins,
         f"Part 4, 8.5; {clause}",
         handler,
-        (*words, *(_MAC_WORDS if cla else (0x6C00,))),
+        (*words, *(_MAC_WORDS if cla else _PLAIN_WORDS[ins])),
         parameters=parameters,
         lc=_MAC if cla else NO_DATA,
         le=ANY_LE,

@@ -171,7 +171,7 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         f"{MANUAL}, 7.6",
         fmcos_use.read_record,
-        (*_PLAIN_READ, 0x6A83),
+        (*_PLAIN_READ, 0x6100, 0x6A83),
         parameters=record.read_parameters,
         le=ANY_LE,
         reads=True,

@@ -46,7 +46,7 @@ from keys.records import Key, KeyRef, same
 from ..commands import binary, record
 from ..commands import select as standard
 from ..context import DONE, FAILED_TRY, Answer, Context
-from ..status import UnknownClass
+from ..status import LengthWrong, UnknownClass
 from . import authority
 from .fmcos_state import leave, prepare, reach, require
 
@@ -55,6 +55,8 @@ BLOCK: Final = 8
 ENCIPHER, DECIPHER, MAC = 0, 1, 2
 OPERATIONS: Final = {ENCIPHER: INTERNAL, DECIPHER: DECIPHERING, MAC: AUTHENTICATING}
 """P1 of INTERNAL AUTHENTICATE, and the type of key that does it."""
+LD_MAX: Final = 0xFF
+"""How many bytes LD can count, before what is enciphered (Part 4, 8.3.2)."""
 
 
 def find_key(ctx: Context, kind: int, identifier: int, owner: str) -> tuple[KeyHead, KeyRef, Key]:
@@ -196,11 +198,14 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
             raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
         return handler(ctx)
     ref, key, data = _protected(ctx, ef, head, read=True)
+    enciphered = bool(head.type & CIPHER_BIT)
     with authority.Uncharged(ctx, ref):
-        if data:
-            ctx.command = command._replace(le=_enciphered_le(key, head, data))
+        le = _enciphered_le(key, head, data) if data else command.le
+        ctx.command = command._replace(le=min(le or LD_MAX, LD_MAX) if enciphered else le)
         data = _as_plain(ctx, b"", handler).data
-    if head.type & CIPHER_BIT:
+        if enciphered and len(data) > LD_MAX:
+            raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
+    if enciphered:
         data = key.suite.encrypt_data(key.value, data)
     # What is sent is longer than Le, which counts the data.
     ctx.command = command._replace(le=None)

@@ -35,7 +35,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         "Part 9, 5; Part 5, 6.10",
         record.read_record,
-        (0x9000, 0x6981, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
+        (0x9000, 0x6100, 0x6981, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
         parameters=record.read_parameters,
         le=ANY_LE,
         reads=True,

@@ -102,7 +102,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0xB2,
         f"{MANUAL}, 7.6",
         record.read_record,
-        (*_READ, 0x6A83, 0x6C00),
+        (*_READ, 0x6100, 0x6A83, 0x6C00),
         parameters=record.read_parameters,
         le=ANY_LE,
         reads=True,
