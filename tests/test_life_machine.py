@@ -141,15 +141,18 @@ class Life(RuleBasedStateMachine):
 
     @rule(df=st.sampled_from(DFS))
     def select(self, df: str) -> None:
+        """A DF below the last one, else the first with this FID anywhere; a locked one becomes current with 9303."""
         model = self.model
         path = ""
         for fid in df.split("/"):
             path = f"{path}/{fid}" if path else fid
-            good = model.exists(path) and path not in model.locked and not model.dead_card
+            if not model.exists(path):
+                path = next((each for each in sorted(DFS) if model.exists(each) and each.endswith(fid)), "")
             word = self.bench.word(f"00A4000002{fid}")
-            assert (word == "9000") is good, (df, word)
-            if not good:
+            if not path or model.dead_card:
+                assert word == ("6A81" if model.dead_card else "6A82"), (df, word)
                 return
+            assert word == ("9303" if path in model.locked else "9000"), (df, word)
             model.enter(path)
 
     @rule()
@@ -402,7 +405,12 @@ class Life(RuleBasedStateMachine):
         good = self.usable() and right in model.proofs and stk is not None and stk.state == "active"
         good = good and lock_key is not None and lock_key.state == "active"
         good = good and stk is not None and stk.value == value
-        self.expect(good, command)
+        again = not card and model.here in model.locked
+        before = self.bench.cells()
+        self.expect(good or again, command)
+        if again:
+            # It has succeeded already (Part 5, 6.1.5).
+            assert self.bench.cells() == before
         if not good:
             return
         gone = set(model.phase) | model.adfs if card else {df for df in model.adfs | set(NAMES) if owner in df}
