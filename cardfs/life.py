@@ -142,7 +142,7 @@ def regime_of(image: Image, df: str) -> Regime:
     regime = image.dfs[df].regime
     if regime is not _PURSE and regime is not _DEBIT:
         return regime
-    if phase_of(image, df) is Phase.OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
+    if image.dfs[image.environment(df)].phase is _OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
         return regime
     return Regime.PAYMENT
 

@@ -172,7 +172,7 @@ def fields(dol: bytes) -> tuple[Field, ...]:
 
 def total(dol: tuple[Field, ...]) -> int:
     """Return how many bytes a terminal sends for a list."""
-    return sum(field.length for field in dol)
+    return sum([length for _, length in dol])
 
 
 def split(dol: tuple[Field, ...], values: bytes) -> dict[int, bytes]:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cardfs.files import CardContents
 from cardfs.image import Image
 from emulator.card import Card
+from emulator.payment.debit.objects import Objects
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
 
@@ -27,6 +28,7 @@ SEQUENCE = bytes.fromhex("00000001")
 AMOUNT = (100).to_bytes(4)
 CARDS = {"3DES": "ssc-2.0", "SM4": "ssc-2.0-sm4"}
 PURSE = "3F00/DDF2/3F01/0002"
+OBJECTS = "3F00/DDF2/3F02/0001"
 FINANCIAL = '[settings.financial]\nkind = "both"\n'
 
 
@@ -36,16 +38,25 @@ def known(length: int) -> bytes:
 
 
 def replayed(card: Card, commands: list[bytes]) -> Callable[[], bytes]:
-    """Send these commands to a card that has forgotten, each time, what they did to its files."""
-    before = dict(card.image.contents)
-    transmit, held = card.transmit, card.image.contents
+    """Send these commands to a card that has forgotten, each time, what they did to its files.
+
+    What it knows of its data objects it still knows, as after any other transaction.
+    """
+    image, transmit, before = card.image, card.transmit, dict(card.image.contents)
 
     def whole() -> bytes:
-        held.update(before)
+        image.contents.update(changed)
+        if known is not None:
+            image.parsed(OBJECTS, known.contents, lambda _: known)
         for command in commands:
             answer = transmit(command)
         return answer
 
+    changed, known = before, None
+    whole()
+    changed = {path: held for path, held in before.items() if image.contents[path] is not held}
+    data = changed.get(OBJECTS)
+    known = Objects.read(data) if isinstance(data, bytes) else None
     return whole
 
 

@@ -72,7 +72,7 @@ def told(ctx: Context, *path: int) -> bytes | None:
         IssuerDataWrong: the FCI is cut.
     """
     try:
-        return tlv.find(here(ctx).proprietary, *path)
+        return _object_of(here(ctx).proprietary, *path)
     except tlv.TlvError as error:
         raise IssuerDataWrong(f"tag A5 of the FCI holds no whole data objects: {error}") from None
 
@@ -116,6 +116,10 @@ def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
             if value is not None:
                 return read_list(tag, value)
     return None
+
+
+_object_of: Final = lru_cache(maxsize=64)(tlv.find)
+"""What stands in FCIs, which seldom change."""
 
 
 @lru_cache(maxsize=256)

@@ -354,19 +354,21 @@ def load(ctx: Context) -> Objects:
     Raises:
         ConditionsUnmet: it has none. IssuerDataWrong: they are cut.
     """
-    contents = ctx.image.contents.get(path(ctx))
+    where = path(ctx)
+    contents = ctx.image.contents.get(where)
     if not isinstance(contents, bytes):
         raise ConditionsUnmet(f"{ctx.image.label(ctx.session.df)} has no data objects")
     try:
-        return ctx.image.parsed(path(ctx), contents, Objects.read)
+        return ctx.image.parsed(where, contents, Objects.read)
     except tlv.TlvError as error:
         raise IssuerDataWrong(f"EF 0001 holds no whole data objects: {error}") from None
 
 
 def save(ctx: Context, new: Objects) -> None:
     """Write the objects with the other changes of this command."""
-    ctx.change().put_contents(path(ctx), new.contents)
-    ctx.image.parsed(path(ctx), new.contents, lambda _: new)
+    where = path(ctx)
+    ctx.change().put_contents(where, new.contents)
+    ctx.image.parsed(where, new.contents, lambda _: new)
 
 
 def save_at_once(ctx: Context, new: Objects) -> None:

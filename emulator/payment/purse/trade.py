@@ -118,7 +118,7 @@ def initialize(ctx: Context) -> Answer:
         raise CounterExhausted(f"the {'online' if kind.online else 'offline'} counter is at its limit")
     _require_balance(ctx, money.balance + _moved(kind, amount))
     trade = Trade(kind, held.at, tac_key, counter, ctx.random(4), amount, terminal)
-    ctx.session = ctx.session._replace(trade=trade)
+    ctx.session.trade = trade
     limit = b"" if kind.online and kind is not OVERDRAFT else money.limit.to_bytes(3)
     said = money.balance.to_bytes(4) + trade.sequence + limit + bytes((held.version, held.algorithm)) + trade.random
     if not kind.online:
@@ -153,9 +153,9 @@ def credit_for_load(ctx: Context) -> Answer:
     about = (trade.amount, trade.code, trade.terminal, time)
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
     money = account(ctx, trade.kind.which)
-    new = money._replace(balance=money.balance + _moved(trade.kind, trade.amount), online=trade.counter + 1)
-    tac = _tac(ctx, trade, new.balance.to_bytes(4), trade.sequence, *about)
-    _complete(ctx, trade, new, time, NO_CODE, tac)
+    balance = money.balance + _moved(trade.kind, trade.amount)
+    tac = _tac(ctx, trade, balance.to_bytes(4), trade.sequence, *about)
+    _complete(ctx, trade, money, balance, time, NO_CODE, tac)
     return Answer(tac)
 
 
@@ -167,9 +167,9 @@ def debit_for_unload(ctx: Context) -> Answer:
     about = (trade.amount, trade.code, trade.terminal, time)
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
     money = account(ctx, PASSBOOK)
-    new = money._replace(balance=money.balance + _moved(UNLOAD, trade.amount), online=trade.counter + 1)
-    mac3 = crypto.trade_mac(suite, session, new.balance.to_bytes(4), trade.sequence, *about)
-    _complete(ctx, trade, new, time, mac3, NO_CODE)
+    balance = money.balance + _moved(UNLOAD, trade.amount)
+    mac3 = crypto.trade_mac(suite, session, balance.to_bytes(4), trade.sequence, *about)
+    _complete(ctx, trade, money, balance, time, mac3, NO_CODE)
     return Answer(mac3)
 
 
@@ -181,19 +181,18 @@ def debit(ctx: Context) -> Answer:
     trade = _prepared(ctx, PURCHASE_ED, PURCHASE_EP, CASH, CAPP)
     data = ctx.command.data
     terminal_sequence, time = data[:4], data[4:11]
-    key = ctx.image.keys[trade.key]
+    suite = ctx.image.keys[trade.key].suite
     keyed = ctx.image.keyed(trade.key)
     # Two MACs under one session key.
-    session = key.suite.expand(crypto.offline_key(key.suite, keyed, trade.random, trade.sequence, terminal_sequence))
+    session = suite.expand(crypto.offline_key(suite, keyed, trade.random, trade.sequence, terminal_sequence))
     about = (trade.amount, trade.code, trade.terminal)
-    _require_mac(ctx, "MAC1", crypto.trade_mac(key.suite, session, *about, time))
+    _require_mac(ctx, "MAC1", crypto.trade_mac(suite, session, *about, time))
     money = account(ctx, trade.kind.which)
-    new = money._replace(balance=money.balance + _moved(trade.kind, trade.amount), offline=trade.counter + 1)
     tac = _tac(ctx, trade, *about, terminal_sequence, time)
-    mac2 = crypto.trade_mac(key.suite, session, trade.amount)
+    mac2 = crypto.trade_mac(suite, session, trade.amount)
     for path, records in trade.cache:
         ctx.change().put_contents(path, records)
-    _complete(ctx, trade, new, time, mac2, tac)
+    _complete(ctx, trade, money, money.balance + _moved(trade.kind, trade.amount), time, mac2, tac)
     return Answer(tac + mac2)
 
 
@@ -208,10 +207,9 @@ def update_overdraw_limit(ctx: Context) -> Answer:
     money = account(ctx, PASSBOOK)
     balance = money.balance + int.from_bytes(limit) - money.limit
     _require_balance(ctx, balance)
-    new = money._replace(balance=balance, limit=int.from_bytes(limit), online=trade.counter + 1)
     whole = ctx.settings.edep.overdraft_tac_key == "direct"
     tac = _tac(ctx, trade, balance.to_bytes(4), trade.sequence, *about, whole=whole)
-    _complete(ctx, trade, new, time, NO_CODE, tac)
+    _complete(ctx, trade, money, balance, time, NO_CODE, tac, int.from_bytes(limit))
     return Answer(tac)
 
 
@@ -249,15 +247,31 @@ def _tac(ctx: Context, trade: Trade, *parts: bytes, whole: bool = False) -> byte
     return crypto.tac(suite, ctx.image.tac_keyed(at), *parts)
 
 
-def _complete(ctx: Context, trade: Trade, new: Account, time: bytes, mac: bytes, tac: bytes) -> None:
-    """Settle a trade: money, log and proof. The counter in log and proof is that after the trade."""
-    after = (trade.counter + 1).to_bytes(2)
-    record = after + new.limit.to_bytes(3) + trade.amount.rjust(4, b"\x00") + trade.code + trade.terminal + time
-    settle(ctx, new._replace(proof=trade.code + after + mac + tac), record)
+def _complete(
+    ctx: Context,
+    trade: Trade,
+    money: Account,
+    balance: int,
+    time: bytes,
+    mac: bytes,
+    tac: bytes,
+    limit: int | None = None,
+) -> None:
+    """Settle a trade: money, log and proof. The counter in log and proof is that after the trade.
+
+    Args:
+        money: the account as it was. ``balance``, ``limit``: the new ones; no limit leaves the one that it has.
+    """
+    count, code = trade.counter + 1, trade.code
+    online, offline = (count, money.offline) if trade.kind.online else (money.online, count)
+    limit, after = money.limit if limit is None else limit, count.to_bytes(2)
+    record = after + limit.to_bytes(3) + trade.amount.rjust(4, b"\x00") + code + trade.terminal + time
+    proof = code + after + mac + tac
+    settle(ctx, Account(money.path, money.passbook, balance, online, offline, limit, proof), record)
     if ctx.settings.edep.pin_cleared_after_trade:
         here = ctx.session.df
         kept = frozenset(ref for ref in ctx.session.proofs if ref not in ctx.image.pins or ref.owner != here)
-        ctx.session = ctx.session._replace(proofs=kept)
+        ctx.session.proofs = kept
 
 
 # -- composite applications -----------------------------------------------------------------------------
@@ -286,7 +300,7 @@ def update_capp_data_cache(ctx: Context) -> Answer:
     records = cached.get(ef.path, ctx.image.contents[ef.path])
     assert isinstance(records, tuple)  # noqa: S101 - its structure is one of records
     cached[ef.path] = _with_record(ef, records, command.p1, Mode(command.p2 & 7), command.data)
-    ctx.session = ctx.session._replace(trade=trade._replace(cache=tuple(cached.items())))
+    ctx.session.trade = trade._replace(cache=tuple(cached.items()))
     return DONE
 
 
