@@ -108,8 +108,10 @@ class Transaction:
         image = self._image
         erases = bool(self._gone_keys) or not image.keys.keys().isdisjoint(self._keys)
         image.store.write(self._cells, erases=erases)
-        image.contents.update(self._contents)
-        image.tries.update(self._tries)
+        if self._contents:
+            image.contents.update(self._contents)
+        if self._tries:
+            image.tries.update(self._tries)
         if self._keys or self._gone_keys:
             self._show_keys()
             image.forget_still()

@@ -84,17 +84,17 @@ class _Chain:
         """Chain with ``update``, which starts from zero."""
         self._update = update
         self._block = block
-        self._last = b""
+        self._last = 0
 
     def __call__(self, initial: bytes, data: bytes) -> bytes:
         block = self._block
         if not data or len(data) % block or len(initial) not in (0, block):
             raise ValueError(f"data and initial value are not a whole number of {block}-byte blocks")
-        if initial or self._last:
-            first = int.from_bytes(data[:block]) ^ int.from_bytes(initial) ^ int.from_bytes(self._last)
-            data = first.to_bytes(block) + data[block:]
+        mask = self._last ^ int.from_bytes(initial) if initial else self._last
+        if mask:
+            data = (int.from_bytes(data[:block]) ^ mask).to_bytes(block) + data[block:]
         enciphered = self._update(data)
-        self._last = enciphered[-block:]
+        self._last = int.from_bytes(enciphered[-block:])
         return enciphered
 
 

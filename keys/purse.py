@@ -73,7 +73,8 @@ def line_mac(suite: Suite, key: bytes | Keyed, challenge: bytes, data: bytes) ->
 
 
 def _cbc_mac(suite: Suite, key: bytes | Keyed, data: bytes, initial: bytes = b"") -> bytes:
-    last = suite.keyed(key).cbc(initial, pad(data, suite.block))[-suite.block :]
+    block = suite.block
+    last = suite.keyed(key).cbc(initial, pad(data, block))[-block:]
     return last[:MAC_LENGTH]
 
 

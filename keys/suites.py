@@ -20,6 +20,7 @@ def _xor(left: bytes, right: bytes) -> bytes:
     return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 
+_PADDING: Final = tuple(b"\x80" + bytes(zeros) for zeros in range(16))
 _INVERTED: Final = bytes(range(0xFF, -1, -1))
 
 
@@ -30,7 +31,7 @@ def complement(data: bytes) -> bytes:
 
 def pad(data: bytes, block: int) -> bytes:
     """Append 80 and then 00 up to a whole block; an aligned input gets a block of its own (Part 4, 8.2.3)."""
-    return data + b"\x80" + bytes(-(len(data) + 1) % block)
+    return data + _PADDING[-(len(data) + 1) % block]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ The log is the cyclic EF 0018, or for an FMCOS account file the one that it name
     counter after the trade 2 | overdraft limit 3 | amount 4 | kind 1 | terminal 6 | time 7
 """
 
+from struct import Struct
 from typing import Final, NamedTuple
 
 from cardfs.errors import FileUnknown, IssuerDataWrong
@@ -30,6 +31,7 @@ PROOF_LENGTH: Final = 11
 NO_PROOF: Final = bytes(PROOF_LENGTH)
 SIZES: Final = {PASSBOOK: 11 + PROOF_LENGTH, PURSE: 8 + PROOF_LENGTH}
 """Length of the two internal files."""
+_MONEY: Final = Struct(">IHH")
 MAX_BALANCE: Final = 0xFFFFFFFF
 MAX_COUNTER: Final = 0xFFFF
 
@@ -47,7 +49,7 @@ class Account(NamedTuple):
 
     def pack(self) -> bytes:
         """What the internal file contains."""
-        head = self.balance.to_bytes(4) + self.online.to_bytes(2) + self.offline.to_bytes(2)
+        head = _MONEY.pack(self.balance, self.online, self.offline)
         return head + (self.limit.to_bytes(3) if self.passbook else b"") + self.proof
 
 
@@ -67,20 +69,12 @@ def account(ctx: Context, which: int) -> Account:
     if ctx.settings.personalisation.cos == "fmcos":
         prepare(ctx)
         require(ctx, right(head_of(ctx.image, ef).first, here, ctx.image.root), f"the use of EF {which:04X}")
-    passbook = which == PASSBOOK
     at = SIZES[which] - PROOF_LENGTH
     if len(contents) < at:
         raise IssuerDataWrong(f"EF {which:04X} has {len(contents)} bytes, balance and counters take {at}")
-    return Account(
-        path,
-        passbook,
-        int.from_bytes(contents[:4]),
-        int.from_bytes(contents[4:6]),
-        int.from_bytes(contents[6:8]),
-        int.from_bytes(contents[8:at]),
-        # A file made for the amounts alone gets its proof with the first trade.
-        contents[at:],
-    )
+    # A file made for the amounts alone gets its proof with the first trade.
+    balance, online, offline = _MONEY.unpack_from(contents)
+    return Account(path, which == PASSBOOK, balance, online, offline, int.from_bytes(contents[8:at]), contents[at:])
 
 
 def log(ctx: Context, money: Account) -> Ef:
@@ -98,9 +92,8 @@ def log(ctx: Context, money: Account) -> Ef:
     return ef
 
 
-def settle(ctx: Context, new: Account, record: bytes) -> None:
-    """Let balance, counter, limit, proof and log change together."""
-    ef = log(ctx, new)
+def settle(ctx: Context, new: Account, ef: Ef, record: bytes) -> None:
+    """Let balance, counter, limit, proof and log, which is ``ef``, change together."""
     records = ctx.image.contents[ef.path]
     assert isinstance(records, tuple)  # noqa: S101 - its structure is cyclic
     change, money, held = ctx.change(), new.pack(), ctx.image.contents[new.path]

@@ -43,10 +43,14 @@ def find(ctx: Context, usage: Usage, index: int | None = None) -> Held | None:
     best = None
     for at in image.keys_for(ctx.session.df, usage):
         key = image.keys[at]
-        place = (key.kid or 0, -key.version)
-        if key.state is KeyState.ACTIVE and index in (None, place[0]) and (best is None or place < best[0]):
-            best = place, Held(at, key, key.version, key.algorithm or 0)
-    return None if best is None else best[1]
+        if key.state is KeyState.ACTIVE and (index is None or index == (key.kid or 0)):
+            place = (key.kid or 0, -key.version)
+            if best is None or place < best[0]:
+                best = place, at, key
+    if best is None:
+        return None
+    _, at, key = best
+    return Held(at, key, key.version, key.algorithm or 0)
 
 
 def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> Held | None:

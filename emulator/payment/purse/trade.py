@@ -71,6 +71,7 @@ class Trade(NamedTuple):
     Attributes:
         key: of the trade key. ``tac_key``: of the TAC key, None for an unload. ``counter``: before the trade.
         random: the card's. ``amount``, ``terminal``: as the command had them; an overdraft has no amount.
+        money, log: the account and its log; nothing changes them before the command that completes the trade.
         cache: records of files that UPDATE CAPP DATA CACHE has changed, by path.
     """
 
@@ -81,6 +82,8 @@ class Trade(NamedTuple):
     random: bytes
     amount: bytes
     terminal: bytes
+    money: Account
+    log: Ef
     cache: tuple[tuple[str, Records], ...] = ()
 
     @property
@@ -110,14 +113,14 @@ def initialize(ctx: Context) -> Answer:
     if kind.needs_pin:
         require_pin(ctx)
     money = account(ctx, kind.which)
-    log(ctx, money)
+    records = log(ctx, money)
     held = trade_key(ctx, kind.usage, index)
     tac_key = the_key(ctx, Usage.TAC).at if kind is not UNLOAD else None
     counter = money.online if kind.online else money.offline
     if counter == MAX_COUNTER:
         raise CounterExhausted(f"the {'online' if kind.online else 'offline'} counter is at its limit")
     _require_balance(ctx, money.balance + _moved(kind, amount))
-    trade = Trade(kind, held.at, tac_key, counter, ctx.random(4), amount, terminal)
+    trade = Trade(kind, held.at, tac_key, counter, ctx.random(4), amount, terminal, money, records)
     ctx.session.trade = trade
     limit = b"" if kind.online and kind is not OVERDRAFT else money.limit.to_bytes(3)
     said = money.balance.to_bytes(4) + trade.sequence + limit + bytes((held.version, held.algorithm)) + trade.random
@@ -152,10 +155,10 @@ def credit_for_load(ctx: Context) -> Answer:
     suite, session = _online(ctx, trade)
     about = (trade.amount, trade.code, trade.terminal, time)
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
-    money = account(ctx, trade.kind.which)
+    money = trade.money
     balance = money.balance + _moved(trade.kind, trade.amount)
     tac = _tac(ctx, trade, balance.to_bytes(4), trade.sequence, *about)
-    _complete(ctx, trade, money, balance, time, NO_CODE, tac)
+    _complete(ctx, trade, balance, time, NO_CODE, tac)
     return Answer(tac)
 
 
@@ -166,10 +169,10 @@ def debit_for_unload(ctx: Context) -> Answer:
     suite, session = _online(ctx, trade)
     about = (trade.amount, trade.code, trade.terminal, time)
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
-    money = account(ctx, PASSBOOK)
+    money = trade.money
     balance = money.balance + _moved(UNLOAD, trade.amount)
     mac3 = crypto.trade_mac(suite, session, balance.to_bytes(4), trade.sequence, *about)
-    _complete(ctx, trade, money, balance, time, mac3, NO_CODE)
+    _complete(ctx, trade, balance, time, mac3, NO_CODE)
     return Answer(mac3)
 
 
@@ -187,12 +190,12 @@ def debit(ctx: Context) -> Answer:
     session = suite.expand(crypto.offline_key(suite, keyed, trade.random, trade.sequence, terminal_sequence))
     about = (trade.amount, trade.code, trade.terminal)
     _require_mac(ctx, "MAC1", crypto.trade_mac(suite, session, *about, time))
-    money = account(ctx, trade.kind.which)
+    money = trade.money
     tac = _tac(ctx, trade, *about, terminal_sequence, time)
     mac2 = crypto.trade_mac(suite, session, trade.amount)
     for path, records in trade.cache:
         ctx.change().put_contents(path, records)
-    _complete(ctx, trade, money, money.balance + _moved(trade.kind, trade.amount), time, mac2, tac)
+    _complete(ctx, trade, money.balance + _moved(trade.kind, trade.amount), time, mac2, tac)
     return Answer(tac + mac2)
 
 
@@ -204,12 +207,12 @@ def update_overdraw_limit(ctx: Context) -> Answer:
     suite, session = _online(ctx, trade)
     about = (limit, trade.code, trade.terminal, time)
     _require_mac(ctx, "MAC2", crypto.trade_mac(suite, session, *about))
-    money = account(ctx, PASSBOOK)
+    money = trade.money
     balance = money.balance + int.from_bytes(limit) - money.limit
     _require_balance(ctx, balance)
     whole = ctx.settings.edep.overdraft_tac_key == "direct"
     tac = _tac(ctx, trade, balance.to_bytes(4), trade.sequence, *about, whole=whole)
-    _complete(ctx, trade, money, balance, time, NO_CODE, tac, int.from_bytes(limit))
+    _complete(ctx, trade, balance, time, NO_CODE, tac, int.from_bytes(limit))
     return Answer(tac)
 
 
@@ -250,7 +253,6 @@ def _tac(ctx: Context, trade: Trade, *parts: bytes, whole: bool = False) -> byte
 def _complete(
     ctx: Context,
     trade: Trade,
-    money: Account,
     balance: int,
     time: bytes,
     mac: bytes,
@@ -260,15 +262,15 @@ def _complete(
     """Settle a trade: money, log and proof. The counter in log and proof is that after the trade.
 
     Args:
-        money: the account as it was. ``balance``, ``limit``: the new ones; no limit leaves the one that it has.
+        balance, limit: the new ones; no limit leaves the one that the account has.
     """
-    count, code = trade.counter + 1, trade.code
+    money, count, code = trade.money, trade.counter + 1, trade.code
     online, offline = (count, money.offline) if trade.kind.online else (money.online, count)
     limit, after = money.limit if limit is None else limit, count.to_bytes(2)
     record = after + limit.to_bytes(3) + trade.amount.rjust(4, b"\x00") + code + trade.terminal + time
     proof = code + after + mac + tac
-    settle(ctx, Account(money.path, money.passbook, balance, online, offline, limit, proof), record)
-    if ctx.settings.edep.pin_cleared_after_trade:
+    settle(ctx, Account(money.path, money.passbook, balance, online, offline, limit, proof), trade.log, record)
+    if ctx.session.proofs and ctx.settings.edep.pin_cleared_after_trade:
         here = ctx.session.df
         kept = frozenset(ref for ref in ctx.session.proofs if ref not in ctx.image.pins or ref.owner != here)
         ctx.session.proofs = kept
