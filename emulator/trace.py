@@ -29,6 +29,7 @@ from .payment.purse.told import OPEN_TRADES, PURSE_TELLERS
 from .psam import telling as psam
 from .status import explain
 from .trades.telling import is_trade, tell_answer, tell_trade
+from .visible import visible
 
 MASK: Final = "**"
 _HEADER: Final = 4
@@ -85,7 +86,7 @@ class Event:
         """One JSON object on one line."""
         shown = {name: value for name, value in asdict(self).items() if value not in ("", 0.0)}
         shown["time"] = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
-        return json.dumps(shown, ensure_ascii=False)
+        return visible(json.dumps(shown, ensure_ascii=False))
 
 
 Sink = Callable[[Event], None]

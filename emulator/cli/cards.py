@@ -322,6 +322,8 @@ def _script(script: Any) -> list[bytes | None]:
     from cardfs.inputs import decode_text
 
     name = getattr(script, "name", "<stdin>")
+    if script.isatty():
+        click.echo("Waiting for APDUs in hex, one a line; Ctrl-D ends the script and runs it.", err=True)
     text = decode_text(script.read(), name, UsageFault)
     lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     return [_script_line(name, number, line) for number, line in lines if line]

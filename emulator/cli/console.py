@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import IO, Any, Final, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -16,7 +17,10 @@ from cardfs.image import Image
 from cardfs.securing import securing
 from emulator.terminal import Reading
 from emulator.trace import Event
+from emulator.visible import one_line, visible
 from keys.records import KeyRef, KeyState, Usage
+
+from .output import Styled
 
 _GOOD: Final = ("90", "61", "6C")
 _PREVIEW: Final = 24
@@ -28,23 +32,31 @@ _PIPED: Final = 1000
 """Columns of an output that is no terminal: enough for every line."""
 
 
+QUIET: Final = "color(243)"
+GOOD: Final = "color(28)"
+BAD: Final = "color(161)"
+WHERE: Final = "color(30)"
+WHY: Final = "color(130)"
+"""Colours that can be read on white and on black alike; nothing is dim."""
+
+
 def trace_text(event: Event) -> Text:
     """One command as a line, with a second line for the reason of a refusal."""
     time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
-    line = Text(f"{time}  ", style="dim")
+    line = Text().append(f"{time}  ", style=QUIET)
     if event.kind != "command":
-        return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style="dim italic")
+        return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style=f"italic {QUIET}")
     good = event.sw.startswith(_GOOD)
     line.append(f"{event.name:<24}", style="bold")
-    line.append(f"{event.file:<10} ", style="cyan")
+    line.append(f"{event.file:<10} ", style=WHERE)
     line.append(event.fields)
-    line.append(f"\n{'':{_INDENT}}> {event.apdu}  < {event.answer + ' ' if event.answer else ''}", style="dim")
-    line.append(event.sw, style="green" if good else "bold red")
+    line.append(f"\n{'':{_INDENT}}> {event.apdu}  < {event.answer + ' ' if event.answer else ''}", style="")
+    line.append(event.sw, style=f"bold {GOOD if good else BAD}")
     clause = f" ({event.clause})" if event.clause else ""
-    line.append(f" {event.meaning}{clause}", style="" if good else "red")
-    line.append(f"  {event.seconds * 1000:.2f} ms", style="dim")
+    line.append(f" {event.meaning}{clause}", style="" if good else BAD)
+    line.append(f"  {event.seconds * 1000:.2f} ms", style=QUIET)
     if event.reason and not good:
-        line.append(f"\n{'':{_INDENT}}why: {event.reason}", style="yellow")
+        line.append(f"\n{'':{_INDENT}}why: {event.reason}", style=WHY)
     return line
 
 
@@ -57,15 +69,15 @@ def reading_table(reading: Reading) -> Iterator[Table | Text]:
     for item in reading.items:
         if file and file != item.file:
             table.add_section()
-        table.add_row(item.file if item.file != file else "", item.zh, item.name, item.value)
+        table.add_row(item.file if item.file != file else "", item.zh, item.name, one_line(item.value))
         file = item.file
     yield table
     yield Text(f"ATR        {reading.atr.hex(' ').upper()}")
     yield Text(f"algorithm  {reading.algorithm}, specification {reading.version or 'unknown'}, region {reading.region}")
-    style = {True: "green", False: "bold red", None: "yellow"}[reading.genuine]
+    style = {True: GOOD, False: BAD, None: WHY}[reading.genuine]
     yield Text(f"genuine    {reading.proof}", style=style)
     for note in reading.notes:
-        yield Text(f"note       {note}", style="yellow")
+        yield Text(f"note       {note}", style=WHY)
 
 
 def image_tree(image: Image) -> Tree:
@@ -98,11 +110,11 @@ def _card_tree(image: Image) -> Tree:
 def _df_line(image: Image, path: str) -> Text:
     df = image.dfs[path]
     name = f"  name {df.name.hex().upper()}" if df.name else ""
-    line = Text.assemble((df.label, "bold cyan"), f"  {df.fid:04X} {df.kind}{name}")
+    line = Text.assemble((df.label, f"bold {WHERE}"), f"  {df.fid:04X} {df.kind}{name}")
     if df.blocked:
-        line.append("  permanently locked", style="bold red")
+        line.append("  permanently locked", style=BAD)
     elif df.suspended:
-        line.append("  locked until it is unblocked", style="bold red")
+        line.append("  locked until it is unblocked", style=BAD)
     return line
 
 
@@ -121,7 +133,7 @@ def _add_df(tree: Tree, image: Image, path: str, *, deep: bool = True) -> Tree:
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table without lines."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
+    table = Table(box=None, header_style=QUIET, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
@@ -130,7 +142,7 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _key_table(image: Image, path: str) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
+    table = Table(box=None, header_style=QUIET, pad_edge=False)
     for column in ("key", "KID", "function", "cipher", "version", "tries", "state"):
         table.add_column(column, overflow="fold")
     for (ref, version), key in sorted(image.keys.items(), key=lambda item: (item[1].kid or 0, item[0])):
@@ -166,14 +178,14 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
         leaf.add(_bytes_line(elements, contents, internal=ef.structure is Structure.INTERNAL))
         return
     if not contents:
-        leaf.add(Text(f"no records, {ef.max_records} fit", style="dim"))
+        leaf.add(Text(f"no records, {ef.max_records} fit", style=QUIET))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(4):
         table.add_column(overflow="fold")
     for number, record in enumerate(contents, 1):
         zh, name, value = _record_row(elements, contents, record, number if ef.tlv else 0)
-        table.add_row(Text(str(number), style="dim"), zh, name, value)
+        table.add_row(Text(str(number), style=QUIET), zh, name, value)
     leaf.add(table)
 
 
@@ -191,9 +203,9 @@ def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: boo
         return Text(value_text(decode_fields(elements, contents)))
     what = f"{elements[0].zh} {elements[0].name}  " if elements else ""
     if not any(contents.strip(contents[:1])):
-        return Text(f"{what}{len(contents)} bytes, all {contents[:1].hex().upper()}", style="dim")
+        return Text(f"{what}{len(contents)} bytes, all {contents[:1].hex().upper()}", style=QUIET)
     if len(contents) > _PREVIEW:
-        return Text(f"{what}{len(contents)} bytes, {contents[:_PREVIEW].hex().upper()}…", style="dim")
+        return Text(f"{what}{len(contents)} bytes, {contents[:_PREVIEW].hex().upper()}…", style=QUIET)
     return Text(what + value_text(decode(elements[0], contents) if elements else contents.hex().upper()))
 
 
@@ -210,9 +222,23 @@ def _record_row(
     return meaning.zh, meaning.name, value_text(value)
 
 
+class _Console(Console):
+    """A console to which nothing of a card is more than characters."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make a text of what will be shown, so that its width is right."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render; in what is not ours, characters that would move the cursor are shown by their numbers."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that does not wrap what is piped into a file."""
-    made = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    file = cast("IO[str]", Styled(stderr=stderr))
+    made = _Console(file=file, highlight=False, emoji=False, markup=False)
     if not made.is_terminal:
         made.width = _PIPED
     return made

@@ -299,6 +299,8 @@ def _print_json(document: dict[str, Any]) -> None:
 def _print_table(done: "Result", title: str) -> None:
     from rich.table import Table
 
+    from emulator.visible import one_line
+
     from .console import console
 
     table = Table(title=title, title_style="bold", header_style="bold")
@@ -307,18 +309,18 @@ def _print_table(done: "Result", title: str) -> None:
         for name in records[0] if records else ():
             table.add_column(f"{NAMES[name]}\n{name}")
         for record in records:
-            table.add_row(*record.values())
+            table.add_row(*map(one_line, record.values()))
     elif done.labels or any(isinstance(value, dict) for value in done.fields.values()):
         for column in ("file", "item", "数据项", "value"):
             table.add_column(column, overflow="fold")
         for file, items in done.fields.items():
             for item, value in items.items():
-                table.add_row(file, item, done.labels[f"{file}/{item}"], value)
+                table.add_row(file, item, done.labels[f"{file}/{item}"], one_line(value))
     else:
         for column in ("数据项", "element", "value"):
             table.add_column(column, overflow="fold")
         for name, value in done.fields.items():
-            table.add_row(NAMES.get(name, ""), name, value)
+            table.add_row(NAMES.get(name, ""), name, one_line(value))
     console().print(table)
 
 

@@ -81,8 +81,10 @@ def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
     def run(channel: "Channel") -> int:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+        from .console import console
+
         columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns) as bar:
+        with Progress(*columns, console=console()) as bar:
             task = bar.add_task("", total=None)
             return Personaliser(channel, contents, maker_key).run(
                 lambda title, done, total: bar.update(task, description=title, completed=done, total=total)

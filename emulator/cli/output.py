@@ -11,7 +11,9 @@ import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
+
+from emulator.visible import one_line, visible
 
 from .errors import UsageFault
 from .targets import require_trace
@@ -86,6 +88,47 @@ class Outlet(io.FileIO):
         return True
 
 
+class _Stream(io.TextIOWrapper):
+    """Standard output or error: what could move the cursor is shown by its number."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text that may have come out of a card."""
+        return super().write(visible(text))
+
+    def write_styled(self, text: str) -> int:
+        """Write a text whose escape sequences are ours."""
+        return super().write(text)
+
+
+class Styled(io.TextIOBase):
+    """Standard output or error for who styles a text, and has shown by its number what is in it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stderr = stderr
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self._stderr else sys.stdout
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return self._stream.encoding
+
+    def write(self, text: str, /) -> int:
+        """Write a text as it is."""
+        stream = self._stream
+        return stream.write_styled(text) if isinstance(stream, _Stream) else stream.write(text)
+
+    def flush(self) -> None:
+        """Send what is written on its way."""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return self._stream.isatty()
+
+
 def prepare() -> None:
     """Make standard output and error of this process safe against readers that go away.
 
@@ -109,7 +152,7 @@ def _stream(number: int, before: object) -> io.TextIOWrapper:
     outlet = Outlet(number, "w", closefd=False)
     terminal = number == 2 or outlet.isatty()
     encoding = before.encoding if isinstance(before, io.TextIOWrapper) else None
-    return io.TextIOWrapper(io.BufferedWriter(outlet), encoding, "backslashreplace", line_buffering=terminal)
+    return _Stream(io.BufferedWriter(outlet), encoding, "backslashreplace", line_buffering=terminal)
 
 
 def standard_output() -> Outlet | None:
@@ -128,7 +171,7 @@ def say(sentence: str, *, patience: float | None = None) -> None:
             return
     # A process of ours that held a card may have said it first.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"sscard: {sentence.removeprefix('sscard: ')}\n")
+        sys.stderr.write(f"sscard: {one_line(sentence.removeprefix('sscard: '))}\n")
         sys.stderr.flush()
 
 

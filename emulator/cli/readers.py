@@ -27,6 +27,9 @@ TRACE = click.option("--trace", type=Target(), help="Write the trace to this fil
 _COLUMNS = 80
 DEMO_IMAGE = Path("demo.sscard")
 DEMO_PIN = "123456"
+LOADED = "The answer:\nalgorithm|key|balance, in fen|counter|amount, in fen|type, 1 a load|terminal|time|proof (TAC)|"
+"""What the fields of a load are, as its raw line has them."""
+
 DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
 
@@ -256,7 +259,9 @@ def _pay(stack: "Stack") -> None:
     link = stack.insert(Card(Image.in_memory(_demo_contents("psam"))), 1)
     options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
     steps = {
-        "The account gets 100.00 yuan; the issuer's host has the key, here a software HSM.": ["load", "100", "--raw"],
+        f"The account gets 100.00 yuan; the issuer's host has the key, here a software HSM. {LOADED}": [
+            *("load", "100", "--raw")
+        ],
         "It holds now, in yuan:": ["balance"],
         f"A purchase of 12.50 yuan, 10.00 of them from the account; a PSAM in {stack.readers[1]!r} computes.": [
             *("debit", "12.50", "10.00", "--set", "terminal.debit_amounts=account")

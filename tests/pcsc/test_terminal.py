@@ -14,8 +14,9 @@ from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.vpcd import Slot
 
 from .. import child
-from ..support import PIN, contents
+from ..support import PIN, SSSE, contents
 from ..terminal_desk import INFO, PAYMENT, TERMINAL_NUMBER, TIME, expected_tac, psam_contents, with_money
+from ..test_visible import NAME, harmless
 from .harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
@@ -210,3 +211,18 @@ def test_the_command_line_works_and_says_what_it_cannot(stack: PcscStack) -> Non
         assert done.stdout == "sscard: -51 PIN 校验失败，剩余次数 2 次: VERIFY: the PIN is wrong, 2 tries are left\n"
         done = stack.run([*SSCARD, "terminal", "read-basic", "--raw", "--hsm"])
         assert done.stdout.endswith("|2.00|20240101|20340101|000000000000||\n")
+
+
+@pytest.mark.parametrize("form", ["table", "--raw", "--json"])
+def test_a_name_that_would_move_the_cursor_is_shown_as_characters(stack: PcscStack, form: str) -> None:
+    image = Image.in_memory(contents())
+    records = image.contents[f"{SSSE}/EF06"]
+    change = image.begin()
+    evil = b"\x09\x1e" + NAME.encode("gb18030").ljust(30, b"\0")
+    change.put_contents(f"{SSSE}/EF06", (records[0], evil, *records[2:]))  # type: ignore[arg-type]
+    change.commit()
+    with stack.card(Card(image), 0):
+        done = stack.run([*SSCARD, "terminal", "read-basic", "--hsm", *([] if form == "table" else [form])])
+    assert done.returncode == 0
+    assert "\\u001b]0;title\\u0007\\u009b3m\\u202e\\u200f" in done.stdout
+    assert harmless(done.stdout)
