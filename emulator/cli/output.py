@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STANDARD: Final = (0, 1, 2)
-_LOOK: Final = 0.05
+LOOK: Final = 0.05
 """Seconds between two looks whether who waits for a slow reader should give up."""
 
 _TERMINAL_PIECE: Final = 256
@@ -68,7 +68,7 @@ class Outlet(io.FileIO):
         while not poll.poll(waits * 1000):
             if give_up():
                 return False
-            waits = _LOOK
+            waits = LOOK
         return True
 
     def offer(self, data: bytes, give_up: Callable[[], bool]) -> bool:

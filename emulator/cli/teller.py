@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .output import open_trace, say, standard_output, write_line
+from .output import LOOK, open_trace, say, standard_output, write_line
 
 if TYPE_CHECKING:
     from emulator.trace import Event
@@ -24,10 +24,15 @@ MOST: Final = 8192
 """Commands that wait to be told; from half of it on nobody waits for a terminal that does not read."""
 
 MOST_BYTES: Final = 16 << 20
-WAIT_TO_THE_END: Final = 0.5
-"""Seconds that a terminal which takes nothing is waited for when the card is pulled out."""
-TELL_TO_THE_END: Final = 1.6
-"""Seconds for all that is left then; on a busy machine the first line alone may take one."""
+SHOW_TO_THE_END: Final = 0.5
+WRITE_TO_THE_END: Final = 0.9
+"""Seconds that terminal and file may take for what is left when the card is pulled out: of work, and of waiting for a
+reader. What is read is shown to its end, however busy the machine is."""
+
+STUCK: Final = 1.5
+"""Seconds after which a write is given up that the system does not come back from."""
+
+LONGEST_END: Final = 10.0
 
 Waiting = tuple[Callable[[], None], int]
 
@@ -48,7 +53,10 @@ class Teller:
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._taken = self._told = 0
         self._missing = self._unshown = self._unwritten = 0
-        self._closed: float | None = None
+        self._closed = False
+        self._worked: float | None = None
+        self._waited = 0.0
+        self._writing: float | None = None
         self._render: Callable[[Event], str] | None = None
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
@@ -81,14 +89,22 @@ class Teller:
         """Show what is left, as far as it is read in the time that an end may take, then end."""
         if self._missing:
             self._waiting.put((self._miss(), 0))
-        self._closed = time.monotonic()
+        self._closed = True
         self._waiting.put(None)
-        self._thread.join(TELL_TO_THE_END + 0.1)
+        self._await_end()
         lost = max(self._unshown, self._unwritten) + (self._waiting.qsize() if self._thread.is_alive() else 0)
         if lost:
             say(f"the last {lost} lines of the trace are lost: nobody read them in time", patience=0.1)
         if self._file and not self._thread.is_alive():
             self._file.close()
+
+    def _await_end(self) -> None:
+        end = time.monotonic() + LONGEST_END
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.05)
+            began = self._writing
+            if began is not None and time.monotonic() > began + STUCK:
+                return
 
     # -- in the thread of this object ---------------------------------------------------------
 
@@ -116,14 +132,14 @@ class Teller:
     def _skips(self) -> bool:
         """Wait until the terminal takes a line; tell whether it does not, and this line is to be left out."""
         outlet = standard_output()
-        skipped = self._past(TELL_TO_THE_END) or (outlet is not None and not outlet.takes(self._stops_showing))
+        skipped = self._past(SHOW_TO_THE_END) or (outlet is not None and not outlet.takes(self._stops_showing))
         self._unshown += skipped
         return skipped
 
     def _breathe(self) -> None:
         """Wait for a moment without commands."""
         end, seen = time.monotonic() + LONGEST_BREATH, -1
-        while seen != (seen := self._waiting.qsize()) and time.monotonic() < end and self._closed is None:
+        while seen != (seen := self._waiting.qsize()) and time.monotonic() < end and not self._closed:
             time.sleep(BREATH)
 
     def _writes(self) -> bool:
@@ -134,26 +150,38 @@ class Teller:
         return lambda: self(_note(f"{missing} commands are missing here: they came faster than they could be told"))
 
     def _past(self, seconds: float) -> bool:
-        """Tell whether the card was pulled out so long ago."""
-        return self._closed is not None and time.monotonic() > self._closed + seconds
+        """Tell whether the end has taken so long: work and waiting for a reader, since the card was pulled out."""
+        if not self._closed:
+            return False
+        if self._worked is None:
+            self._worked = time.thread_time()
+        return time.thread_time() - self._worked + self._waited > seconds
+
+    def _waits(self) -> None:
+        """Count the moment until the next look whether a reader reads."""
+        self._waited += LOOK if self._closed else 0.0
 
     def _crowded(self) -> bool:
         return self._waiting.qsize() > MOST // 2 or self._taken - self._told > MOST_BYTES // 2
 
     def _stops_showing(self) -> bool:
-        return self._past(WAIT_TO_THE_END) or self._crowded()
+        self._waits()
+        return self._past(SHOW_TO_THE_END) or self._crowded()
 
     def _stops_writing(self) -> bool:
-        return self._past(TELL_TO_THE_END) or self._crowded()
+        self._waits()
+        return self._past(WRITE_TO_THE_END) or self._crowded()
 
     def _write(self, event: "Event") -> None:
-        if self._file is None or self._past(TELL_TO_THE_END):
+        if self._file is None or self._past(WRITE_TO_THE_END):
             self._unwritten += 1
             return
         lines = event.json()
         if self._unwritten:
             lines = f"{_note(_unread(self._unwritten)).json()}\n{lines}"
+        self._writing = time.monotonic()
         written = write_line(self._file, lines, self._stops_writing)
+        self._writing = None
         self._unwritten = 0 if written else self._unwritten + 1
 
     def _show(self, event: "Event") -> None:
@@ -162,6 +190,7 @@ class Teller:
         if self._unshown:
             text = self._render(_note(_unread(self._unshown))) + text
         outlet = standard_output()
+        self._writing = time.monotonic()
         try:
             if outlet is None:
                 sys.stdout.write(text)
@@ -172,6 +201,7 @@ class Teller:
         except OSError as error:
             # The terminal is gone, or the disk is full. The card stays in the reader.
             say(f"the trace is shown no longer: {error.strerror}")
+        self._writing = None
         self.quiet = outlet is not None and outlet.gone()
 
 
