@@ -201,13 +201,13 @@ def test_waiting_data_are_for_get_response_that_comes_next() -> None:
 
 
 def test_the_maintenance_key_of_the_application_reads_its_files() -> None:
-    """Part 6, table 3: STK01 in DF01; in DF02 there is none (6A88)."""
+    """Part 6, table 3: STK01 in DF01; in DF02 there is none (6A81)."""
     bench = Handmade(ON)
     bench.select_df("DF01")
     assert bench.send(bench.secured("04B2013C", key="STK")) == "6988"
     assert bench.ask(bench.secured("04B2013C", key="STK01")) == RECORD + "9000"
     bench.select_df("DF02")
-    assert bench.send(bench.secured("04B20144")) == "6A88"
+    assert bench.send(bench.secured("04B20144")) == "6A81"
 
 
 def test_in_a_locked_application_nothing_is_read() -> None:
@@ -219,7 +219,7 @@ def test_in_a_locked_application_nothing_is_read() -> None:
     bench.lock_application()
     assert bench.send("00B2013C04") == "6987"
     bench.send("0084000008")
-    assert bench.send("04B2013C0400000000") == "6A88"
+    assert bench.send("04B2013C0400000000") == "6A81"
 
 
 # -- updates ----------------------------------------------------------------------------------------

@@ -96,7 +96,6 @@ def _scenarios(ins: int, cla: int) -> dict[int, Scenario]:
         0x6984: plain(sample),
         0x6987: plain(head + good + "03000000", "0084000008"),
         0x6988: maced(head + good, flip=True),
-        0x6A88: maced(f"{head}{'0144' if ins == 0xB2 else '8700'}", df="DF02"),
     }
 
 
@@ -132,7 +131,6 @@ MORE: Final = {
         0x6984: "table 5: no challenge",
         0x6987: "Part 7, 7.4: the MAC is missing",
         0x6988: "table 5: the MAC is wrong",
-        0x6A88: "table 5: no key for the MAC",
     },
 }
 
@@ -152,7 +150,7 @@ ORDER: Final = {
     "no right and a wrong MAC": ("6982", maced("04B201C4", flip=True)),
     "no right and no MAC": ("6982", plain("00B201C404")),
     "no challenge and a wrong MAC": ("6984", plain("04B201B40400000000")),
-    "no key and no challenge": ("6A88", lambda bench: (bench.select_df("DF02"), bench.send("04B201440400000000"))[1]),
+    "no key and no challenge": ("6A81", lambda bench: (bench.select_df("DF02"), bench.send("04B201440400000000"))[1]),
     "a wrong MAC and no such record": ("6988", maced("04B209B4", flip=True)),
     "a wrong MAC and an offset outside": ("6988", maced("04B09720", flip=True)),
     "no MAC and no such record": ("6987", plain("00B209B404")),

@@ -376,7 +376,6 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (SECURED_RECORD, 0x6A83): sent(secured("04DC0964", RECORD)),
     (SECURED_RECORD, 0x6A84): sent(secured("04DC0564", "0518" + "00" * 24)),
     (SECURED_RECORD, 0x6A85): sent(secured("04DC0164", "0103FFFF")),
-    (SECURED_RECORD, 0x6A88): sent(plain("04DC012C080102FFFF00000000", "0084000008", df="DF02")),
     # table 42
     (UPDATE_BINARY, 0x9000): sent(plain("00D6870002FFFF")),
     (UPDATE_BINARY, 0x6581): worn_out(plain("00D6870002FFFF")),
@@ -395,7 +394,6 @@ SINGLE: Final[dict[tuple[Where, int], Scenario]] = {
     (SECURED_BINARY, 0x6987): sent(plain("04D68D0004FFFFFFFF", "0084000008")),
     (SECURED_BINARY, 0x6988): sent(flipped(secured("04D68D00", "FFFF"))),
     (SECURED_BINARY, 0x6A82): sent(secured("04D69E00", "FFFF")),
-    (SECURED_BINARY, 0x6A88): sent(plain("04D6870006FFFF00000000", "0084000008", df="DF02")),
     (SECURED_BINARY, 0x6B00): sent(secured("04D68D0F", "FFFF")),
     # table 18
     (GET_CHALLENGE, 0x9000): sent(plain("0084000008")),
@@ -513,8 +511,8 @@ MORE: Final[dict[Where, dict[int, str]]] = {
     READ_BINARY: {0x6700: "Part 5, table 5: a data field that the command does not have"},
     UPDATE_RECORD: {0x6987: "Part 7, 7.4: the MAC is missing"},
     UPDATE_BINARY: {0x6987: "Part 7, 7.4: the MAC is missing"},
-    SECURED_RECORD: {0x6987: "Part 7, 7.4: the MAC is missing", 0x6A88: "Part 5, table 5: no key for the MAC"},
-    SECURED_BINARY: {0x6987: "Part 7, 7.4: the MAC is missing", 0x6A88: "Part 5, table 5: no key for the MAC"},
+    SECURED_RECORD: {0x6987: "Part 7, 7.4: the MAC is missing"},
+    SECURED_BINARY: {0x6987: "Part 7, 7.4: the MAC is missing"},
     VERIFY: {0x6581: "Part 5, table 5: the try counter is non-volatile (Part 7, 5.8)"},
     CARD_BLOCK: {0x9303: "Part 7, 13.2: in a locked application every other command answers 9303"},
 }
@@ -610,6 +608,11 @@ ORDER: Final[dict[str, tuple[str, Scenario]]] = {
     "7 before 9: no lock key and no challenge": ("6A88", sent(plain(SAMPLES[APPLICATION_BLOCK], df="DF03"))),
     "7 before 9: no unblock key and no challenge": ("6A88", sent(plain(SAMPLES[PIN_UNBLOCK], "00A40000023F00"))),
     "8 before 9: a locked key and no challenge": ("6983", _two(_lock_key, "0082000410" + "00" * 16)),
+    "7 before 9: no key for the MAC and no challenge": (
+        "6A81",
+        sent(plain("04DC012C080102FFFF00000000", df="DF02")),
+    ),
+    "7 before 9: no key for the MAC of a binary update": ("6A81", sent(plain("04D6870006FFFF00000000", df="DF02"))),
     "7 before 12: no PIN here and no separator": ("6A81", sent(plain("805E010006739154123456", "00A40000023F00"))),
     "8 before 12: a locked PIN and data that are none": ("6983", _two(_lock_pin, "805E010006739154123456")),
     "8 before 12: a locked PIN and no digits": ("6983", _two(_lock_pin, "0020000003ABCDEF")),

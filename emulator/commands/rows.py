@@ -15,9 +15,9 @@ def _secured_reading(settings: Settings) -> bool:
 
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
-# Over tables 42 and 45: 6987, no MAC where one is needed (Part 7, 7.4), and 6A88, the DF has no key for it (table 5).
+# Over tables 42 and 45: 6987, no MAC where one is needed (Part 7, 7.4). 6A81 also: the DF has no key for it.
 # The rows of CLA 00 leave 6984 and 6988 to those of CLA 04.
-_SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988, 0x6A88)
+_SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988)
 _BINARY_WORDS: Final = (*_UPDATE_WORDS, 0x6B00)
 _RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
 # Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
@@ -227,7 +227,7 @@ _READS: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _RECORDS_READ: Final = (*_READS, 0x6A83)
 _BINARY_READ: Final = (*_READS, 0x6B00)
 # With a MAC; 6100: it is data, so that T=0 has case 4 (Part 2, 9.4).
-_MAC_WORDS: Final = (0x6100, 0x6984, 0x6988, 0x6A88)
+_MAC_WORDS: Final = (0x6100, 0x6984, 0x6988)
 _PLAIN_WORDS: Final = {0xB2: (0x6100, 0x6C00), 0xB0: (0x6C00,)}
 _MAC: Final = range(MAC_LENGTH + 1)
 

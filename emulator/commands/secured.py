@@ -2,7 +2,7 @@
 
 from cardfs.files import Ef, Protection
 from cardfs.securing import of_update
-from keys.errors import CipherDataWrong, MacMissing, SecuredDataWrong
+from keys.errors import CipherDataWrong, KeyUnknown, MacMissing, SecuredDataWrong
 from keys.records import Key, Usage
 from keys.suites import MAC_LENGTH
 
@@ -16,7 +16,7 @@ def update_data(ctx: Context, ef: Ef) -> bytes:
     Raises:
         SecuringUnsupported: the file does not support secured updates.
         MacMissing: the file demands a MAC and the command has none.
-        KeyUnknown, ChallengeUnusable, MacWrong
+        ChallengeUnusable, MacWrong
         SecuredDataWrong: the MAC is right, and what was enciphered is not LD || data || padding.
     """
     command = ctx.command
@@ -41,9 +41,13 @@ def verified(ctx: Context, ef: Ef, *, least: int = 0) -> tuple[Key, bytes, bytes
         least: how many bytes come before the MAC at least.
 
     Raises:
-        KeyUnknown, ChallengeUnusable, MacMissing, MacWrong
+        SecuringUnsupported: the DF has no such key; tables 30, 33, 42 and 45 have no 6A88.
+        ChallengeUnusable, MacMissing, MacWrong
     """
-    _, maintenance = ctx.key_for(Usage.MAC_ENC, ef.parent)
+    try:
+        _, maintenance = ctx.key_for(Usage.MAC_ENC, ef.parent)
+    except KeyUnknown as error:
+        raise SecuringUnsupported(error.reason) from error
     session_key = ctx.session_key(maintenance)
     if len(ctx.command.data) < MAC_LENGTH + least:
         raise MacMissing("the data field is too short to end in a MAC")

@@ -35,7 +35,7 @@ def _read(ctx: Context, sfi: int, plain: Callable[[Context], Answer], *, transpa
     Raises:
         MacMissing: the file demands a MAC and the command has none.
         SecuringUnsupported: the file is read without one.
-        KeyUnknown, ChallengeUnusable, MacWrong; FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
+        ChallengeUnusable, MacWrong; FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
     """
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=transparent)
