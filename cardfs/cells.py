@@ -182,7 +182,9 @@ def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
         if key.tries_max:
             yield (TRIES, path), TRIES_CELLS[card.tries.get((ref, version), key.tries_max)]
     for path, elements in card.dictionary.items():
-        yield (DICTIONARY, path), _cell([_element_meta(each) for each in elements])
+        # In the order of its fields, as released images have it.
+        meta = msgspec.json.encode([_element_meta(each) for each in elements])
+        yield (DICTIONARY, path), Cell(meta.decode(), b"")
     for path, names in card.names.items():
         yield (NAMES, path), _cell(names)
 
