@@ -60,9 +60,10 @@ def credit_sam(ctx: Context) -> Answer:
     remember(ctx, work_of(ctx)._replace(purchase=None))
     expected = purchase_mac2(SUITES[purchase.suite_name], purchase.session, purchase.amounts)
     if not same(expected, ctx.command.data):
-        # An answer and no refusal: a refusal would leave SESPK there for another guess.
-        refused = ctx.refuse(TradeMacWrong(f"MAC2 of purchase {purchase.sequence} does not verify"))
-        return Answer(word=0x63CF, reason=refused.reason) if ctx.settings.psam.mac2_error == "63CF" else refused
+        reason = f"MAC2 of purchase {purchase.sequence} does not verify"
+        if ctx.settings.psam.mac2_error == "63CF":
+            return Answer(word=0x63CF, reason=reason)
+        raise TradeMacWrong(reason)
     if ctx.settings.psam.sequence_step == "credit":
         _step(ctx, purchase.sequence)
     return DONE
