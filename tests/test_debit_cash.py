@@ -223,9 +223,9 @@ def test_a_card_without_a_log_pays_all_the_same(objects: dict[str, str], log: bo
 
 def test_lengths_of_the_log_are_its_own() -> None:
     """A number is cut or filled on the left."""
-    desk = Desk({"9F4F": "9F02029F36039F79079A0390039F1A1C"}, pdol="")
+    desk = Desk({"9F4F": "9F02029F36039F79079A0390039F1A1B"}, pdol="")
     desk.select()
     desk.options(values="")
     desk.ac("TC", 123456)
     record = desk.log()[0].hex().upper()
-    assert record.startswith("3456" + "000001" + "00" * 7 + "261123" + "000000" + "00" * 26 + "0156")
+    assert record.startswith("3456" + "000001" + "00" * 7 + "261123" + "000000" + "00" * 25 + "0156")

@@ -158,8 +158,8 @@ _AMOUNT_LENGTH: Final = _bytes(6)
 _FACTOR_LENGTH: Final = _bytes(4)
 
 FORMS: Final[Mapping[int, Form]] = {
-    **dict.fromkeys((AIP, ATC, LAST_ONLINE, CURRENCY, SECOND_CURRENCY, COUNTRY, DEFAULT_ACTION, LAST), _bytes(2)),
-    **dict.fromkeys((FAILURES,), _bytes(2)),
+    **dict.fromkeys((AIP, ATC, LAST_ONLINE, CURRENCY, SECOND_CURRENCY, COUNTRY), _bytes(2)),
+    **dict.fromkeys((DEFAULT_ACTION, LAST, FAILURES), _bytes(2)),
     **dict.fromkeys((ISSUER_INDICATOR, LOWER_LIMIT, UPPER_LIMIT, CURRENCY_LIMIT, COUNTRY_LIMIT), _bytes(1)),
     **dict.fromkeys((ABROAD_CURRENCY, ABROAD_COUNTRY, SIGN_REFUSALS), _bytes(1)),
     CRYPTOGRAM: _cryptogram,
