@@ -136,7 +136,11 @@ def _end_descendants() -> None:
 def main() -> int:
     """Run the command of the command line."""
     settings, *command = sys.argv[1:]
-    return enter(json.loads(settings), command)
+    try:
+        return enter(json.loads(settings), command)
+    except OSError as error:
+        sys.stderr.write(f"sscard: the PC/SC stack is gone ({error.strerror})\n")
+        return 2
 
 
 if __name__ == "__main__":

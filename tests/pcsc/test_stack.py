@@ -227,6 +227,17 @@ def test_a_stack_that_does_not_answer_is_gone(monkeypatch: pytest.MonkeyPatch) -
             stack.wait_until_empty([0])
 
 
+def test_a_command_for_a_stack_that_has_ended_is_refused_in_a_sentence() -> None:
+    with PcscStack() as stack:
+        os.kill(stack.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{stack.pid}/ns/mnt").is_symlink():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        done = stack.run(["true"])
+    assert (done.returncode, done.stdout) == (2, "sscard: the PC/SC stack is gone (No such file or directory)\n")
+
+
 # The parts on the machine ---------------------------------------------------------------------------
 
 
