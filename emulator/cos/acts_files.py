@@ -133,7 +133,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
         raise DataWrong(f"a {ef.structure} file cannot be of this size")
     if flat:
         # What a coding says of its records means nothing.
-        ef = replace(ef, record_length=0, max_records=MAX_RECORDS)
+        ef = replace(ef, record_length=0, max_records=min(ef.max_records, MAX_RECORDS))
     unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
     contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
     ctx.change().put_ef(ef, contents)
