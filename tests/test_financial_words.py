@@ -231,7 +231,9 @@ SCENARIOS: Final[dict[tuple[str, int], Scenario]] = {
 }
 
 
-@pytest.mark.parametrize(("where", "scenario"), list(SCENARIOS.items()), ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(
+    ("where", "scenario"), list(SCENARIOS.items()), ids=[f"{name}/{word:04X}" for name, word in SCENARIOS]
+)
 def test_a_word_is_provoked(where: tuple[str, int], scenario: Scenario) -> None:
     building, play = scenario
     bench = Watched(building=building)

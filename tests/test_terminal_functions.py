@@ -122,6 +122,15 @@ READS = {
 }
 
 
+def test_a_card_that_finds_its_applications_from_the_environment_only_is_read_and_pays() -> None:
+    """A terminal selects the environment first (Part 3, 6.4), so that it needs no more."""
+    desk = Desk(overrides='[settings.select]\nnames = "environment"\nfids = "near"\n')
+    address, text = READS["applications in any order"]
+    assert desk.ok("iReadCard", 3, 1, INFO, address) == text
+    assert desk.ok("iReadCardBas", 3) == basic("ssc-2.0", TERMINAL_NUMBER)
+    assert desk.terminal.balance().fields
+
+
 @pytest.mark.parametrize("auth", [1, 2])
 @pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-3.0"])
 @pytest.mark.parametrize(("address", "text"), READS.values(), ids=READS)

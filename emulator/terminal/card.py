@@ -152,7 +152,7 @@ class UserCard:
         return fci
 
     def select(self, df: str) -> None:
-        """SELECT an application by its FID, from the environment (Part 3, 6.5)."""
+        """SELECT an application by its FID, from the environment (Part 3, 6.4 and 6.5), where every card finds it."""
         if df == self.df:
             return
         if self.df != "SSSE":
