@@ -125,6 +125,10 @@ class Image:
         """The EF with this short identifier in ``df``, or None."""
         return self._by_sfi.get((df, sfi))
 
+    def efs_in(self, df: str) -> tuple[Ef, ...]:
+        """The EFs directly below ``df``."""
+        return self._in_df.get(df, ())
+
     def key(self, ref: KeyRef, version: int) -> Key:
         """One version of a key.
 
@@ -301,6 +305,7 @@ class Image:
         near = near or self.info.settings.select.fids == "near"
         self._by_fid = {} if near else {self.dfs[path].fid: path for path in sorted(self.dfs, reverse=True)}
         self._by_sfi: dict[tuple[str, int], Ef] = {}
+        self._in_df: dict[str, tuple[Ef, ...]] = {}
         for ef in self.efs.values():
             self.index_ef(ef)
         self._by_kid: dict[tuple[str, int], KeyRef] = {}
@@ -313,8 +318,10 @@ class Image:
 
     def index_ef(self, ef: Ef) -> None:
         """Let a new EF be found."""
+        df = ef.parent
+        self._in_df[df] = (*self._in_df.get(df, ()), ef)
         if ef.sfi is not None:
-            self._by_sfi[ef.parent, ef.sfi] = ef
+            self._by_sfi[df, ef.sfi] = ef
 
     def index_key(self, ref: KeyRef, key: Key) -> None:
         """Let a new version of a key be found; of several for one purpose the first by name counts."""

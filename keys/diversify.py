@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from .ciphers import Keyed
 from .suites import FACTOR_LENGTH, Suite
 
 PROVINCE_TAIL: Final = b"0000sh"
@@ -38,11 +39,16 @@ def card_factor(historical: bytes, *, from_t8: bool = False) -> bytes:
     return historical[7:] + bytes(2) if from_t8 else historical[5:]
 
 
-def diversify(suite: Suite, root: bytes, factors: Iterable[bytes]) -> bytes:
-    """Walk down the levels: each factor of 8 bytes makes the child of the key before it."""
+def diversify(suite: Suite, root: bytes, factors: Iterable[bytes], expanded: Keyed | None = None) -> bytes:
+    """Walk down the levels: each factor of 8 bytes makes the child of the key before it.
+
+    Args:
+        expanded: the root, where somebody keeps it so.
+    """
     key = root
     for factor in factors:
-        key = suite.diversify(key, factor)
+        key = suite.diversify(key if expanded is None else expanded, factor)
+        expanded = None
     return key
 
 

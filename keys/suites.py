@@ -133,13 +133,12 @@ class Suite:
 
     # -- long-term keys -----------------------------------------------------------------------
 
-    def diversify(self, key: bytes, factor: bytes) -> bytes:
+    def diversify(self, key: bytes | Keyed, factor: bytes) -> bytes:
         """Derive the child of ``key`` for an 8-byte factor (密钥分散; Part 9, 7.1.1 and 7.2.1)."""
         if len(factor) != FACTOR_LENGTH:
             raise ValueError(f"a diversification factor has 8 bytes, not {len(factor)}")
-        if self.key_length == 8:
-            return self.cipher.encrypt(key, factor)
-        return self.cipher.encrypt(key, factor + complement(factor))
+        block = factor if self.key_length == 8 else factor + complement(factor)
+        return self.cipher.encrypt(key, block) if isinstance(key, bytes) else key.encrypt(block)
 
     def check_value(self, key: bytes) -> bytes:
         """Compute the key check value (密钥校验值): the first 3 bytes of an enciphered zero block."""

@@ -5,7 +5,7 @@ from typing import Final
 from cardfs.errors import ConditionsUnmet
 from cardfs.psam import LEVELS_MAX, Head, psam_ref
 from keys.diversify import diversify
-from keys.records import Key, Usage
+from keys.records import Key, KeyRef, Usage
 from keys.suites import FACTOR_LENGTH
 
 from ..context import DONE, Answer, Context
@@ -49,7 +49,7 @@ def delivery_session_key(ctx: Context) -> Answer:
         raise ConditionsUnmet(f"{key.name} is a {key.usage} key: it gives no session key for other computations")
     if levels != key.levels:
         raise DataWrong(f"{key.name} is {key.levels} levels above the card, and {levels} factors came")
-    child = diversified(key, command.data[:-block])
+    child = diversified(ctx, key, command.data[:-block])
     delivered = Delivered(
         key.name,
         key.usage,
@@ -75,10 +75,14 @@ def find_key(ctx: Context, usage: int, identifier: int) -> Key:
     return key
 
 
-def diversified(key: Key, factors: bytes) -> bytes:
-    """The card's key: ``factors`` stand lowest level first, and are applied from the highest one down."""
+def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
+    """Derive the card's key from a key of the current application.
+
+    ``factors`` stand lowest level first, and are applied from the highest one down.
+    """
+    expanded = ctx.image.keyed((KeyRef(ctx.session.df, key.name), 1))
     parts = [factors[at : at + FACTOR_LENGTH] for at in range(0, len(factors), FACTOR_LENGTH)]
-    return diversify(key.suite, key.value, reversed(parts))
+    return diversify(key.suite, key.value, reversed(parts), expanded)
 
 
 def cipher_data(ctx: Context) -> Answer:

@@ -40,7 +40,7 @@ def init_sam(ctx: Context) -> Answer:
     sequence = _sequence(ctx)
     if sequence == EXHAUSTED:
         raise ConditionsUnmet("the terminal trade sequence is exhausted: this module makes no purchase any more")
-    suite, card_key, number = key.suite, diversified(key, data[FIXED:]), sequence.to_bytes(4)
+    suite, card_key, number = key.suite, diversified(ctx, key, data[FIXED:]), sequence.to_bytes(4)
     session = purchase_session_key(suite, card_key, data[:4], data[4:6], number)
     amounts = data[6:0x12]
     terminal = ctx.image.contents[child(ctx.environment, TERMINAL_FILE)]

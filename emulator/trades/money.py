@@ -187,7 +187,7 @@ def _names(image: Image, ef: Ef) -> tuple[str, ...]:
 
 
 def _of(image: Image, df: str, structure: Structure) -> list[Ef]:
-    return [ef for ef in image.efs.values() if ef.structure is structure and ef.parent == df]
+    return [ef for ef in image.efs_in(df) if ef.structure is structure]
 
 
 def _money_file(image: Image, df: str) -> Ef | None:
