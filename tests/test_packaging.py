@@ -98,3 +98,12 @@ def test_the_source_distribution_holds_the_tests_and_all_that_they_and_the_pages
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert set(links) <= held
+
+
+# What is built here ---------------------------------------------------------------------------------
+
+
+def test_the_module_of_pcsc_loads_and_ends_where_warnings_are_errors() -> None:
+    """One that SWIG 4.3 wrote does not: the process crashes when it ends."""
+    done = child.run([sys.executable, "-W", "error", "-c", "import smartcard.scard"])
+    assert (done.returncode, done.stderr) == (0, "")
