@@ -17,6 +17,7 @@ from cardfs.life import regime_of
 from keys.errors import CardError
 from keys.generate import RandomSource, system_random
 
+from . import reasons
 from .apdu import Command, parse
 from .commands.block import application_block
 from .commands.response import get_response
@@ -32,8 +33,6 @@ from .status import (
     LengthWrong,
     ParametersWrong,
     TradeStateWrong,
-    UnknownClass,
-    UnknownInstruction,
     waiting_word,
     words_for,
 )
@@ -172,6 +171,11 @@ class Card:
         table = self._tables[regime] = Table(self.image.info.settings, regime)
         return table
 
+    def _table_in(self, df: str) -> Table:
+        """The rows of a DF."""
+        regime = regime_of(self.image, df)
+        return self._tables.get(regime) or self._table(regime)
+
     def _find(self, command: Command | None) -> Row:
         """Find the row of a command: card locked, class, instruction, class with this instruction."""
         if self.image.info.blocked:
@@ -184,11 +188,7 @@ class Card:
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             self._nothing_but_select()
-            if command.cla not in table.classes:
-                raise UnknownClass(f"no command has class {command.cla:02X}")
-            if command.ins not in table.instructions:
-                raise UnknownInstruction(f"there is no instruction {command.ins:02X}")
-            raise UnknownClass(f"instruction {command.ins:02X} has another class than {command.cla:02X}")
+            raise reasons.no_command(self.image, self._session.df, command, self._table_in)
         return row
 
     def _nothing_but_select(self) -> None:
@@ -208,7 +208,8 @@ class Card:
         if row.in_turn is not any_turn and not row.in_turn(trade):
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
-            raise ParametersWrong(f"P1 P2 {command.p1:02X} {command.p2:02X}")
+            rows = self._table_in(session.df).beside(row)
+            raise ParametersWrong(reasons.parameters(rows))
         check_lengths(row, command)
         challenge = session.challenge
         if challenge is not None:
@@ -347,11 +348,11 @@ def check_lengths(row: Row, command: Command) -> None:
     if not command.well_formed:
         raise LengthWrong("Lc does not agree with the length of the command")
     if len(command.data) not in row.lc:
-        raise LengthWrong(f"Lc {len(command.data):02X} is not one of this command")
+        raise LengthWrong(reasons.lengths(row))
     le = command.le
     if row.le is None:
         # Five bytes that end in 00 are a command with Lc 00.
         if le is not None and (command.data or not command.le_zero):
             raise LengthWrong("the command answers no data, so it has no Le")
     elif row.le is not ANY and (le is None or le not in row.le):
-        raise LengthWrong(f"Le {'is missing' if le is None else f'of {le} bytes is not one of this command'}")
+        raise LengthWrong(reasons.answers(row))

@@ -1,6 +1,6 @@
 """What a command handler works with: the image, the session, and the checks that many commands share."""
 
-from cardfs.errors import AccessDenied, FileUnknown, NoCurrentEf, StructureMismatch
+from cardfs.errors import AccessDenied, NoCurrentEf, StructureMismatch
 from cardfs.files import Ef, Structure
 from cardfs.image import Image
 from cardfs.life import Act, controlling_key, find_edge
@@ -12,6 +12,7 @@ from keys.generate import RandomSource
 from keys.records import Key, KeyRef, KeyState, Usage, same
 from keys.suites import MAC_LENGTH
 
+from . import reasons
 from .apdu import Command
 from .session import Session
 from .status import words_for
@@ -104,7 +105,7 @@ class Context:
             return self.image.efs[session.ef]
         ef = self.image.ef_by_sfi(session.df, sfi)
         if ef is None:
-            raise FileUnknown(f"{self.image.label(session.df)} has no EF with SFI {sfi:02X}")
+            raise reasons.no_file(self.image, session.df, sfi)
         # A valid SFI makes the EF current and clears the record pointer (Part 3, 5.3).
         session.ef = ef.path
         session.pointer = None
@@ -118,7 +119,7 @@ class Context:
 
     def misfit(self, ef: Ef) -> StructureMismatch:
         """The refusal of a command that does not fit the structure of ``ef``."""
-        return StructureMismatch(f"{self.image.label(ef.path)} is {ef.structure}")
+        return reasons.misfit(self.image, ef)
 
     def require_access(self, ef: Ef, rule: Rule, what: str) -> None:
         """Refuse access that the rule does not allow: `AccessDenied`, with rule and proofs in its reason."""
@@ -169,7 +170,7 @@ class Context:
         """
         ref = self.image.ref_by_usage(owner, usage)
         if ref is None:
-            raise KeyUnknown(f"{self.image.label(owner)} has no {usage} key")
+            raise reasons.no_key(self.image, owner, "PIN" if usage is Usage.PIN else f"{usage} key", reasons.of(usage))
         return ref, self.image.key(ref, 1).require(usage)
 
     def pin(self) -> tuple[KeyRef, Key]:

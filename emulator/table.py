@@ -56,3 +56,9 @@ class Table:
         if row is None or row.p1 is None:
             return row
         return self._by_p1.get((code, p1), row)
+
+    def beside(self, row: Row) -> tuple[Row, ...]:
+        """A row, with those that P1 tells apart from it."""
+        if row.p1 is None:
+            return (row,)
+        return tuple(each for (code, _), each in self._by_p1.items() if code == row.cla << 8 | row.ins)

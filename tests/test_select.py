@@ -404,4 +404,4 @@ def test_what_cannot_be_selected_is_told_apart_from_what_is_not_there() -> None:
     assert bench.word("00A4020002EF01") == "6A82"
     assert bench.reason == "DF04/EF01 is internal: no command selects it"
     assert bench.word("00A4020002EF3F") == "6A82"
-    assert bench.reason == "DF04 has no EF EF3F"
+    assert bench.reason == "DF04 has no EF with this identifier"

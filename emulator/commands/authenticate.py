@@ -4,10 +4,11 @@ from typing import Final
 
 from cardfs.image import UNLIMITED
 from cardfs.life import master_of
-from keys.errors import KeyUnknown, MethodBlocked
+from keys.errors import MethodBlocked
 from keys.records import KeyRef, Usage, same
 
 from ..context import DONE, FAILED_TRY, Answer, Context
+from ..reasons import no_key, of
 
 LOCAL_KEY: Final = 0x80
 ORIGINAL_AT: Final = 8
@@ -60,7 +61,7 @@ def _named_key(ctx: Context, kid: int) -> KeyRef:
     owner = ctx.session.df if kid & LOCAL_KEY else ctx.environment
     ref = ctx.image.ref_by_kid(owner, kid)
     if ref is None:
-        raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kid:02X}")
+        raise no_key(ctx.image, owner, f"key {kid:02X}", lambda _, key: key.kid == kid)
     return ref
 
 
@@ -76,7 +77,7 @@ def internal_authentication(ctx: Context) -> Answer:
             key = ctx.version_of(ref, _version(data)).require(Usage.INTERNAL_AUTH)
             keyed = ctx.image.keyed((ref, key.version))
             return Answer(key.suite.authentication_data(keyed, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
-    raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key for internal authentication")
+    raise no_key(ctx.image, ctx.session.df, "key for internal authentication", of(Usage.INTERNAL_AUTH))
 
 
 def _version(data: bytes) -> int | None:

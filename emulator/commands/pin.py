@@ -10,6 +10,7 @@ from keys.records import Key, KeyRef, Usage, same
 from keys.suites import MAC_LENGTH
 
 from ..context import DONE, FAILED_TRY, Answer, Context
+from ..reasons import numbers
 from ..status import DataWrong, FunctionMissing, LengthWrong, PinFormWrong
 
 SEPARATOR: Final = 0xFF
@@ -143,7 +144,7 @@ def _check_length(ctx: Context, *, changes: bool) -> None:
         if ctx.settings.pin.empty_form != "ld00":
             allowed.add(MAC_LENGTH)
     if len(ctx.command.data) not in allowed:
-        raise LengthWrong(f"Lc {len(ctx.command.data):02X} does not fit this operation")
+        raise LengthWrong(f"with P2 {ctx.command.p2:02X} Lc is {numbers(allowed)}")
 
 
 def _new_pin(ctx: Context, maintenance: Key, session_key: bytes, enciphered: bytes) -> bytes:

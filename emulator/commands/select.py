@@ -12,6 +12,7 @@ from cardfs.life import regime_of
 
 from ..context import DONE, Answer, Context
 from ..entry import ENTRIES
+from ..reasons import no_df, no_ef, no_name
 from ..session import Scan
 from ..status import LengthWrong
 
@@ -42,7 +43,7 @@ def select(ctx: Context) -> Answer:
         if path is not None:
             return _enter(ctx, ctx.image.dfs[path])
         if not ctx.settings.select.ef_with_p1_00:
-            raise FileUnknown(f"{ctx.image.label(ctx.session.df)} sees no DF {fid:04X}")
+            raise no_df(ctx.image, ctx.session.df, fid)
     return _select_ef(ctx, fid)
 
 
@@ -66,7 +67,7 @@ def _select_ef(ctx: Context, fid: int) -> Answer:
     if ctx.image.dfs[here].blocked and (ef is not None or ctx.command.p1 == BY_EF_FID):
         raise ApplicationBlocked(f"{ctx.image.label(here)} is permanently locked")
     if ef is None:
-        raise FileUnknown(f"{ctx.image.label(here)} has no EF {fid:04X}")
+        raise no_ef(ctx.image, here, fid)
     if ef.sfi is None:
         # A file without SFI is internal: reachable by the trade commands only (Part 6, 6.6).
         raise FileUnknown(f"{ctx.image.label(path)} is internal: no command selects it")
@@ -88,7 +89,7 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
         if found is None and ctx.settings.select.partial_names:
             found = next((df for df in candidates if df.name.startswith(name)), None)
     if found is None:
-        raise FileUnknown(f"no {'further ' if following else ''}DF here has the name {name.hex().upper()}")
+        raise no_name(ctx.image, ctx.session.df, name, following=following)
     answer = _enter(ctx, found)
     # A walk begins with its second step: until then all that was seen is the current DF.
     ctx.session.scan = Scan(name, seen | {found.path}) if following else None

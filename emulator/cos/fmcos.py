@@ -68,6 +68,7 @@ from keys.records import Key, KeyRef
 
 from ..context import DONE, Answer, Context
 from ..payment.purse.account import SIZES
+from ..reasons import numbers
 from ..status import DataWrong, LengthWrong, ParametersWrong
 from . import acts_files, acts_keys, authority
 from .fmcos_state import prepare, require
@@ -92,7 +93,7 @@ def create(ctx: Context) -> Answer:
     fid = ctx.command.p1 << 8 | ctx.command.p2
     head = FileHead(fid, data[0], int.from_bytes(data[1:3]), data[3], data[4], data[5], data[6])
     if (head.type == DIRECTORY and len(data) not in DF_LENGTHS) or (head.type != DIRECTORY and len(data) != EF_LENGTH):
-        raise LengthWrong(f"Lc {len(data):02X} is not that of a file of type {head.type:02X}")
+        raise LengthWrong(f"a directory has Lc {numbers(DF_LENGTHS)}, any other file {EF_LENGTH:02X}")
     heads = file_heads(ctx.image, here)
     require(ctx, right(heads[0].first, here, ctx.image.root, when_open=True), "creating files")
     path = child(here, fid)
@@ -168,7 +169,9 @@ def _create_directory(ctx: Context, head: FileHead, name: bytes) -> None:
 def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> None:
     structure = STRUCTURES.get(head.kind)
     if structure is None or head.type & (MAC_BIT | CIPHER_BIT) == CIPHER_BIT:
-        raise DataWrong(f"there is no file type {head.type:02X}")
+        raise DataWrong(
+            f"the types of files are {numbers((DIRECTORY, *STRUCTURES))}; b8 asks for a MAC, b7 with it for a cipher"
+        )
     here, root = ctx.session.df, ctx.image.root
     keys = structure is Structure.INTERNAL
     if keys and key_file(ctx.image, here):
@@ -257,7 +260,7 @@ def _old_head(heads: tuple[KeyHead, ...], ctx: Context) -> KeyHead:
     for head in heads:
         if (head.kind, head.identifier) == (kind, identifier):
             return head
-    raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key {kind:02X} {identifier:02X}")
+    raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key of this type and identifier to replace")
 
 
 def _plain(ctx: Context, old: KeyHead | None) -> bytes:
@@ -298,7 +301,7 @@ def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
     value = data[5:]
     head = KeyHead(data[0], ctx.command.p2, data[1], data[2], data[3], data[4], len(value))
     if head.kind not in USAGES:
-        raise DataWrong(f"this card has no keys of type {head.kind:02X}")
+        raise DataWrong(f"the types of keys are {numbers(USAGES)}")
     if len(value) not in (PIN_LENGTHS if head.kind == PIN else KEY_LENGTHS):
         raise LengthWrong("the value has not the length of such a key")
     if head.kind in LIMITED and not head.tries >> 4:

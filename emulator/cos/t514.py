@@ -40,6 +40,7 @@ from keys.errors import MacMissing
 from keys.records import Key, KeyRef, Usage
 
 from ..context import DONE, Answer, Context
+from ..reasons import numbers
 from ..status import DataWrong, LengthWrong
 from . import acts_card, acts_files, acts_keys, authority
 
@@ -225,7 +226,7 @@ def _create_file(ctx: Context, data: bytes) -> None:
         )
         return
     if kind not in STRUCTURES:
-        raise DataWrong(f"there is no file type {kind:02X}")
+        raise DataWrong(f"the types of elementary files are {numbers(STRUCTURES)}")
     sfi, flags, size = reader.byte(), reader.byte(), reader.number()
     secured_update, secured_read = _secured(flags, social=ctx.image.dfs[ctx.session.df].regime is Regime.SOCIAL)
     record_length, max_records = reader.byte(), reader.byte()
@@ -260,7 +261,9 @@ def _secured(flags: int, *, social: bool) -> tuple[Protection, Protection]:
     """
     known = TLV_FLAG | MAC_FLAG | (CIPHER_FLAG | READ_FLAG) * social
     if flags & ~known or flags & (MAC_FLAG | CIPHER_FLAG) == CIPHER_FLAG:
-        raise DataWrong(f"there are no flags {flags:02X}")
+        raise DataWrong(
+            f"the flags here are {numbers(1 << bit for bit in range(8) if known >> bit & 1)} and sums of them"
+        )
     update = Protection.CIPHER if flags & CIPHER_FLAG else Protection.MAC if flags & MAC_FLAG else Protection.NONE
     return update, Protection.MAC if flags & READ_FLAG else Protection.NONE
 

@@ -81,6 +81,6 @@ def initialize_environment(ctx: Context) -> Answer:
     """
     if ctx.settings.psam.init_environment == "remember":
         if not ctx.command.data.hex().isdecimal():
-            raise DataWrong(f"{ctx.command.data.hex().upper()} is not two digits of a region code")
+            raise DataWrong("the data are not two digits of a region code")
         remember(ctx, work_of(ctx)._replace(region=ctx.command.data[0]))
     return DONE

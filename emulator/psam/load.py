@@ -10,13 +10,14 @@ from typing import Final
 
 from cardfs.errors import AccessDenied, FileUnknown, NoSpace
 from cardfs.files import MAX_RECORDS, Ef, child
-from cardfs.psam import ALGORITHMS, FILE_KEYS, HEAD_LENGTH, LEVELS_MAX, Head, heads, psam_ref, room_taken
+from cardfs.psam import ALGORITHMS, FILE_KEYS, HEAD_LENGTH, LEVELS_MAX, USAGES, Head, heads, psam_ref, room_taken
 from keys.errors import CipherDataWrong, MacWrong
 from keys.records import Key, Usage
 from keys.suites import MAC_LENGTH, SUITES
 
 from ..context import DONE, Answer, Context
 from ..cos.authority import Uncharged, verified
+from ..reasons import numbers
 from ..status import DataWrong, LengthWrong
 from .authenticate import own_key
 from .work import application, block_length, not_there
@@ -77,12 +78,15 @@ def _unwrapped(ctx: Context) -> tuple[Ef, bytes, Uncharged]:
         the key file, the plain data, and what gives the try back if these data are refused.
     """
     command = ctx.command
-    if len(command.data) not in LENGTHS[command.p1, block_length(ctx)]:
-        raise LengthWrong(f"Lc {len(command.data):02X} is not one of this command under this cipher")
+    allowed = LENGTHS[command.p1, block_length(ctx)]
+    if len(command.data) not in allowed:
+        raise LengthWrong(f"under the cipher of this environment Lc is {numbers(allowed)}")
     here = application(ctx)
     ef = ctx.image.efs.get(child(here, command.p2))
     if ef is None or command.p2 not in FILE_KEYS:
-        raise FileUnknown(f"{ctx.image.label(here)} has no key file {command.p2:04X}")
+        raise FileUnknown(
+            f"P2 names no key file of {ctx.image.label(here)}; its key files are {numbers(_key_files(ctx, here))}"
+        )
     right = own_key(ctx, FILE_KEYS[command.p2])
     if right not in ctx.session.proofs:
         raise AccessDenied(f"writing {ctx.image.label(ef.path)} needs {right.name}, authenticated in this DF")
@@ -97,6 +101,14 @@ def _unwrapped(ctx: Context) -> tuple[Ef, bytes, Uncharged]:
             raise MacWrong(error.reason) from error
 
 
+def _key_files(ctx: Context, here: str) -> list[int]:
+    return [fid for fid in FILE_KEYS if child(here, fid) in ctx.image.efs]
+
+
+def _algorithms(block: int) -> list[int]:
+    return [code for code, name in ALGORITHMS.items() if SUITES[name].block == block]
+
+
 def _created(plain: bytes, ctx: Context) -> tuple[Head, bytes]:
     """Read the plain data of CREATE KEY: `DataWrong`."""
     if len(plain) <= HEAD_LENGTH:
@@ -105,10 +117,12 @@ def _created(plain: bytes, ctx: Context) -> tuple[Head, bytes]:
     if head.encode() != plain[:HEAD_LENGTH]:
         raise DataWrong("bytes that are reserved, or the permission, are not 00")
     if head.kind is None or head.levels > LEVELS_MAX:
-        raise DataWrong(f"there is no usage {head.usage:02X}")
+        raise DataWrong(
+            f"no key has this usage: the low five bits are {numbers(USAGES)}, the levels at most {LEVELS_MAX}"
+        )
     suite = SUITES.get(ALGORITHMS.get(head.algorithm, ""))
     if suite is None or suite.block != block_length(ctx):
-        raise DataWrong(f"algorithm {head.algorithm:02X} is none of this environment")
+        raise DataWrong(f"the ciphers of this environment are {numbers(_algorithms(block_length(ctx)))}")
     if len(value) != suite.key_length:
         raise DataWrong(f"a {suite.name} key has {suite.key_length} bytes, not {len(value)}")
     return head, value

@@ -10,6 +10,7 @@ from keys.suites import Suite
 from keys.trades import LOAD_TYPE, PURCHASE_TYPE
 
 from ..context import Context
+from ..reasons import no_key, of
 from ..status import KeyIndexUnknown
 
 BINARY_TYPES: Final = {LOAD_TYPE: b"\x01", PURCHASE_TYPE: b"\x02"}
@@ -97,7 +98,7 @@ def trade_key(ctx: Context, usage: Usage, index: int) -> TradeKey:
         except CardError as error:
             raise KeyIndexUnknown(error.reason) from None
         if ref is None or key is None:
-            raise KeyIndexUnknown(f"{ctx.image.label(ctx.session.df)} has no {each} key")
+            raise KeyIndexUnknown(no_key(ctx.image, ctx.session.df, f"{each} key", of(each)).reason)
         found.append(((ref, index), key))
     (at, key), (tac_key, _) = found
     return TradeKey(at, key, tac_key)

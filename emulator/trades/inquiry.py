@@ -8,6 +8,7 @@ from keys.records import Usage
 from keys.trades import LOAD_TYPE, PURCHASE_TYPE
 
 from ..context import DONE, Answer, Context
+from ..reasons import numbers
 from ..status import LengthWrong, ParametersWrong, ProofMissing
 from .desk import BINARY_TYPES, require_pin
 from .money import open_account, write_money
@@ -41,7 +42,7 @@ def get_transaction_proof(ctx: Context) -> Answer:
     """Answer MAC and TAC of the last trade, after its answer was lost (取交易认证码; Part 5, 7.4; Part 7, 14)."""
     kind = PROOF_TYPES[ctx.settings.trade.proof_type_byte].get(ctx.command.p2)
     if kind is None:
-        raise ParametersWrong(f"P2 {ctx.command.p2:02X} is no trade type")
+        raise ParametersWrong(f"the trade types in P2 are {numbers(PROOF_TYPES[ctx.settings.trade.proof_type_byte])}")
     proof = open_account(ctx.image, ctx.session.df).money.proof
     # Part 5, table 62 does not say which: what INITIALIZE answered, or the counter after the trade.
     asked = int.from_bytes(ctx.command.data)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from cardfs.errors import ConditionsUnmet, FileUnknown, StructureMismatch
+from cardfs.errors import ConditionsUnmet
 from cardfs.files import Structure
 from cardfs.records import Mode, written
 from keys import cryptograms
@@ -17,6 +17,7 @@ from keys.records import Usage, same
 from keys.suites import MAC_LENGTH
 
 from ...context import DONE, Answer, Context
+from ...reasons import misfit, no_file
 from ...status import DataWrong, LengthWrong
 from ..block import block_environment
 from . import objects
@@ -121,7 +122,8 @@ def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
     tag = ctx.command.p1 << 8 | ctx.command.p2
     before = store.get(tag) if tag in objects.WRITABLE else None
     if before is None:
-        raise KeyUnknown(f"PUT DATA reaches no data object {tag:04X} here")
+        there = "; the card has it, and another way writes it" if store.get(tag) is not None else ""
+        raise KeyUnknown(f"PUT DATA writes no data object {tag:04X} here{there}")
     if len(data) != len(before):
         raise LengthWrong(f"data object {tag:04X} has {len(before)} bytes, {len(data)} came")
     fault = objects.wrong(tag, data)
@@ -140,10 +142,10 @@ def _update_record(ctx: Context, _work: Work, store: Objects, data: bytes) -> Ob
     p1, sfi = ctx.command.p1, ctx.command.p2 >> 3
     ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
     if ef is None:
-        raise FileUnknown(f"{ctx.image.label(ctx.session.df)} has no EF with SFI {sfi:02X}")
+        raise no_file(ctx.image, ctx.session.df, sfi)
     records = ctx.image.contents[ef.path]
     if ef.structure not in (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE) or isinstance(records, bytes):
-        raise StructureMismatch(f"{ctx.image.label(ef.path)} is {ef.structure}")
+        raise misfit(ctx.image, ef)
     new, _ = written(ef, records, Mode.NUMBER, p1, None, data)
     ctx.change().put_contents(ef.path, new)
     return store
@@ -162,7 +164,7 @@ def record_parameters(p1: int, p2: int) -> bool:
 def _pin_change_unblock(ctx: Context) -> Answer:
     wanted = MAC_LENGTH + (SEALED_LENGTH if ctx.command.p2 != UNBLOCK else 0)
     if len(ctx.command.data) != wanted:
-        raise LengthWrong(f"Lc is {wanted:02X} for P2 {ctx.command.p2:02X}, not {len(ctx.command.data):02X}")
+        raise LengthWrong(f"with P2 {ctx.command.p2:02X} Lc is {wanted:02X}")
     return _pin_script(ctx)
 
 

@@ -14,6 +14,7 @@ from keys.suites import MAC_LENGTH
 
 from ...context import Answer, Context
 from ...cos.fmcos_state import prepare, require
+from ...reasons import numbers
 from ...status import KeyIndexUnknown
 
 
@@ -65,11 +66,19 @@ def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> Held | None:
     return None
 
 
+def missing(ctx: Context, usage: Usage, what: str) -> str:
+    """Say what is missing in the current application, and what there is."""
+    here = ctx.session.df
+    kids = [key.kid for (ref, _), key in ctx.image.keys.items() if ref.owner == here and key.usage is usage]
+    there = numbers(kid for kid in kids if kid is not None)
+    return f"{ctx.image.label(here)} has no {what}{f', but {there}' if there else ''}"
+
+
 def trade_key(ctx: Context, usage: Usage, index: int) -> Held:
     """Find a trade key by index: `KeyIndexUnknown`."""
     held = find(ctx, usage, index)
     if held is None:
-        raise KeyIndexUnknown(f"{ctx.image.label(ctx.session.df)} has no {usage} key with index {index:02X}")
+        raise KeyIndexUnknown(missing(ctx, usage, f"{usage} key with index {index:02X}"))
     return held
 
 
@@ -77,7 +86,7 @@ def the_key(ctx: Context, usage: Usage) -> Held:
     """Find the one key of the application with a function: `KeyUnknown`."""
     held = find(ctx, usage)
     if held is None:
-        raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no {usage} key")
+        raise KeyUnknown(missing(ctx, usage, f"{usage} key"))
     return held
 
 

@@ -9,7 +9,7 @@ from keys.records import Usage, same
 from ...context import DONE, FAILED_TRY, Answer, Context
 from ...status import LengthWrong
 from ..block import block_environment
-from .keyring import Held, counted_mac, find, lock_for_good, the_key, unwrap
+from .keyring import Held, counted_mac, find, lock_for_good, missing, the_key, unwrap
 
 TEMPORARY, PERMANENT = 0x00, 0x01
 AUTHENTICATION_LENGTHS: Final = frozenset((8, 16))
@@ -74,5 +74,5 @@ def _named(ctx: Context, usage: Usage) -> Held:
     identifier = ctx.command.p2
     held = find(ctx, usage, identifier)
     if held is None:
-        raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no {usage} key {identifier:02X}")
+        raise KeyUnknown(missing(ctx, usage, f"{usage} key {identifier:02X}"))
     return held
