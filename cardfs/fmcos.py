@@ -26,13 +26,15 @@ The key file has the heads of its keys, without their values:
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keys.records import Key, KeyRef, Usage
 
 from .files import CardContents, CardInfo, Df, DfKind, Ef, Phase, Protection, Structure, child
-from .image import Image
 from .rules import FREE_RULE, NEVER_RULE, Rule
+
+if TYPE_CHECKING:
+    from .image import Image
 
 MF_NAME: Final = b"1PAY.SYS.DDF01"
 """The MF's name unless another is given (4.1.1)."""
@@ -50,6 +52,8 @@ DEFAULT_KEY: Final = b"\xff" * 16
 """Master key that a blank card comes with; under DES the same as eight bytes FF."""
 
 HEADS_FID: Final = 0xFFFF
+HEAD_LENGTH: Final = 9
+"""Bytes of a head as it is stored."""
 HEAD_SPACE: Final = 11
 KEY_SPACE: Final = 8
 """What the head of a file, and of a key, takes of the memory (4.2 and 4.3)."""
@@ -252,31 +256,31 @@ def heads_path(df: str) -> str:
     return child(df, HEADS_FID)
 
 
-def file_heads(image: Image, df: str) -> tuple[FileHead, ...]:
+def file_heads(image: "Image", df: str) -> tuple[FileHead, ...]:
     """The heads of a directory, its own first."""
     records = image.contents[heads_path(df)]
     assert isinstance(records, tuple)  # noqa: S101 - it is a file of records
     return tuple(map(FileHead.unpack, records))
 
 
-def head_of(image: Image, ef: Ef) -> FileHead:
+def head_of(image: "Image", ef: Ef) -> FileHead:
     """The head of an EF."""
     return next(head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid)
 
 
-def find_head(image: Image, ef: Ef) -> FileHead | None:
+def find_head(image: "Image", ef: Ef) -> FileHead | None:
     """The head of an EF, or None if no CREATE FILE of this coding made it."""
     if heads_path(ef.parent) not in image.contents:
         return None
     return next((head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid), None)
 
 
-def key_file(image: Image, df: str) -> FileHead | None:
+def key_file(image: "Image", df: str) -> FileHead | None:
     """The head of a directory's key file, or None."""
     return next((head for head in file_heads(image, df)[1:] if head.kind == KEY_FILE), None)
 
 
-def key_heads(image: Image, df: str) -> tuple[KeyHead, ...]:
+def key_heads(image: "Image", df: str) -> tuple[KeyHead, ...]:
     """The heads of the keys of a directory, in the order in which they came."""
     file = key_file(image, df)
     if file is None:

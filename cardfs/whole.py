@@ -13,7 +13,8 @@ from keys.suites import SUITES
 from . import cells
 from .atr import historical_bytes
 from .cells import Damaged
-from .files import CardContents, Df, DfKind, Ef, Structure, parent
+from .files import MF_PATH, CardContents, Df, DfKind, Ef, Structure, parent
+from .fmcos import DIRECTORY, HEAD_LENGTH, FileHead, heads_path
 
 LONGEST_RECORD: Final = 255
 PIN_LENGTHS: Final = range(9)
@@ -37,6 +38,8 @@ def _mistakes(card: CardContents) -> Iterator[tuple[str, str]]:
     yield from _in_card(card)
     for df in card.dfs.values():
         yield from ((f"{cells.DF} {df.path}", reason) for reason in _in_df(card, df))
+        if card.info.settings.personalisation.cos == "fmcos" and heads_path(MF_PATH) in card.efs:
+            yield from _in_heads(card, df)
     for ef in card.efs.values():
         yield from ((f"{cells.EF} {ef.path}", reason) for reason in _in_ef(card, ef))
     for path in card.contents:
@@ -82,6 +85,20 @@ def _in_ef(card: CardContents, ef: Ef) -> Iterator[str]:
     for ref in ef.read.refs | ef.update.refs:
         if ref.owner not in card.dfs:
             yield f"its rules name a key of {ref.owner}, and there is no such DF"
+
+
+def _in_heads(card: CardContents, df: Df) -> Iterator[tuple[str, str]]:
+    """Heads of files and keys of an FMCOS directory: one for each EF, its own first, and each key in its file."""
+    path = heads_path(df.path)
+    records = card.contents.get(path)
+    place = f"{cells.CONTENTS} {path}"
+    if not isinstance(records, tuple) or not records or any(len(record) != HEAD_LENGTH for record in records):
+        yield place, "it does not hold the heads of its directory's files"
+        return
+    heads = [FileHead.unpack(record) for record in records]
+    files = {ef.fid for ef in card.efs.values() if ef.parent == df.path and ef.path != path}
+    if heads[0].kind != DIRECTORY or sorted(head.fid for head in heads[1:]) != sorted(files):
+        yield place, "its heads are not those of the files of its directory"
 
 
 def _in_records(ef: Ef, records: tuple[bytes, ...]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 
 from cardfs.cells import TRIES
 from cardfs.errors import ImageError, LogError, StoreFailed
+from cardfs.fmcos import heads_path
 from cardfs.image import Image
 from cardfs.log import Mark, log_of, salt_of
 from cardfs.store import Cell, SqliteStore
 from emulator.card import Card
 from keys.records import KeyState
 
+from .fmcos_desk import made as fmcos_card
 from .support import PIN_CN, SSSE, Bench, contents, handmade
 from .test_cli import refused, sscard
 
@@ -330,6 +333,22 @@ def test_a_damaged_cell_is_refused_by_its_place(
     assert says in text
     with pytest.raises(ImageError):
         Image.open(path, writable=False)
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [(), (b"\x3f\x00\x38",), (bytes(9),), (bytes.fromhex("3F00382000F0F001FF"),)],
+    ids=["none", "cut", "no directory", "a file without one"],
+)
+def test_the_heads_of_an_fmcos_directory_are_those_of_its_files(heads: tuple[bytes, ...], tmp_path: Path) -> None:
+    card = fmcos_card()
+    path = tmp_path / "fmcos.sscard"
+    Image.create(path, card)
+    Image.open(path).close()
+    at = heads_path("3F00")
+    Image.create(path, replace(card, contents={**card.contents, at: heads}), replace=True)
+    with pytest.raises(ImageError, match=rf"the image is damaged: contents {at}: "):
+        Image.open(path)
 
 
 def test_a_mark_that_cannot_be_read_is_none(path: Path) -> None:
