@@ -472,8 +472,8 @@ def test_the_trace_says_nothing_of_p1_that_another_coding_means(desk: Desk) -> N
     ("apdu", "word", "why"),
     [
         (create(0x001B, "2F0208F000FF18"), "6A80", "purse"),
-        (create(0x001B, "310008F0F0FFFF"), "6A80", "no file type"),
-        (create(0x001B, "680008F0F0FFFF"), "6A80", "no file type"),
+        (create(0x001B, "310008F0F0FFFF"), "6A80", "types of files"),
+        (create(0x001B, "680008F0F0FFFF"), "6A80", "types of files"),
         (create(0x001B, "2A0110F0F0FFFF"), "6A80", "cannot be"),  # 7.13.5: less than two records
         (create(0x001B, "2A02F9F0F0FFFF"), "6A80", "cannot be"),  # 4.1.3: records of 248 bytes at most
         (create(0x001B, "28FFFFF0F0FFFF"), "6A84", "left"),
