@@ -265,6 +265,16 @@ class Image:
         if at in self.tries:
             self._count(at, self.tries[at] + 1)
 
+    def restore(self, at: KeyId) -> None:
+        """Put a try counter back to its maximum, durably (Part 7, 5.8 and 6.6), where nothing else changes with it.
+
+        Raises:
+            StoreFailed: the try stays spent.
+        """
+        limit = self.keys[at].tries_max
+        if limit:
+            self._count(at, limit)
+
     def tries_key(self, at: KeyId) -> CellKey:
         """The cell that holds the try counter of a key with a counter."""
         key = self._tries_keys.get(at)

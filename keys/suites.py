@@ -20,6 +20,7 @@ def _xor(left: bytes, right: bytes) -> bytes:
     return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 
+_ZEROS: Final = bytes(8)
 _PADDING: Final = tuple(b"\x80" + bytes(zeros) for zeros in range(16))
 _INVERTED: Final = bytes(range(0xFF, -1, -1))
 
@@ -89,7 +90,7 @@ class Suite:
         session = self.session_key(key, challenge)
         if self.block == AUTHENTICATION_LENGTH:
             return self.cipher.encrypt(session, original)
-        enciphered = self.cipher.encrypt(session, original + bytes(8))
+        enciphered = self.cipher.encrypt(session, original + _ZEROS)
         return _xor(enciphered[:8], enciphered[8:])
 
     # -- MAC and encryption under a session key -----------------------------------------------

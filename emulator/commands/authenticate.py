@@ -41,7 +41,7 @@ def external_authentication(ctx: Context) -> Answer:
     if not same(expected, data[:ORIGINAL_AT]):
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {key.name} failed")
     if counted:
-        ctx.change().restore(at)
+        image.restore(at)
     ctx.session.proofs |= {ref}
     return DONE
 
@@ -58,7 +58,8 @@ def _named_key(ctx: Context, kid: int) -> KeyRef:
         master = master_of(ctx.image, ctx.session.df)
         if master is not None:
             return master
-    owner = ctx.session.df if kid & LOCAL_KEY else ctx.environment
+    here = ctx.session.df
+    owner = here if kid & LOCAL_KEY else ctx.image.environment(here)
     ref = ctx.image.ref_by_kid(owner, kid)
     if ref is None:
         raise no_key(ctx.image, owner, f"key {kid:02X}", lambda _, key: key.kid == kid)

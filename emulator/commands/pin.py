@@ -43,7 +43,7 @@ def verify(ctx: Context) -> Answer:
     failed = _compare(ctx, ref, pin, given)
     if failed is not None:
         return failed
-    ctx.change().restore((ref, 1))
+    ctx.image.restore((ref, 1))
     ctx.session.proofs |= {ref}
     return DONE
 
