@@ -46,7 +46,8 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("ruff", "mypy", "lint-imports", "python"):
         write(tmp_path / ".venv/bin" / name, STEP)
     write(tmp_path / "scripts/setup", STEP)
-    write(tmp_path / "scripts/test", (ROOT / "scripts/test").read_text(encoding="utf-8"))
+    for name in ("test", "check"):
+        write(tmp_path / "scripts" / name, (ROOT / "scripts" / name).read_text(encoding="utf-8"))
     return tmp_path
 
 
@@ -60,7 +61,7 @@ def test_all_steps_run_without_what_python_is_told_outside(checkout: Path) -> No
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("==")]
     assert lines == [
         *("setup --test", "ruff check .", "ruff format --check .", "mypy ", "lint-imports "),
-        *("Failed before the tests: Types", "python -m pytest -n auto --dist loadfile -k golden"),
+        *("Failed: Types", "python -m pytest -n auto --dist loadfile -k golden"),
     ]
     assert done.returncode == 1, "one step failed"
 
