@@ -45,7 +45,7 @@ MAX_SLOTS: Final = 16
 TIMEOUT: Final = 30.0
 """Seconds that the stack may take to start, and then each card to be seen: a busy machine needs some of them."""
 
-EMPTY_TIMEOUT: Final = 3.0
+EMPTY_TIMEOUT: Final = 5.0
 GRACE: Final = 3.0
 """Seconds that a process of the stack has to end by itself."""
 
