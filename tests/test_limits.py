@@ -125,3 +125,11 @@ def test_a_child_that_does_not_end_is_told() -> None:
         child.reap([sleeper], limit=0.1)
     os.kill(sleeper, 9)
     assert child.reap([sleeper]) == (sleeper, -9)
+
+
+def test_a_test_named_after_a_place_in_memory_is_refused(pytestconfig: pytest.Config) -> None:
+    class Item:
+        nodeid = f"tests/test_x.py::test_x[{object()}]"
+
+    with pytest.raises(pytest.UsageError, match="needs an id of its own"):
+        pytestconfig.hook.pytest_collection_modifyitems(session=None, config=pytestconfig, items=[Item()])
