@@ -153,7 +153,8 @@ def response_cryptogram(suite: Suite, session: bytes | Keyed, cryptogram: bytes,
     if len(cryptogram) != CRYPTOGRAM_LENGTH or len(code) != 2:
         raise ValueError("a cryptogram has 8 bytes, a response code 2")
     block = _xor(cryptogram, code + bytes(6))
-    return suite.keyed(session).encrypt(block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
+    # Of one block the MAC is the block enciphered; what it takes of the key has been expanded for the cryptogram.
+    return suite.keyed(session).mac_block(b"", block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
 
 
 def discretionary_mac(suite: Suite, session: bytes | Keyed, atc: int, data: bytes) -> bytes:

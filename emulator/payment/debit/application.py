@@ -20,7 +20,7 @@ from keys.suites import Suite
 from ...commands.select import make_current
 from ...context import Answer, Context
 from ...entry import Entry
-from .work import Work, keep
+from .work import SessionKey, Work, keep
 
 ISSUER_DATA: Final = 0xBF0C
 PDOL: Final = 0x9F38
@@ -37,8 +37,12 @@ _EXPONENT: Final = 3
 # -- SELECT --------------------------------------------------------------------------------------
 
 
-def fci(_ctx: Context, df: Df) -> bytes:
+def fci(ctx: Context, df: Df) -> bytes:
     """Build the FCI of an application (EMV Book 1, 11.3.4)."""
+    return ctx.image.parsed(df.path, df, _template)
+
+
+def _template(df: Df) -> bytes:
     return template(df.name, df.proprietary)
 
 
@@ -165,13 +169,13 @@ def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, Keyed]:
     Raises:
         KeyUnknown
     """
-    at = find(ctx, usage, work.national)
-    key, derived = ctx.image.keys[at], work.sessions.get(usage)
-    if derived is None or derived[0] is not key:
-        suite = key.suite
-        expanded = suite.expand(session_key(suite, ctx.image.keyed(at), work.atc))
-        derived = work.sessions[usage] = key, expanded
-    return key.suite, derived[1]
+    derived = work.sessions.get(usage)
+    if derived is None or ctx.image.keys.get(derived.at) is not derived.key:
+        at = find(ctx, usage, work.national)
+        key = ctx.image.keys[at]
+        expanded = key.suite.expand(session_key(key.suite, ctx.image.keyed(at), work.atc))
+        derived = work.sessions[usage] = SessionKey(at, key, expanded)
+    return derived.key.suite, derived.expanded
 
 
 def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:

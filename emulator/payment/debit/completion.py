@@ -9,6 +9,7 @@ from .work import Cvr, Issuer, Work
 APPROVING: Final = frozenset((b"00", b"10", b"11", b"01", b"02", b"Y1"))
 """Response codes that approve, or send the holder to his bank; all others refuse."""
 MANDATORY: Final = 0x80
+_NOTHING: Final = objects.digits(0)
 
 
 class Outcome(NamedTuple):
@@ -66,8 +67,8 @@ def _reset(store: Objects, work: Work) -> Objects:
     """Begin to count anew: this transaction was online."""
     return store.with_values(
         {
-            objects.SPENT: objects.digits(0),
-            objects.SPENT_BOTH: objects.digits(0),
+            objects.SPENT: _NOTHING,
+            objects.SPENT_BOTH: _NOTHING,
             objects.ABROAD_CURRENCY: b"\x00",
             objects.ABROAD_COUNTRY: b"\x00",
             objects.LAST_ONLINE: work.atc.to_bytes(2),

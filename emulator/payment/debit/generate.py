@@ -12,7 +12,7 @@ from keys.records import Usage
 from ...context import Answer, Context
 from ...status import LengthWrong
 from . import objects, risk, signing
-from .application import CDOL1, CDOL2, here, need_list, pin, secret, session
+from .application import CDOL1, CDOL2, here, need_list, pin, session
 from .completion import complete
 from .log import log_transaction
 from .objects import Ada, Last, Objects
@@ -225,19 +225,30 @@ def _cryptogram(ctx: Context, store: Objects, work: Work) -> bytes:
 def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
     """Build the issuer application data, 9F10: index, version, results, algorithm, and the issuer's part."""
     index, version, kind = store.need(objects.CRYPTOGRAM)
-    key = secret(ctx, Usage.MAC, work.national)
-    algorithm = ctx.settings.emv.sm4_algorithm_id if key.suite_name == "SM4" else TRIPLE_DES_ID
+    suite, key = session(ctx, Usage.MAC, work)
+    algorithm = ctx.settings.emv.sm4_algorithm_id if suite.name == "SM4" else TRIPLE_DES_ID
     head = bytes((0x07, index, version, 0x03)) + int(work.results).to_bytes(3) + bytes((algorithm,))
     value = _discretionary(store, kind)
     if not value:
         return head
-    mac = cryptograms.discretionary_mac(*session(ctx, Usage.MAC, work), work.atc, value)
+    mac = cryptograms.discretionary_mac(suite, key, work.atc, value)
     return head + bytes((1 + len(value) + len(mac), kind)) + value + mac
 
 
 def _discretionary(store: Objects, kind: int) -> bytes:
     """The issuer's part: the last 5 bytes of one or two amounts."""
-    cash, spent = objects.digits(store.amount(objects.CASH) or 0), store.need(objects.SPENT)
-    limit = objects.digits(store.amount(objects.AMOUNT_LIMIT) or 0)
-    chosen = {1: (cash,), 2: (spent,), 3: (cash, spent), 4: (spent, limit), 5: (objects.digits(store.available),)}
-    return b"".join(each[-5:] for each in chosen.get(kind, ()))
+    # All of them have to be right, whichever the issuer has chosen.
+    cash, spent, limit = store.amount(objects.CASH) or 0, store.need(objects.SPENT), store.amount(objects.AMOUNT_LIMIT)
+    available, digits = store.available, objects.digits
+    match kind:
+        case 1:
+            return digits(cash)[-5:]
+        case 2:
+            return spent[-5:]
+        case 3:
+            return digits(cash)[-5:] + spent[-5:]
+        case 4:
+            return spent[-5:] + digits(limit or 0)[-5:]
+        case 5:
+            return digits(available)[-5:]
+    return b""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from enum import Enum, IntEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cardfs.errors import ConditionsUnmet
 from keys.ciphers import Keyed
-from keys.records import Key, Usage
+from keys.records import Key, KeyId, Usage
 
 from ...context import Context
 
@@ -69,11 +69,19 @@ class Cvr(IntEnum):
 _NO_DATA: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
-class Work(NamedTuple):
-    """One transaction.
+class SessionKey(NamedTuple):
+    """A session key, expanded, and the card's key that it comes from."""
+
+    at: KeyId
+    key: Key
+    expanded: Keyed
+
+
+class _Work(NamedTuple):
+    """The fields of a transaction.
 
     Attributes:
-        sessions: its session keys, derived as they are needed, each with the card's key that it comes from.
+        sessions: its session keys by function, derived as they are needed.
         atc: its counter.
         profile, files: AIP and AFL that the terminal got.
         pdol, cdol1: values that GET PROCESSING OPTIONS and the first GENERATE AC brought, in order.
@@ -88,7 +96,7 @@ class Work(NamedTuple):
         chain: what the MAC of the next script command covers as the cryptogram.
     """
 
-    sessions: dict[Usage, tuple[Key, Keyed]]
+    sessions: dict[Usage, SessionKey]
     stage: Stage = Stage.SELECTED
     atc: int = 0
     profile: bytes = b""
@@ -107,9 +115,26 @@ class Work(NamedTuple):
     dead: bool = False
     chain: bytes = b""
 
+
+class Work(_Work):
+    """One transaction; a command makes another one of it."""
+
+    __slots__ = ()
+
+    def _replace(self, /, **changes: Any) -> "Work":
+        """Return the same but for these fields; every command of a transaction does it."""
+        fields: list[Any] = list(self)
+        for name, value in changes.items():
+            fields[_PLACES[name]] = value
+        return _make(Work, fields)
+
     def __repr__(self) -> str:
         """Tell how far it is, without cryptograms and MACs."""
         return f"Work({self.stage.name}, atc={self.atc}, results={self.results:06X})"
+
+
+_PLACES: Final = {name: at for at, name in enumerate(_Work._fields)}
+_make: Final = tuple.__new__
 
 
 def work_of(ctx: Context, *stages: Stage) -> Work:
@@ -127,7 +152,7 @@ def work_of(ctx: Context, *stages: Stage) -> Work:
 
 def keep(ctx: Context, work: Work) -> None:
     """Remember the transaction, if the command succeeds."""
-    ctx.session = ctx.session._replace(work=work)
+    ctx.session.work = work
 
 
 def _names(stages: tuple[Stage, ...]) -> str:
