@@ -6,6 +6,12 @@ EXTENDED_LE_MAX: Final = 65536
 HEADER_LENGTH: Final = 4
 
 
+SELECT: Final = 0xA4
+GET_RESPONSE: Final = 0xC0
+BY_NAME: Final = 0x04
+"""P1 of a SELECT by DF name."""
+
+
 class Command:
     """One command APDU; a value, that nobody changes.
 

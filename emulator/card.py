@@ -18,10 +18,7 @@ from keys.errors import CardError
 from keys.generate import RandomSource, system_random
 
 from . import reasons
-from .apdu import Command, parse
-from .commands.block import application_block
-from .commands.response import get_response
-from .commands.select import BY_NAME
+from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
 from .context import DONE, FAILED_TRY, Answer, Context
 from .row import any_turn
 from .session import Session
@@ -37,11 +34,9 @@ from .status import (
     words_for,
 )
 from .table import ANY_LE as ANY
-from .table import Row, Table
+from .table import CommandSets, Row, Table
 
-SELECT: Final = 0xA4
 WRONG_LE: Final = 0x6C00
-GET_RESPONSE: Final = 0xC0
 
 
 class Outcome(NamedTuple):
@@ -79,11 +74,13 @@ class Card:
 
     Attributes:
         image: its non-volatile memory.
+        sets: the commands that it has; the card itself knows none.
         bug: the exception behind the last 6F00 that no refusal explains.
     """
 
-    def __init__(self, image: Image, random: RandomSource = system_random) -> None:
+    def __init__(self, image: Image, sets: CommandSets, random: RandomSource = system_random) -> None:
         self.image = image
+        self.sets = sets
         self.random = random
         self.bug: Exception | None = None
         self._last: _Done | None = None
@@ -168,7 +165,7 @@ class Card:
 
     def _table(self, regime: Regime) -> Table:
         """The rows of DFs of a regime, made when the first one is entered."""
-        table = self._tables[regime] = Table(self.image.info.settings, regime)
+        table = self._tables[regime] = self.sets.table(self.image.info.settings, regime)
         return table
 
     def _table_in(self, df: str) -> Table:
@@ -201,7 +198,7 @@ class Card:
         """Pass the gate, run the handler, commit."""
         session, image = self._session, self.image
         df = image.dfs[session.df]
-        if (df.blocked or df.suspended) and command.ins != SELECT:
+        if (df.blocked or df.suspended) and not row.selects:
             early = self._locked(row, command, df)
             if early is not None:
                 return early
@@ -218,10 +215,10 @@ class Card:
                 session.challenge = None
             else:
                 challenge = None
-        ctx = Context(image, session.copy(), command, self.random, challenge, trade)
+        ctx = Context(image, session.copy(), command, self.random, challenge, trade, self.sets.selections)
         try:
             answer = row.handler(ctx)
-            if answer.data and row.handler is not get_response:
+            if answer.data and not row.fetches:
                 answer = self._deliver(row, ctx, answer)
             if ctx.transaction is not None:
                 ctx.transaction.commit()
@@ -237,7 +234,7 @@ class Card:
 
     def _locked(self, row: Row, command: Command, df: Df) -> Answer | None:
         """What a locked application answers instead of the command, if anything; data that wait are still fetched."""
-        if df.blocked and not (command.ins == GET_RESPONSE and self._session.pending):
+        if df.blocked and not (row.fetches and self._session.pending):
             early = self._blocked(row, command, df.path)
             if early is not None:
                 return early
@@ -251,7 +248,7 @@ class Card:
         if isinstance(refusal, ApplicationBlocked):
             if row.reads and settings.ef_readable:
                 return None
-            if row.handler is application_block and settings.repeat_sw == "9000" and fits(row, command):
+            if row.ends_an_application and settings.repeat_sw == "9000" and fits(row, command):
                 # Its MAC cannot be verified any more: the key is dead.
                 return DONE
         raise refusal

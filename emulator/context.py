@@ -1,5 +1,7 @@
 """What a command handler works with: the image, the session, and the checks that many commands share."""
 
+from typing import Final
+
 from cardfs.errors import AccessDenied, NoCurrentEf, StructureMismatch
 from cardfs.files import Ef, Structure
 from cardfs.image import Image
@@ -14,6 +16,7 @@ from keys.suites import MAC_LENGTH
 
 from . import reasons
 from .apdu import Command
+from .entry import Selections
 from .session import Session
 from .status import words_for
 
@@ -38,6 +41,9 @@ class Answer:
 DONE = Answer()
 
 
+NO_SELECTIONS: Final[Selections] = {}
+
+
 class Context:
     """One command on its way through the card.
 
@@ -45,10 +51,11 @@ class Context:
         session: a copy for the handler to change; it counts if the command succeeds.
         challenge: the one that this command takes; it is gone from the session.
         trade: what the INITIALIZE command directly before prepared.
+        selections: how DFs of each regime are selected, where they have ways of their own.
         transaction: the changes to the image, None as long as there is none.
     """
 
-    __slots__ = ("challenge", "command", "image", "random", "session", "trade", "transaction")
+    __slots__ = ("challenge", "command", "image", "random", "selections", "session", "trade", "transaction")
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Context:
         random: RandomSource,
         challenge: bytes | None = None,
         trade: object = None,
+        selections: Selections = NO_SELECTIONS,
     ) -> None:
         self.image = image
         self.session = session
@@ -65,6 +73,7 @@ class Context:
         self.random = random
         self.challenge = challenge
         self.trade = trade
+        self.selections = selections
         self.transaction: Transaction | None = None
 
     @property

@@ -4,12 +4,13 @@ SELECT runs by the rules of the DF that was current before; the FCI and what a s
 matter of the DF that is entered.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from cardfs.files import Df, Regime
 
-from .context import Answer, Context
+if TYPE_CHECKING:
+    from .context import Answer, Context
 
 
 class Entry(NamedTuple):
@@ -21,10 +22,10 @@ class Entry(NamedTuple):
         locked: what SELECT of a locked or suspended DF answers; it may make the DF current or refuse.
     """
 
-    fci: Callable[[Context, Df], bytes]
-    entered: Callable[[Context, Df], None]
-    locked: Callable[[Context, Df], Answer]
+    fci: Callable[["Context", Df], bytes]
+    entered: Callable[["Context", Df], None]
+    locked: Callable[["Context", Df], "Answer"]
 
 
-ENTRIES: Final[dict[Regime, Entry]] = {}
+Selections = Mapping[Regime, Entry]
 """Regimes without an entry follow Part 5, 6.11."""

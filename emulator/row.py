@@ -54,6 +54,9 @@ class Row:
             asked before anything else in the command (Part 5, 7).
         while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
         failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
+        selects: whether it chooses a DF or an EF: it works in a locked application, too (Part 7, 13.2).
+        fetches: whether it answers what waits, as it is (GET RESPONSE).
+        ends_an_application: whether its repetition in the application that it has locked may succeed (Part 5, 6.1.5).
         refused: what a refusal takes out of the session: the first step of a sequence that is refused leaves nothing of
             an earlier one for the second step to work with; None if there is nothing.
         enabled: whether a card with these settings has it.
@@ -78,6 +81,9 @@ class Row:
     in_turn: Callable[[object], bool] = any_turn
     while_suspended: bool = False
     failure_locks: bool = False
+    selects: bool = False
+    fetches: bool = False
+    ends_an_application: bool = False
     refused: Callable[[Session], Session] | None = None
     enabled: Callable[[Settings], bool] = _always
 

@@ -1,46 +1,48 @@
-"""The command table: every command of each regime, and those of each coding (Part 5, 5.3).
+"""The command table of a card: the rows of each regime, and over them those of a coding (Part 5, 5.3).
 
-The current DF's regime says which rows are there (`REGIME_ROWS`). Over them lie those of the card
-maker's coding: a row with the same CLA and INS replaces the other, any other stands beside them.
+The current DF's regime says which rows are there. Over them lie those of the card maker's coding: a row with the
+same CLA and INS replaces the other, any other stands beside them. `emulator.sets` has the list of all commands.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from cardfs.files import Regime
 from cardfs.settings import Settings
 
-from .commands.rows import ROWS, SECURED_READING_ROWS
-from .cos.fmcos_rows import FMCOS_ROWS
-from .cos.t514_rows import T514_ROWS
-from .payment.debit.rows import DEBIT_ROWS
-from .payment.purse.rows import PURSE_ROWS
-from .payment.rows import PAYMENT_ROWS
-from .psam.rows import PSAM_ROWS
+from .entry import Selections
 from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
-from .trades.rows import TRADE_ROWS
 
-__all__ = ["ANY_LE", "COMMON", "COS_ROWS", "GATED", "NO_DATA", "REGIME_ROWS", "ROWS", "T514_ROWS", "Row", "Table"]
+__all__ = ["ANY_LE", "COMMON", "GATED", "NO_DATA", "CommandSets", "Row", "Table"]
 
-REGIME_ROWS: Final[dict[Regime, tuple[Row, ...]]] = {
-    Regime.SOCIAL: (*ROWS, *TRADE_ROWS, *SECURED_READING_ROWS),
-    Regime.PSAM: PSAM_ROWS,
-    Regime.PAYMENT: PAYMENT_ROWS,
-    Regime.PURSE: PURSE_ROWS,
-    Regime.DEBIT: DEBIT_ROWS,
-}
-"""The commands that work in a DF, by the regime of that DF."""
 
-COS_ROWS: Final[dict[str, tuple[Row, ...]]] = {"t514": T514_ROWS, "fmcos": FMCOS_ROWS, "none": ()}
-"""Commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses."""
+@dataclass(frozen=True, slots=True)
+class CommandSets:
+    """All commands of a family of cards; a card finds its own by its settings.
+
+    Attributes:
+        regimes: the commands that work in a DF, by the regime of that DF.
+        codings: commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses.
+        selections: how DFs of a regime are selected, where they have ways of their own.
+        uncoded: regimes over which no maker's commands are laid.
+    """
+
+    regimes: Mapping[Regime, tuple[Row, ...]]
+    codings: Mapping[str, tuple[Row, ...]]
+    selections: Selections
+    uncoded: frozenset[Regime] = frozenset()
+
+    def table(self, settings: Settings, regime: Regime = Regime.SOCIAL) -> "Table":
+        """The rows that a card with these settings has in DFs of one regime, ready to be looked up."""
+        maker = () if regime in self.uncoded else self.codings[settings.personalisation.cos]
+        return Table((*self.regimes[regime], *maker), settings)
 
 
 class Table:
     """The rows that one card has in DFs of one regime, ready to be looked up."""
 
-    def __init__(self, settings: Settings, regime: Regime = Regime.SOCIAL) -> None:
-        # A PSAM has key commands of its own (Part 9, 9.5 and 9.6).
-        maker = () if regime is Regime.PSAM else COS_ROWS[settings.personalisation.cos]
-        rows = (*REGIME_ROWS[regime], *maker)
+    def __init__(self, rows: Iterable[Row], settings: Settings) -> None:
         enabled = [row for row in rows if row.enabled(settings)]
         # Of rows with the same class and instruction the last one stands: the card maker's. Of those that
         # P1 tells apart each stands, and the last one answers for a P1 that none of them has.

@@ -13,7 +13,7 @@ from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Regim
 from cardfs.image import Image
 from cardfs.rules import FREE_RULE, Rule
 from cardfs.settings import EmvSettings, Settings
-from emulator.card import Card
+from emulator.cards import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage

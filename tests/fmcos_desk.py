@@ -11,7 +11,7 @@ from cardfs.files import CardContents
 from cardfs.image import Image
 from cardfs.issuing import blank
 from cardfs.profile import load_profile
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cos.fmcos_rows import FMCOS_ROWS
 from keys.generate import RandomSource, SeededRandom
 

@@ -14,7 +14,7 @@ from cardfs.image import Image
 from cardfs.rules import FREE_RULE, NEVER_RULE, Rule
 from cardfs.settings import Settings
 from cardfs.store import MemoryStore, Store
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

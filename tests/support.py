@@ -18,7 +18,7 @@ from cardfs.roots import load_roots
 from cardfs.rules import Rule, parse_rule
 from cardfs.settings import Settings
 from cardfs.store import Cell, CellKey, MemoryStore
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

@@ -13,7 +13,7 @@ from cardfs.inputs import Document
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import Roots, load_roots
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.terminal import Hsm, HsmCard, InProcess, Result, Settings, Terminal, TerminalError, TerminalSettings, call
 from keys.generate import SeededRandom
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cardfs.settings import BlockSettings, Settings
-from emulator.table import ROWS
+from emulator.commands.rows import ROWS
 from keys.records import KeyState
 
 from .support import MF, SSSE, Handmade

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from emulator.table import T514_ROWS, Row
+from emulator.cos.t514_rows import T514_ROWS
+from emulator.table import Row
 
 from .maker import (
     ADF,

@@ -14,7 +14,7 @@ from cardfs.errors import StoreFailed
 from cardfs.image import Image
 from cardfs.store import Cell, CellKey, MemoryStore
 from emulator import context
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.commands import authenticate, pin
 from keys.generate import SeededRandom
 from keys.records import KeyId

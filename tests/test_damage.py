@@ -23,7 +23,7 @@ from cardfs.cells import CONTENTS, TRIES
 from cardfs.errors import ImageError
 from cardfs.image import Image
 from cardfs.store import Cell, CellKey, SqliteStore
-from emulator.card import Card
+from emulator.cards import Card
 from keys.records import KeyRef
 
 from . import child

@@ -15,7 +15,7 @@ from cardfs.cells import read_cells, write_cells
 from cardfs.image import Image
 from cardfs.store import Cell, CellKey, MemoryStore
 from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.payment.debit.rows import DEBIT_ROWS
 from keys.generate import SeededRandom
 

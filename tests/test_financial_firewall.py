@@ -20,9 +20,9 @@ from cardfs.inputs import Document
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.row import Row
-from emulator.table import Table
+from emulator.sets import SETS
 from keys.records import KeyRef, KeyState, Usage
 
 from . import debit_desk, purse_desk
@@ -146,7 +146,7 @@ def samples(row: Row) -> Iterator[bytes]:
 def rows_in(bench: Recorded, df: str) -> list[Row]:
     """Every row that works in a DF: those of its regime, and those of personalisation."""
     info = bench.card.image.info
-    table = Table(info.settings, bench.card.image.dfs[df].regime)
+    table = SETS.table(info.settings, bench.card.image.dfs[df].regime)
     return [*dict.fromkeys((*table.rows.values(), *table._by_p1.values()))]
 
 

@@ -24,7 +24,7 @@ from cardfs.inputs import Document, IssueError, ProfileError
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots, parse_roots
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cli import main
 from keys.records import KeyRef, Usage
 

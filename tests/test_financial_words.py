@@ -20,12 +20,12 @@ from cardfs.life import regime_of
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
 from cardfs.store import Cell, CellKey
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.payment.rows import PAYMENT_ROWS
 from emulator.personaliser import Personaliser
 from emulator.row import Row
+from emulator.sets import SETS
 from emulator.status import MEANINGS
-from emulator.table import Table
 from keys.generate import SeededRandom
 from keys.records import KeyRef
 
@@ -78,7 +78,7 @@ class Watched(Bench):
         cells = dict(half_built()) if building else dict(write_cells(finished()))
         self.store = FailingStore(cells)
         super().__init__(card=Card(Image(read_cells(cells), self.store), SeededRandom("bench")))
-        self.table = Table(self.card.image.info.settings, Regime.PAYMENT)
+        self.table = SETS.table(self.card.image.info.settings, Regime.PAYMENT)
         self.last_row: Row | None = None
 
     def send(self, apdu: str | bytes) -> str:

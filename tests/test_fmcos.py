@@ -19,9 +19,9 @@ from cardfs.issuing import IssueError, blank, issue
 from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
 from cardfs.profile import load_profile
 from cardfs.securing import securing
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cos.fmcos_rows import FMCOS_ROWS
-from emulator.table import COS_ROWS, REGIME_ROWS, Table
+from emulator.sets import SETS
 from emulator.trace import MASK, describe, masked_command
 from keys.records import KeyRef
 
@@ -219,17 +219,17 @@ def test_the_master_key_of_a_blank_card_takes_its_state_to_be_replaced() -> None
 
 def test_no_other_card_has_a_row_of_it() -> None:
     for name in ("t514", "none"):
-        table = Table(load_profile("ssc-2.0", {"settings": {"personalisation": {"cos": name}}}).settings)
+        table = SETS.table(load_profile("ssc-2.0", {"settings": {"personalisation": {"cos": name}}}).settings)
         assert not {id(row) for row in table.rows.values()} & {id(row) for row in FMCOS_ROWS}
 
 
 def test_its_rows_replace_those_of_the_standard_and_leave_the_others() -> None:
-    table = Table(made().info.settings)
+    table = SETS.table(made().info.settings)
     for code, row in BY_CODE.items():
         assert table.rows[code[0] << 8 | code[1]] is row
-    rows = {row.cla << 8 | row.ins: row for row in REGIME_ROWS[Regime.SOCIAL] if row.enabled(made().info.settings)}
+    rows = {row.cla << 8 | row.ins: row for row in SETS.regimes[Regime.SOCIAL] if row.enabled(made().info.settings)}
     others = {row for row in rows.values() if (row.cla, row.ins) not in BY_CODE}
-    assert {row for row in table.rows.values() if row not in COS_ROWS["fmcos"]} == others
+    assert {row for row in table.rows.values() if row not in SETS.codings["fmcos"]} == others
 
 
 def test_it_takes_a_card_of_the_des_family_and_is_not_issued_whole() -> None:

@@ -17,7 +17,7 @@ from cardfs.image import Image
 from cardfs.issuing import blank
 from cardfs.profile import load_profile
 from cardfs.store import SCHEMA_VERSION, SqliteStore
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
 

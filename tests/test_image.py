@@ -14,7 +14,7 @@ from cardfs.files import CardContents, DfKind
 from cardfs.image import UNLIMITED, Image
 from cardfs.profile import shipped_profiles
 from cardfs.store import SCHEMA_VERSION, Cell, MemoryStore
-from emulator.card import Card
+from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage

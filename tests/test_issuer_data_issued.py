@@ -17,7 +17,7 @@ from cardfs.inputs import Document, IssueError
 from cardfs.issuing import blank, issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.personaliser import Personaliser
 from keys.generate import SeededRandom
 

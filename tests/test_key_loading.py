@@ -13,7 +13,7 @@ from cardfs.cells import read_cells
 from cardfs.image import Image
 from cardfs.issuing import blank
 from cardfs.profile import load_profile
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom, generate_key
 from keys.records import KeyRef, KeyState
 from keys.suites import SUITES as RULES

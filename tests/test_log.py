@@ -19,7 +19,7 @@ from cardfs.fmcos import heads_path
 from cardfs.image import Image
 from cardfs.log import Mark, log_of, salt_of
 from cardfs.store import Cell, SqliteStore
-from emulator.card import Card
+from emulator.cards import Card
 from keys.records import KeyState
 
 from .fmcos_desk import made as fmcos_card

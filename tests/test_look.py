@@ -11,7 +11,7 @@ from cardfs.image import Image
 from cardfs.origins import Origins
 from cardfs.profile import DEMO
 from cardfs.roots import load_roots
-from emulator.card import Card
+from emulator.cards import Card
 from keys.records import Usage
 
 from .support import Bench, reference_key, roots

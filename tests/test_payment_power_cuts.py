@@ -13,7 +13,7 @@ from cardfs.cells import read_cells
 from cardfs.image import Image
 from cardfs.store import MemoryStore
 from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.payment.rows import PAYMENT_ROWS
 from keys.generate import SeededRandom
 

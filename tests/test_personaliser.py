@@ -18,7 +18,7 @@ from cardfs.issuing import blank, issue
 from cardfs.profile import DEMO, load_profile, shipped_profiles
 from cardfs.roots import load_roots
 from cardfs.rules import make_rule
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.personaliser import PersonaliseError, Personaliser
 from emulator.terminal import TerminalError
 from keys.generate import SeededRandom

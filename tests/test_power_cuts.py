@@ -24,11 +24,13 @@ from cardfs.rules import FREE_RULE
 from cardfs.settings import Settings, SmSettings
 from cardfs.store import Cell, CellKey, MemoryStore, SqliteStore, Store
 from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.card import Card
+from emulator.cards import Card
+from emulator.commands.rows import ROWS
 from emulator.cos import t514
 from emulator.cos.fmcos_rows import FMCOS_ROWS
 from emulator.personaliser import Personaliser, Step
-from emulator.table import COS_ROWS, ROWS, Row
+from emulator.sets import SETS
+from emulator.table import Row
 from emulator.vpcd import answer
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage
@@ -656,7 +658,7 @@ def test_a_power_cut_is_no_status_word_neither_on_the_card_nor_on_the_link(momen
 # -- every row has its scenarios ------------------------------------------------------------------
 
 WRITING: Final = [
-    (coding, row) for coding, rows in (("standard", ROWS), *COS_ROWS.items()) for row in rows if row.writes
+    (coding, row) for coding, rows in (("standard", ROWS), *SETS.codings.items()) for row in rows if row.writes
 ]
 
 

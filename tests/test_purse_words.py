@@ -15,8 +15,8 @@ from cardfs.files import CardContents, Protection, Regime
 from cardfs.settings import EdepSettings, Settings
 from emulator.payment.purse.rows import PURSE_ROWS
 from emulator.row import Row
+from emulator.sets import SETS
 from emulator.status import MEANINGS
-from emulator.table import Table
 
 from .purse_desk import ADF, EP, PIN, Desk, contents, flipped, money, with_ef
 from .support import SSSE, SSSE_NAME, FailingStore, long_answer
@@ -25,7 +25,7 @@ from .test_words import family
 Where = tuple[int, int, int | None]
 Maker = Callable[["Watched"], bytes]
 """Brings the card where it has to be, and returns the command that counts."""
-TABLE: Final = Table(Settings(), Regime.PURSE)
+TABLE: Final = SETS.table(Settings(), Regime.PURSE)
 
 
 def where(row: Row) -> Where:

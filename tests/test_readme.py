@@ -23,15 +23,16 @@ from click.testing import CliRunner
 from cardfs.image import Image
 from cardfs.profile import load_profile, shipped_profiles
 from cardfs.settings import Settings
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cli import main
-from emulator.commands.rows import SECURED_READING_ROWS
+from emulator.commands.rows import ROWS, SECURED_READING_ROWS
 from emulator.cos import fmcos, t514
 from emulator.payment.debit.rows import DEBIT_ROWS
 from emulator.payment.purse.rows import PURSE_ROWS
 from emulator.psam.rows import PSAM_ROWS
+from emulator.sets import SETS
 from emulator.status import MEANINGS, WORDS, error_name
-from emulator.table import COS_ROWS, ROWS, Row
+from emulator.table import Row
 from emulator.trace import Event
 from emulator.trades.rows import TRADE_ROWS
 
@@ -110,7 +111,7 @@ def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
         ("Commands of passbook and purse", PURSE_ROWS),
         ("Commands of debit/credit", DEBIT_ROWS),
         ("Commands of the PSAM", PSAM_ROWS),
-        ("Personalisation commands", COS_ROWS["t514"]),
+        ("Personalisation commands", SETS.codings["t514"]),
     ],
 )
 def test_every_command_of_the_card_stands_in_its_table_with_its_words(title: str, expected: tuple[Row, ...]) -> None:

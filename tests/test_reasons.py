@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from emulator.reasons import lengths, numbers, parameters
 from emulator.row import Row
-from emulator.table import COS_ROWS, REGIME_ROWS
+from emulator.sets import SETS
 
 from .support import Bench, Handmade
 
-ROWS = [row for rows in (*REGIME_ROWS.values(), *COS_ROWS.values()) for row in rows]
+ROWS = [row for rows in (*SETS.regimes.values(), *SETS.codings.values()) for row in rows]
 FINANCIAL = '[settings.financial]\nkind = "both"\n'
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cardfs.image import Image
 from cardfs.settings import Settings, SmSettings
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom
 
 from .reference import Reference

@@ -25,11 +25,11 @@ from cardfs.profile import DEMO, load_profile
 from cardfs.roots import Roots, load_roots, parse_roots
 from cardfs.store import SqliteStore
 from emulator.apdu import parse
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cli import main
 from emulator.cli.console import trace_text
+from emulator.commands.rows import ROWS
 from emulator.context import Answer, Context
-from emulator.table import ROWS
 from emulator.trace import JsonLines, Traced
 from keys.generate import SeededRandom
 from keys.records import KeyRef

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from cardfs.settings import ChallengeSettings, Settings, StateSettings
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.session import Session
 from keys.records import KeyRef
 

@@ -20,7 +20,7 @@ from cardfs.issuing import blank, issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
 from cardfs.settings import Settings
-from emulator.card import Card
+from emulator.cards import Card
 
 from .debit_desk import Desk
 from .fmcos_desk import MASTER, create, directory, write_key

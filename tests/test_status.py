@@ -13,9 +13,9 @@ import keys
 from cardfs.errors import AccessDenied
 from cardfs.profile import ProfileError, load_profile
 from cardfs.settings import Refusal, Settings
-from emulator.card import Card
+from emulator.cards import Card
+from emulator.commands.rows import ROWS
 from emulator.status import MEANINGS, WORDS, error_name, explain, words_for
-from emulator.table import ROWS
 from keys.errors import CardError
 
 from .support import Bench, Handmade

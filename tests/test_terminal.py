@@ -13,7 +13,7 @@ from cardfs.image import Image
 from cardfs.profile import DEMO, shipped_profiles
 from cardfs.roots import Roots, load_roots
 from cardfs.settings import CryptoSettings
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
 
 from .support import HISTORICAL, PSE, REGION, Bench, Handmade, contents

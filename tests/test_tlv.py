@@ -15,7 +15,7 @@ from cardfs.inputs import ProfileError
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
-from emulator.card import Card
+from emulator.cards import Card
 
 from .support import Bench
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from cardfs.image import Image
 from cardfs.settings import ChallengeSettings, Settings, SmSettings
-from emulator.card import Card
+from emulator.cards import Card
+from emulator.commands.rows import ROWS
+from emulator.sets import SETS
 from emulator.status import MEANINGS
-from emulator.table import REGIME_ROWS, ROWS
 from emulator.trace import MASK, Event, JsonLines, Traced, masked_command
 from keys.generate import SeededRandom
 
@@ -308,7 +309,7 @@ def test_a_transport_key_and_a_key_to_load_are_masked(card: Witness) -> None:
     masked(card.told(b"\x84\xd4\x00\x00\x24" + key + key + b"\x01\x02\x03\x04"), key)
 
 
-KNOWN = {(row.cla, row.ins) for rows in REGIME_ROWS.values() for row in rows}
+KNOWN = {(row.cla, row.ins) for rows in SETS.regimes.values() for row in rows}
 
 
 @given(

@@ -10,8 +10,10 @@ from typing import Final
 
 import pytest
 
-from emulator.card import Card
-from emulator.table import ROWS, T514_ROWS, Row
+from emulator.cards import Card
+from emulator.commands.rows import ROWS
+from emulator.cos.t514_rows import T514_ROWS
+from emulator.table import Row
 from emulator.trades.rows import TRADE_ROWS
 
 from .reference import Reference

@@ -15,8 +15,8 @@ from cardfs.errors import StoreFailed
 from cardfs.settings import Settings
 from cardfs.store import Cell, CellKey, MemoryStore
 from emulator.row import Row
+from emulator.sets import SETS
 from emulator.status import MEANINGS
-from emulator.table import Table
 from emulator.trades.rows import TRADE_ROWS
 from keys.records import KeyRef
 
@@ -24,7 +24,7 @@ from .support import FailingStore
 from .test_words import family
 from .trade_desk import DF04, Purse, TradeBench, card_with
 
-TABLE: Final = Table(Settings())
+TABLE: Final = SETS.table(Settings())
 BY_NAME: Final = {row.name: row for row in TRADE_ROWS}
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from cardfs.files import Regime
 from cardfs.settings import PinSettings, Settings, SmSettings
-from emulator.table import ROWS, Row
+from emulator.commands.rows import ROWS
+from emulator.table import Row
 
 from .reference import Reference
 from .support import PIN_CN, PSE, Handmade, handmade, long_answer, without_key

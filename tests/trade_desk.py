@@ -12,7 +12,7 @@ from cardfs.cells import write_cells
 from cardfs.files import CardContents
 from cardfs.image import Image
 from cardfs.store import Store
-from emulator.card import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyRef
 

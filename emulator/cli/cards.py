@@ -284,7 +284,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     that waits (61xx) is fetched only if the script says so.
     """
     from cardfs.image import Image
-    from emulator.card import Card
+    from emulator.cards import Card
     from emulator.trace import Traced, masked_command
 
     from .console import console, trace_text

@@ -15,7 +15,7 @@ from .teller import Teller
 
 if TYPE_CHECKING:
     from cardfs.files import CardContents
-    from emulator.card import Card
+    from emulator.cards import Card
     from emulator.ports import Insertable
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,7 +32,7 @@ def own_command(*arguments: str) -> list[str]:
 def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator[Insertable]":
     """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
     from cardfs.image import Image
-    from emulator.card import Card
+    from emulator.cards import Card
 
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:

@@ -87,7 +87,7 @@ def execute(
     Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
     away. `--psam demo` makes such a PSAM for a card of yours.
     """
-    from emulator.card import Card  # noqa: F401 - once, for all processes that hold a card
+    from emulator.cards import Card  # noqa: F401 - once, for all processes that hold a card
     from emulator.stack import TIMEOUT, run
 
     _end_cleanly(128 + signal.SIGTERM)
@@ -254,7 +254,7 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
 def _pay(stack: "Stack") -> None:
     """Load the card's account, as its issuer does, and pay from it: a PSAM in the second reader computes."""
     from cardfs.image import Image
-    from emulator.card import Card
+    from emulator.cards import Card
 
     link = stack.insert(Card(Image.in_memory(_demo_contents("psam"))), 1)
     options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]

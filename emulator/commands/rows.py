@@ -37,6 +37,7 @@ ROWS: Final[tuple[Row, ...]] = (
         lc=range(0x11),
         le=ANY_LE,
         data_or_not=True,
+        selects=True,
     ),
     Row(
         "READ RECORD",
@@ -197,6 +198,7 @@ ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: not p1 and p2 == 0x01,
         lc=frozenset((0x04,)),
         writes=True,
+        ends_an_application=True,
     ),
     Row(
         "CARD BLOCK",
@@ -219,6 +221,7 @@ ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
         le=ANY_LE,
         keeps_trade=True,
+        fetches=True,
     ),
 )
 

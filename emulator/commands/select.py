@@ -10,8 +10,8 @@ from cardfs.files import MF_FID, SSSE_NAME, Df, DfKind, child, parent
 from cardfs.firewall import surviving
 from cardfs.life import regime_of
 
+from ..apdu import BY_NAME
 from ..context import DONE, Answer, Context
-from ..entry import ENTRIES
 from ..reasons import no_df, no_ef, no_name
 from ..session import Scan
 from ..status import LengthWrong
@@ -19,7 +19,6 @@ from ..status import LengthWrong
 NEXT: Final = 0x02
 BY_DF_FID: Final = 0x00
 BY_EF_FID: Final = 0x02
-BY_NAME: Final = 0x04
 NAME_LENGTHS: Final = range(0x05, 0x11)
 
 
@@ -99,7 +98,7 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 def _enter(ctx: Context, df: Df) -> Answer:
     """Enter ``df`` as its regime has it, and answer its FCI."""
     image = ctx.image
-    entry = ENTRIES.get(regime_of(image, df.path))
+    entry = ctx.selections.get(regime_of(image, df.path))
     if entry is not None and image.dfs[image.environment(df.path)].blocked:
         raise CardBlocked(f"{image.label(image.environment(df.path))} is permanently locked")
     if entry is not None and (df.blocked or df.suspended):

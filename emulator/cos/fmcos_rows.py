@@ -7,6 +7,7 @@ and 9403 for an unknown key, the card answers the word of 6.2 that both have; a 
 
 from typing import Final
 
+from ..apdu import BY_NAME
 from ..commands import binary, record, select
 from ..commands.authenticate import get_challenge
 from ..row import ANY_LE, GATED, Row
@@ -84,11 +85,12 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         f"{MANUAL}, 7.4",
         fmcos_use.select,
         (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
-        parameters=lambda p1, p2: p1 in (select.BY_DF_FID, select.BY_NAME) and not p2,
+        parameters=lambda p1, p2: p1 in (select.BY_DF_FID, BY_NAME) and not p2,
         lc=range(0x11),
         le=ANY_LE,
         data_or_not=True,
         while_suspended=True,
+        selects=True,
     ),
     Row(
         "GET CHALLENGE",

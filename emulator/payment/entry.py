@@ -5,10 +5,10 @@ from typing import Final
 from cardfs.errors import CardBlocked
 from cardfs.fci import directory
 from cardfs.fci import fci as template
-from cardfs.files import Df, Regime
+from cardfs.files import Df
 
 from ..context import Answer, Context
-from ..entry import ENTRIES, Entry
+from ..entry import Entry
 
 
 def fci(_ctx: Context, df: Df) -> bytes:
@@ -26,4 +26,3 @@ def _locked(_ctx: Context, df: Df) -> Answer:
 
 
 ENTRY: Final = Entry(fci, _entered, _locked)
-ENTRIES[Regime.PAYMENT] = ENTRY

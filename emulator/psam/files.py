@@ -5,12 +5,13 @@ from typing import Final
 from cardfs.errors import ApplicationBlocked, FileUnknown
 from cardfs.fci import directory, issuer_data
 from cardfs.fci import fci as template
-from cardfs.files import Df, DfKind, Regime, child
+from cardfs.files import Df, DfKind, child
 from cardfs.psam import DIRECTORY_FILE, FCI_DATA_LENGTH, PUBLIC_FILE
 
+from ..apdu import BY_NAME
 from ..commands import select as user_card
 from ..context import DONE, Answer, Context
-from ..entry import ENTRIES, Entry
+from ..entry import Entry
 from ..status import DataWrong, LengthWrong
 from .work import block_length, remember, work_of
 
@@ -35,7 +36,7 @@ def select(ctx: Context) -> Answer:
             ctx.command = command._replace(p1=user_card.BY_DF_FID)
             return user_card.select(ctx)
     except FileUnknown as refusal:
-        by_name = command.p1 == user_card.BY_NAME
+        by_name = command.p1 == BY_NAME
         if command.data == (SSF33_NAME if by_name else SSF33_FID.to_bytes(2)):
             raise FileUnknown(
                 "this is the environment of SSF33, which is not public, so the card has only those of 3DES and SM4"
@@ -60,7 +61,7 @@ def _locked(_ctx: Context, df: Df) -> Answer:
     raise ApplicationBlocked(f"{df.label} is locked")
 
 
-ENTRIES[Regime.PSAM] = Entry(fci, lambda _ctx, _df: None, _locked)
+ENTRY: Final = Entry(fci, lambda _ctx, _df: None, _locked)
 
 
 def get_challenge(ctx: Context) -> Answer:

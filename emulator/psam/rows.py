@@ -26,6 +26,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=range(0x11),
         le=ANY_LE,
         data_or_not=True,
+        selects=True,
     ),
     # The standard lists no command for its files that are read free (clause 5); these are the user card's.
     Row(
@@ -202,5 +203,6 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
         le=ANY_LE,
         keeps_trade=True,
+        fetches=True,
     ),
 )

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from cardfs.files import CardContents
 from cardfs.image import Image
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.payment.debit.objects import Objects
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random

@@ -16,7 +16,7 @@ from cardfs.cells import write_cells
 from cardfs.files import CardContents, Phase
 from cardfs.image import Image
 from cardfs.store import Cell, CellKey, SqliteStore
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.cos import t514
 from keys.generate import system_random
 from keys.records import KeyRef, Usage

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cardfs.image import Image
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.stack import Stack
 from emulator.vpcd import PORT
 

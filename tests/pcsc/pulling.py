@@ -20,7 +20,7 @@ from typing import Final
 from smartcard import scard
 
 from cardfs.image import Image
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.vpcd import Slot
 from keys.ciphers import warm_up
 from keys.records import KeyRef

@@ -22,7 +22,7 @@ from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import load_roots
 from cardfs.store import MemoryStore
-from emulator.card import Card
+from emulator.cards import Card
 
 from .. import child
 from .harness import PcscStack

@@ -18,7 +18,7 @@ import pytest
 from smartcard import scard
 
 from cardfs.image import Image
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.stack import Stack
 
 from .. import child

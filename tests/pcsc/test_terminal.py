@@ -8,7 +8,7 @@ import pytest
 
 from cardfs.image import Image
 from cardfs.store import Cell, CellKey
-from emulator.card import Card
+from emulator.cards import Card
 from emulator.pcsc import PcscReader, find_readers
 from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.vpcd import Slot

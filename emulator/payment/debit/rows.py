@@ -2,15 +2,10 @@
 
 from typing import Final
 
-from cardfs.files import Regime
-
 from ...commands import record, response, select
-from ...entry import ENTRIES
 from ...row import ANY_LE, GATED, Row
 from ...session import without_challenge
-from . import application, generate, issuer, reading, scripts, signing
-
-ENTRIES[Regime.DEBIT] = application.ENTRY
+from . import generate, issuer, reading, scripts, signing
 
 _SCRIPT_WORDS: Final = (0x9000, 0x6581, 0x6985, 0x6988, 0x6A88, *GATED)
 
@@ -30,6 +25,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         data_or_not=True,
         while_suspended=True,
+        selects=True,
     ),
     Row(
         "GET PROCESSING OPTIONS",
@@ -217,5 +213,6 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
         le=ANY_LE,
         while_suspended=True,
+        fetches=True,
     ),
 )

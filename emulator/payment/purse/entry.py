@@ -4,11 +4,11 @@ from typing import Final
 
 from cardfs.fci import LONGEST, PURSE_DATA, issuer_data
 from cardfs.fci import fci as template
-from cardfs.files import Df, Regime, child
+from cardfs.files import Df, child
 
 from ...commands import select
 from ...context import Answer, Context
-from ...entry import ENTRIES, Entry
+from ...entry import Entry
 from ...status import ApplicationSuspended
 
 LOCKED: Final = 0x6283
@@ -45,4 +45,4 @@ def locked(ctx: Context, df: Df) -> Answer:
     return Answer(fci(ctx, df), LOCKED, reason)
 
 
-ENTRIES[Regime.PURSE] = Entry(fci, entered, locked)
+ENTRY: Final = Entry(fci, entered, locked)

@@ -70,6 +70,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         data_or_not=True,
         while_suspended=True,
+        selects=True,
     ),
     Row(
         "READ BINARY",
@@ -162,6 +163,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         keeps_trade=True,
         while_suspended=True,
+        fetches=True,
     ),
     Row(
         "EXTERNAL AUTHENTICATION",
