@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from .files import (
-    MAX_RECORDS,
     CardContents,
     CardInfo,
     Contents,
@@ -279,7 +278,7 @@ class _Ef(Struct):
     update: _Rule
     size: Size
     record_length: Size
-    max_records: Annotated[int, Meta(ge=0, le=MAX_RECORDS)]
+    max_records: Byte
     tlv: bool
     secured: bool | _Secured
 

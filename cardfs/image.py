@@ -18,7 +18,7 @@ from keys.records import Key, KeyId, KeyRef, Usage
 from . import cells
 from .errors import ImageError
 from .files import FINANCIAL, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
-from .store import CellKey, MemoryStore, SqliteStore, Store
+from .store import CellKey, MemoryStore, Store
 from .transaction import Transaction
 from .whole import require_whole
 
@@ -69,6 +69,8 @@ class Image:
     @classmethod
     def create(cls, path: str | PathLike[str], card: CardContents, *, replace: bool = False) -> None:
         """Write a new image file; `ImageError` if it exists and is not to be replaced, or cannot be written."""
+        from .sqlite import SqliteStore  # noqa: PLC0415 - a card in memory needs no database
+
         SqliteStore.create(Path(path), cells.write_cells(card), replace=replace)
 
     @classmethod
@@ -78,6 +80,8 @@ class Image:
         Raises:
             ImageError: one sentence that names the file.
         """
+        from .sqlite import SqliteStore  # noqa: PLC0415 - a card in memory needs no database
+
         store = SqliteStore(Path(path), writable=writable)
         try:
             return cls(require_whole(cells.read_cells(store.load())), store)

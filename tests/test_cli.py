@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from cardfs.image import Image
 from cardfs.profile import DEMO, shipped_profiles
-from cardfs.store import SqliteStore
+from cardfs.sqlite import SqliteStore
 from emulator.cli import main
 
 from . import child

@@ -22,7 +22,8 @@ import pytest
 from cardfs.cells import CONTENTS, TRIES
 from cardfs.errors import ImageError
 from cardfs.image import Image
-from cardfs.store import Cell, CellKey, SqliteStore
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell, CellKey
 from emulator.cards import Card
 from keys.records import KeyRef
 

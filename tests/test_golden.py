@@ -16,7 +16,7 @@ from cardfs.files import Phase
 from cardfs.image import Image
 from cardfs.issuing import blank
 from cardfs.profile import load_profile
-from cardfs.store import SCHEMA_VERSION, SqliteStore
+from cardfs.sqlite import SCHEMA_VERSION, SqliteStore
 from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState

@@ -10,10 +10,11 @@ import pytest
 
 from cardfs import cells
 from cardfs.errors import ImageError, StoreFailed
-from cardfs.files import CardContents, DfKind
+from cardfs.files import CardContents, DfKind, Structure
 from cardfs.image import UNLIMITED, Image
 from cardfs.profile import shipped_profiles
-from cardfs.store import SCHEMA_VERSION, Cell, MemoryStore
+from cardfs.sqlite import SCHEMA_VERSION
+from cardfs.store import Cell, MemoryStore
 from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
@@ -281,6 +282,15 @@ def test_an_image_without_a_part_says_so_in_one_sentence(tmp_path: Path) -> None
     assert str(error.value) == f"{path}: the image is damaged: card: it is missing"
     with pytest.raises(ImageError, match="damaged"):
         Image.open(path)
+
+
+def test_an_older_image_may_give_a_file_of_bytes_255_records(tmp_path: Path) -> None:
+    """CREATE FILE once did so; it means nothing there."""
+    card = contents()
+    path, flat = next((path, ef) for path, ef in card.efs.items() if ef.structure is Structure.TRANSPARENT)
+    Image.create(tmp_path / "card.sscard", replace(card, efs={**card.efs, path: replace(flat, max_records=255)}))
+    with closing(Image.open(tmp_path / "card.sscard")) as image:
+        assert image.efs[path].max_records == 255
 
 
 def test_a_path_may_be_a_text(tmp_path: Path) -> None:

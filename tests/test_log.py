@@ -18,7 +18,8 @@ from cardfs.errors import ImageError, LogError, StoreFailed
 from cardfs.fmcos import heads_path
 from cardfs.image import Image
 from cardfs.log import Mark, log_of, salt_of
-from cardfs.store import Cell, SqliteStore
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell
 from emulator.cards import Card
 from keys.records import KeyState
 

@@ -22,7 +22,8 @@ from cardfs.life import EDGES, Act, phase_of
 from cardfs.profile import load_profile
 from cardfs.rules import FREE_RULE
 from cardfs.settings import Settings, SmSettings
-from cardfs.store import Cell, CellKey, MemoryStore, SqliteStore, Store
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell, CellKey, MemoryStore, Store
 from cardfs.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
 from emulator.commands.rows import ROWS

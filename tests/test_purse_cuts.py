@@ -14,7 +14,8 @@ from typing import Any, Final
 import pytest
 
 from cardfs.cells import TRIES, read_cells, write_cells
-from cardfs.store import Cell, CellKey, MemoryStore, SqliteStore, Store
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell, CellKey, MemoryStore, Store
 from cardfs.tearing import Moment, PowerCut, TearingStore
 from emulator.payment.purse.rows import PURSE_ROWS
 from emulator.row import Row

@@ -23,7 +23,7 @@ from cardfs.inputs import Document, IssueError, read_document
 from cardfs.issuing import issue
 from cardfs.profile import DEMO, load_profile
 from cardfs.roots import Roots, load_roots, parse_roots
-from cardfs.store import SqliteStore
+from cardfs.sqlite import SqliteStore
 from emulator.apdu import parse
 from emulator.cards import Card
 from emulator.cli import main

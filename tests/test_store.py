@@ -16,7 +16,8 @@ from cardfs import cells
 from cardfs.cells import write_cells
 from cardfs.errors import ImageError, StoreFailed
 from cardfs.image import Image
-from cardfs.store import APPLICATION_ID, SCHEMA_VERSION, Cell, CellKey, MemoryStore, SqliteStore, Store
+from cardfs.sqlite import APPLICATION_ID, SCHEMA_VERSION, SqliteStore
+from cardfs.store import Cell, CellKey, MemoryStore, Store
 
 from . import child
 from .support import contents
@@ -29,7 +30,7 @@ CELLS: dict[CellKey, Cell] = {
 HOLDER = """
 import sys
 from pathlib import Path
-from cardfs.store import SqliteStore
+from cardfs.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 print("holding", flush=True)
 sys.stdin.read()

@@ -15,7 +15,8 @@ import pytest
 
 from cardfs.cells import read_cells, write_cells
 from cardfs.image import Image
-from cardfs.store import MemoryStore, SqliteStore, Store
+from cardfs.sqlite import SqliteStore
+from cardfs.store import MemoryStore, Store
 from cardfs.tearing import Moment, PowerCut, TearingStore
 from emulator.trades.rows import TRADE_ROWS
 

@@ -160,7 +160,7 @@ def _replace(image: Path, contents: "CardContents") -> None:
     """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
     from cardfs.errors import LogError
     from cardfs.image import Image
-    from cardfs.store import SqliteStore
+    from cardfs.sqlite import SqliteStore
 
     # Closing it also takes away what a killed process left beside it, which belongs to the old card.
     with suppress(LogError):

@@ -15,7 +15,8 @@ from Crypto.Cipher import DES, DES3
 from cardfs.cells import write_cells
 from cardfs.files import CardContents, Phase
 from cardfs.image import Image
-from cardfs.store import Cell, CellKey, SqliteStore
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell, CellKey
 from emulator.cards import Card
 from emulator.cos import t514
 from keys.generate import system_random

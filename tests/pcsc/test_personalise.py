@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.store import Cell, CellKey, SqliteStore
+from cardfs.sqlite import SqliteStore
+from cardfs.store import Cell, CellKey
 
 from .harness import PcscStack
 
