@@ -98,6 +98,7 @@ class Wallet:
 
     use: int = 0xF0
     pin_next: int = 0x01
+    pin_use: int = 0xF0
     key_use: int = 0xF0
     desk: Desk = field(init=False)
 
@@ -108,9 +109,9 @@ class Wallet:
         desk.ok(create(0, "3F020095F0FFFF"))
         for kind in (0x30, 0x31, 0x32, 0x34, 0x36, 0x37, 0x38, 0x39, 0x3C, 0x3D, 0x3E, 0x3F):
             counted = kind in (0x36, 0x37, 0x38, 0x39)
-            head = bytes((kind, self.key_use if kind == 0x3F else 0xF0, 0xF0, 0xFF if counted else 0x05))
+            head = bytes((kind, self.key_use, 0xF0, 0xFF if counted else 0x05))
             desk.ok(b"\x80\xd4\x01\x00\x15" + head + (b"\x33" if counted else b"\x98") + VALUES[kind])
-        desk.ok(b"\x80\xd4\x01\x00\x08\x3a\xf0\xef" + bytes((self.pin_next, 0x33)) + PIN)
+        desk.ok(b"\x80\xd4\x01\x00\x08\x3a" + bytes((self.pin_use, 0xEF, self.pin_next, 0x33)) + PIN)
         for fid in (0x18, 0x19):
             desk.ok(create(fid, "2E0517F0EFFFFF"))
         desk.ok(create(2, f"2F0208{self.use:02X}00FF18"))

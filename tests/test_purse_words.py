@@ -20,6 +20,7 @@ from emulator.status import MEANINGS
 
 from .purse_desk import ADF, EP, PIN, Desk, contents, flipped, money, with_ef
 from .support import SSSE, SSSE_NAME, FailingStore, long_answer
+from .test_purse_fmcos import Wallet
 from .test_words import family
 
 Where = tuple[int, int, int | None]
@@ -214,6 +215,11 @@ def t0(maker: Maker) -> Scenario:
     return on(maker, t1=False)
 
 
+def unusable(apdu: str) -> Scenario:
+    """The word on an FMCOS card whose keys and accounts may be used in state 2 alone, which nothing here reaches."""
+    return lambda _desk: Wallet(use=0x22, key_use=0x22, pin_use=0x22).desk.word(apdu)
+
+
 def mac_words(header: str, data: str = "", *, le: str = "") -> dict[int, Scenario]:
     """What every command under DAMK can answer."""
     length = len(data) // 2 + 4
@@ -246,7 +252,8 @@ def begin_words(p1: int) -> dict[int, Scenario]:
     every: dict[int, Scenario] = {
         0x6100: t0(raw(apdu)),
         0x6700: sent(raw(apdu[:8] + "0A" + apdu[10:30])),
-        0x6982: sent(after(NO_PIN, then=raw(apdu))),
+        # A composite purchase takes no PIN.
+        0x6982: unusable(apdu) if p1 == 3 else sent(after(NO_PIN, then=raw(apdu))),
         0x6985: {0: on(raw(apdu), **UNLIMITED), 4: on(raw(apdu), passbook=bytes(10))}.get(
             p1, on(raw(apdu), settings=DEAR, **poor)
         ),
@@ -388,6 +395,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     },
     (0x80, 0x5E, 0x00): {
         **words({0x6700: "805E0000051200000000", 0x9403: "805E000906223300000000"}),
+        0x6982: unusable("805E000006223300000000"),
         0x6A88: on(raw("805E000006223300000000"), without=("DRPK",)),
         0x9302: sent(wrong(lambda desk: desk.reload(PIN))),
     },
@@ -396,17 +404,25 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6700: "805E01000412FF1234", 0x63C0: "805E010007999999FF112233", 0x6A80: "805E0100051234561234",
             0x9403: "805E010907123456FF112233",
         }),
+        0x6982: unusable("805E010007999999FF112233"),
         0x6983: repeated(raw("805E010007999999FF112233")),
     },
     (0x84, 0x24, None): {
         **words({0x6700: "842400000400000000", 0x9403: "842409000C" + "00" * 12, 0x6984: "842400000C" + "00" * 12}),
         0x6988: sent(wrong(lambda desk: desk.unblock(PIN))),
         0x6A80: sent(lambda desk: desk.unblock(b"\x12")),
+        0x6982: unusable("842400000C" + "00" * 12),
         0x6A88: on(raw("842400000C" + "00" * 12), without=("DPUK",)),
     },
-    (0x84, 0x1E, None): {**mac_words("841E0000"), **words({0x6700: "841E0000050000000000"})},
-    (0x84, 0x18, None): {**mac_words("84180000"), **words({0x6700: "84180000050000000000"})},
-    (0x84, 0x16, None): {**mac_words("84160000"), **words({0x6700: "84160000050000000000"})},
+    (0x84, 0x1E, None): {
+        **mac_words("841E0000"), **words({0x6700: "841E0000050000000000"}), 0x6982: unusable("841E00000400000000"),
+    },
+    (0x84, 0x18, None): {
+        **mac_words("84180000"), **words({0x6700: "84180000050000000000"}), 0x6982: unusable("841800000400000000"),
+    },
+    (0x84, 0x16, None): {
+        **mac_words("84160000"), **words({0x6700: "84160000050000000000"}), 0x6982: unusable("841600000400000000"),
+    },
     (0x80, 0x5C, None): {
         0x6700: sent(raw("805C00020100")),
         0x6982: sent(after(NO_PIN, then=raw("805C000104"))),
@@ -435,6 +451,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     },
     (0x80, 0x5A, None): {
         **words({0x6700: "805A0002010000", 0x9406: "805A0002020000"}),
+        0x6982: unusable("805A0002020000"),
         0x6100: t0(lambda desk: (desk.do(desk.load(EP, 5)), bytes.fromhex("805A0002020004"))[1]),
         0x6985: on(raw("805A0002020000"), purse=bytes(7)),
         0x6A82: on(raw("805A0002020000"), without=("0002",)),

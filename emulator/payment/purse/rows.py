@@ -12,16 +12,18 @@ __all__ = ["PURSE_ROWS", "entry"]
 
 MANUAL: Final = "JR/T 0025; FMCOS 2.0 manual"
 
+# 6982: an FMCOS key or account whose right of use does not hold (manual, 7.12.3 and 7.13.3).
+_UNUSABLE: Final = (0x6982,)
 # 6984: GET CHALLENGE has not gone before. 6A88: there is no DAMK.
-_LINE: Final = (0x6984, 0x6988, 0x6A88)
+_LINE: Final = (*_UNUSABLE, 0x6984, 0x6988, 0x6A88)
 _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _SECURED_WRITE: Final = (*_WRITE, *_LINE)
 _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
-# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6A82: there is no such account or no log. 6985: its file is too short for
-# one; the balance would not fit, or is too small and the profile says so.
-_BEGIN: Final = (0x9000, 0x6100, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
-_NO_PIN, _NO_DTK = (0x6982,), (0x6A88,)
+# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6982 also: the PIN is not verified. 6A82: there is no such account or no
+# log. 6985: its file is too short for one; the balance would not fit, or is too small and the profile says so.
+_BEGIN: Final = (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
+_NO_DTK: Final = (0x6A88,)
 _SPENDS: Final = (0x9401,)
 # 6985: of the balance or the turn, where the profile says so.
 _END: Final = (0x9000, 0x6100, 0x6581, 0x6901, 0x6985, 0x9302, *GATED)
@@ -209,7 +211,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0x5E,
         f"{MANUAL}, 8.5",
         pins.reload_pin,
-        (*_PIN, 0x6A88, 0x9302),
+        (*_PIN, *_UNUSABLE, 0x6A88, 0x9302),
         parameters=_key(0x00),
         lc=range(0x06, 0x0B),
         writes=True,
@@ -222,7 +224,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0x5E,
         f"{MANUAL}, 8.6",
         pins.change_pin,
-        (*_PIN, 0x63C0, 0x6983, 0x6A80),
+        (*_PIN, *_UNUSABLE, 0x63C0, 0x6983, 0x6A80),
         parameters=_key(0x01),
         lc=range(0x05, 0x0E),
         writes=True,
@@ -289,12 +291,12 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=_exactly(0x00, 0x01, 0x02),
         le=ANY_LE,
     ),
-    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_PIN, *_NO_DTK), "8.7.1"),
-    _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.8.1"),
-    _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_BEGIN, *_NO_PIN, *_NO_DTK, *_SPENDS), "8.11.1"),
+    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_DTK), "8.7.1"),
+    _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.8.1"),
+    _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.11.1"),
     _initialize("CAPP PURCHASE", "复合应用消费初始化", 0x03, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.9.1"),
-    _initialize("UPDATE", "修改透支限额初始化", 0x04, (*_BEGIN, *_NO_PIN, *_NO_DTK), "8.12.1", 0x07),
-    _initialize("UNLOAD", "圈提初始化", 0x05, (*_BEGIN, *_NO_PIN, *_SPENDS), "8.10.1"),
+    _initialize("UPDATE", "修改透支限额初始化", 0x04, (*_BEGIN, *_NO_DTK), "8.12.1", 0x07),
+    _initialize("UNLOAD", "圈提初始化", 0x05, (*_BEGIN, *_SPENDS), "8.10.1"),
     Row(
         "CREDIT FOR LOAD",
         "圈存",
@@ -365,7 +367,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         0x5A,
         f"{MANUAL}, 8.13",
         trade.get_transaction_prove,
-        (0x9000, 0x6100, 0x6985, 0x6A82, 0x9406, *GATED),
+        (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9406, *GATED),
         parameters=lambda p1, p2: not p1 and 0x01 <= p2 <= 0x09,
         lc=frozenset((0x02,)),
         le=ANY_LE,
