@@ -35,9 +35,9 @@ def external_authenticate(ctx: Context) -> Answer:
     limit = ctx.settings.emv.failure_limit
     if failures >= limit:
         raise ConditionsUnmet(f"issuer authentication has failed {failures} times in a row")
-    failed = store.with_last(store.last | Last.ISSUER_FAILED, store.scripts)
+    last, scripts = store.last, store.scripts
     if work.issuer is not Issuer.MISSING:
-        objects.save(ctx, failed)
+        objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts))
         keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
         return Answer(word=0x6985, reason="issuer authentication has already run in this transaction")
     given, code = ctx.command.data[:CRYPTOGRAM_LENGTH], ctx.command.data[CRYPTOGRAM_LENGTH : CRYPTOGRAM_LENGTH + 2]
@@ -45,13 +45,13 @@ def external_authenticate(ctx: Context) -> Answer:
     counted = {objects.FAILURES: bytes((failures + 1, macs))}
     objects.save_at_once(ctx, store.with_values(counted))
     if not same(expected, given):
-        objects.save(ctx, failed.with_values(counted))
+        objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts).with_values(counted))
         keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
         word = ISSUER_FAILED
         if ctx.settings.emv.arpc_error == "63Cx":
             word = FAILED_TRY | min(limit - failures - 1, MOST_TRIES)
         return Answer(word=word, reason="the issuer's cryptogram does not verify")
-    good = store.with_last(store.last & ~Last.ISSUER_FAILED, store.scripts)
+    good = store.with_last(last & ~Last.ISSUER_FAILED, scripts)
     objects.save(ctx, good.with_values({objects.FAILURES: bytes((0, macs))}))
     keep(ctx, work._replace(issuer=Issuer.GOOD, code=code))
     return DONE

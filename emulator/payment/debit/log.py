@@ -49,4 +49,6 @@ def _append(
 
 def _field(value: bytes, length: int) -> bytes:
     """A value in the length that the list asks for; what nobody knows is filled with 00 (EMV Book 3, 5.4)."""
+    if len(value) == length:
+        return value
     return value.rjust(length, b"\x00")[max(len(value) - length, 0) :]

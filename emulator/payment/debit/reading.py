@@ -17,6 +17,7 @@ from .objects import Last, Objects
 from .work import Cash, Stage, Work, keep, work_of
 
 COMMAND_TEMPLATE: Final = 0x83
+_TEMPLATE: Final = bytes((COMMAND_TEMPLATE,))
 FORMAT_1: Final = 0x80
 FORMAT_2: Final = 0x77
 
@@ -79,6 +80,8 @@ def _answerable(tag: int, value: bytes, cause: int) -> bytes:
 
 def _values(data: bytes) -> bytes:
     """Take the values out of template 83: `DataWrong` if it is none."""
+    if data[:1] == _TEMPLATE and len(data) > 1 and len(data) == 2 + data[1] < 0x82:
+        return data[2:]
     try:
         found = list(tlv.objects(data))
     except ValueError as error:

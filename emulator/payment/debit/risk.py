@@ -44,6 +44,9 @@ class Findings(NamedTuple):
         return Findings(self.results | results, self.online or online, self.decline or decline, self.block or block)
 
 
+_NOTHING: Final = Findings()
+
+
 def supports(work: Work, bit: int) -> bool:
     """Whether the AIP has this bit."""
     return bool(int.from_bytes(work.profile) & bit)
@@ -132,10 +135,10 @@ def _converted(store: Objects, wanted: int) -> int:
 
 
 def _failed_authentication(store: Objects, work: Work) -> Findings:
-    found = Findings()
-    if supports(work, SDA) and store.last & Last.SDA_FAILED:
+    found, last = _NOTHING, store.last
+    if last & Last.SDA_FAILED and supports(work, SDA):
         found = found.add(Cvr.LAST_SDA_FAILED)
-    if supports(work, DDA) and store.last & Last.DDA_FAILED:
+    if last & Last.DDA_FAILED and supports(work, DDA):
         found = found.add(Cvr.LAST_DDA_FAILED)
     return found
 
@@ -162,7 +165,8 @@ def _last_transaction(found: Findings, store: Objects, work: Work) -> Findings:
         found = found.add(Cvr.LAST_INCOMPLETE, online=True)
     if supports(work, ISSUER) and last & Last.ISSUER_FAILED:
         found = found.add(Cvr.LAST_ISSUER_FAILED, online=bool(actions & Ada.ISSUER_FAILED_ONLINE))
-    found = found.add(store.scripts << 4)
+    if scripts := store.scripts:
+        found = found.add(scripts << 4)
     if last & Last.SCRIPT_FAILED:
         found = found.add(Cvr.SCRIPT_FAILED, online=bool(actions & Ada.SCRIPT_FAILED_ONLINE))
     return found
