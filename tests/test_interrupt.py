@@ -54,6 +54,16 @@ def test_the_launcher_is_the_program(launcher: list[str], tmp_path: Path) -> Non
     assert child.run([*launcher, "show", "missing"]).returncode == 2
 
 
+def test_ctrl_c_before_python_has_begun(launcher: list[str]) -> None:
+    """It is put off until somebody answers it well."""
+    if child.run(["env", "--block-signal=INT", "true"]).returncode:
+        pytest.skip("this env cannot put signals off")
+    python = Path(launcher[0]).parent / "bin" / "python"
+    python.write_text(python.read_text().replace("exec", "kill -INT $$\nexec"))
+    done = child.run([*launcher, "doctor"])
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "sscard: interrupted\n")
+
+
 @pytest.mark.parametrize("module", ["sitecustomize", "click", "rich"])
 def test_ctrl_c_while_the_program_is_loading(module: str, launcher: list[str], tmp_path: Path) -> None:
     (tmp_path / f"{module}.py").write_text(WAIT)
