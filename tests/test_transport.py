@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.settings import Settings, TransportSettings
+from cardfs.settings import Settings, SmSettings, TransportSettings
 from emulator.apdu import Command, parse
 from emulator.session import Session
 
@@ -355,3 +355,14 @@ def test_an_extended_le_reads_at_once_what_a_short_one_reads_in_parts() -> None:
 @pytest.mark.parametrize("apdu", ["00B2012C0000", "00A4000000000000", "00A40000000003DF01", "00A40000000000DF01"])
 def test_extended_lengths_that_contradict_the_whole_are_6700(apdu: str) -> None:
     assert Handmade(EXTENDED).send(apdu) == "6700"
+
+
+@pytest.mark.parametrize("header", ["04D68D00", "04DC0164"])
+@pytest.mark.parametrize("length", [256, 300, 65535])
+def test_a_secured_command_is_no_longer_than_its_mac_can_count(header: str, length: int) -> None:
+    """The MAC covers an Lc of one byte (Part 4, 8.2.4)."""
+    bench = Handmade(Settings(transport=EXTENDED.transport, sm=SmSettings(update_commands="per-file")))
+    bench.challenge()
+    assert bench.send(bytes.fromhex(f"{header}00{length:04X}") + bytes(length)) == "6700"
+    short = bench.secured(header, bytes.fromhex("0102F1F2"), "STK")
+    assert bench.send(short[:4] + b"\x00\x00" + short[4:]) == "9000"

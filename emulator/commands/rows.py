@@ -18,6 +18,8 @@ _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # Over tables 42 and 45: 6987, no MAC where one is needed (Part 7, 7.4). 6A81 also: the DF has no key for it.
 # The rows of CLA 00 leave 6984 and 6988 to those of CLA 04.
 _SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988)
+# The MAC of a secured command covers an Lc of one byte (Part 4, 8.2.4), so an extended one is not longer either.
+_COUNTED: Final = range(1, 256)
 _BINARY_WORDS: Final = (*_UPDATE_WORDS, 0x6B00)
 _RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
 # Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
@@ -86,7 +88,7 @@ ROWS: Final[tuple[Row, ...]] = (
         record.update_record,
         (*_RECORD_WORDS, *_SECURED_WORDS),
         parameters=record.update_parameters,
-        lc=range(1, 65536),
+        lc=_COUNTED,
         writes=True,
     ),
     Row(
@@ -110,7 +112,7 @@ ROWS: Final[tuple[Row, ...]] = (
         binary.update_binary,
         (*_BINARY_WORDS, *_SECURED_WORDS),
         parameters=binary.parameters,
-        lc=range(1, 65536),
+        lc=_COUNTED,
         writes=True,
     ),
     Row(
