@@ -439,7 +439,8 @@ def _pcscd(way: str) -> list[str]:
     path = find_program("pcscd")
     if path is None:
         raise StackError("pcscd is not installed (on Debian and Ubuntu: apt install pcscd)")
-    if way == "apart" and "libsystemd" not in _said(path, "--version"):
+    # Version 1 calls the feature libsystemd, version 2 systemd.
+    if way == "apart" and "systemd" not in _said(path, "--version"):
         raise _Refused("this pcscd does not take over a socket")
     # The policy daemon that newer versions ask knows nothing of a private stack, and refuses everybody.
     polkit = "--disable-polkit"

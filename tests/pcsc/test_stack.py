@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from emulator import doctor
+from emulator import stack as stack_module
 from emulator.stack import Stack, StackError, find_driver, find_program, run
 
 from .. import child
@@ -259,6 +261,22 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("emulator.stack.find_driver", lambda: None)
     with pytest.raises(StackError, match="apt install vsmartcard-vpcd"):
         Stack().__enter__()
+
+
+@pytest.mark.parametrize(
+    ("features", "able"),
+    [
+        ("Linux x86_64-pc-linux-gnu libsystemd serial usb libudev filter", True),  # 1.9.9, of Debian 12
+        ("USB serial filter_names libudev polkit systemd Linux x86_64", True),  # 2.3.3, of Debian 13
+        ("Linux x86_64-pc-linux-gnu serial usb libusb", False),
+    ],
+)
+def test_a_pcscd_that_takes_over_a_socket_is_known_by_its_features(
+    features: str, able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.stack._said", lambda *_: f"Enabled features: {features}\n")
+    with nullcontext() if able else pytest.raises(Exception, match="does not take over a socket"):
+        assert stack_module._pcscd("apart")
 
 
 def test_the_doctor_finds_a_machine_that_is_fit() -> None:
