@@ -17,7 +17,7 @@ from .files import MF_PATH, CardContents, Df, DfKind, Ef, Structure, parent
 from .fmcos import DIRECTORY, HEAD_LENGTH, FileHead, heads_path
 
 LONGEST_RECORD: Final = 255
-PIN_LENGTHS: Final = range(9)
+PIN_LENGTHS: Final = (0, *range(2, 9))
 SHORTEST_RSA: Final = 3 + 512 // 8
 """Bytes of the shortest RSA key: its exponent and its primes (EMV Book 2, D1)."""
 _RECORDS: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE, Structure.CYCLIC)
@@ -125,7 +125,7 @@ def _in_key(card: CardContents, at: KeyId, key: Key) -> Iterator[str]:
         if key.version != 1:
             yield f"it has version {key.version}, a PIN has none but 1"
         if len(key.value) not in PIN_LENGTHS:
-            yield f"it has {len(key.value)} bytes, a PIN has at most {PIN_LENGTHS[-1]}"
+            yield f"it has {len(key.value)} bytes, a PIN has 2 to {PIN_LENGTHS[-1]}"
     elif key.usage is Usage.DATA_AUTH:
         if len(key.value) < SHORTEST_RSA or len(key.value) % 2 == 0:
             yield f"it has {len(key.value)} bytes, an RSA key has an exponent of 3 and two primes of one length"
