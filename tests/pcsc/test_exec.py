@@ -103,7 +103,7 @@ def test_a_card_that_dies_is_told(tmp_path: Path) -> None:
 
 def test_a_pcscd_that_dies_is_told(tmp_path: Path) -> None:
     with running(tmp=tmp_path) as outer:
-        (pcscd,) = named(outer, "^/usr/sbin/pcscd ")
+        (pcscd,) = named(outer, "^/(usr/)?sbin/pcscd ")
         os.kill(pcscd, signal.SIGKILL)
         assert told(outer).startswith("sscard: the readers are gone: pcscd ended (")
 
