@@ -7,7 +7,7 @@ nothing in another.
 
 from keys.records import KeyRef
 
-from .settings import StateSettings
+from .model.settings import StateSettings
 
 
 def surviving(

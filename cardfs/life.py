@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from keys.records import KeyRef, Usage, Word
 
-from .errors import LifeForbids
-from .files import DfKind, Phase, Regime
-from .image import Image
+from .memory.image import Image
+from .model.errors import LifeForbids
+from .model.files import DfKind, Phase, Regime
 
 
 class Act(Word):

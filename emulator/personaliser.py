@@ -1,22 +1,23 @@
 """The issuing machine's side: take a blank card through its life, command by command (Part 10, 5).
 
 From the contents of a finished card to the commands that build it, over any channel that carries
-APDUs, in the coding `emulator.cos.t514`. The card that comes out is the one `cardfs.issuing` makes.
+APDUs, in the coding `emulator.commands.personalise.t514`. The card that comes out is the one that
+`cardfs.issuing.issue` makes.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cardfs.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
-from cardfs.records import Mode
-from cardfs.securing import of_update
+from cardfs.memory.securing import of_update
+from cardfs.model.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
+from cardfs.model.records import Mode
 from keys.generate import RandomSource, generate_key, system_random
 from keys.records import Key, KeyRef, Usage
 from keys.suites import MAC_LENGTH, SUITES, Suite
 
-from .cos import t514
-from .cos.acts_files import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
+from .commands.personalise import t514
+from .commands.personalise.files import LOCAL_KEY, LOCAL_PIN_REFERENCE, PIN_REFERENCE
 from .status import explain
 from .terminal import Channel, exchange
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from cardfs import errors as fs
+from cardfs.model import errors as fs
 from keys import errors as ks
 from keys.errors import CardError
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Regime, Structure
-from cardfs.image import Image
-from cardfs.rules import FREE_RULE, Rule
-from cardfs.settings import EmvSettings, Settings
-from emulator.cards import Card
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Regime, Structure
+from cardfs.model.rules import FREE_RULE, Rule
+from cardfs.model.settings import EmvSettings, Settings
+from emulator.sscard.cards import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage

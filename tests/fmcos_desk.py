@@ -6,13 +6,13 @@ MACs and ciphers come from `tests.reference`.
 from functools import cache
 from typing import Any, Final
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents
-from cardfs.image import Image
-from cardfs.issuing import blank
-from cardfs.profile import load_profile
-from emulator.cards import Card
-from emulator.cos.fmcos_rows import FMCOS_ROWS
+from cardfs.issuing.issue import blank
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.loader import load_profile
+from emulator.commands.fmcos.rows import FMCOS_ROWS
+from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 
 from .reference import Reference

@@ -7,9 +7,9 @@ and TACs come from `tests.trade_desk`, which computes with `tests.reference`.
 from dataclasses import dataclass, field
 from typing import Final
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.store import MemoryStore
-from cardfs.tearing import Moment, PowerCut, TearingStore
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.store import MemoryStore
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from keys.generate import RandomSource
 
 from .support import PIN_CN

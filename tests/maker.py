@@ -12,12 +12,12 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final, Self
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.image import Image
-from cardfs.issuing import blank
-from cardfs.profile import load_profile
-from cardfs.store import Cell, CellKey
-from emulator.cards import Card
+from cardfs.issuing.issue import blank
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey
+from cardfs.profile.loader import load_profile
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .reference import Reference

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents
-from cardfs.image import Image
-from cardfs.store import Store
-from emulator.cards import Card
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Store
+from cardfs.model.files import CardContents
+from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import KeyRef, Usage
 

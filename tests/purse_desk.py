@@ -9,12 +9,12 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
-from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Regime, Structure
-from cardfs.image import Image
-from cardfs.rules import FREE_RULE, NEVER_RULE, Rule
-from cardfs.settings import Settings
-from cardfs.store import MemoryStore, Store
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from cardfs.memory.store import MemoryStore, Store
+from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Regime, Structure
+from cardfs.model.rules import FREE_RULE, NEVER_RULE, Rule
+from cardfs.model.settings import Settings
+from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

@@ -7,18 +7,18 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from cardfs.cells import write_cells
-from cardfs.errors import StoreFailed
-from cardfs.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Structure
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from cardfs.rules import Rule, parse_rule
-from cardfs.settings import Settings
-from cardfs.store import Cell, CellKey, MemoryStore
-from emulator.cards import Card
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey, MemoryStore
+from cardfs.model.errors import StoreFailed
+from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Structure
+from cardfs.model.rules import Rule, parse_rule
+from cardfs.model.settings import Settings
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

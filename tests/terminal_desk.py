@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
-from cardfs.files import CardContents
-from cardfs.image import Image
-from cardfs.inputs import Document
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import Roots, load_roots
-from emulator.cards import Card
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import Roots, load_roots
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import Document
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.sscard.cards import Card
 from emulator.terminal import Hsm, HsmCard, InProcess, Result, Settings, Terminal, TerminalError, TerminalSettings, call
 from keys.generate import SeededRandom
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from cardfs.files import Structure
-from cardfs.profile import shipped_profiles
+from cardfs.model.files import Structure
+from cardfs.profile.loader import shipped_profiles
 
 from .support import MF, PIN_CN, SSSE, Bench, contents
 

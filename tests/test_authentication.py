@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cardfs.settings import ChallengeSettings, KeySettings, Settings
+from cardfs.model.settings import ChallengeSettings, KeySettings, Settings
 from keys.records import KeyRef, KeyState
 
 from .reference import Reference

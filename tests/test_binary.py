@@ -2,7 +2,7 @@
 
 import pytest
 
-from cardfs.settings import Settings, SmSettings, TransportSettings
+from cardfs.model.settings import Settings, SmSettings, TransportSettings
 
 from .support import LONG_FILE, SSSE, Handmade
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cardfs.settings import BlockSettings, Settings
-from emulator.commands.rows import ROWS
+from cardfs.model.settings import BlockSettings, Settings
+from emulator.commands.social.rows import ROWS
 from keys.records import KeyState
 
 from .support import MF, SSSE, Handmade

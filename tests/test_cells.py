@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardfs import cells
-from cardfs.cells import contents_cell, df_cell, ef_cell, key_cell, key_id, key_path, read_cells, write_cells
-from cardfs.files import CardContents, Df, DfKind, Ef, Protection, Structure
-from cardfs.profile import shipped_profiles
-from cardfs.rules import parse_rule
-from cardfs.store import Cell
+from cardfs.memory import cells
+from cardfs.memory.cells import contents_cell, df_cell, ef_cell, key_cell, key_id, key_path, read_cells, write_cells
+from cardfs.memory.store import Cell
+from cardfs.model.files import CardContents, Df, DfKind, Ef, Protection, Structure
+from cardfs.model.rules import parse_rule
+from cardfs.profile.loader import shipped_profiles
 from keys.records import Key, KeyRef, KeyState, Usage
 
 from .support import MF, SSSE, contents, handmade, ref

@@ -8,15 +8,15 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.files import CardContents
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import Document, IssueError, ProfileError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import Document, IssueError, ProfileError
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
-from emulator.trace import record_text
+from emulator.trace.traced import record_text
 
 from .support import PIN, REGION, SERIAL, SSSE
 from .terminal_desk import CARD, INFO, Desk, demo_roots, settings

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cardfs.image import Image
-from cardfs.profile import DEMO, shipped_profiles
-from cardfs.sqlite import SqliteStore
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.profile.loader import DEMO, shipped_profiles
 from emulator.cli import main
 
 from . import child
@@ -240,7 +240,7 @@ def test_force_keeps_the_old_card_if_the_inputs_are_wrong(image: Path) -> None:
 def test_a_killed_process_leaves_nothing_of_the_old_card_in_the_new_one(image: Path) -> None:
     """Its last writes stand in a log beside the image; they belong to the card that is replaced."""
     script = (
-        "import os, signal, sys; from pathlib import Path; from cardfs.image import Image\n"
+        "import os, signal, sys; from pathlib import Path; from cardfs.memory.image import Image\n"
         "image = Image.open(Path(sys.argv[1])); at = next(iter(image.tries)); image.charge(at)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

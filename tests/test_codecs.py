@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.codecs import (
+from cardfs.model.codecs import (
     CodecError,
     card_number,
     check_character,
@@ -20,7 +20,7 @@ from cardfs.codecs import (
     pin_to_cn,
     to_cn,
 )
-from cardfs.files import Element
+from cardfs.model.files import Element
 
 NAME = Element("holder_name", "姓名", "an", 0x1E, 0x09, "text")
 SEX = Element("sex", "性别", "an", 1, 0x0A)

@@ -10,22 +10,10 @@ from typing import Final
 
 import pytest
 
-from emulator.cos.t514_rows import T514_ROWS
-from emulator.table import Row
+from emulator.card.table import Row
+from emulator.commands.personalise.t514_rows import T514_ROWS
 
-from .maker import (
-    ADF,
-    ENVIRONMENT_KEYS,
-    INSTALL,
-    NAMES,
-    RETIRE,
-    UPDATE,
-    Maker,
-    Secret,
-    master,
-    secret,
-    stage,
-)
+from .maker import ADF, ENVIRONMENT_KEYS, INSTALL, NAMES, RETIRE, UPDATE, Maker, Secret, master, secret, stage
 from .reference import Reference
 from .support import MF, ORIGINAL, PIN_CN, SSSE
 from .test_words import family

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from cardfs import cells
-from cardfs.errors import StoreFailed
-from cardfs.image import Image
-from cardfs.store import Cell, CellKey, MemoryStore
-from emulator import context
-from emulator.cards import Card
-from emulator.commands import authenticate, pin
+from cardfs.memory import cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey, MemoryStore
+from cardfs.model.errors import StoreFailed
+from emulator.card import context
+from emulator.commands.social import authenticate, pin
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyId
 

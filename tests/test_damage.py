@@ -19,12 +19,12 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import CONTENTS, TRIES
-from cardfs.errors import ImageError
-from cardfs.image import Image
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell, CellKey
-from emulator.cards import Card
+from cardfs.memory.cells import CONTENTS, TRIES
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell, CellKey
+from cardfs.model.errors import ImageError
+from emulator.sscard.cards import Card
 from keys.records import KeyRef
 
 from . import child

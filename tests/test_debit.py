@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.payment.debit.work import Work
+from emulator.commands.financial.debit.state import Work
 
 from .debit_desk import (
     AID,

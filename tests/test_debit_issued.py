@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import CardContents
-from cardfs.holder import load_holder
-from cardfs.inputs import Document, IssueError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import Document, IssueError
+from cardfs.profile.loader import DEMO, load_profile
 
 from .debit_desk import DEBIT, IssuedDesk, walk
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.image import Image
-from cardfs.store import Cell, CellKey, MemoryStore
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.cards import Card
-from emulator.payment.debit.rows import DEBIT_ROWS
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey, MemoryStore
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.commands.financial.debit.rows import DEBIT_ROWS
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .debit_desk import CASH, LOAD_FORMAT, LOG, PIN_BLOCK, STORE, WRONG_BLOCK, Desk, contents, walk

@@ -5,7 +5,7 @@ from typing import Final
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emulator.payment.debit.rows import DEBIT_ROWS
+from emulator.commands.financial.debit.rows import DEBIT_ROWS
 
 from .debit_desk import CASH, CDOL1, PDOL, Desk
 from .test_words import family

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cardfs.settings import EdepSettings, EmvSettings, Settings
+from cardfs.model.settings import EdepSettings, EmvSettings, Settings
 
 from .debit_desk import CASH, DEBIT, LOAD_FORMAT, PIN_BLOCK, STORE, WRONG_BLOCK, Desk, emv
 from .support import PIN

@@ -1,6 +1,6 @@
 """What the trace tells of debit/credit, and that no PIN is in it."""
 
-from emulator.trace import Event, Traced
+from emulator.trace.traced import Event, Traced
 
 from .debit_desk import CASH, PIN_BLOCK, Desk
 from .support import PIN

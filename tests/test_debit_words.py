@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from emulator.payment.debit.rows import DEBIT_ROWS
-from emulator.row import Row
+from emulator.card.row import Row
+from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from emulator.status import MEANINGS
 from keys.certificates import generate_rsa
 from keys.generate import SeededRandom

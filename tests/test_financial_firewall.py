@@ -12,17 +12,17 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import CARD
-from cardfs.files import CardContents, Regime
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import Document
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from emulator.cards import Card
-from emulator.row import Row
-from emulator.sets import SETS
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.cells import CARD
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents, Regime
+from cardfs.profile.inputs import Document
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.card.row import Row
+from emulator.commands.sets import SETS
+from emulator.sscard.cards import Card
 from keys.records import KeyRef, KeyState, Usage
 
 from . import debit_desk, purse_desk

@@ -16,16 +16,16 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from cardfs.files import CardContents, Regime
-from cardfs.financial_debit import authority
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import Document, IssueError, ProfileError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots, parse_roots
-from emulator.cards import Card
+from cardfs.issuing.certificates import authority
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots, parse_roots
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents, Regime
+from cardfs.profile.inputs import Document, IssueError, ProfileError
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
+from emulator.sscard.cards import Card
 from keys.records import KeyRef, Usage
 
 from .reference import Reference, xor

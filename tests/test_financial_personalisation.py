@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from cardfs.files import DfKind, Phase, Regime
-from cardfs.store import MemoryStore
+from cardfs.memory.store import MemoryStore
+from cardfs.model.files import DfKind, Phase, Regime
 from keys.records import KeyRef, Usage
 
 from .reference import Reference

@@ -11,20 +11,20 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.files import CardContents, Phase, Regime
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.issuing import blank, issue
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.roots import load_roots
 from cardfs.life import regime_of
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from cardfs.store import Cell, CellKey
-from emulator.cards import Card
-from emulator.payment.rows import PAYMENT_ROWS
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey
+from cardfs.model.files import CardContents, Phase, Regime
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.card.row import Row
+from emulator.commands.financial.rows import PAYMENT_ROWS
+from emulator.commands.sets import SETS
 from emulator.personaliser import Personaliser
-from emulator.row import Row
-from emulator.sets import SETS
+from emulator.sscard.cards import Card
 from emulator.status import MEANINGS
 from keys.generate import SeededRandom
 from keys.records import KeyRef

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from cardfs.files import parent
 from cardfs.firewall import surviving
-from cardfs.settings import StateSettings
+from cardfs.model.files import parent
+from cardfs.model.settings import StateSettings
 from keys.records import KeyRef, KeyState, Usage
 
 from .reference import Reference

@@ -11,18 +11,18 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs import fmcos as heads
-from cardfs.cells import read_cells, write_cells
-from cardfs.files import Phase, Regime
-from cardfs.image import Image
-from cardfs.issuing import IssueError, blank, issue
+from cardfs.issuing.issue import IssueError, blank, issue
 from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
-from cardfs.profile import load_profile
-from cardfs.securing import securing
-from emulator.cards import Card
-from emulator.cos.fmcos_rows import FMCOS_ROWS
-from emulator.sets import SETS
-from emulator.trace import MASK, describe, masked_command
+from cardfs.memory import fmcos_heads as heads
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.securing import securing
+from cardfs.model.files import Phase, Regime
+from cardfs.profile.loader import load_profile
+from emulator.commands.fmcos.rows import FMCOS_ROWS
+from emulator.commands.sets import SETS
+from emulator.sscard.cards import Card
+from emulator.trace.traced import MASK, describe, masked_command
 from keys.records import KeyRef
 
 from .fmcos_desk import (

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells
-from cardfs.image import Image
-from emulator.cos.fmcos_rows import FMCOS_ROWS
-from emulator.row import Row
+from cardfs.memory.cells import read_cells
+from cardfs.memory.image import Image
+from emulator.card.row import Row
+from emulator.commands.fmcos.rows import FMCOS_ROWS
 
 from .fmcos_desk import (
     APP,

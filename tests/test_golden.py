@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.files import Phase
-from cardfs.image import Image
-from cardfs.issuing import blank
-from cardfs.profile import load_profile
-from cardfs.sqlite import SCHEMA_VERSION, SqliteStore
-from emulator.cards import Card
+from cardfs.issuing.issue import blank
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SCHEMA_VERSION, SqliteStore
+from cardfs.model.files import Phase
+from cardfs.profile.loader import load_profile
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
 

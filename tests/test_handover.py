@@ -11,21 +11,7 @@ import pytest
 
 from keys.records import KeyRef
 
-from .maker import (
-    ADF,
-    BODY,
-    INSTALL,
-    NAMES,
-    PSE_ADF,
-    RETIRE,
-    SECOND_ADF,
-    UPDATE,
-    Maker,
-    Secret,
-    master,
-    secret,
-    stage,
-)
+from .maker import ADF, BODY, INSTALL, NAMES, PSE_ADF, RETIRE, SECOND_ADF, UPDATE, Maker, Secret, master, secret, stage
 from .support import MF, PSE, SSSE
 
 SUITES: Final = ("3DES", "SM4")

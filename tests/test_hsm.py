@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.settings import CryptoSettings
+from cardfs.model.settings import CryptoSettings
 from emulator.terminal import Hsm, HsmCard, Settings, TerminalError, TerminalSettings
 from emulator.terminal.keytable import ADDRESSES, TABLE, address_of
 

@@ -8,14 +8,14 @@ from typing import Final
 
 import pytest
 
-from cardfs import cells
-from cardfs.errors import ImageError, StoreFailed
-from cardfs.files import CardContents, DfKind, Structure
-from cardfs.image import UNLIMITED, Image
-from cardfs.profile import shipped_profiles
-from cardfs.sqlite import SCHEMA_VERSION
-from cardfs.store import Cell, MemoryStore
-from emulator.cards import Card
+from cardfs.memory import cells
+from cardfs.memory.image import UNLIMITED, Image
+from cardfs.memory.sqlite import SCHEMA_VERSION
+from cardfs.memory.store import Cell, MemoryStore
+from cardfs.model.errors import ImageError, StoreFailed
+from cardfs.model.files import CardContents, DfKind, Structure
+from cardfs.profile.loader import shipped_profiles
+from emulator.sscard.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.inputs import IssueError, TomlWrong, parse_toml, read_document, read_text
-from cardfs.rules import MAX_ALTERNATIVES, RuleSyntax, parse_rule
+from cardfs.model.rules import MAX_ALTERNATIVES, RuleSyntax, parse_rule
+from cardfs.profile.inputs import IssueError, TomlWrong, parse_toml, read_document, read_text
 from keys.records import KeyRef
 
 from .test_cli import refused, sscard

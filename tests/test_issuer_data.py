@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import CardContents
-from emulator.payment.debit.objects import READABLE, WRITABLE
+from cardfs.model.files import CardContents
+from emulator.commands.financial.debit.objects import READABLE, WRITABLE
 from keys.certificates import generate_rsa
 from keys.generate import SeededRandom
 from keys.records import KeyRef

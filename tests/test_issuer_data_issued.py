@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells
-from cardfs.files import CardContents
-from cardfs.financial import authority_index
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import Document, IssueError
-from cardfs.issuing import blank, issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from emulator.cards import Card
+from cardfs.issuing.financial import authority_index
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.cells import read_cells
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import Document, IssueError
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.personaliser import Personaliser
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .debit_desk import STORE, IssuedDesk, tlv, walk

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from cardfs.codecs import decode_fields, decode_record
-from cardfs.files import CardContents, Structure
-from cardfs.holder import load_holder
-from cardfs.inputs import Document, IssueError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, Profile, load_profile
-from cardfs.roots import Roots, load_roots, parse_roots
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import Roots, load_roots, parse_roots
+from cardfs.model.codecs import decode_fields, decode_record
+from cardfs.model.files import CardContents, Structure
+from cardfs.profile.inputs import Document, IssueError
+from cardfs.profile.loader import DEMO, Profile, load_profile
 from keys.records import KeyRef, Usage
 
 from .support import Bench

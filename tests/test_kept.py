@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.errors import IssuerDataWrong, StoreFailed
-from cardfs.image import Image
-from emulator.payment.debit.objects import Objects
+from cardfs.memory.image import Image
+from cardfs.model.errors import IssuerDataWrong, StoreFailed
+from emulator.commands.financial.debit.objects import Objects
 from keys.certificates import RsaPrivateKey, generate_rsa
 from keys.ciphers import Keyed
 from keys.generate import SeededRandom

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells
-from cardfs.image import Image
-from cardfs.issuing import blank
-from cardfs.profile import load_profile
-from emulator.cards import Card
+from cardfs.issuing.issue import blank
+from cardfs.memory.cells import read_cells
+from cardfs.memory.image import Image
+from cardfs.profile.loader import load_profile
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom, generate_key
 from keys.records import KeyRef, KeyState
 from keys.suites import SUITES as RULES

@@ -8,15 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.errors import KeyUnknown
-from keys.generate import (
-    WEAK_DES_KEYS,
-    SeededRandom,
-    generate_key,
-    is_short,
-    is_weak,
-    odd_parity,
-    system_random,
-)
+from keys.generate import WEAK_DES_KEYS, SeededRandom, generate_key, is_short, is_weak, odd_parity, system_random
 from keys.records import Key, KeyRef, KeyState, Usage, same
 from keys.suites import DES, SM4, TRIPLE_DES, Suite
 

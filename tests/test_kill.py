@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.image import Image
+from cardfs.memory.image import Image
 
 from . import child
 from .support import PIN_CN, SSSE, contents, ref

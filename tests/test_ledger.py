@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from cardfs.tearing import Moment
+from cardfs.memory.tearing import Moment
 from keys.generate import SeededRandom
 
 from .ledger import LAST, MOST, Day

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from cardfs.files import DfKind, Phase
 from cardfs.life import LIFE, Act
+from cardfs.model.files import DfKind, Phase
 
 from .maker import (
     ADF,

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from cardfs.cells import TRIES
-from cardfs.errors import ImageError, LogError, StoreFailed
-from cardfs.fmcos import heads_path
-from cardfs.image import Image
-from cardfs.log import Mark, log_of, salt_of
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell
-from emulator.cards import Card
+from cardfs.memory.cells import TRIES
+from cardfs.memory.fmcos_heads import heads_path
+from cardfs.memory.image import Image
+from cardfs.memory.log import Mark, log_of, salt_of
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell
+from cardfs.model.errors import ImageError, LogError, StoreFailed
+from emulator.sscard.cards import Card
 from keys.records import KeyState
 
 from .fmcos_desk import made as fmcos_card

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cardfs.image import Image
-from cardfs.origins import Origins
-from cardfs.profile import DEMO
-from cardfs.roots import load_roots
-from emulator.cards import Card
+from cardfs.issuing.origins import Origins
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.image import Image
+from cardfs.profile.loader import DEMO
+from emulator.sscard.cards import Card
 from keys.records import Usage
 
 from .support import Bench, reference_key, roots

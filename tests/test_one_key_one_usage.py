@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from cardfs.image import Image
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from emulator.sscard.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cardfs.image import Image
+from cardfs.memory.image import Image
 
 from . import child
 from .support import contents

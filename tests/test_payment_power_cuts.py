@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import read_cells
-from cardfs.image import Image
-from cardfs.store import MemoryStore
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.cards import Card
-from emulator.payment.rows import PAYMENT_ROWS
+from cardfs.memory.cells import read_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import MemoryStore
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.commands.financial.rows import PAYMENT_ROWS
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .support import Bench

@@ -1,4 +1,4 @@
-"""The issuing machine: what it builds over APDUs is what `cardfs.issuing` makes, cell by cell.
+"""The issuing machine: what it builds over APDUs is what `cardfs.issuing.issue` makes, cell by cell.
 
 Part 10, 5; that it works through a real reader is in `tests/pcsc/test_personalise.py`.
 """
@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import CardContents, DfKind, Phase, Structure
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.issuing import blank, issue
-from cardfs.profile import DEMO, load_profile, shipped_profiles
-from cardfs.roots import load_roots
-from cardfs.rules import make_rule
-from emulator.cards import Card
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents, DfKind, Phase, Structure
+from cardfs.model.rules import make_rule
+from cardfs.profile.loader import DEMO, load_profile, shipped_profiles
 from emulator.personaliser import PersonaliseError, Personaliser
+from emulator.sscard.cards import Card
 from emulator.terminal import TerminalError
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.settings import PinSettings, Settings
-from emulator.commands.pin import is_pin
+from cardfs.model.settings import PinSettings, Settings
+from emulator.commands.social.pin import is_pin
 from keys.records import KeyRef, KeyState
 
 from .reference import Reference

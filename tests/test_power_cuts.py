@@ -14,25 +14,25 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import TRIES, read_cells, write_cells
-from cardfs.files import DfKind, Ef, Phase, Structure
-from cardfs.image import Image
-from cardfs.issuing import blank
+from cardfs.issuing.issue import blank
 from cardfs.life import EDGES, Act, phase_of
-from cardfs.profile import load_profile
-from cardfs.rules import FREE_RULE
-from cardfs.settings import Settings, SmSettings
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell, CellKey, MemoryStore, Store
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.cards import Card
-from emulator.commands.rows import ROWS
-from emulator.cos import t514
-from emulator.cos.fmcos_rows import FMCOS_ROWS
+from cardfs.memory.cells import TRIES, read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell, CellKey, MemoryStore, Store
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from cardfs.model.files import DfKind, Ef, Phase, Structure
+from cardfs.model.rules import FREE_RULE
+from cardfs.model.settings import Settings, SmSettings
+from cardfs.profile.loader import load_profile
+from emulator.card.table import Row
+from emulator.commands.fmcos.rows import FMCOS_ROWS
+from emulator.commands.personalise import t514
+from emulator.commands.sets import SETS
+from emulator.commands.social.rows import ROWS
 from emulator.personaliser import Personaliser, Step
-from emulator.sets import SETS
-from emulator.table import Row
-from emulator.vpcd import answer
+from emulator.reader.vpcd import answer
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cardfs.files import DfKind, Element, Structure
-from cardfs.profile import Profile, load_profile, shipped_profiles
+from cardfs.model.files import DfKind, Element, Structure
+from cardfs.profile.loader import Profile, load_profile, shipped_profiles
 from keys.records import KeyRef, Usage
 
 from . import child
@@ -240,7 +240,7 @@ class TestTree:
     def test_loading_is_fast(self) -> None:
         """A fresh process loads the profile well within a second; usually it takes a fiftieth."""
         code = (
-            "import time; from cardfs.profile import load_profile; t = time.perf_counter(); "
+            "import time; from cardfs.profile.loader import load_profile; t = time.perf_counter(); "
             "load_profile('ssc-2.0'); print(time.perf_counter() - t)"
         )
         done = child.run([sys.executable, "-c", code], check=True)

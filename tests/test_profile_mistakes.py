@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.inputs import ProfileError
-from cardfs.profile import load_profile
+from cardfs.profile.inputs import ProfileError
+from cardfs.profile.loader import load_profile
 
 HEAD = """
 name = "ssc-x"

@@ -8,13 +8,13 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from cardfs.files import CardContents
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import IssueError
-from cardfs.issuing import blank, issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import Roots, load_roots
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.roots import Roots, load_roots
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import IssueError
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
 from keys.records import KeyRef
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.image import Image
-from cardfs.store import MemoryStore
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.cards import Card
-from emulator.psam.rows import PSAM_ROWS
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import MemoryStore
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.commands.psam.rows import PSAM_ROWS
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .psam_desk import APPLICATION, PsamDesk

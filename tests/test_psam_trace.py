@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from emulator.trace import Event, Traced, masked_command
+from emulator.trace.traced import Event, Traced, masked_command
 
 from .psam_desk import APPLICATION, PsamDesk, psam_key, walked
 from .support import contents, roots

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from emulator.psam.rows import PSAM_ROWS
-from emulator.row import COMMON, Row
+from emulator.card.row import COMMON, Row
+from emulator.commands.psam.rows import PSAM_ROWS
 
 from .psam_desk import APPLICATION, ENVIRONMENT, PsamDesk, psam_key, walked, with_sequence
 from .reference import Reference

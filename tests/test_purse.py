@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells
-from cardfs.files import Structure
-from cardfs.settings import EdepSettings, PinSettings, Settings
+from cardfs.memory.cells import read_cells
+from cardfs.model.files import Structure
+from cardfs.model.settings import EdepSettings, PinSettings, Settings
 
 from .purse_desk import (
     ADF,

@@ -6,25 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import DfKind
-from cardfs.settings import EdepSettings, PinSettings, Settings, StateSettings
+from cardfs.model.files import DfKind
+from cardfs.model.settings import EdepSettings, PinSettings, Settings, StateSettings
 from keys.records import KeyState
 
-from .purse_desk import (
-    ADF,
-    AID,
-    CAPP_RECORDS,
-    ED,
-    EP,
-    PIN,
-    PUBLIC,
-    Desk,
-    contents,
-    flipped,
-    line_mac,
-    money,
-    ready,
-)
+from .purse_desk import ADF, AID, CAPP_RECORDS, ED, EP, PIN, PUBLIC, Desk, contents, flipped, line_mac, money, ready
 from .reference import Reference
 from .support import MF, PSE, SSSE
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import TRIES, read_cells, write_cells
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell, CellKey, MemoryStore, Store
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.payment.purse.rows import PURSE_ROWS
-from emulator.row import Row
+from cardfs.memory.cells import TRIES, read_cells, write_cells
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell, CellKey, MemoryStore, Store
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.card.row import Row
+from emulator.commands.financial.purse.rows import PURSE_ROWS
 
 from .purse_desk import ED, EP, PIN, Desk, contents, flipped, money
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import CardContents, Contents, Structure
+from cardfs.model.files import CardContents, Contents, Structure
 from keys.records import KeyRef
 from keys.suites import SUITES
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import Regime
-from emulator.cards import Card
+from cardfs.model.files import Regime
+from emulator.sscard.cards import Card
 from keys.records import KeyState
 
 from .fmcos_desk import Desk, create, directory, made, write_key

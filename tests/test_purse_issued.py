@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import CardContents
-from emulator.trace import Event, Traced
+from cardfs.model.files import CardContents
+from emulator.trace.traced import Event, Traced
 
 from .purse_desk import ED, EP, TERMINAL, TIME, Desk, mac, session_key, tac
 from .reference import Reference

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from emulator.payment.purse.rows import PURSE_ROWS
-from emulator.row import Row
+from emulator.card.row import Row
+from emulator.commands.financial.purse.rows import PURSE_ROWS
 
 from .purse_desk import ED, EP, Desk, money, ready
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents, Protection, Regime
-from cardfs.settings import EdepSettings, Settings
-from emulator.payment.purse.rows import PURSE_ROWS
-from emulator.row import Row
-from emulator.sets import SETS
+from cardfs.memory.cells import write_cells
+from cardfs.model.files import CardContents, Protection, Regime
+from cardfs.model.settings import EdepSettings, Settings
+from emulator.card.row import Row
+from emulator.commands.financial.purse.rows import PURSE_ROWS
+from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
 
 from .purse_desk import ADF, EP, PIN, Desk, contents, flipped, money, with_ef

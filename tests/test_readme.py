@@ -20,21 +20,22 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from cardfs.image import Image
-from cardfs.profile import load_profile, shipped_profiles
-from cardfs.settings import Settings
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from cardfs.model.settings import Settings
+from cardfs.profile.loader import load_profile, shipped_profiles
+from emulator.card.table import Row
 from emulator.cli import main
-from emulator.commands.rows import ROWS, SECURED_READING_ROWS
-from emulator.cos import fmcos, t514
-from emulator.payment.debit.rows import DEBIT_ROWS
-from emulator.payment.purse.rows import PURSE_ROWS
-from emulator.psam.rows import PSAM_ROWS
-from emulator.sets import SETS
+from emulator.commands.financial.debit.rows import DEBIT_ROWS
+from emulator.commands.financial.purse.rows import PURSE_ROWS
+from emulator.commands.fmcos import create as fmcos
+from emulator.commands.medical.rows import TRADE_ROWS
+from emulator.commands.personalise import t514
+from emulator.commands.psam.rows import PSAM_ROWS
+from emulator.commands.sets import SETS
+from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
+from emulator.sscard.cards import Card
 from emulator.status import MEANINGS, WORDS, error_name
-from emulator.table import Row
-from emulator.trace import Event
-from emulator.trades.rows import TRADE_ROWS
+from emulator.trace.traced import Event
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = ("README.md", "emulator/README.md", "cardfs/README.md")

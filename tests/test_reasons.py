@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.reasons import lengths, numbers, parameters
-from emulator.row import Row
-from emulator.sets import SETS
+from emulator.card.reasons import lengths, numbers, parameters
+from emulator.card.row import Row
+from emulator.commands.sets import SETS
 
 from .support import Bench, Handmade
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.errors import NoSpace, RecordLengthWrong, RecordUnknown, TlvWrong
-from cardfs.files import Ef, Records, Structure
-from cardfs.records import Mode, find, span, written
-from cardfs.rules import FREE_RULE
-from cardfs.settings import ReadSettings, Settings, TransportSettings
+from cardfs.model.errors import NoSpace, RecordLengthWrong, RecordUnknown, TlvWrong
+from cardfs.model.files import Ef, Records, Structure
+from cardfs.model.records import Mode, find, span, written
+from cardfs.model.rules import FREE_RULE
+from cardfs.model.settings import ReadSettings, Settings, TransportSettings
 
 from .support import RECORDS, SSSE, Bench, Handmade
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cardfs.image import Image
-from cardfs.settings import Settings, SmSettings
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from cardfs.model.settings import Settings, SmSettings
+from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .reference import Reference

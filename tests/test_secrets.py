@@ -16,21 +16,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cardfs.errors import ImageError
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import Document, IssueError, read_document
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import Roots, load_roots, parse_roots
-from cardfs.sqlite import SqliteStore
-from emulator.apdu import parse
-from emulator.cards import Card
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import Roots, load_roots, parse_roots
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.model.errors import ImageError
+from cardfs.profile.inputs import Document, IssueError, read_document
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.card.apdu import parse
+from emulator.card.context import Answer, Context
 from emulator.cli import main
 from emulator.cli.console import trace_text
-from emulator.commands.rows import ROWS
-from emulator.context import Answer, Context
-from emulator.trace import JsonLines, Traced
+from emulator.commands.social.rows import ROWS
+from emulator.sscard.cards import Card
+from emulator.trace.traced import JsonLines, Traced
 from keys.generate import SeededRandom
 from keys.records import KeyRef
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import ef_cell
-from cardfs.files import Protection
-from cardfs.inputs import ProfileError
-from cardfs.profile import load_profile
-from cardfs.securing import Securing, securing
-from cardfs.settings import BlockSettings, Settings, SmSettings, TransportSettings
+from cardfs.memory.cells import ef_cell
+from cardfs.memory.securing import Securing, securing
+from cardfs.model.files import Protection
+from cardfs.model.settings import BlockSettings, Settings, SmSettings, TransportSettings
+from cardfs.profile.inputs import ProfileError
+from cardfs.profile.loader import load_profile
 
 from .maker import stage
 from .reference import Reference

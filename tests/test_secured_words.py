@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from cardfs.settings import Settings, SmSettings
-from emulator.commands.rows import SECURED_READING_ROWS
-from emulator.row import Row
+from cardfs.model.settings import Settings, SmSettings
+from emulator.card.row import Row
+from emulator.commands.social.rows import SECURED_READING_ROWS
 
 from .support import Handmade, long_answer
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cardfs.settings import SelectSettings, Settings
+from cardfs.model.settings import SelectSettings, Settings
 
 from .support import AIDS, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, Bench, Handmade, handmade
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from cardfs.settings import ChallengeSettings, Settings, StateSettings
-from emulator.cards import Card
-from emulator.session import Session
+from cardfs.model.settings import ChallengeSettings, Settings, StateSettings
+from emulator.card.session import Session
+from emulator.sscard.cards import Card
 from keys.records import KeyRef
 
 from .support import AIDS, MF, PSE, SSSE, Handmade

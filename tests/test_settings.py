@@ -13,14 +13,14 @@ import msgspec
 import pytest
 
 import emulator
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import ProfileError
-from cardfs.issuing import blank, issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from cardfs.settings import Settings
-from emulator.cards import Card
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.image import Image
+from cardfs.model.settings import Settings
+from cardfs.profile.inputs import ProfileError
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.sscard.cards import Card
 
 from .debit_desk import Desk
 from .fmcos_desk import MASTER, create, directory, write_key

@@ -10,11 +10,11 @@ import pytest
 import cardfs
 import emulator
 import keys
-from cardfs.errors import AccessDenied
-from cardfs.profile import ProfileError, load_profile
-from cardfs.settings import Refusal, Settings
-from emulator.cards import Card
-from emulator.commands.rows import ROWS
+from cardfs.model.errors import AccessDenied
+from cardfs.model.settings import Refusal, Settings
+from cardfs.profile.loader import ProfileError, load_profile
+from emulator.commands.social.rows import ROWS
+from emulator.sscard.cards import Card
 from emulator.status import MEANINGS, WORDS, error_name, explain, words_for
 from keys.errors import CardError
 

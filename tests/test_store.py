@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cardfs import cells
-from cardfs.cells import write_cells
-from cardfs.errors import ImageError, StoreFailed
-from cardfs.image import Image
-from cardfs.sqlite import APPLICATION_ID, SCHEMA_VERSION, SqliteStore
-from cardfs.store import Cell, CellKey, MemoryStore, Store
+from cardfs.memory import cells
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import APPLICATION_ID, SCHEMA_VERSION, SqliteStore
+from cardfs.memory.store import Cell, CellKey, MemoryStore, Store
+from cardfs.model.errors import ImageError, StoreFailed
 
 from . import child
 from .support import contents

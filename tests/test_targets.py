@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cardfs.image import Image
+from cardfs.memory.image import Image
 from emulator.cli import main
 from emulator.cli.targets import Target
 

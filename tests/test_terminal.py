@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardfs.image import Image
-from cardfs.profile import DEMO, shipped_profiles
-from cardfs.roots import Roots, load_roots
-from cardfs.settings import CryptoSettings
-from emulator.cards import Card
+from cardfs.issuing.roots import Roots, load_roots
+from cardfs.memory.image import Image
+from cardfs.model.settings import CryptoSettings
+from cardfs.profile.loader import DEMO, shipped_profiles
+from emulator.sscard.cards import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
 
 from .support import HISTORICAL, PSE, REGION, Bench, Handmade, contents

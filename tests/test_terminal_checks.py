@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cardfs.files import CardContents
-from cardfs.inputs import InputError
-from emulator import pcsc
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import InputError
 from emulator.cli import main
-from emulator.terminal import TerminalError, load_black_list
+from emulator.terminal import TerminalError, load_black_list, pcsc
 from emulator.terminal.checks import BlackList
 
 from .support import PIN, SSSE, contents

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cardfs.files import CardContents
+from cardfs.model.files import CardContents
 from emulator.terminal import FUNCTIONS, HSM_CODES, Result, Terminal, TerminalError, call
 from emulator.terminal.errors import TEXTS, refused
 

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from cardfs.files import CardContents
-from cardfs.holder import load_holder
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.model.files import CardContents
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.terminal import HsmCard, InProcess, Result, TerminalError, TerminalSettings
 from emulator.terminal.card import UserCard
 from emulator.terminal.settings import Settings

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner, Result
 
-from emulator import pcsc
 from emulator.cli import main
-from emulator.terminal import Hsm, InProcess, Settings, TerminalError
+from emulator.terminal import Hsm, InProcess, Settings, TerminalError, pcsc
 
 from .support import PIN
 from .terminal_desk import INFO, TERMINAL_NUMBER, TIME, Desk, psam_contents, roots_without
@@ -359,7 +358,7 @@ def test_whoever_sits_there_puts_the_card_back(
 ) -> None:
     account = ("--set", "terminal.debit_amounts=account")
     terminal("load", "100", "--pin", PIN)
-    monkeypatch.setattr("emulator.cli.desk.interactive", lambda: True)
+    monkeypatch.setattr("emulator.cli.terminal_run.interactive", lambda: True)
     booking = b"\xb0\x2a" if command[0] == "load" else b"\xb0\x2c"
     pulled = iter((True,))
     desk.user.cut = lambda raw: raw[:2] == booking and next(pulled, False) and "after"

@@ -7,10 +7,10 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from cardfs.holder import load_holder
-from cardfs.inputs import InputError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.profile.inputs import InputError
+from cardfs.profile.loader import DEMO, load_profile
 from emulator.terminal import Settings, TerminalSettings, load_settings
 
 from .support import PIN, REGION, SERIAL, contents

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from cardfs.profile import load_profile
+from cardfs.profile.loader import load_profile
 from emulator.terminal import HSM_CODES, Result, TerminalError
 from emulator.terminal.keytable import TABLE
 from emulator.terminal.link import exchange

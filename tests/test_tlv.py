@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs import tlv
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.inputs import ProfileError
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from emulator.cards import Card
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.image import Image
+from cardfs.model import tlv
+from cardfs.profile.inputs import ProfileError
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.sscard.cards import Card
 
 from .support import Bench
 

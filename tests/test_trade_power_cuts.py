@@ -13,12 +13,12 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.image import Image
-from cardfs.sqlite import SqliteStore
-from cardfs.store import MemoryStore, Store
-from cardfs.tearing import Moment, PowerCut, TearingStore
-from emulator.trades.rows import TRADE_ROWS
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import MemoryStore, Store
+from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.commands.medical.rows import TRADE_ROWS
 
 from .trade_desk import LOAD, PURCHASE, TERMINAL, TIME, Purse, TradeBench, b2, b4, card_with
 

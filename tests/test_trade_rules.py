@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.store import MemoryStore
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.store import MemoryStore
 from keys.records import KeyRef, KeyState
 
 from .support import SSSE

@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 
-from emulator.row import Row
-from emulator.trace import MASK, Event, Traced
-from emulator.trades.rows import TRADE_ROWS
+from emulator.card.row import Row
+from emulator.commands.medical.rows import TRADE_ROWS
+from emulator.trace.traced import MASK, Event, Traced
 
 from .trade_desk import LOAD, TradeBench, card_with
 

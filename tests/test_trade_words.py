@@ -10,14 +10,14 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.errors import StoreFailed
-from cardfs.settings import Settings
-from cardfs.store import Cell, CellKey, MemoryStore
-from emulator.row import Row
-from emulator.sets import SETS
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.store import Cell, CellKey, MemoryStore
+from cardfs.model.errors import StoreFailed
+from cardfs.model.settings import Settings
+from emulator.card.row import Row
+from emulator.commands.medical.rows import TRADE_ROWS
+from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
-from emulator.trades.rows import TRADE_ROWS
 from keys.records import KeyRef
 
 from .support import FailingStore

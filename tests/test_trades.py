@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.cells import read_cells, write_cells
-from cardfs.errors import ConditionsUnmet
-from cardfs.files import CardContents, Ef, Element
-from cardfs.image import Image
-from cardfs.store import MemoryStore
-from emulator.trades.money import open_account
+from cardfs.memory.cells import read_cells, write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import MemoryStore
+from cardfs.model.errors import ConditionsUnmet
+from cardfs.model.files import CardContents, Ef, Element
+from emulator.commands.medical.money import open_account
 from keys import suites, trades
 from keys.records import KeyRef, KeyState, Usage
 

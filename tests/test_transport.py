@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.settings import Settings, SmSettings, TransportSettings
-from emulator.apdu import Command, parse
-from emulator.session import Session
+from cardfs.model.settings import Settings, SmSettings, TransportSettings
+from emulator.card.apdu import Command, parse
+from emulator.card.session import Session
 
 from .support import LONG_FILE, ORIGINAL, RECORDS, SSSE, SSSE_NAME, Handmade
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
-from cardfs.atr import AtrPlan
-from cardfs.codecs import check_character
+from cardfs.model.atr import AtrPlan
+from cardfs.model.codecs import check_character
 from keys import suites
 from keys.diversify import card_factor, city_factor, diversify, province_factor
 from keys.suites import SM4, Suite

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardfs.image import Image
+from cardfs.memory.image import Image
 from emulator.cli.console import console, reading_table
-from emulator.cli.desk import _print_table
+from emulator.cli.terminal_run import _print_table
 from emulator.terminal import Reading, Result
 from emulator.terminal.reading import Item
-from emulator.visible import one_line, visible
+from emulator.trace.visible import one_line, visible
 
 from . import child
 from .support import SSSE, contents

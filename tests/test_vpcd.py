@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator import vpcd
-from emulator.frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
-from emulator.vpcd import Connected, Disconnected, Event, Failed, Slot, Unnoticed, Unreachable, answer
+from emulator.reader import vpcd
+from emulator.reader.frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
+from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Slot, Unnoticed, Unreachable, answer
 
 from . import child
 
@@ -552,7 +552,7 @@ def test_close_ends_against_a_driver_that_reads_no_answers(driver: Driver, slot:
 def test_a_signal_handler_may_close(driver: Driver, *, reads: bool) -> None:
     script = (
         "import signal, sys\n"
-        "from emulator.vpcd import Slot\n"
+        "from emulator.reader.vpcd import Slot\n"
         "from tests.test_vpcd import FakeCard\n"
         "card = FakeCard(replies={bytes.fromhex('00a4000002ef05'): bytes(int(sys.argv[2]))})\n"
         "link = Slot(card, port=int(sys.argv[1]))\n"
@@ -620,8 +620,7 @@ def test_an_exchange_does_not_wait_for_a_delayed_acknowledgement(driver: Driver,
 
 
 def test_the_link_imports_nothing_heavy() -> None:
-    script = (
-        "import sys, emulator.vpcd; print({'click', 'rich', 'cryptography', 'Crypto', 'sqlite3'} & set(sys.modules))"
-    )
+    heavy = "{'click', 'rich', 'cryptography', 'Crypto', 'sqlite3'}"
+    script = f"import sys, emulator.reader.vpcd; print({heavy} & set(sys.modules))"
     done = child.run([sys.executable, "-c", script], check=True)
     assert done.stdout == "set()\n"

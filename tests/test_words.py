@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.files import Regime
-from cardfs.settings import PinSettings, Settings, SmSettings
-from emulator.commands.rows import ROWS
-from emulator.table import Row
+from cardfs.model.files import Regime
+from cardfs.model.settings import PinSettings, Settings, SmSettings
+from emulator.card.table import Row
+from emulator.commands.social.rows import ROWS
 
 from .reference import Reference
 from .support import PIN_CN, PSE, Handmade, handmade, long_answer, without_key

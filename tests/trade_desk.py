@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents
-from cardfs.image import Image
-from cardfs.store import Store
-from emulator.cards import Card
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Store
+from cardfs.model.files import CardContents
+from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyRef
 

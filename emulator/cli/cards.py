@@ -16,9 +16,10 @@ from .output import open_trace, write_line
 from .targets import Target, require_free, require_no_image, write_file
 
 if TYPE_CHECKING:
-    from cardfs.files import CardContents
-    from cardfs.profile import Profile
-    from emulator.trace import Event
+    from cardfs.model.files import CardContents
+    from cardfs.profile.loader import Profile
+
+    from ..trace.traced import Event
 
 DEMO_NOTE = "the demo root keys are public test keys"
 
@@ -72,7 +73,7 @@ def issue(image: Path, *, force: bool, ca_out: Path | None, list_profiles: bool,
 
     IMAGE is card.sscard if none is given.
     """
-    from cardfs.profile import load_profile, shipped_profiles
+    from cardfs.profile.loader import load_profile, shipped_profiles
 
     if list_profiles:
         for name in shipped_profiles():
@@ -99,10 +100,10 @@ def authority_json(contents: "CardContents", roots: Path | None) -> str:
     """The certification authority's public key as JSON, all bytes in hex; a card without debit/credit is a fault."""
     import json
 
-    from cardfs.financial import authority_index
-    from cardfs.financial_debit import authority
-    from cardfs.profile import DEMO
-    from cardfs.roots import load_roots
+    from cardfs.issuing.certificates import authority
+    from cardfs.issuing.financial import authority_index
+    from cardfs.issuing.roots import load_roots
+    from cardfs.profile.loader import DEMO
 
     index = authority_index(contents)
     if index is None:
@@ -120,8 +121,8 @@ def authority_json(contents: "CardContents", roots: Path | None) -> str:
 
 def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = None) -> "Profile":
     """The card type with what ``--with-financial`` says, and over it what ``--set`` does."""
-    from cardfs.inputs import Document
-    from cardfs.profile import KIND, ProfileError, load_profile
+    from cardfs.profile.inputs import Document
+    from cardfs.profile.loader import KIND, ProfileError, load_profile
 
     said = {"settings": {"financial": {"kind": financial}}} if financial else {}
     try:
@@ -135,9 +136,9 @@ def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = N
 
 def _tell_missing_keys(name: str, *, profile: str, roots: Path | None, settings: tuple[str, ...], **_: Any) -> None:
     """Say which keys a security module was issued without; only CREATE KEY can bring them later."""
-    from cardfs.profile import DEMO
-    from cardfs.psam_issuing import missing_roots
-    from cardfs.roots import load_roots
+    from cardfs.issuing.psam import missing_roots
+    from cardfs.issuing.roots import load_roots
+    from cardfs.profile.loader import DEMO
 
     kind = load_kind(profile, settings)
     missing = missing_roots(kind, load_roots(roots or DEMO / "roots.toml")) if kind.is_psam else []
@@ -147,7 +148,7 @@ def _tell_missing_keys(name: str, *, profile: str, roots: Path | None, settings:
 
 def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
     """Make an image file; with ``force`` also in the place of an old one."""
-    from cardfs.image import Image
+    from cardfs.memory.image import Image
 
     require_free(image, force=force)
     if image.exists():
@@ -158,9 +159,9 @@ def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
 
 def _replace(image: Path, contents: "CardContents") -> None:
     """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
-    from cardfs.errors import LogError
-    from cardfs.image import Image
-    from cardfs.sqlite import SqliteStore
+    from cardfs.memory.image import Image
+    from cardfs.memory.sqlite import SqliteStore
+    from cardfs.model.errors import LogError
 
     # Closing it also takes away what a killed process left beside it, which belongs to the old card.
     with suppress(LogError):
@@ -180,11 +181,11 @@ def issue_contents(
     **rest: Any,
 ) -> "CardContents":
     """Load the inputs and issue; the demo inputs stand in for what is not given."""
-    from cardfs.holder import load_holder
-    from cardfs.inputs import Document, IssueError
-    from cardfs.issuing import issue as make
-    from cardfs.profile import DEMO
-    from cardfs.roots import load_roots
+    from cardfs.issuing.holder import load_holder
+    from cardfs.issuing.issue import issue as make
+    from cardfs.issuing.roots import load_roots
+    from cardfs.profile.inputs import Document, IssueError
+    from cardfs.profile.loader import DEMO
 
     kind = load_kind(profile, settings)
     if kind.is_psam:
@@ -217,7 +218,7 @@ def issue_contents(
 
 def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[str, ...]) -> bool:
     """Whether cards of a type have an element only with a financial environment, which this one is without."""
-    from cardfs.inputs import ProfileError
+    from cardfs.profile.inputs import ProfileError
 
     if kind.settings.financial.kind == "both":
         return False
@@ -244,7 +245,7 @@ def _refuse_holder_options() -> None:
 
 def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
     """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
-    from cardfs.inputs import TomlWrong, parse_toml
+    from cardfs.profile.inputs import TomlWrong, parse_toml
 
     result: dict[str, Any] = {}
     for text in texts:
@@ -283,10 +284,10 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle. An answer
     that waits (61xx) is fetched only if the script says so.
     """
-    from cardfs.image import Image
-    from emulator.cards import Card
-    from emulator.trace import Traced, masked_command
+    from cardfs.memory.image import Image
 
+    from ..sscard.cards import Card
+    from ..trace.traced import Traced, masked_command
     from .console import console, trace_text
 
     commands = _script(script)
@@ -319,7 +320,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
 
 def _script(script: Any) -> list[bytes | None]:
     """The commands of a script, None for a reset."""
-    from cardfs.inputs import decode_text
+    from cardfs.profile.inputs import decode_text
 
     name = getattr(script, "name", "<stdin>")
     if script.isatty():

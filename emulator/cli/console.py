@@ -10,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from cardfs.changed import read_record
-from cardfs.codecs import decode, decode_fields, find_element, value_text
-from cardfs.files import Element, Protection, Regime, Structure
-from cardfs.image import Image
-from cardfs.securing import securing
-from emulator.terminal import Reading
-from emulator.trace import Event
-from emulator.visible import one_line, visible
+from cardfs.memory.image import Image
+from cardfs.memory.securing import securing
+from cardfs.model.changed import read_record
+from cardfs.model.codecs import decode, decode_fields, find_element, value_text
+from cardfs.model.files import Element, Protection, Regime, Structure
 from keys.records import KeyRef, KeyState, Usage
 
+from ..terminal import Reading
+from ..trace.traced import Event
+from ..trace.visible import one_line, visible
 from .output import Styled
 
 _GOOD: Final = ("90", "61", "6C")

@@ -75,10 +75,10 @@ def _refuse(sentence: str) -> NoReturn:
 
 def _refusals() -> tuple[type[Exception], ...]:
     """The errors whose text is one sentence for the person who called."""
-    from cardfs.errors import ImageError
-    from cardfs.inputs import InputError
-    from emulator.stack import StackError
+    from cardfs.model.errors import ImageError
+    from cardfs.profile.inputs import InputError
 
+    from ..reader.stack import StackError
     from .errors import UsageFault
 
     return ImageError, InputError, StackError, UsageFault

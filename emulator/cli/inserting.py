@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.vpcd import HOST, PORT
-
+from ..reader.vpcd import HOST, PORT
 from . import interrupt
-from .teller import Teller
+from .describe import Teller
 
 if TYPE_CHECKING:
-    from cardfs.files import CardContents
-    from emulator.cards import Card
-    from emulator.ports import Insertable
+    from cardfs.model.files import CardContents
+
+    from ..ports import Insertable
+    from ..sscard.cards import Card
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,8 +31,9 @@ def own_command(*arguments: str) -> list[str]:
 @contextmanager
 def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator[Insertable]":
     """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
-    from cardfs.image import Image
-    from emulator.cards import Card
+    from cardfs.memory.image import Image
+
+    from ..sscard.cards import Card
 
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:
@@ -43,14 +44,14 @@ def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator
 
 
 def _traced(card: "Card", teller: Teller) -> "Insertable":
-    from emulator.trace import Traced
+    from ..trace.traced import Traced
 
     return Traced(card, teller, later=teller.later)
 
 
 def link_words(event: object) -> str:
     """Say what happened on the link to the reader."""
-    from emulator import vpcd
+    from ..reader import vpcd
 
     match event:
         case vpcd.Connected(host, port):
@@ -80,8 +81,9 @@ def serve(
     service: str | None = None,
 ) -> None:
     """Hold a card in a slot until a signal ends it."""
-    from emulator.vpcd import Connected, Slot
     from keys.ciphers import warm_up
+
+    from ..reader.vpcd import Connected, Slot
 
     teller = None if quiet and trace is None else Teller(trace, quiet=quiet)
 

@@ -12,7 +12,7 @@ from .group import main
 from .targets import Target
 
 if TYPE_CHECKING:
-    from emulator.terminal import Channel
+    from ..terminal import Channel
 
 
 @main.command(short_help="Make a blank card, to be personalised.")
@@ -32,7 +32,7 @@ def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: 
 
     IMAGE is blank.sscard if none is given.
     """
-    from cardfs.issuing import blank as make
+    from cardfs.issuing.issue import blank as make
 
     from .cards import load_kind, write_image
 
@@ -55,9 +55,9 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
     A SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after
     an arrow, 9000 if none is given: 80E00200 -> 9000.
     """
-    from emulator.pcsc import open_reader
-    from emulator.personaliser import PersonaliseError
-    from emulator.terminal import TerminalError
+    from ..personaliser import PersonaliseError
+    from ..terminal import TerminalError
+    from ..terminal.pcsc import open_reader
 
     path = Path(source)
     is_script = path.is_file() and path.suffix != ".toml"
@@ -71,8 +71,7 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
 
 
 def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
-    from emulator.personaliser import Personaliser
-
+    from ..personaliser import Personaliser
     from .cards import issue_contents
 
     contents = issue_contents(profile=source, **inputs)
@@ -94,8 +93,9 @@ def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
 
 
 def _script(path: Path) -> "Callable[[Channel], int]":
-    from cardfs.inputs import read_text
-    from emulator.terminal import exchange
+    from cardfs.profile.inputs import read_text
+
+    from ..terminal import exchange
 
     steps: list[tuple[int, bytes, int]] = []
     for number, line in enumerate(read_text(path, UsageFault).splitlines(), 1):

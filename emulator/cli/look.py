@@ -11,8 +11,8 @@ from .errors import UsageFault
 from .group import IMAGE, main
 
 if TYPE_CHECKING:
-    from cardfs.image import Image
-    from cardfs.origins import Origins
+    from cardfs.issuing.origins import Origins
+    from cardfs.memory.image import Image
 
 _COLUMN: Final = 32
 """Hex digits of the longest key that stands in a table."""
@@ -27,7 +27,7 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
 
     With DF only that directory: DF04, SSSE, SSSE/DF04, or its file identifier.
     """
-    from cardfs.image import Image
+    from cardfs.memory.image import Image
 
     from .console import console, df_tree, image_tree
     from .tables import card_table
@@ -54,10 +54,10 @@ def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bo
 
     With NAME only those of that name or directory: UK1DF04, PIN, DF04. This is the only command that shows key values.
     """
-    from cardfs.image import Image
-    from cardfs.origins import Origins
-    from cardfs.profile import DEMO
-    from cardfs.roots import load_roots
+    from cardfs.issuing.origins import Origins
+    from cardfs.issuing.roots import load_roots
+    from cardfs.memory.image import Image
+    from cardfs.profile.loader import DEMO
 
     from .console import console, grid
 

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from emulator.visible import one_line, visible
-
+from ..trace.visible import one_line, visible
 from .errors import UsageFault
 from .targets import require_trace
 

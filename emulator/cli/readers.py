@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emulator.vpcd import HOST, PORT
-
+from ..reader.vpcd import HOST, PORT
+from .describe import Teller
 from .errors import UsageFault
 from .group import IMAGE, main
 from .inserting import ended_by_a_signal, link_words, open_card, own_command, serve
 from .output import open_trace
 from .targets import Target
-from .teller import Teller
 
 if TYPE_CHECKING:
-    from cardfs.files import CardContents
-    from emulator.stack import Stack
+    from cardfs.model.files import CardContents
+
+    from ..reader.stack import Stack
 
 TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 
@@ -87,8 +87,8 @@ def execute(
     Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
     away. `--psam demo` makes such a PSAM for a card of yours.
     """
-    from emulator.cards import Card  # noqa: F401 - once, for all processes that hold a card
-    from emulator.stack import TIMEOUT, run
+    from ..reader.stack import TIMEOUT, run
+    from ..sscard.cards import Card  # noqa: F401 - once, for all processes that hold a card
 
     _end_cleanly(128 + signal.SIGTERM)
     # What is made for the run is in no file: nothing can be left behind.
@@ -125,7 +125,7 @@ def _found(command: tuple[str, ...]) -> tuple[str, ...]:
 
 def _check_images(images: list[Path]) -> None:
     """Refuse one image for two slots, a card is in one place; say what is wrong with any before a stack is built."""
-    from cardfs.image import Image
+    from cardfs.memory.image import Image
 
     seen: set[Path] = set()
     for path in images:
@@ -154,10 +154,11 @@ def _demo_contents(profile: str = "ssc-2.0") -> "CardContents":
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def read(reader: str | None, roots: Path | None, profile: str, *, as_json: bool) -> None:
     """Read a card through PC/SC as a terminal does: select, authenticate, issuer and holder data."""
-    from cardfs.profile import DEMO, load_profile
-    from cardfs.roots import load_roots
-    from emulator.pcsc import open_reader
-    from emulator.terminal import TerminalError, read_card
+    from cardfs.issuing.roots import load_roots
+    from cardfs.profile.loader import DEMO, load_profile
+
+    from ..terminal import TerminalError, read_card
+    from ..terminal.pcsc import open_reader
 
     keys = load_roots(roots or DEMO / "roots.toml")
     rules = load_profile(profile).settings.crypto
@@ -217,9 +218,9 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     made for the run, takes part in it.
     """
     _end_cleanly(0)
-    from cardfs.image import Image
-    from emulator.stack import Stack
+    from cardfs.memory.image import Image
 
+    from ..reader.stack import Stack
     from .cards import DEMO_NOTE
 
     pays = image.name == DEMO_IMAGE.name
@@ -253,8 +254,9 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
 
 def _pay(stack: "Stack") -> None:
     """Load the card's account, as its issuer does, and pay from it: a PSAM in the second reader computes."""
-    from cardfs.image import Image
-    from emulator.cards import Card
+    from cardfs.memory.image import Image
+
+    from ..sscard.cards import Card
 
     link = stack.insert(Card(Image.in_memory(_demo_contents("psam"))), 1)
     options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
@@ -288,8 +290,7 @@ def doctor() -> None:
     """Say what PC/SC needs here, what is missing, and how to get it."""
     from rich.table import Table
 
-    from emulator.doctor import examine, way
-
+    from ..reader.doctor import examine, way
     from .console import console
 
     checks = examine()

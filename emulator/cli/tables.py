@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from cardfs.changed import read_record
-from cardfs.codecs import decode_fields, find_element
-from cardfs.files import Contents, Ef, Element
-from cardfs.image import Image
+from cardfs.memory.image import Image
+from cardfs.model.changed import read_record
+from cardfs.model.codecs import decode_fields, find_element
+from cardfs.model.files import Contents, Ef, Element
 
 
 def card_table(card: Image, only: str = "") -> dict[str, Any]:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .desk import TRADES, Desk, now, perform, shared, texted, yuan
 from .errors import UsageFault
 from .group import main
+from .terminal_run import TRADES, Desk, now, perform, shared, texted, yuan
 
 if TYPE_CHECKING:
-    from emulator.terminal import Result, TerminalError
+    from ..terminal import Result, TerminalError
 
 
 @main.group(short_help="Trade with a card as a terminal of the region does.")
@@ -163,7 +163,7 @@ def load(amount: str, moment: str, **options: Any) -> None:
     """Load AMOUNT yuan into the account; the HSM has the key (帐户划入; Part 7, 11)."""
 
     def work(desk: Desk) -> "Result":
-        from emulator.terminal.payment import moment as checked
+        from ..terminal.payment import moment as checked
 
         time, card, hsm = checked(moment or now()), desk.card(), desk.hsm()
         by_hand = desk.options["hsm"] == "stdin"
@@ -214,7 +214,7 @@ def proof(trade: str, sequence: str, **options: Any) -> None:
 
 
 def _booked_wrongly(what: str, card_info: str, trade: str, sequence: str) -> "TerminalError":
-    from emulator.terminal import TerminalError, Uncertain
+    from ..terminal import TerminalError, Uncertain
 
     sentence = f"the card has booked the trade, but its {what} is wrong"
     return TerminalError(sentence, -0x9302, trade=Uncertain(card_info, trade, sequence))
@@ -224,7 +224,7 @@ def _booked_wrongly(what: str, card_info: str, trade: str, sequence: str) -> "Te
 @click.argument("wanted", metavar="[ADDRESS|NAME]", default="")
 def addresses(wanted: str) -> None:
     """List the logical addresses of an HSM (密钥逻辑地址), or what stands behind one."""
-    from emulator.terminal.keytable import ADDRESSES
+    from ..terminal.keytable import ADDRESSES
 
     found = 0
     for address, key in sorted(ADDRESSES.items()):

@@ -2,11 +2,7 @@
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
 from .card import RKSSSE_KID, CardData, UserCard
-from .errors import (
-    NO_RKSSSE,
-    NOT_GENUINE,
-    TerminalError,
-)
+from .errors import NO_RKSSSE, NOT_GENUINE, TerminalError
 from .hsm import fields, hexadecimal
 from .layout import FilePlan, shown
 

@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cardfs import tlv
-from cardfs.atr import historical_bytes
-from cardfs.codecs import PIN_MAX_DIGITS, PIN_MIN_DIGITS, pin_to_cn
-from cardfs.fci import ALGORITHM, ISSUER_DATA, PROPRIETARY, TEMPLATE
-from cardfs.files import SSSE_NAME
+from cardfs.model import tlv
+from cardfs.model.atr import historical_bytes
+from cardfs.model.codecs import PIN_MAX_DIGITS, PIN_MIN_DIGITS, pin_to_cn
+from cardfs.model.fci import ALGORITHM, ISSUER_DATA, PROPRIETARY, TEMPLATE
+from cardfs.model.files import SSSE_NAME
 from keys.suites import SM4, SUITES, Suite
 
 from .errors import (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cardfs.inputs import InputError
+from cardfs.profile.inputs import InputError
 
 from .errors import CONDITIONS_UNMET, WRONG_CARD, TerminalError
 from .settings import TerminalSettings

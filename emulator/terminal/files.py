@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from cardfs.changed import decides_itself, ends_new, filled, meant
-from cardfs.files import Element
-from cardfs.profile import KeyPlan
-from cardfs.tlv import encode_record
+from cardfs.model.changed import decides_itself, ends_new, filled, meant
+from cardfs.model.files import Element
+from cardfs.model.tlv import encode_record
+from cardfs.profile.loader import KeyPlan
 
 from .base import CONTACT_FIRST, Base, Result, Session, Step, result
 from .card import OK, UserCard

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cardfs.roots import Roots, card_factors, card_value
+from cardfs.issuing.roots import Roots, card_factors, card_value
 from keys.suites import DES, FACTOR_LENGTH, SUITES, Suite
 from keys.trades import (
     LOAD_TYPE,

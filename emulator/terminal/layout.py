@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
-from cardfs.files import Ef, Element, Structure
-from cardfs.profile import KeyPlan, Profile, load_profile
-from cardfs.rules import Rule
-from cardfs.tlv import TlvError, encode, objects
+from cardfs.model.files import Ef, Element, Structure
+from cardfs.model.rules import Rule
+from cardfs.model.tlv import TlvError, encode, objects
+from cardfs.profile.loader import KeyPlan, Profile, load_profile
 from keys.records import Usage
 
 from .errors import CHARACTERS_WRONG, INPUT_WRONG, LENGTH_WRONG, TerminalError

@@ -7,8 +7,8 @@ above the card's is tried out, and remembered.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cardfs.roots import LEVELS as ROOT_LEVELS
-from cardfs.roots import card_factors
+from cardfs.issuing.roots import LEVELS as ROOT_LEVELS
+from cardfs.issuing.roots import card_factors
 from keys.diversify import ZHEJIANG
 from keys.suites import FACTOR_LENGTH, pad
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from cardfs.atr import historical_bytes
-from cardfs.codecs import decode_record, find_element, value_text
-from cardfs.files import MAX_RECORDS, SSSE_NAME, Element
-from cardfs.profile import load_profile
-from cardfs.roots import Roots
-from cardfs.settings import CryptoSettings
+from cardfs.issuing.roots import Roots
+from cardfs.model.atr import historical_bytes
+from cardfs.model.codecs import decode_record, find_element, value_text
+from cardfs.model.files import MAX_RECORDS, SSSE_NAME, Element
+from cardfs.model.settings import CryptoSettings
+from cardfs.profile.loader import load_profile
 from keys.suites import MAC_LENGTH, Suite
 
 from .card import ALGORITHMS, RKSSSE_KID, unannounced

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from cardfs.inputs import InputError, read_document
-from cardfs.settings import CryptoSettings
+from cardfs.model.settings import CryptoSettings
+from cardfs.profile.inputs import InputError, read_document
 
 
 class TerminalSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

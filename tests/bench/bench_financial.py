@@ -10,10 +10,10 @@ import pytest
 from Crypto.Cipher import DES, DES3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from cardfs.files import CardContents
-from cardfs.image import Image
-from emulator.cards import Card
-from emulator.payment.debit.objects import Objects
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from emulator.commands.financial.debit.objects import Objects
+from emulator.sscard.cards import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from Crypto.Cipher import DES, DES3
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents, Phase
-from cardfs.image import Image
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell, CellKey
-from emulator.cards import Card
-from emulator.cos import t514
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell, CellKey
+from cardfs.model.files import CardContents, Phase
+from emulator.commands.personalise import t514
+from emulator.sscard.cards import Card
 from keys.generate import system_random
 from keys.records import KeyRef, Usage
 

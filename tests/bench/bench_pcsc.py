@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cardfs.image import Image
-from emulator.cards import Card
-from emulator.stack import Stack
-from emulator.vpcd import PORT
+from cardfs.memory.image import Image
+from emulator.reader.stack import Stack
+from emulator.reader.vpcd import PORT
+from emulator.sscard.cards import Card
 
 from .. import child
 from ..support import contents

@@ -16,8 +16,8 @@ import pytest
 from Crypto.Cipher import DES, DES3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from cardfs.image import Image
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from emulator.sscard.cards import Card
 from keys.generate import system_random
 
 from ..reference import Reference

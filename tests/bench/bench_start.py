@@ -11,7 +11,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from cardfs.image import Image
+from cardfs.memory.image import Image
 
 from .. import child
 from ..reference import Reference

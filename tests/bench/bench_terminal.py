@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from cardfs.files import CardContents
-from cardfs.image import Image
-from emulator.stack import Stack
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from emulator.reader.stack import Stack
 
 from .. import child
 from ..support import contents

@@ -10,8 +10,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from emulator.pcsc import PcscReader
 from emulator.terminal import Terminal
+from emulator.terminal.pcsc import PcscReader
 from tests.support import PIN
 from tests.terminal_desk import INFO, PAYMENT
 

@@ -22,8 +22,8 @@ from typing import Any, Self
 from smartcard import scard
 
 from emulator.ports import Insertable
-from emulator.stack import Stack
-from emulator.vpcd import Slot, Watcher
+from emulator.reader.stack import Stack
+from emulator.reader.vpcd import Slot, Watcher
 
 from .. import child
 

@@ -19,9 +19,9 @@ from typing import Final
 
 from smartcard import scard
 
-from cardfs.image import Image
-from emulator.cards import Card
-from emulator.vpcd import Slot
+from cardfs.memory.image import Image
+from emulator.reader.vpcd import Slot
+from emulator.sscard.cards import Card
 from keys.ciphers import warm_up
 from keys.records import KeyRef
 

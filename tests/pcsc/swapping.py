@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from smartcard import scard
 
-from emulator.vpcd import Slot
+from emulator.reader.vpcd import Slot
 
 from .harness import EchoCard, PcscError, PcscStack, Terminal, checked
 

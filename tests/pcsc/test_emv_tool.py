@@ -13,16 +13,16 @@ from typing import Final
 
 import pytest
 
-from cardfs.cells import write_cells
-from cardfs.files import CardContents
-from cardfs.financial_debit import authority
-from cardfs.holder import load_holder
-from cardfs.image import Image
-from cardfs.issuing import issue
-from cardfs.profile import DEMO, load_profile
-from cardfs.roots import load_roots
-from cardfs.store import MemoryStore
-from emulator.cards import Card
+from cardfs.issuing.certificates import authority
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.issue import issue
+from cardfs.issuing.roots import load_roots
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import MemoryStore
+from cardfs.model.files import CardContents
+from cardfs.profile.loader import DEMO, load_profile
+from emulator.sscard.cards import Card
 
 from .. import child
 from .harness import PcscStack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.vpcd import Connected, Disconnected, Event, Failed, Slot
+from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Slot
 
 from .. import child
 from .harness import ATR, EchoCard, PcscError, PcscStack, Terminal
@@ -174,7 +174,7 @@ def test_a_card_can_come_and_go_many_times(stack: PcscStack) -> None:
 
 
 def test_a_slot_holds_one_card(stack: PcscStack) -> None:
-    from emulator.stack import StackError  # noqa: PLC0415
+    from emulator.reader.stack import StackError  # noqa: PLC0415
 
     with stack.card(EchoCard()), pytest.raises(StackError, match="Virtual PCD 00 00 already holds a card"):
         stack.wait_until_empty([0], timeout=0.5)
@@ -265,9 +265,8 @@ def test_pcsc_scan_sees_a_card_come_and_go(stack: PcscStack) -> None:
 
 
 def test_a_card_held_by_a_process_inside(stack: PcscStack) -> None:
-    script = (
-        "from emulator.vpcd import Slot\nfrom tests.pcsc.harness import EchoCard\nSlot(EchoCard(b'held'), 1).run()\n"
-    )
+    imports = "from emulator.reader.vpcd import Slot\nfrom tests.pcsc.harness import EchoCard"
+    script = f"{imports}\nSlot(EchoCard(b'held'), 1).run()\n"
     holder = stack.hold(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2])]}\n{script}"]
     )

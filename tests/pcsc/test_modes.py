@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.stack import Stack, StackError, find_program
+from emulator.reader.stack import Stack, StackError, find_program
 
 from .. import child
 from .harness import EchoCard, PcscStack

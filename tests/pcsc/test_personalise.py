@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cardfs.sqlite import SqliteStore
-from cardfs.store import Cell, CellKey
+from cardfs.memory.sqlite import SqliteStore
+from cardfs.memory.store import Cell, CellKey
 
 from .harness import PcscStack
 

@@ -17,9 +17,9 @@ from typing import IO, Any
 import pytest
 from smartcard import scard
 
-from cardfs.image import Image
-from emulator.cards import Card
-from emulator.stack import Stack
+from cardfs.memory.image import Image
+from emulator.reader.stack import Stack
+from emulator.sscard.cards import Card
 
 from .. import child
 from ..reference import Reference, card_key

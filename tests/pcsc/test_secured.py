@@ -3,7 +3,7 @@
 import pytest
 from smartcard import scard
 
-from cardfs.settings import Settings, SmSettings
+from cardfs.model.settings import Settings, SmSettings
 
 from ..support import RECORDS, Handmade
 from .harness import PcscStack

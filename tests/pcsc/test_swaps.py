@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
-from emulator.vpcd import SILENCE, Connected, Event
+from emulator.reader.vpcd import SILENCE, Connected, Event
 
 from .. import child
 from .harness import EchoCard, PcscStack

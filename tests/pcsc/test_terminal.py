@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from cardfs.image import Image
-from cardfs.store import Cell, CellKey
-from emulator.cards import Card
-from emulator.pcsc import PcscReader, find_readers
+from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey
+from emulator.reader.vpcd import Slot
+from emulator.sscard.cards import Card
 from emulator.terminal import Settings, Terminal, TerminalError
-from emulator.vpcd import Slot
+from emulator.terminal.pcsc import PcscReader, find_readers
 
 from .. import child
 from ..support import PIN, SSSE, contents

@@ -1,0 +1,219 @@
+"""Issuing a security module: profile, root keys and region become its contents (Part 9, 5 to 7.3).
+
+It takes the roots file of the cards that it shall work with. A key that is n levels above the card's is
+what comes of its root after all but the last n of province, city and card factor.
+"""
+
+import datetime
+import difflib
+from dataclasses import replace
+from typing import Final
+
+from keys.diversify import city_factor, diversify, province_factor
+from keys.generate import SeededRandom, system_random
+from keys.records import Key, KeyId, KeyRef
+from keys.suites import SUITES
+
+from ..model import tlv
+from ..model.codecs import CodecError, encode
+from ..model.files import CardContents, CardInfo, Contents, Structure, child
+from ..model.psam_keys import (
+    ALGORITHM_BYTES,
+    DIRECTORY_FILE,
+    LEVELS_MAX,
+    TYPES,
+    Head,
+    file_for,
+    psam_ref,
+    room_taken,
+    usage_byte,
+)
+from ..profile.files import EfPlan
+from ..profile.inputs import Document, IssueError
+from ..profile.loader import Profile
+from ..profile.tree import KeyPlan
+from .roots import LEVELS, Roots
+
+LABEL: Final = "社会保障应用"
+SERIAL_DIGITS: Final = 20
+FIRST_SEQUENCE: Final = 1
+VERSION: Final = 1
+
+
+def issue_psam(
+    profile: Profile,
+    roots: Roots,
+    *,
+    region: str,
+    serial: str = "",
+    seed: str | None = None,
+    dates: tuple[datetime.date, datetime.date],
+    values: Document | None = None,
+) -> CardContents:
+    """Make the contents of a security module; both environments get the same.
+
+    Args:
+        region: application city code, six digits: province and city factor, and digits 1 to 6 of the
+            terminal number (Part 9, 7.3).
+        serial: up to 20 digits, drawn if empty; the last six are digits 7 to 12 of the terminal number.
+        dates: first and last day of the application.
+        values: what takes the place of single data elements, by name: ``terminal_number``.
+
+    Raises:
+        IssueError: an input is wrong; says file and key, never the value of a secret.
+    """
+    if len(region) != 6 or not (region.isascii() and region.isdigit()):
+        raise IssueError(f"region: six digits were expected, not {region!r}")
+    digits = _serial(serial, seed)
+    keys = _keys(profile, roots, region)
+    contents = {path: _listed(keys, plan) for path, plan in profile.files.items()}
+    contents.update(_data(profile, _defaults(profile, region, digits, dates), values))
+    historical = profile.atr.historical(region, bytes.fromhex(digits[-8:]))
+    dfs = {
+        path: replace(df, directory_sfi=DIRECTORY_FILE) if child(path, DIRECTORY_FILE) in profile.efs else df
+        for path, df in profile.dfs.items()
+    }
+    info = CardInfo(profile.name, profile.suite, profile.atr.build(historical), historical, profile.settings)
+    return CardContents(info, dfs, dict(profile.efs), contents, keys, dict(profile.dictionary), psam_names(profile))
+
+
+def missing_roots(profile: Profile, roots: Roots) -> list[str]:
+    """Names of keys that a module issued with these roots does not have."""
+    return list(
+        dict.fromkeys(plan.root for plan in profile.keys if plan.usage in TYPES and _root(plan) not in roots.values)
+    )
+
+
+def psam_names(profile: Profile) -> dict[str, dict[str, str]]:
+    """What people call the keys of each DF, by usage byte and identifier; also at other levels than this profile's."""
+    names: dict[str, dict[str, str]] = {}
+    plans = [plan for plan in profile.keys if plan.usage in TYPES and plan.kid is not None]
+    for levels in (None, *range(LEVELS_MAX + 1)):
+        for plan in plans:
+            at = psam_ref(
+                plan.ref.owner, usage_byte(plan.usage, plan.levels if levels is None else levels), plan.kid or 0
+            )
+            names.setdefault(at.owner, {}).setdefault(at.name, _root(plan)[0])
+    return names
+
+
+def _serial(text: str, seed: str | None) -> str:
+    """Twenty digits; a drawn one has eight that mean something."""
+    random = system_random if seed is None else SeededRandom(seed)
+    digits = text or f"{int.from_bytes(random(8)) % 100_000_000:08d}"
+    if len(digits) > SERIAL_DIGITS or not (digits.isascii() and digits.isdigit()):
+        raise IssueError(f"serial: of a security module at most {SERIAL_DIGITS} digits were expected, not {text!r}")
+    return digits.zfill(SERIAL_DIGITS)
+
+
+# -- keys ---------------------------------------------------------------------------------------
+
+
+def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
+    """Every key with a root. Master keys and own keys are the roots themselves, and must be there."""
+    above = LEVELS_MAX - LEVELS.index(roots.level)
+    factors = [province_factor(region), city_factor(region, zhejiang_rule=profile.settings.crypto.zhejiang_rule)]
+    keys: dict[KeyId, Key] = {}
+    missing = [plan.root for plan in profile.keys if plan.usage not in TYPES and _root(plan) not in roots.values]
+    if missing:
+        raise IssueError(f"{roots.source}: no root for {', '.join(dict.fromkeys(missing))}")
+    # Roots that are already diversified make keys that are nearer to the card's.
+    for plan in sorted(profile.keys, key=lambda plan: plan.levels > above):
+        root = roots.values.get(_root(plan))
+        if root is None:
+            continue
+        levels = min(plan.levels, above)
+        suite = SUITES[plan.suite_name]
+        if len(root) < suite.key_length:
+            raise IssueError(
+                f"{roots.source}: roots.{plan.root}: a {suite.name} key needs a root of {suite.key_length} bytes"
+            )
+        walked = factors[LEVELS_MAX - above : LEVELS_MAX - levels] if plan.levels else []
+        value = diversify(suite, root[: suite.key_length], walked)
+        ref, key = _placed(plan, value, levels)
+        if (ref, 1) in keys:
+            if levels != plan.levels:
+                # Its place belongs to a key that is there at its own level.
+                continue
+            raise IssueError(f"{profile.source}: two keys are {ref.name} in one application, {_root(plan)[0]} is one")
+        keys[ref, 1] = key
+    return keys
+
+
+def _placed(plan: KeyPlan, value: bytes, levels: int) -> tuple[KeyRef, Key]:
+    """Give a key the place that a command finds it at."""
+    if plan.usage not in TYPES:
+        return plan.ref, plan.key(value, 1)
+    if plan.kid is None or file_for(plan.usage, plan.kid) is None:
+        raise IssueError(f"{plan.entry.at('kid')}: not an identifier of a security module (Part 9, appendix A)")
+    ref = psam_ref(plan.ref.owner, usage_byte(plan.usage, levels), plan.kid)
+    algorithm = ALGORITHM_BYTES[plan.suite_name]
+    key = Key(ref.name, plan.usage, plan.suite_name, value, plan.kid, levels=levels, algorithm=algorithm)
+    return ref, key
+
+
+def _root(plan: KeyPlan) -> tuple[str, int]:
+    """Name and version of a root; ``DPK.2`` is the second one of DPK."""
+    name, _, version = plan.root.partition(".")
+    return name, int(version or 1)
+
+
+def _listed(keys: dict[KeyId, Key], plan: EfPlan) -> Contents:
+    """The heads of a key file's records; of a file of another kind what it has before data come."""
+    if plan.ef.structure is not Structure.INTERNAL:
+        return () if plan.ef.structure is not Structure.TRANSPARENT else bytes(plan.ef.size)
+    contents = b"".join(
+        Head(usage_byte(key.usage, key.levels), key.kid or 0, key.algorithm or 0).encode()
+        for (ref, _), key in keys.items()
+        if ref.owner == plan.ef.parent and key.usage in TYPES and file_for(key.usage, key.kid or 0) == plan.ef.fid
+    )
+    if room_taken(contents) > plan.ef.size:
+        raise IssueError(f"{plan.id}: the keys take {room_taken(contents)} bytes, {plan.ef.size} fit")
+    return contents
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def _defaults(
+    profile: Profile, region: str, serial: str, dates: tuple[datetime.date, datetime.date]
+) -> dict[str, object]:
+    """What the elements hold if nobody says anything else."""
+    aids = {df.path.rpartition("/")[0]: df.name for df in profile.dfs.values() if df.path.endswith("DF01")}
+    return {
+        "application": {"aid": {"hex": next(iter(aids.values()), b"").hex()}, "label": LABEL},
+        "psam_serial": serial,
+        "psam_version": VERSION,
+        "terminal_number": region + serial[-6:],
+        "terminal_sequence": FIRST_SEQUENCE,
+        "purchase_key_index": 1,
+        "authentication_key_version": 1,
+        "start_date": dates[0],
+        "end_date": dates[1],
+    }
+
+
+def _data(profile: Profile, defaults: dict[str, object], values: Document | None) -> dict[str, Contents]:
+    """Encode every data element; one name may stand in several files, which then hold the same."""
+    given = dict(values.data) if values else {}
+    names = {element.name for plan in profile.files.values() for element in plan.elements}
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"; is it {near[0]}?" if near else ""
+            raise IssueError(f"{values.name if values else ''}: {name}: no such data element{hint}")
+    result: dict[str, Contents] = {}
+    for path, plan in profile.files.items():
+        if not plan.elements:
+            continue
+        parts = []
+        for element in plan.elements:
+            value = given.get(element.name, defaults.get(element.name, 0))
+            try:
+                data = encode(element, value)
+            except CodecError as error:
+                raise IssueError(f"{element.name}: {error}") from None
+            parts.append(data if element.tag is None else tlv.encode(element.tag, data))
+        linear = plan.ef.structure is not Structure.TRANSPARENT
+        result[path] = tuple(parts) if linear else b"".join(parts).ljust(plan.ef.size, b"\x00")
+    return result

@@ -1,0 +1,36 @@
+"""How the commands of a file are secured on a card: what the file says, the settings and the coding together."""
+
+from typing import NamedTuple
+
+from ..model.files import Ef, Protection, Regime
+from ..model.settings import Settings
+from .fmcos_heads import find_head
+from .image import Image
+
+
+class Securing(NamedTuple):
+    """What the commands that update a file carry, and those that read it."""
+
+    update: Protection
+    read: Protection
+
+
+def of_update(ef: Ef, settings: Settings) -> Protection:
+    """What an update of a file of the social-security environment carries (Part 7, 7.3)."""
+    return ef.secured_update if settings.sm.update_commands == "per-file" else Protection.NONE
+
+
+def of_read(ef: Ef, settings: Settings) -> Protection:
+    """What a command that reads a file of the social-security environment carries (Part 4, 8.5)."""
+    return ef.secured_read if settings.sm.read_commands == "per-file" else Protection.NONE
+
+
+def securing(image: Image, ef: Ef) -> Securing:
+    """Say how the commands of any file are secured, also where another manual calls it line protection."""
+    settings = image.info.settings
+    if settings.personalisation.cos == "fmcos":
+        head = find_head(image, ef)
+        return Securing(Protection.NONE, Protection.NONE) if head is None else Securing(head.updates, head.reads)
+    if image.dfs[ef.parent].regime is Regime.SOCIAL:
+        return Securing(of_update(ef, settings), of_read(ef, settings))
+    return Securing(ef.secured_update, ef.secured_read)

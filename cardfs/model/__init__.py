@@ -1,0 +1,1 @@
+"""What a file of a card is: files, access rules, records, settings, encodings."""

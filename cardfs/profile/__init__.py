@@ -1,0 +1,1 @@
+"""A type of card as data: reading, checking and building profiles."""

@@ -1,0 +1,224 @@
+"""The rows of a profile: what a DF, an EF, a key and a data element may say, strictly typed.
+
+A value may depend on a named setting: ``kid = { setting = "kid.rk1df01" }`` takes the setting's
+value, ``values`` translates it, and ``when = { "data.tag60_home" = "DF02/EF06" }`` keeps an entry
+only if the setting has that value, or one of a list.
+"""
+
+import re
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from keys.records import Usage
+
+from ..model.files import MAX_RECORDS, Protection, Regime, Structure
+from .inputs import ProfileError
+from .source import Entry
+
+Scalar = str | int | bool
+Conditions = dict[str, Scalar | list[Scalar]]
+Fid = Annotated[int, Meta(ge=0, le=0xFFFF)]
+Tag = Annotated[int, Meta(ge=1, le=0xFFFF)]
+Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2} ?)*$")]
+Name = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
+
+_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+class _Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table whose unknown keys are refused."""
+
+
+class Switch(_Row, frozen=True, forbid_unknown_fields=True):
+    """A value that a named setting decides; ``values`` translates what the setting says."""
+
+    setting: str
+    values: dict[str, Scalar] = {}
+
+
+class HeadRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """The head of a profile.
+
+    Attributes:
+        specification: content of tag 03, ``2.00`` (V2.0 notice, 8.1.1.3).
+        suite: of all keys but the maintenance keys.
+        maintenance_suite: of the mac-enc keys (Part 9, appendix B, note ***).
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]*$")]
+    specification: Annotated[str, Meta(pattern=r"^[0-9]\.[0-9]{2}$")]
+    suite: str
+    maintenance_suite: str = ""
+    title: str = ""
+
+
+class AtrRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """The answer to reset (Part 2, 8): historical bytes T1 to T7 in hex, and what comes before them."""
+
+    chip_maker: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{4}$")]
+    cos: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{6}$")]
+    card_maker: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{4}$")]
+    protocol: Literal["T=0", "T=1"] = "T=0"
+    head: str = ""
+
+
+class KeyRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """A key of a DF; ``root`` names its root if that is not its own name.
+
+    ``algorithm`` is the identifier that purse commands answer, by the suite of the key. In a security module
+    ``levels`` says how far the key is above the card's (by default ``psam.root_level``), and ``short`` that it
+    has 8 bytes under DES (Part 9, appendix B, note ***).
+    """
+
+    name: Name
+    usage: Usage | Switch
+    kid: Annotated[int, Meta(ge=0, le=255)] | Switch | None = None
+    versions: Annotated[int, Meta(ge=1, le=3)] = 1
+    tries: Annotated[int, Meta(ge=0, le=15)] | None = None
+    suite: str = ""
+    root: str = ""
+    algorithm: dict[str, Annotated[int, Meta(ge=0, le=255)]] = {}
+    levels: Annotated[int, Meta(ge=0, le=3)] | None = None
+    short: bool = False
+    zh: str = ""
+
+
+class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """A directory file.
+
+    Attributes:
+        id: how other entries call it; four hex digits are its FID as well.
+        aid: DF name in hex; ``name``: the same as text in GB code; neither: the label is the name
+            (V2.0 notice, 5.1), and without a label it has none.
+        label: application label (应用标签), tag 50 of the directory.
+        directory: whether it holds a directory file and announces it.
+        algorithm: whether tag 9F0C of its FCI tells the algorithm.
+        joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
+        regime: whose rules its commands follow; by default those of its parent.
+        proprietary: more TLVs for tag A5 of the FCI, in hex; that of debit/credit begins with label and priority.
+        priority: tag 87 of the directory, which also says who comes first in it; 0 for none.
+        lists: whether its FCI lists the applications beside it instead (PPSE).
+        suite: of its keys, where that is not the card's. ``keys_of``: id of a DF whose keys it has, too.
+    """
+
+    id: Annotated[str, Meta(pattern="^[A-Z0-9]+$")]
+    kind: Literal["mf", "ddf", "adf"] = "adf"
+    parent: str = ""
+    fid: Fid | Switch | None = None
+    aid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$")] = ""
+    name: str = ""
+    label: str = ""
+    zh: str = ""
+    directory: bool = False
+    algorithm: bool = False
+    joins_parent: Conditions = {}
+    regime: Regime | None = None
+    proprietary: Hex | Switch = ""
+    priority: Annotated[int, Meta(ge=0, le=15)] = 0
+    lists: bool = False
+    suite: str = ""
+    keys_of: str = ""
+    when: Conditions = {}
+
+
+class SecuredRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the commands of a file are secured, by direction; an answer is always plain (Part 4, 8.1 and 8.5)."""
+
+    update: Protection = Protection.NONE
+    read: Literal["none", "mac"] = "none"
+
+
+class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """An elementary file.
+
+    Attributes:
+        id: ``DF01/EF05``, the DF's id and the FID.
+        sfi: short identifier, by default the low byte of the FID; 0 for none.
+        size: bytes, where they do not follow from the elements.
+        objects: whether its elements are data objects with tags of one or two bytes: in an internal file
+            one behind the other, in a record file in templates 70, each element in the ``record`` that it names.
+        secured: ``true`` for updates with a MAC, or a table that says it for each direction.
+    """
+
+    id: Annotated[str, Meta(pattern="^[A-Z0-9]+/[0-9A-F]{4}$")]
+    structure: Structure
+    read: str | Switch
+    update: str | Switch
+    zh: str = ""
+    name: str = ""
+    sfi: Annotated[int, Meta(ge=0, le=30)] | None = None
+    size: Annotated[int, Meta(ge=1, le=0x7FFF)] | None = None
+    record_length: Annotated[int, Meta(ge=1, le=255)] | None = None
+    max_records: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] | None = None
+    tlv: bool | None = None
+    secured: bool | SecuredRow = False
+    objects: bool = False
+    when: Conditions = {}
+
+
+class LaterRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """What an element of an old card means since V2.0 (V2.0 notice, annex C).
+
+    ``with_tag`` is the tag of the element with which it changes; one as long as before has to name it.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    type: Literal["an", "cn"]
+    length: Annotated[int, Meta(ge=1, le=252)]
+    zh: str = ""
+    format: Literal["", "date", "region", "amount", "text"] = ""
+    with_tag: Tag | None = None
+
+
+class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
+    """A data element; ``holds`` lists the tags of the EF's ``inner`` elements inside a B-TLV.
+
+    ``value`` is what it holds if nobody says anything else, in hex; ``record`` the number of its record, of objects.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    type: Literal["an", "cn", "b", "B-TLV"]
+    length: Annotated[int, Meta(ge=1, le=0x7FFF)]
+    tag: Tag | None = None
+    zh: str = ""
+    format: Literal["", "date", "region", "amount", "text"] = ""
+    holds: list[Tag] = []
+    value: Hex = ""
+    record: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] = 1
+    later: LaterRow | None = None
+    when: Conditions = {}
+
+
+R = TypeVar("R", bound=_Row)
+
+
+def read_row(entry: Entry, kind: type[R], *, extra: dict[str, Any] | None = None) -> R:
+    """Convert a merged entry to its row; what does not fit is a `ProfileError` with its place."""
+    try:
+        return msgspec.convert({**(extra or {}), **entry.values}, kind)
+    except msgspec.ValidationError as error:
+        raise ProfileError(explain(str(error), entry)) from None
+
+
+def explain(message: str, entry: Entry) -> str:
+    """Turn a message of the validator into place and reason."""
+    reason, path = split_message(message)
+    key = re.split(r"[.\[]", path.lstrip("."), maxsplit=1)[0]
+    unknown = re.search(r"unknown field `([^`]*)`", reason)
+    if unknown and not key:
+        return f"{entry.at(unknown[1])}: unknown key"
+    missing = re.search(r"required field `([^`]*)`", reason)
+    if missing and not key:
+        return f"{entry.place}: {missing[1]!r} is missing"
+    place = entry.at(key) + path.lstrip(".")[len(key) :] if key else entry.place
+    return f"{place}: {reason}"
+
+
+def split_message(message: str) -> tuple[str, str]:
+    """Split a validator's message into the reason and the path below the root, ``.read.le_mismatch``."""
+    match = _PATH.match(message)
+    assert match is not None  # noqa: S101 - the pattern takes every text
+    reason = match["reason"]
+    return reason[:1].lower() + reason[1:], match["path"] or ""

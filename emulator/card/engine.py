@@ -1,0 +1,355 @@
+"""The card: bytes in, bytes out.
+
+``parse → row → life-cycle gate → P1 P2 → lengths → handler → transport → commit``
+
+A returned answer commits image and session together; an error drops both. The core does no input or
+output of its own: a card is a function of image, session, command bytes and random source.
+"""
+
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from cardfs.life import regime_of
+from cardfs.memory.image import Image
+from cardfs.model.atr import protocols
+from cardfs.model.errors import ApplicationBlocked, CardBlocked, StoreFailed
+from cardfs.model.files import Df, Regime
+from keys.errors import CardError
+from keys.generate import RandomSource, system_random
+
+from ..status import (
+    BUG,
+    MOST_BYTES,
+    ApplicationSuspended,
+    ExpectedLengthWrong,
+    LengthWrong,
+    ParametersWrong,
+    TradeStateWrong,
+    waiting_word,
+    words_for,
+)
+from . import reasons
+from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
+from .context import DONE, FAILED_TRY, Answer, Context
+from .row import any_turn
+from .session import Session
+from .table import ANY_LE as ANY
+from .table import CommandSets, Row, Table
+
+WRONG_LE: Final = 0x6C00
+
+
+class Outcome(NamedTuple):
+    """What happened to the last command, for people and tests; never on the wire.
+
+    Attributes:
+        raw, response: the bytes.
+        command, row: as parsed, None if the card never got that far.
+        df, ef: paths of what was current afterwards.
+        word: the status word.
+        reason: why it answered so; empty for a plain success.
+    """
+
+    raw: bytes
+    response: bytes
+    command: Command | None
+    row: Row | None
+    df: str
+    ef: str | None
+    word: int
+    reason: str
+
+    def __repr__(self) -> str:
+        """Tell what happened without the bytes, which may be a PIN."""
+        name = self.row.name if self.row else "no command"
+        return f"Outcome({name}, {self.word:04X}, df={self.df}, ef={self.ef}, reason={self.reason!r})"
+
+
+_Done = tuple[bytes, bytes, Command | None, Row | None, str, str | None, int, str]
+"""The fields of an `Outcome`."""
+
+
+class Card:
+    """A social-security card.
+
+    Attributes:
+        image: its non-volatile memory.
+        sets: the commands that it has; the card itself knows none.
+        bug: the exception behind the last 6F00 that no refusal explains.
+    """
+
+    def __init__(self, image: Image, sets: CommandSets, random: RandomSource = system_random) -> None:
+        self.image = image
+        self.sets = sets
+        self.random = random
+        self.bug: Exception | None = None
+        self._last: _Done | None = None
+        self._outcome: Outcome | None = None
+        settings = image.info.settings
+        self._tables: dict[Regime, Table] = {}
+        self._words = words_for(settings.status)
+        self._extended = settings.transport.extended
+        self._forgetful = settings.challenge.survives == "nothing"
+        self._keeps_failed = not settings.challenge.failure_consumes
+        # T=1 carries whole APDUs; under T=0 the card itself answers 61xx and 6Cxx (Part 2, 9.3).
+        self._tpdu = settings.transport.level == "tpdu" and protocols(image.info.atr)[0] != 1
+        self._session = Session(image.root)
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self.image.info.atr
+
+    @property
+    def session(self) -> Session:
+        """The volatile state as it is now, for people and tests."""
+        return self._session.copy()
+
+    @property
+    def last(self) -> Outcome | None:
+        """What happened to the last command, None before the first."""
+        if self._last is not None:
+            # Put together for who asks: most commands nobody asks about.
+            self._outcome, self._last = Outcome(*self._last), None
+        return self._outcome
+
+    def power_on(self) -> None:
+        """Cold reset: the MF is current and nothing is proven."""
+        self._session = Session(self.image.root)
+
+    def power_off(self) -> None:
+        """Loss of power: everything volatile is gone (Part 4, 7.5)."""
+        self._session = Session(self.image.root)
+
+    def reset(self) -> None:
+        """Warm reset: as a loss of power for all that a session holds."""
+        self._session = Session(self.image.root)
+
+    def close(self) -> None:
+        """Give the image back."""
+        self.image.close()
+
+    def transmit(self, raw: bytes) -> bytes:
+        """Answer one command APDU: response data, SW1, SW2. Any bytes get an answer."""
+        session = self._session
+        command = parse(raw, extended=self._extended)
+        row: Row | None = None
+        if session.pending or session.scan is not None:
+            _interrupt(session, command)
+        # It leaves the session before the command runs: a failing command ends it (Part 5, table 49).
+        trade, session.trade = session.trade, None
+        try:
+            row = self._find(command)
+            answer = self._run(row, command, trade) if command is not None else DONE
+            word, data, reason = answer.word, answer.data, answer.reason
+        except CardError as error:
+            word, data, reason = self._words[type(error)], b"", error.reason
+            if isinstance(error, ExpectedLengthWrong) and word == WRONG_LE:
+                word |= error.available & 0xFF
+                if trade is not None and row is not None and row.keeps_trade:
+                    # Nothing was done yet; the command comes again with the right Le (Part 2, 9.3.2.1).
+                    session.trade = trade
+            if isinstance(error, StoreFailed) and row is not None and row.failure_locks:
+                self._lock()
+            if self._forgetful and not self._keeps_failed:
+                session.challenge = None
+            self._forget(row)
+        except Exception as error:
+            self.bug = error
+            word, data, reason = BUG, b"", f"a defect of this program: {type(error).__name__}"
+            self._forget(row)
+        response = data + word.to_bytes(2)
+        session = self._session
+        self._last = (raw, response, command, row, session.df, session.ef, word, reason)
+        return response
+
+    def _table(self, regime: Regime) -> Table:
+        """The rows of DFs of a regime, made when the first one is entered."""
+        table = self._tables[regime] = self.sets.table(self.image.info.settings, regime)
+        return table
+
+    def _table_in(self, df: str) -> Table:
+        """The rows of a DF."""
+        regime = regime_of(self.image, df)
+        return self._tables.get(regime) or self._table(regime)
+
+    def _find(self, command: Command | None) -> Row:
+        """Find the row of a command: card locked, class, instruction, class with this instruction."""
+        if self.image.info.blocked:
+            raise CardBlocked("the card is locked for ever")
+        if command is None:
+            self._nothing_but_select()
+            raise LengthWrong("a command has at least four bytes")
+        regime = regime_of(self.image, self._session.df)
+        table = self._tables.get(regime) or self._table(regime)
+        row = table.find(command.cla, command.ins, command.p1)
+        if row is None:
+            self._nothing_but_select()
+            raise reasons.no_command(self.image, self._session.df, command, self._table_in)
+        return row
+
+    def _nothing_but_select(self) -> None:
+        """Refuse what is no command of this card where the application is locked for good (Part 7, 13.2)."""
+        df = self._session.df
+        if self.image.dfs[df].blocked:
+            raise self._lock_of(df)
+
+    def _run(self, row: Row, command: Command, trade: object) -> Answer:
+        """Pass the gate, run the handler, commit."""
+        session, image = self._session, self.image
+        df = image.dfs[session.df]
+        if (df.blocked or df.suspended) and not row.selects:
+            early = self._locked(row, command, df)
+            if early is not None:
+                return early
+        if row.in_turn is not any_turn and not row.in_turn(trade):
+            raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
+        if not row.parameters(command.p1, command.p2):
+            rows = self._table_in(session.df).beside(row)
+            raise ParametersWrong(reasons.parameters(rows))
+        check_lengths(row, command)
+        challenge = session.challenge
+        if challenge is not None:
+            if row.takes_challenge or command.secured or self._forgetful:
+                # It leaves the session before the command runs, so that no way out gives it back.
+                session.challenge = None
+            else:
+                challenge = None
+        ctx = Context(image, session.copy(), command, self.random, challenge, trade, self.sets.selections)
+        try:
+            answer = row.handler(ctx)
+            if answer.data and not row.fetches:
+                answer = self._deliver(row, ctx, answer)
+            if ctx.transaction is not None:
+                ctx.transaction.commit()
+        except CardError:
+            self._keep_challenge(challenge)
+            raise
+        self._session = session = ctx.session
+        if trade is not None and row.keeps_trade and session.trade is None:
+            session.trade = trade
+        if answer.word & 0xFFF0 == FAILED_TRY:
+            self._keep_challenge(challenge)
+        return answer
+
+    def _locked(self, row: Row, command: Command, df: Df) -> Answer | None:
+        """What a locked application answers instead of the command, if anything; data that wait are still fetched."""
+        if df.blocked and not (row.fetches and self._session.pending):
+            early = self._blocked(row, command, df.path)
+            if early is not None:
+                return early
+        if df.suspended and not row.while_suspended:
+            raise ApplicationSuspended(f"{df.label} is locked until it is unblocked")
+        return None
+
+    def _blocked(self, row: Row, command: Command, df: str) -> Answer | None:
+        """In a locked application only SELECT works (Part 7, 13.2), and what the profile says."""
+        refusal, settings = self._lock_of(df), self.image.info.settings.block
+        if isinstance(refusal, ApplicationBlocked):
+            if row.reads and settings.ef_readable:
+                return None
+            if row.ends_an_application and settings.repeat_sw == "9000" and fits(row, command):
+                # Its MAC cannot be verified any more: the key is dead.
+                return DONE
+        raise refusal
+
+    def _lock_of(self, df: str) -> CardError:
+        """The refusal of what is locked for good: the application, or for JR/T 0025 the environment as its card."""
+        if self.image.dfs[df].regime is not Regime.SOCIAL and self.image.dfs[self.image.environment(df)].blocked:
+            # For JR/T 0025 the environment is the card.
+            return CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
+        return ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
+
+    def _lock(self) -> None:
+        """Lock the card whose memory is damaged (Part 5, tables 53, 57, 68 and 72, 6581).
+
+        What the damaged memory does not take any more holds for as long as this card is in use.
+        """
+        locked = replace(self.image.info, blocked=True)
+        change = self.image.begin()
+        change.put_info(locked)
+        try:
+            change.commit()
+        except StoreFailed:
+            self.image.info = locked
+
+    def _forget(self, row: Row | None) -> None:
+        """Take out of the session what a refusal of this command ends; challenges as ``challenge.failure_consumes``."""
+        if row is not None and row.refused is not None:
+            challenge = self._session.challenge
+            self._session = row.refused(self._session)
+            self._keep_challenge(challenge)
+
+    def _keep_challenge(self, challenge: bytes | None) -> None:
+        if self._keeps_failed and challenge is not None:
+            self._session.challenge = challenge
+
+    def _deliver(self, row: Row, ctx: Context, answer: Answer) -> Answer:
+        """Bring response data on the wire as the transport does it (Part 2, 9.3)."""
+        data, command = answer.data, ctx.command
+        le = command.le
+        if not self._tpdu:
+            if len(data) <= (le or MOST_BYTES):
+                return answer
+            if le is None or command.le_zero:
+                return _first_part(ctx, answer)
+            return Answer(data[:le], answer.word, answer.reason)
+        if command.data or row.data_or_not:
+            # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
+            ctx.session.pending = data
+            # A warning goes first and by itself; GET RESPONSE then fetches the data as after 61xx.
+            return Answer(b"", waiting_word(len(data)) if answer.word == DONE.word else answer.word, answer.reason)
+        wanted = le or MOST_BYTES
+        if wanted == len(data):
+            return answer
+        if wanted != MOST_BYTES or len(data) < wanted:
+            raise ExpectedLengthWrong(len(data))
+        return _first_part(ctx, answer)
+
+
+def _first_part(ctx: Context, answer: Answer) -> Answer:
+    """Answer the bytes that one answer carries; what it does not carry waits for GET RESPONSE (Part 5, 6.6.1)."""
+    rest = answer.data[MOST_BYTES:]
+    ctx.session.pending = rest
+    return Answer(answer.data[:MOST_BYTES], waiting_word(len(rest)), answer.reason)
+
+
+def _interrupt(session: Session, command: Command | None) -> None:
+    """End what another command than the expected one ends, also one that fails or is unknown.
+
+    Waiting data are for GET RESPONSE only, and a SELECT walk is the same SELECT again and again
+    (Part 5, 6.11.5).
+    """
+    scan = session.scan
+    if command is not None and not command.cla:
+        if command.ins == GET_RESPONSE:
+            return
+        if scan is not None and command.ins == SELECT and command.p1 == BY_NAME and command.data == scan.name:
+            session.pending = b""
+            return
+    session.pending = b""
+    session.scan = None
+
+
+def fits(row: Row, command: Command) -> bool:
+    """Tell whether parameters and lengths of a command are among those of its row."""
+    try:
+        check_lengths(row, command)
+    except LengthWrong:
+        return False
+    return row.parameters(command.p1, command.p2)
+
+
+def check_lengths(row: Row, command: Command) -> None:
+    """Refuse a command whose Lc or Le is not among those of its row: `LengthWrong`."""
+    if not command.well_formed:
+        raise LengthWrong("Lc does not agree with the length of the command")
+    if len(command.data) not in row.lc:
+        raise LengthWrong(reasons.lengths(row))
+    le = command.le
+    if row.le is None:
+        # Five bytes that end in 00 are a command with Lc 00.
+        if le is not None and (command.data or not command.le_zero):
+            raise LengthWrong("the command answers no data, so it has no Le")
+    elif row.le is not ANY and (le is None or le not in row.le):
+        raise LengthWrong(reasons.answers(row))

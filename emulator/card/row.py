@@ -1,0 +1,93 @@
+"""A row of the command table: one command as data (Part 5, 5.3).
+
+A row says what the gate checks before the handler runs: class, parameters, lengths. ``words`` are
+all status words that the command can answer; each has a test.
+"""
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Final
+
+from cardfs.model.settings import Settings
+
+from .context import Answer, Context
+from .session import Session
+
+NO_DATA: Final[Container[int]] = frozenset((0,))
+ANY_LE: Final[Container[int]] = range(1, 65537)
+COMMON: Final = (0x6A81, 0x6E00)
+GATED: Final = (*COMMON, 0x6700, 0x6A86, 0x9303)
+
+
+def _zero(p1: int, p2: int) -> bool:
+    return not p1 and not p2
+
+
+def _always(_settings: Settings) -> bool:
+    return True
+
+
+def any_turn(_trade: object) -> bool:
+    """Come whatever came before."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command.
+
+    Attributes:
+        name, zh: what the standard calls it.
+        clause: where it stands.
+        parameters: whether P1 and P2 are among those of the command.
+        lc: allowed lengths of the data field.
+        le: allowed Le when the command can answer data, else None.
+        words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
+        data_or_not: whether it may come with or without data, so that under T=0 P3 00 means no data.
+        takes_challenge: whether the challenge is used up by it; a secured command always takes it.
+        writes: whether it can change the non-volatile memory.
+        reads: whether it only reads a file.
+        keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds or
+            only names the right Le (6Cxx); every other command ends the trade (Part 5, 7, table 49).
+        p1: P1 that tells it from other rows with its class and instruction; None if it is the only one.
+        in_turn: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
+            asked before anything else in the command (Part 5, 7).
+        while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
+        failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
+        selects: whether it chooses a DF or an EF: it works in a locked application, too (Part 7, 13.2).
+        fetches: whether it answers what waits, as it is (GET RESPONSE).
+        ends_an_application: whether its repetition in the application that it has locked may succeed (Part 5, 6.1.5).
+        refused: what a refusal takes out of the session: the first step of a sequence that is refused leaves nothing of
+            an earlier one for the second step to work with; None if there is nothing.
+        enabled: whether a card with these settings has it.
+    """
+
+    name: str
+    zh: str
+    cla: int
+    ins: int
+    clause: str
+    handler: Callable[[Context], Answer]
+    words: tuple[int, ...]
+    parameters: Callable[[int, int], bool] = _zero
+    lc: Container[int] = NO_DATA
+    le: Container[int] | None = None
+    data_or_not: bool = False
+    takes_challenge: bool = False
+    writes: bool = False
+    reads: bool = False
+    keeps_trade: bool = False
+    p1: int | None = None
+    in_turn: Callable[[object], bool] = any_turn
+    while_suspended: bool = False
+    failure_locks: bool = False
+    selects: bool = False
+    fetches: bool = False
+    ends_an_application: bool = False
+    refused: Callable[[Session], Session] | None = None
+    enabled: Callable[[Settings], bool] = _always
+
+    @property
+    def secured(self) -> bool:
+        """Whether the class announces secure messaging."""
+        return self.cla & 0x0F == 0x04

@@ -1,0 +1,66 @@
+"""The command table of a card: the rows of each regime, and over them those of a coding (Part 5, 5.3).
+
+The current DF's regime says which rows are there. Over them lie those of the card maker's coding: a row with the
+same CLA and INS replaces the other, any other stands beside them. `emulator.commands.sets` lists all commands.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cardfs.model.files import Regime
+from cardfs.model.settings import Settings
+
+from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
+from .selection import Selections
+
+__all__ = ["ANY_LE", "COMMON", "GATED", "NO_DATA", "CommandSets", "Row", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSets:
+    """All commands of a family of cards; a card finds its own by its settings.
+
+    Attributes:
+        regimes: the commands that work in a DF, by the regime of that DF.
+        codings: commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses.
+        selections: how DFs of a regime are selected, where they have ways of their own.
+        uncoded: regimes over which no maker's commands are laid.
+    """
+
+    regimes: Mapping[Regime, tuple[Row, ...]]
+    codings: Mapping[str, tuple[Row, ...]]
+    selections: Selections
+    uncoded: frozenset[Regime] = frozenset()
+
+    def table(self, settings: Settings, regime: Regime = Regime.SOCIAL) -> "Table":
+        """The rows that a card with these settings has in DFs of one regime, ready to be looked up."""
+        maker = () if regime in self.uncoded else self.codings[settings.personalisation.cos]
+        return Table((*self.regimes[regime], *maker), settings)
+
+
+class Table:
+    """The rows that one card has in DFs of one regime, ready to be looked up."""
+
+    def __init__(self, rows: Iterable[Row], settings: Settings) -> None:
+        enabled = [row for row in rows if row.enabled(settings)]
+        # Of rows with the same class and instruction the last one stands: the card maker's. Of those that
+        # P1 tells apart each stands, and the last one answers for a P1 that none of them has.
+        self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
+        self._by_p1: Final = {(row.cla << 8 | row.ins, row.p1): row for row in enabled if row.p1 is not None}
+        self.classes: Final = frozenset(row.cla for row in enabled)
+        self.instructions: Final = frozenset(row.ins for row in enabled)
+
+    def find(self, cla: int, ins: int, p1: int) -> Row | None:
+        """The row of a command, or None; of rows that share class and instruction the one with this P1."""
+        code = cla << 8 | ins
+        row = self.rows.get(code)
+        if row is None or row.p1 is None:
+            return row
+        return self._by_p1.get((code, p1), row)
+
+    def beside(self, row: Row) -> tuple[Row, ...]:
+        """A row, with those that P1 tells apart from it."""
+        if row.p1 is None:
+            return (row,)
+        return tuple(each for (code, _), each in self._by_p1.items() if code == row.cla << 8 | row.ins)

@@ -1,0 +1,205 @@
+"""What a debit/credit application consists of: its keys, its lists in FCI and records, and how SELECT answers."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final
+
+from cardfs.model import tlv
+from cardfs.model.errors import ConditionsUnmet, IssuerDataWrong
+from cardfs.model.fci import fci as template
+from cardfs.model.files import Df
+from cardfs.model.tlv import Field
+from keys.certificates import RsaPrivateKey
+from keys.ciphers import Keyed
+from keys.cryptograms import session_key
+from keys.errors import KeyUnknown
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
+from keys.suites import Suite
+
+from ....card.context import Answer, Context
+from ....card.selection import Entry
+from ...social.select import make_current
+from .state import SessionKey, Work, keep
+
+ISSUER_DATA: Final = 0xBF0C
+PDOL: Final = 0x9F38
+CDOL1: Final = 0x8C
+CDOL2: Final = 0x8D
+DDOL: Final = 0x9F49
+NATIONAL: Final = 0xDF69
+"""Algorithms that the terminal supports: 01 the national ones."""
+BLOCKED: Final = 0x6283
+
+_EXPONENT: Final = 3
+
+
+# -- SELECT --------------------------------------------------------------------------------------
+
+
+def fci(ctx: Context, df: Df) -> bytes:
+    """Build the FCI of an application (EMV Book 1, 11.3.4)."""
+    return ctx.image.parsed(df.path, df, _template)
+
+
+def _template(df: Df) -> bytes:
+    return template(df.name, df.proprietary)
+
+
+def entered(ctx: Context, _df: Df) -> None:
+    """Begin anew: a selection ends the transaction before."""
+    keep(ctx, Work({}))
+
+
+def locked(ctx: Context, df: Df) -> Answer:
+    """Answer the selection of a blocked application: the FCI with a warning, so that an issuer can unblock it."""
+    make_current(ctx, df)
+    entered(ctx, df)
+    return Answer(fci(ctx, df), BLOCKED, f"{df.label} is locked")
+
+
+ENTRY: Final = Entry(fci, entered, locked)
+
+
+# -- lists ---------------------------------------------------------------------------------------
+
+
+def here(ctx: Context) -> Df:
+    """The application that is selected."""
+    return ctx.image.dfs[ctx.session.df]
+
+
+def told(ctx: Context, *path: int) -> bytes | None:
+    """An object of the application's FCI, looked up in tag A5; None if it has none.
+
+    Raises:
+        IssuerDataWrong: the FCI is cut.
+    """
+    try:
+        return _object_of(here(ctx).proprietary, *path)
+    except tlv.TlvError as error:
+        raise IssuerDataWrong(f"tag A5 of the FCI holds no whole data objects: {error}") from None
+
+
+def read_list(tag: int, value: bytes) -> tuple[Field, ...]:
+    """Read the data object list that an object is.
+
+    Raises:
+        IssuerDataWrong: it is cut.
+    """
+    try:
+        return tlv.fields(value)
+    except tlv.TlvError as error:
+        raise IssuerDataWrong(f"data object {tag:X} is no list of data objects: {error}") from None
+
+
+def pdol(ctx: Context) -> tuple[Field, ...]:
+    """The PDOL of the FCI; empty if it has none.
+
+    Raises:
+        IssuerDataWrong
+    """
+    return read_list(PDOL, told(ctx, PDOL) or b"")
+
+
+def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
+    """A data object list out of the records that the AFL names, None if they have none.
+
+    Args:
+        files: the AFL, four bytes for each file.
+
+    Raises:
+        IssuerDataWrong: the list is cut.
+    """
+    for entry in range(0, len(files), 4):
+        sfi, first, last = files[entry] >> 3, files[entry + 1], files[entry + 2]
+        ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
+        records = ctx.image.contents[ef.path] if ef else ()
+        for record in records[max(first - 1, 0) : last]:
+            value = _object_in(record, tag) if isinstance(record, bytes) else None
+            if value is not None:
+                return read_list(tag, value)
+    return None
+
+
+_object_of: Final = lru_cache(maxsize=64)(tlv.find)
+"""What stands in FCIs, which seldom change."""
+
+
+@lru_cache(maxsize=256)
+def _object_in(record: bytes, tag: int) -> bytes | None:
+    with suppress(tlv.TlvError):
+        return tlv.find(record, tlv.RECORD_TEMPLATE, tag)
+    # An issuer may write any record; one that is no template has no list.
+    return None
+
+
+def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:
+    """Like `listed`, but a card without it cannot go on: `ConditionsUnmet`."""
+    found = listed(ctx, files, tag)
+    if found is None:
+        raise ConditionsUnmet(f"no record of the application has the list {tag:X}")
+    return found
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+def find(ctx: Context, usage: Usage, national: bool) -> KeyId:
+    """Find the key with a function; of two the one whose cipher was agreed on.
+
+    Raises:
+        KeyUnknown
+    """
+    keys = ctx.image.keys
+    alive = [at for at in ctx.image.keys_for(ctx.session.df, usage) if keys[at].state is KeyState.ACTIVE]
+    if not alive:
+        raise KeyUnknown(f"{here(ctx).label} has no {usage} key")
+    return next((at for at in alive if (keys[at].suite_name == "SM4") is national), alive[0])
+
+
+def secret(ctx: Context, usage: Usage, national: bool) -> Key:
+    """The key that `find` finds."""
+    return ctx.image.keys[find(ctx, usage, national)]
+
+
+def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, Keyed]:
+    """Rules and session key of the transaction for the key with a function; derived once in a transaction.
+
+    Raises:
+        KeyUnknown
+    """
+    derived = work.sessions.get(usage)
+    if derived is None or ctx.image.keys.get(derived.at) is not derived.key:
+        at = find(ctx, usage, work.national)
+        key = ctx.image.keys[at]
+        expanded = key.suite.expand(session_key(key.suite, ctx.image.keyed(at), work.atc))
+        derived = work.sessions[usage] = SessionKey(at, key, expanded)
+    return derived.key.suite, derived.expanded
+
+
+def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:
+    """Whether the national algorithms serve this transaction: they win where both sides have them."""
+    return terminal.get(NATIONAL) == b"\x01" and any(
+        ctx.image.keys[at].suite_name == "SM4" for at in ctx.image.keys_for(ctx.session.df, Usage.CRYPTOGRAM)
+    )
+
+
+def signer(ctx: Context) -> RsaPrivateKey:
+    """The card's RSA key: `KeyUnknown`."""
+    return ctx.image.made(find(ctx, Usage.DATA_AUTH, False), _rsa)
+
+
+def _rsa(key: Key) -> RsaPrivateKey:
+    """Read the value of an RSA key: the public exponent in 3 bytes, then the primes, which have one length."""
+    value = key.value
+    middle = (_EXPONENT + len(value)) // 2
+    return RsaPrivateKey(value[_EXPONENT:middle], value[middle:], int.from_bytes(value[:_EXPONENT]))
+
+
+def pin(ctx: Context) -> tuple[KeyRef, Key] | None:
+    """The PIN of the application or of its environment, None if there is none."""
+    try:
+        return ctx.pin()
+    except KeyUnknown:
+        return None

@@ -1,0 +1,254 @@
+"""GENERATE AC (生成应用密文): the card decides, and says so with a cryptogram (EMV Book 3, 6.5.5)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from cardfs.model import tlv
+from cardfs.model.errors import ConditionsUnmet
+from keys import cryptograms
+from keys.records import Usage
+
+from ....card.context import Answer, Context
+from ....status import LengthWrong
+from . import objects, risk, signing
+from .application import CDOL1, CDOL2, here, need_list, pin, session
+from .completion import complete
+from .log import log_transaction
+from .objects import Ada, Last, Objects
+from .reading import amount
+from .risk import Findings
+from .state import Cash, Cvr, Stage, Work, keep, work_of
+
+AAC: Final = 0x00
+TC: Final = 0x40
+ARQC: Final = 0x80
+KIND: Final = 0xC0
+SIGN: Final = 0x10
+ADVICE: Final = 0x08
+PIN_REASON: Final = 0x02
+
+TVR: Final = 0x95
+TVR_SDA_FAILED: Final = 0x40
+TVR_DDA_FAILED: Final = 0x08 | 0x04
+RESPONSE_CODE: Final = 0x8A
+NOT_ONLINE: Final = (b"Y3", b"Z3")
+
+CID: Final = 0x9F27
+ATC: Final = 0x9F36
+ISSUER_DATA: Final = 0x9F10
+
+TRIPLE_DES_ID: Final = 0x01
+
+
+_UNDECIDED: Final = ~(Cvr.FIRST | Cvr.SECOND)
+_FIRST: Final = {
+    AAC: Cvr.SECOND_NONE,
+    TC: Cvr.SECOND_NONE | Cvr.FIRST_TC,
+    ARQC: Cvr.SECOND_NONE | Cvr.FIRST_ARQC,
+}
+"""What the results say after the first cryptogram, by its kind."""
+
+
+def parameters(p1: int, p2: int) -> bool:
+    """P1 asks for one of three cryptograms, with or without signature; P2 is 00 (EMV Book 3, table 12)."""
+    return not p2 and not p1 & ~(KIND | SIGN) and p1 & KIND != KIND
+
+
+def generate_ac(ctx: Context) -> Answer:
+    """Answer the first or the second cryptogram of a transaction; there is no third."""
+    work = work_of(ctx, Stage.INITIATED, Stage.FIRST)
+    if work.stage is Stage.FIRST and not work.online:
+        raise ConditionsUnmet("the card did not ask for the issuer, so there is no second cryptogram")
+    asked, signed = ctx.command.p1 & KIND, bool(ctx.command.p1 & SIGN)
+    if signed and not risk.supports(work, risk.CDA):
+        raise ConditionsUnmet("the AIP has no combined data authentication")
+    first = work.stage is Stage.INITIATED
+    dol = need_list(ctx, work.files, CDOL1 if first else CDOL2)
+    values = ctx.command.data
+    if len(values) != tlv.total(dol):
+        raise LengthWrong(f"the CDOL asks for {tlv.total(dol)} bytes, {len(values)} came")
+    latest = tlv.split(dol, values)
+    if first:
+        return _first(ctx, work._replace(cdol1=values), asked, latest, signed=signed)
+    work = work._replace(terminal={**work.terminal, **latest})
+    return _second(ctx, work, asked, latest, values, signed=signed)
+
+
+def _first(ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], *, signed: bool) -> Answer:
+    store, begun = objects.load(ctx), work
+    work = work._replace(terminal={**begun.terminal, **latest})
+    found = risk.first_checks(store, begun, work.terminal, tc=asked == TC, pin_dead=_pin_dead(ctx, work))
+    if here(ctx).suspended or asked == AAC or found.decline:
+        kind = AAC
+    else:
+        kind = ARQC if asked == ARQC or found.online else TC
+    results = (work.results | found.results) & _UNDECIDED | _FIRST[kind]
+    flags = store.last
+    if kind == AAC:
+        flags |= failed_authentication(latest)
+    elif kind == ARQC:
+        flags |= Last.ONLINE_PENDING
+    store = store.with_last(flags, store.scripts)
+    if kind != ARQC:
+        store = _counted(store, work, approved=kind == TC)
+    if found.block:
+        ctx.change().put_df(replace(here(ctx), suspended=True))
+    # A blocked application asks for its issuer with an AAC.
+    open_end = kind == ARQC or (kind == AAC and here(ctx).suspended)
+    work = work._replace(results=results, online=kind == ARQC, stage=Stage.FIRST if open_end else Stage.DONE)
+    cid = kind | (_advice(store, work) if kind == AAC else 0)
+    return _answer(ctx, store, work, latest, cid, [work.cdol1], signed=signed)
+
+
+def _second(
+    ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], values: bytes, *, signed: bool
+) -> Answer:
+    if asked == ARQC:
+        raise ConditionsUnmet("the second cryptogram is a TC or an AAC")
+    store = objects.load(ctx)
+    code = latest.get(RESPONSE_CODE, work.code)
+    if code in NOT_ONLINE:
+        found = risk.offline_checks(store, work, work.terminal, pin_dead=_pin_dead(ctx, work))
+        store, work, kind, advice = _offline_end(store, work, asked, found, latest)
+    else:
+        outcome = complete(store, work, code, wanted=asked == TC)
+        store, work, advice = outcome.store, outcome.work, outcome.advice
+        kind = TC if outcome.approved else AAC
+    cid = kind | (ADVICE if advice else 0)
+    if kind == TC:
+        log_transaction(ctx, store, work.terminal)
+    work = work._replace(stage=Stage.DONE)
+    return _answer(ctx, store, work, latest, cid, [work.cdol1, values], signed=signed, second=True)
+
+
+def _offline_end(
+    store: Objects, work: Work, asked: int, found: Findings, latest: Mapping[int, bytes]
+) -> tuple[Objects, Work, int, bool]:
+    """End a transaction for which the terminal could not reach the issuer."""
+    kind = AAC if asked == AAC or found.decline else TC
+    results = (work.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else 0)
+    flags = store.last | (failed_authentication(latest) if kind == AAC else Last.NONE)
+    store = _spent(store.with_last(flags, store.scripts), work, approved=kind == TC)
+    advice = kind == AAC and bool(store.actions & Ada.DECLINED_ADVICE)
+    return store, work._replace(results=results), kind, advice
+
+
+def _pin_dead(ctx: Context, work: Work) -> bool:
+    known = pin(ctx)
+    return known is not None and not work.verified and ctx.image.locked((known[0], 1))
+
+
+def failed_authentication(latest: Mapping[int, bytes]) -> int:
+    """What the terminal's verification results say of offline data authentication."""
+    tvr = (latest.get(TVR) or b"\x00")[0]
+    flags = Last.SDA_FAILED if tvr & TVR_SDA_FAILED else Last.NONE
+    return flags | (Last.DDA_FAILED if tvr & TVR_DDA_FAILED else Last.NONE)
+
+
+def _counted(store: Objects, work: Work, *, approved: bool) -> Objects:
+    """What a transaction that ends offline with its first cryptogram leaves behind.
+
+    Electronic cash touches its balance and no counter of debit and credit.
+    """
+    if work.cash is not Cash.PAYS:
+        return _spent(store, work, approved=approved)
+    if not approved:
+        return store
+    balance = (store.amount(objects.CASH) or 0) - amount(work.terminal)
+    return store.with_values({objects.CASH: objects.digits(balance)})
+
+
+def _spent(store: Objects, work: Work, *, approved: bool) -> Objects:
+    changes = {}
+    for mine, theirs, counter, _ in risk.ABROAD:
+        if risk.abroad(store, work.terminal, mine, theirs):
+            changes[counter] = bytes((min(store.number(counter) + 1, 0xFF),))
+    if approved:
+        own, both = risk.spendings(store, work.terminal)
+        changes[objects.SPENT] = objects.digits((store.amount(objects.SPENT) or 0) + own)
+        changes[objects.SPENT_BOTH] = objects.digits((store.amount(objects.SPENT_BOTH) or 0) + both)
+    return store.with_values(changes)
+
+
+def _advice(store: Objects, work: Work) -> int:
+    """Whether a refusal is to be told to the issuer, and why."""
+    actions = store.actions
+    if work.verified and work.results & Cvr.PIN_EXCEEDED and actions & Ada.PIN_EXCEEDED_ADVICE:
+        return ADVICE | PIN_REASON
+    return ADVICE if actions & Ada.DECLINED_ADVICE else 0
+
+
+def _answer(
+    ctx: Context,
+    store: Objects,
+    work: Work,
+    latest: Mapping[int, bytes],
+    cid: int,
+    cdols: list[bytes],
+    *,
+    signed: bool,
+    second: bool = False,
+) -> Answer:
+    """Make the cryptogram, and write what the transaction leaves behind."""
+    kind = cid & KIND
+    signed = signed and (kind != AAC or store.get(objects.SIGN_REFUSALS) == b"\x01")
+    if signed:
+        work = work._replace(results=work.results | Cvr.DDA_DONE)
+    cryptogram = _cryptogram(ctx, store, work)
+    data = issuer_data(ctx, store, work)
+    counter = work.atc.to_bytes(2)
+    if signed:
+        answered = {CID: bytes((cid,)), ATC: counter, ISSUER_DATA: data}
+        answer = signing.combined(ctx, work, cdols, latest, cryptogram, answered)
+    else:
+        answer = tlv.encode(0x80, bytes((cid,)) + counter + cryptogram + data)
+    if not second:
+        work = work._replace(first=cryptogram, chain=cryptogram)
+        if kind == TC:
+            log_transaction(ctx, store, work.terminal)
+    objects.save(ctx, store)
+    keep(ctx, work)
+    return Answer(answer)
+
+
+def _cryptogram(ctx: Context, store: Objects, work: Work) -> bytes:
+    version = store.need(objects.CRYPTOGRAM)[1]
+    results = b"\x03" + int(work.results).to_bytes(3)
+    try:
+        data = cryptograms.cryptogram_data(version, work.terminal, work.profile, work.atc, results)
+    except ValueError as error:
+        raise ConditionsUnmet(f"the lists of the card do not give what its cryptogram needs: {error}") from error
+    return cryptograms.application_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), data)
+
+
+def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
+    """Build the issuer application data, 9F10: index, version, results, algorithm, and the issuer's part."""
+    index, version, kind = store.need(objects.CRYPTOGRAM)
+    suite, key = session(ctx, Usage.MAC, work)
+    algorithm = ctx.settings.emv.sm4_algorithm_id if suite.name == "SM4" else TRIPLE_DES_ID
+    head = bytes((0x07, index, version, 0x03)) + int(work.results).to_bytes(3) + bytes((algorithm,))
+    value = _discretionary(store, kind)
+    if not value:
+        return head
+    mac = cryptograms.discretionary_mac(suite, key, work.atc, value)
+    return head + bytes((1 + len(value) + len(mac), kind)) + value + mac
+
+
+def _discretionary(store: Objects, kind: int) -> bytes:
+    """The issuer's part: the last 5 bytes of one or two amounts."""
+    # All of them have to be right, whichever the issuer has chosen.
+    cash, spent, limit = store.amount(objects.CASH) or 0, store.need(objects.SPENT), store.amount(objects.AMOUNT_LIMIT)
+    available, digits = store.available, objects.digits
+    match kind:
+        case 1:
+            return digits(cash)[-5:]
+        case 2:
+            return spent[-5:]
+        case 3:
+            return digits(cash)[-5:] + spent[-5:]
+        case 4:
+            return spent[-5:] + digits(limit or 0)[-5:]
+        case 5:
+            return digits(available)[-5:]
+    return b""

@@ -1,0 +1,99 @@
+"""EXTERNAL AUTHENTICATE and VERIFY: the issuer and the holder prove themselves (EMV Book 3, 6.5.4 and 6.5.12)."""
+
+from dataclasses import replace
+from typing import Final
+
+from cardfs.model.errors import ConditionsUnmet, IssuerDataWrong
+from keys import cryptograms
+from keys.errors import MethodBlocked
+from keys.records import Usage, same
+
+from ....card.context import DONE, FAILED_TRY, Answer, Context
+from . import objects, risk
+from .application import here, session
+from .objects import Ada, Last
+from .state import Cvr, Issuer, Stage, keep, work_of
+
+CRYPTOGRAM_LENGTH: Final = 8
+ISSUER_FAILED: Final = 0x6300
+LOCKED_BEFORE: Final = 0x6984
+PIN_BLOCK_LENGTH: Final = 8
+MOST_TRIES: Final = 0x0F
+
+
+def external_authenticate(ctx: Context) -> Answer:
+    """Compare the issuer's answer to the first cryptogram (外部认证), once in a transaction.
+
+    A second attempt, like a wrong one, counts as a failure of the issuer. Failures in a row are counted
+    durably before the comparison; at their limit there is no further attempt.
+    """
+    work = work_of(ctx, Stage.FIRST)
+    if not risk.supports(work, risk.ISSUER):
+        raise ConditionsUnmet("the AIP has no issuer authentication")
+    store = objects.load(ctx)
+    failures, macs = store.need(objects.FAILURES)
+    limit = ctx.settings.emv.failure_limit
+    if failures >= limit:
+        raise ConditionsUnmet(f"issuer authentication has failed {failures} times in a row")
+    last, scripts = store.last, store.scripts
+    if work.issuer is not Issuer.MISSING:
+        objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts))
+        keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
+        return Answer(word=0x6985, reason="issuer authentication has already run in this transaction")
+    given, code = ctx.command.data[:CRYPTOGRAM_LENGTH], ctx.command.data[CRYPTOGRAM_LENGTH : CRYPTOGRAM_LENGTH + 2]
+    expected = cryptograms.response_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), work.first, code)
+    counted = {objects.FAILURES: bytes((failures + 1, macs))}
+    objects.save_at_once(ctx, store.with_values(counted))
+    if not same(expected, given):
+        objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts).with_values(counted))
+        keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
+        word = ISSUER_FAILED
+        if ctx.settings.emv.arpc_error == "63Cx":
+            word = FAILED_TRY | min(limit - failures - 1, MOST_TRIES)
+        return Answer(word=word, reason="the issuer's cryptogram does not verify")
+    good = store.with_last(last & ~Last.ISSUER_FAILED, scripts)
+    objects.save(ctx, good.with_values({objects.FAILURES: bytes((0, macs))}))
+    keep(ctx, work._replace(issuer=Issuer.GOOD, code=code))
+    return DONE
+
+
+def verify(ctx: Context) -> Answer:
+    """Compare the PIN that comes as a plain PIN block (校验): ``2L``, the digits, F up to 8 bytes."""
+    work = work_of(ctx, Stage.SELECTED, Stage.INITIATED)
+    ref, pin = ctx.pin()
+    at = (ref, 1)
+    results = work.results | Cvr.PIN_DONE
+    if ctx.image.locked(at):
+        keep(ctx, work._replace(verified=True, results=results | Cvr.PIN_FAILED | Cvr.PIN_EXCEEDED))
+        if work.verified:
+            return ctx.refuse(MethodBlocked("the PIN is locked"))
+        return Answer(word=LOCKED_BEFORE, reason="the PIN was locked before this transaction")
+    if not pin.value:
+        return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")
+    # What the card cannot read of itself refuses the command before a try is taken.
+    expected, blocks = pin_block(pin.value), bool(objects.load(ctx).actions & Ada.PIN_EXCEEDED_BLOCK)
+    left = ctx.image.charge(at)
+    if same(expected, ctx.command.data):
+        ctx.change().restore(at)
+        keep(ctx, work._replace(verified=True, results=results & ~Cvr.PIN_FAILED))
+        return DONE
+    results |= Cvr.PIN_FAILED
+    if not left:
+        results |= Cvr.PIN_EXCEEDED
+        if blocks:
+            results |= Cvr.PIN_BLOCKED
+            ctx.change().put_df(replace(here(ctx), suspended=True))
+    keep(ctx, work._replace(verified=True, results=results))
+    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
+
+
+def pin_block(pin: bytes) -> bytes:
+    """The plain PIN block of a PIN in cn (EMV Book 3, table 24).
+
+    Raises:
+        IssuerDataWrong: a PIN of more digits than a block takes.
+    """
+    number = pin.hex().removesuffix("f")
+    if len(number) > 2 * PIN_BLOCK_LENGTH - 2:
+        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, a PIN block takes 12")
+    return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * PIN_BLOCK_LENGTH, "f"))

@@ -1,0 +1,177 @@
+"""Issuer scripts (发卡行脚本): what the issuer changes on the card, each command with a MAC of its own.
+
+They are taken after the first cryptogram, unless issuer authentication has failed. Failures of the MAC in a
+row are counted durably before the comparison; after one, no script command works in this transaction.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from cardfs.model.errors import ConditionsUnmet
+from cardfs.model.files import Structure
+from cardfs.model.records import Mode, written
+from keys import cryptograms
+from keys.errors import CardError, KeyUnknown, MacWrong
+from keys.records import Usage, same
+from keys.suites import MAC_LENGTH
+
+from ....card.context import DONE, Answer, Context
+from ....card.reasons import misfit, no_file
+from ....status import DataWrong, LengthWrong
+from ..block import block_environment
+from . import objects
+from .application import here, secret, session
+from .log import log_load
+from .objects import Last, Objects
+from .state import Issuer, Stage, Work, keep, work_of
+
+UNBLOCK: Final = 0x00
+CHANGE: Final = 0x01
+REPLACE: Final = 0x02
+SEALED_LENGTH: Final = 0x10
+HALF: Final = 8
+NUMBER: Final = 0x04
+"""b3 to b1 of P2: a record by its number."""
+
+Act = Callable[[Context, Work, Objects, bytes], Objects]
+
+
+def _script(act: Act) -> Callable[[Context], Answer]:
+    """Make a script command of what it does with its verified data.
+
+    What goes wrong once the MAC is right is told to the issuer in the next transaction: the refusal keeps
+    that memory and nothing else.
+    """
+
+    def handler(ctx: Context) -> Answer:
+        work = work_of(ctx, Stage.FIRST, Stage.DONE)
+        if work.dead:
+            raise ConditionsUnmet("a script command of this transaction has failed")
+        if work.issuer is Issuer.FAILED:
+            raise ConditionsUnmet("issuer authentication has failed in this transaction")
+        store = objects.load(ctx)
+        failures, limit = store.need(objects.FAILURES)[1], ctx.settings.emv.failure_limit
+        if failures >= limit:
+            raise ConditionsUnmet(f"script MACs have failed {failures} times in a row")
+        scripts = store.scripts + (1 if work.online and work.stage is Stage.DONE else 0)
+        failed = store.with_last(store.last | Last.SCRIPT_FAILED, scripts)
+        counted = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], failures + 1))}
+        data, mac, whole = _unwrap(ctx, work)
+        objects.save_at_once(ctx, store.with_values(counted))
+        if not same(whole[:MAC_LENGTH], mac):
+            objects.save(ctx, failed.with_values(counted))
+            keep(ctx, work._replace(dead=True))
+            return ctx.refuse(MacWrong("the MAC of the script command does not verify"))
+        keep(ctx, work._replace(chain=whole if ctx.settings.emv.script_chaining else work.chain))
+        good = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], 0))}
+        try:
+            done = act(ctx, work, store, data)
+        except CardError as error:
+            ctx.transaction = None
+            objects.save(ctx, failed.with_values(good))
+            return ctx.refuse(error)
+        objects.save(ctx, done.with_last(done.last, scripts).with_values(good))
+        return DONE
+
+    return handler
+
+
+def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
+    """Split a script command into its data and MAC, and compute the MAC that it should have, 8 bytes.
+
+    With ``emv.script_chaining`` the MAC of the command before, uncut, takes the place of the cryptogram
+    (EMV Book 2, 9.2.3).
+    """
+    command = ctx.command
+    data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
+    header = command.header + bytes((len(command.data),))
+    whole = cryptograms.script_mac_uncut(*session(ctx, Usage.MAC, work), header, work.atc, work.chain, data)
+    return data, mac, whole
+
+
+def _card_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+    block_environment(ctx)
+    return store
+
+
+def _application_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+    ctx.change().put_df(replace(here(ctx), suspended=True))
+    return store
+
+
+def _application_unblock(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+    ctx.change().put_df(replace(here(ctx), suspended=False))
+    return store
+
+
+def _pin(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
+    ref, pin = ctx.pin()
+    changes = ctx.command.p2 != UNBLOCK
+    if changes:
+        masking = Usage.CRYPTOGRAM if ctx.settings.emv.pin_block_key == "ac" else Usage.ENCRYPTION
+        mask = secret(ctx, masking, work.national)
+        current = pin.value.hex().removesuffix("f") if ctx.command.p2 == CHANGE else ""
+        number = cryptograms.open_pin(*session(ctx, Usage.ENCRYPTION, work), mask.value[:HALF], data, current)
+        ctx.change().put_key(ref, replace(pin, value=bytes.fromhex(number + "f" * (len(number) % 2))))
+    ctx.change().restore((ref, 1))
+    return store
+
+
+def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
+    tag = ctx.command.p1 << 8 | ctx.command.p2
+    before = store.get(tag) if tag in objects.WRITABLE else None
+    if before is None:
+        there = "; the card has it, and another way writes it" if store.get(tag) is not None else ""
+        raise KeyUnknown(f"PUT DATA writes no data object {tag:04X} here{there}")
+    if len(data) != len(before):
+        raise LengthWrong(f"data object {tag:04X} has {len(before)} bytes, {len(data)} came")
+    fault = objects.wrong(tag, data)
+    if fault:
+        raise DataWrong(f"data object {tag:04X} {fault}")
+    new = store.with_values({tag: data})
+    if tag == objects.CASH:
+        limit = new.amount(objects.CASH_LIMIT)
+        if limit is not None and int(data.hex()) > limit:
+            raise DataWrong("the balance would be above its limit")
+        log_load(ctx, new, work.terminal, tag.to_bytes(2) + before + data)
+    return new
+
+
+def _update_record(ctx: Context, _work: Work, store: Objects, data: bytes) -> Objects:
+    p1, sfi = ctx.command.p1, ctx.command.p2 >> 3
+    ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
+    if ef is None:
+        raise no_file(ctx.image, ctx.session.df, sfi)
+    records = ctx.image.contents[ef.path]
+    if ef.structure not in (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE) or isinstance(records, bytes):
+        raise misfit(ctx.image, ef)
+    new, _ = written(ef, records, Mode.NUMBER, p1, None, data)
+    ctx.change().put_contents(ef.path, new)
+    return store
+
+
+def pin_parameters(p1: int, p2: int) -> bool:
+    """P1 is 00; P2 unblocks, or changes the PIN with or without the current one."""
+    return not p1 and p2 in (UNBLOCK, CHANGE, REPLACE)
+
+
+def record_parameters(p1: int, p2: int) -> bool:
+    """A record by its number in a file by its SFI (EMV Book 3, table 15)."""
+    return bool(p1) and p1 != 0xFF and p2 & 0x07 == NUMBER and 0 < p2 >> 3 < 0x1F
+
+
+def _pin_change_unblock(ctx: Context) -> Answer:
+    wanted = MAC_LENGTH + (SEALED_LENGTH if ctx.command.p2 != UNBLOCK else 0)
+    if len(ctx.command.data) != wanted:
+        raise LengthWrong(f"with P2 {ctx.command.p2:02X} Lc is {wanted:02X}")
+    return _pin_script(ctx)
+
+
+_pin_script: Final = _script(_pin)
+card_block: Final = _script(_card_block)
+application_block: Final = _script(_application_block)
+application_unblock: Final = _script(_application_unblock)
+pin_change_unblock: Final = _pin_change_unblock
+put_data: Final = _script(_put_data)
+update_record: Final = _script(_update_record)

@@ -1,0 +1,121 @@
+"""Reading and writing the files of passbook and purse, with or without line protection under DAMK.
+
+A file with line protection takes updates with a MAC only. Reading it may go with one: ``04 B0 P1 P2 04 MAC``
+answers data and MAC.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from cardfs.model.errors import OffsetOutside
+from cardfs.model.files import Ef, Protection, Structure
+from cardfs.model.records import Mode, written
+from keys.errors import MacMissing
+from keys.purse import line_mac
+from keys.records import Usage
+from keys.suites import MAC_LENGTH
+
+from ....card.context import DONE, Answer, Context
+from ....status import UnknownClass
+from ...social import binary, record
+from .keyring import initial_value, the_key, unwrap
+
+NO_SFI: Final = 31
+
+
+def read_binary(ctx: Context) -> Answer:
+    """READ BINARY with a MAC."""
+    return _read(ctx, _binary_sfi(ctx), binary.read_binary)
+
+
+def read_record(ctx: Context) -> Answer:
+    """READ RECORD with a MAC."""
+    return _read(ctx, ctx.command.p2 >> 3, record.read_record)
+
+
+def _read(ctx: Context, sfi: int, handler: Callable[[Context], Answer]) -> Answer:
+    ef = ctx.target(sfi)
+    _require_protection(ctx, ef)
+    held = the_key(ctx, Usage.MAC_ENC)
+    unwrap(ctx, held)
+    command = ctx.command
+    ctx.command = command._replace(cla=command.cla & 0xF0, data=b"")
+    data = handler(ctx).data
+    # Le counts the data alone.
+    ctx.command = command._replace(le=None)
+    return Answer(data + line_mac(held.key.suite, ctx.image.keyed(held.at), initial_value(ctx, held), data))
+
+
+def update_binary(ctx: Context) -> Answer:
+    """UPDATE BINARY (更新二进制数据); the file keeps its length."""
+    ef, data = _data(ctx, _binary_sfi(ctx), transparent=True)
+    command = ctx.command
+    offset = command.p2 if command.p1 & binary.BY_SFI else command.p1 << 8 | command.p2
+    contents = ctx.image.contents[ef.path]
+    assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
+    end = offset + len(data)
+    if end > len(contents):
+        raise OffsetOutside(f"bytes {offset} to {end} in a file of {len(contents)} bytes")
+    ctx.change().put_contents(ef.path, contents[:offset] + data + contents[end:])
+    return DONE
+
+
+def update_record(ctx: Context) -> Answer:
+    """UPDATE RECORD (更新记录)."""
+    command = ctx.command
+    return _write_record(ctx, Mode(command.p2 & 7), command.p1)
+
+
+def append_record(ctx: Context) -> Answer:
+    """APPEND RECORD (添加记录): at the end, or in a cyclic file as the newest."""
+    return _write_record(ctx, None, 0)
+
+
+def append_parameters(p1: int, p2: int) -> bool:
+    """P1 is 00, P2 an SFI or none and the mode 100."""
+    return not p1 and p2 & 7 == Mode.NUMBER and p2 >> 3 != NO_SFI
+
+
+def _write_record(ctx: Context, mode: Mode | None, p1: int) -> Answer:
+    ef, data = _data(ctx, ctx.command.p2 >> 3, transparent=False)
+    records = ctx.image.contents[ef.path]
+    assert isinstance(records, tuple)  # noqa: S101 - its structure is one of records
+    if mode is None:
+        cyclic = ef.structure is Structure.CYCLIC
+        mode, p1 = (Mode.PREVIOUS, 0) if cyclic else (Mode.NUMBER, len(records) + 1)
+    new, place = written(ef, records, mode, p1, ctx.session.pointer, data)
+    ctx.change().put_contents(ef.path, new)
+    if mode.by_identifier or not p1:
+        ctx.session = ctx.session._replace(pointer=place)
+    return DONE
+
+
+def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
+    """The file that an update means, and what to write there, its MAC verified.
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied, UnknownClass, MacMissing, KeyUnknown,
+        ChallengeUnusable, MacWrong
+    """
+    ef = ctx.target(sfi)
+    ctx.require_structure(ef, transparent=transparent)
+    ctx.require_access(ef, ef.update, "update")
+    command = ctx.command
+    if not command.secured:
+        if ef.secured_update is not Protection.NONE:
+            raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
+        return ef, command.data
+    _require_protection(ctx, ef)
+    held = the_key(ctx, Usage.MAC_ENC)
+    if len(command.data) <= MAC_LENGTH:
+        raise MacMissing("the data field is too short to end in a MAC")
+    return ef, unwrap(ctx, held)
+
+
+def _require_protection(ctx: Context, ef: Ef) -> None:
+    if ef.secured_update is Protection.NONE:
+        raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
+
+
+def _binary_sfi(ctx: Context) -> int:
+    return ctx.command.p1 & 0x1F if ctx.command.p1 & binary.BY_SFI else 0

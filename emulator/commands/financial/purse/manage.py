@@ -1,0 +1,78 @@
+"""APPLICATION BLOCK, APPLICATION UNBLOCK, CARD BLOCK, and the authentications of passbook and purse."""
+
+from dataclasses import replace
+from typing import Final
+
+from keys.errors import KeyUnknown, MethodBlocked
+from keys.records import Usage, same
+
+from ....card.context import DONE, FAILED_TRY, Answer, Context
+from ....status import LengthWrong
+from ..block import block_environment
+from .keyring import Held, counted_mac, find, lock_for_good, missing, the_key, unwrap
+
+TEMPORARY, PERMANENT = 0x00, 0x01
+AUTHENTICATION_LENGTHS: Final = frozenset((8, 16))
+
+
+def application_block(ctx: Context) -> Answer:
+    """Lock the application (应用锁定): until it is unblocked, or for good."""
+    unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
+    here = ctx.session.df
+    if ctx.command.p2 == PERMANENT:
+        lock_for_good(ctx)
+    else:
+        ctx.change().put_df(replace(ctx.image.dfs[here], suspended=True))
+    return DONE
+
+
+def application_unblock(ctx: Context) -> Answer:
+    """End a temporary lock (应用解锁), also when there is none; three failures on end lock for good."""
+    held = the_key(ctx, Usage.MAC_ENC)
+    failed = counted_mac(ctx, held)
+    if failed is not None:
+        return failed
+    ctx.change().put_df(replace(ctx.image.dfs[ctx.session.df], suspended=False))
+    return DONE
+
+
+def card_block(ctx: Context) -> Answer:
+    """Lock the financial environment with all its applications for good (卡片锁定)."""
+    unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
+    block_environment(ctx)
+    return DONE
+
+
+def external_authentication(ctx: Context) -> Answer:
+    """Let the terminal prove that it knows a key (外部认证): the key enciphers the challenge, 00 on the right."""
+    held = _named(ctx, Usage.EXTERNAL_AUTH)
+    if ctx.image.locked(held.at):
+        raise MethodBlocked(f"{held.key.name} is locked, no tries left")
+    suite, data = held.key.suite, ctx.command.data
+    if len(data) != suite.block:
+        raise LengthWrong(f"{held.key.name} makes {suite.block} bytes")
+    challenge = suite.check_challenge(ctx.require_challenge())
+    expected = ctx.image.keyed(held.at).encrypt(challenge.ljust(suite.block, b"\x00"))
+    left = ctx.image.charge(held.at)
+    if not same(expected, data):
+        return Answer(word=FAILED_TRY | left, reason=f"authentication with {held.key.name} failed")
+    ctx.change().restore(held.at)
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {held.at[0]})
+    return DONE
+
+
+def internal_authentication(ctx: Context) -> Answer:
+    """Prove the card to the terminal (内部认证): encipher what it sends."""
+    held = _named(ctx, Usage.INTERNAL_AUTH)
+    suite, data = held.key.suite, ctx.command.data
+    if len(data) != suite.block:
+        raise LengthWrong(f"{held.key.name} enciphers {suite.block} bytes")
+    return Answer(ctx.image.keyed(held.at).encrypt(data))
+
+
+def _named(ctx: Context, usage: Usage) -> Held:
+    identifier = ctx.command.p2
+    held = find(ctx, usage, identifier)
+    if held is None:
+        raise KeyUnknown(missing(ctx, usage, f"{usage} key {identifier:02X}"))
+    return held

@@ -1,0 +1,94 @@
+"""VERIFY, CHANGE PIN, RELOAD PIN and PIN UNBLOCK of passbook and purse."""
+
+from typing import Final
+
+from keys import purse as crypto
+from keys.errors import CardError, MethodBlocked
+from keys.records import Usage, same
+from keys.suites import MAC_LENGTH
+
+from ....card.context import DONE, FAILED_TRY, Answer, Context
+from ....status import DataWrong, LengthWrong, TradeMacWrong
+from ...social.pin import split
+from .keyring import Held, counted, counted_mac, replace_pin, the_key, trade_key
+
+LENGTHS: Final = range(2, 7)
+FILL: Final = b"\xff"
+
+
+def _the_pin(ctx: Context, identifier: int) -> Held:
+    return trade_key(ctx, Usage.PIN, identifier)
+
+
+def verify(ctx: Context) -> Answer:
+    """VERIFY (校验个人密码): compare the PIN, bytes FF at its end apart."""
+    pin = _the_pin(ctx, ctx.command.p2)
+    failed = _compare(ctx, pin, ctx.command.data)
+    if failed is not None:
+        return failed
+    ctx.change().restore(pin.at)
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {pin.at[0]})
+    return DONE
+
+
+def change_pin(ctx: Context) -> Answer:
+    """CHANGE PIN (修改个人密码): the holder gives the old PIN, FF, the new PIN, all in clear."""
+    pin = _the_pin(ctx, ctx.command.p2)
+    old, new = split(ctx, lambda part: len(part) in LENGTHS)
+    failed = _compare(ctx, pin, old)
+    if failed is not None:
+        return failed
+    if len(new) not in LENGTHS:
+        ctx.image.refund(pin.at)
+        raise DataWrong("a PIN has 2 to 6 bytes")
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def reload_pin(ctx: Context) -> Answer:
+    """RELOAD PIN (重装个人密码): the issuer gives a new PIN, its MAC under DRPK covers the PIN alone."""
+    pin, held = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
+    new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
+    key = held.key
+    refusal = TradeMacWrong(f"the MAC does not verify under {key.name}")
+    failed = counted(
+        ctx, held, lambda: same(crypto.reload_mac(key.suite, ctx.image.tac_keyed(held.at), new), mac), refusal
+    )
+    if failed is not None:
+        return failed
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def pin_unblock(ctx: Context) -> Answer:
+    """PIN UNBLOCK (个人密码解锁): the issuer gives the PIN anew, enciphered and with a MAC under DPUK."""
+    pin, held = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
+    key, enciphered = held.key, ctx.command.data[:-MAC_LENGTH]
+    if len(enciphered) % key.suite.block:
+        raise LengthWrong(f"a PIN enciphered under {key.name} has whole blocks")
+    failed = counted_mac(ctx, held)
+    if failed is not None:
+        return failed
+    try:
+        new = crypto.decipher(key.suite, ctx.image.keyed(held.at), enciphered)
+        if len(new) not in LENGTHS:
+            raise DataWrong("a PIN has 2 to 6 bytes")
+    except CardError:
+        ctx.image.refund(held.at)
+        raise
+    replace_pin(ctx, pin, new)
+    return DONE
+
+
+def _compare(ctx: Context, pin: Held, given: bytes) -> Answer | None:
+    """Charge a try, then compare; None if the PIN is right.
+
+    Raises:
+        MethodBlocked
+    """
+    if ctx.image.locked(pin.at):
+        raise MethodBlocked("the PIN is locked")
+    left = ctx.image.charge(pin.at)
+    if pin.key.value and same(pin.key.value.rstrip(FILL), given.rstrip(FILL)):
+        return None
+    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")

@@ -1,0 +1,376 @@
+"""The rows of passbook and purse (JR/T 0025; FMCOS 2.0 user manual, 7 and 8)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ....card.row import ANY_LE, GATED, Row
+from ....card.session import without_challenge
+from ...social import authenticate, binary, record, response, select
+from . import access, manage, pins, trade
+from . import selection as entry
+
+__all__ = ["PURSE_ROWS", "entry"]
+
+MANUAL: Final = "JR/T 0025; FMCOS 2.0 manual"
+
+# 6982: an FMCOS key or account whose right of use does not hold (manual, 7.12.3 and 7.13.3).
+_UNUSABLE: Final = (0x6982,)
+# 6984: GET CHALLENGE has not gone before. 6A88: there is no DAMK.
+_LINE: Final = (*_UNUSABLE, 0x6984, 0x6988, 0x6A88)
+_READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+_WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
+_SECURED_WRITE: Final = (*_WRITE, *_LINE)
+_RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
+# 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6982 also: the PIN is not verified. 6A82: there is no such account or no
+# log. 6985: its file is too short for one; the balance would not fit, or is too small and the profile says so.
+_BEGIN: Final = (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
+_NO_DTK: Final = (0x6A88,)
+_SPENDS: Final = (0x9401,)
+# 6985: of the balance or the turn, where the profile says so.
+_END: Final = (0x9000, 0x6100, 0x6581, 0x6901, 0x6985, 0x9302, *GATED)
+_PIN: Final = (0x9000, 0x6581, 0x9403, *GATED)
+_DATA: Final = range(1, 256)
+_SECURED: Final = frozenset((4,))
+
+
+def _exactly(p1: int, *p2: int) -> Callable[[int, int], bool]:
+    return lambda here, there: here == p1 and there in p2
+
+
+def _key(p1: int) -> Callable[[int, int], bool]:
+    """P2 is the identifier of a key or PIN, which is never FF."""
+    return lambda here, there: here == p1 and there != 0xFF
+
+
+def _initialize(name: str, zh: str, p1: int, words: tuple[int, ...], clause: str, lc: int = 0x0B) -> Row:
+    return Row(
+        f"INITIALIZE FOR {name}",
+        zh,
+        0x80,
+        0x50,
+        f"{MANUAL}, {clause}",
+        trade.initialize,
+        words,
+        parameters=lambda here, there: here == p1 and trade.parameters(here, there),
+        lc=frozenset((lc,)),
+        le=ANY_LE,
+        p1=p1,
+    )
+
+
+PURSE_ROWS: Final[tuple[Row, ...]] = (
+    Row(
+        "SELECT",
+        "选择文件",
+        0x00,
+        0xA4,
+        f"{MANUAL}, 7.4",
+        select.select,
+        # 6283: the application is locked. 6A81 also: it is, and the profile answers so.
+        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+        parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
+        lc=range(0x11),
+        le=ANY_LE,
+        data_or_not=True,
+        while_suspended=True,
+        selects=True,
+    ),
+    Row(
+        "READ BINARY",
+        "读二进制文件",
+        0x00,
+        0xB0,
+        f"{MANUAL}, 7.5",
+        binary.read_binary,
+        (*_READ, 0x6B00, 0x6C00),
+        parameters=binary.parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "READ BINARY",
+        "读二进制文件",
+        0x04,
+        0xB0,
+        f"{MANUAL}, 7.5",
+        access.read_binary,
+        (*_READ, *_LINE, 0x6100, 0x6B00),
+        parameters=binary.parameters,
+        lc=_SECURED,
+        le=ANY_LE,
+    ),
+    Row(
+        "READ RECORD",
+        "读记录文件",
+        0x00,
+        0xB2,
+        f"{MANUAL}, 7.6",
+        record.read_record,
+        (*_READ, 0x6100, 0x6A83, 0x6C00),
+        parameters=record.read_parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "READ RECORD",
+        "读记录文件",
+        0x04,
+        0xB2,
+        f"{MANUAL}, 7.6",
+        access.read_record,
+        (*_READ, *_LINE, 0x6100, 0x6A83),
+        parameters=record.read_parameters,
+        lc=_SECURED,
+        le=ANY_LE,
+    ),
+    *(
+        Row(
+            name,
+            zh,
+            cla,
+            ins,
+            f"{MANUAL}, {clause}",
+            handler,
+            (*(_SECURED_WRITE if cla else _WRITE), *words),
+            parameters=parameters,
+            lc=_DATA,
+            writes=True,
+        )
+        for name, zh, ins, clause, handler, words, parameters in (
+            ("UPDATE BINARY", "写二进制文件", 0xD6, "7.7", access.update_binary, (0x6B00,), binary.parameters),
+            ("UPDATE RECORD", "写记录文件", 0xDC, "7.8", access.update_record, _RECORD, record.update_parameters),
+            ("APPEND RECORD", "添加记录文件", 0xE2, "7.9", access.append_record, _RECORD[1:], access.append_parameters),
+        )
+        for cla in (0x00, 0x04)
+    ),
+    Row(
+        "GET CHALLENGE",
+        "取随机数",
+        0x00,
+        0x84,
+        f"{MANUAL}, 7.2",
+        authenticate.get_challenge,
+        (0x9000, *GATED),
+        le=frozenset((4, 8)),
+        while_suspended=True,
+        refused=without_challenge,
+    ),
+    Row(
+        "GET RESPONSE",
+        "取响应",
+        0x00,
+        0xC0,
+        "Part 2, 9.3.3",
+        response.get_response,
+        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
+        le=ANY_LE,
+        keeps_trade=True,
+        while_suspended=True,
+        fetches=True,
+    ),
+    Row(
+        "EXTERNAL AUTHENTICATION",
+        "外部认证",
+        0x00,
+        0x82,
+        f"{MANUAL}, 7.1",
+        manage.external_authentication,
+        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+        parameters=_key(0x00),
+        lc=manage.AUTHENTICATION_LENGTHS,
+        takes_challenge=True,
+        writes=True,
+    ),
+    Row(
+        "INTERNAL AUTHENTICATION",
+        "内部认证",
+        0x00,
+        0x88,
+        f"{MANUAL}, 7.3",
+        manage.internal_authentication,
+        (0x9000, 0x6100, 0x6A88, *GATED),
+        parameters=_key(0x00),
+        lc=manage.AUTHENTICATION_LENGTHS,
+        le=ANY_LE,
+    ),
+    Row(
+        "VERIFY",
+        "校验个人密码",
+        0x00,
+        0x20,
+        f"{MANUAL}, 7.10",
+        pins.verify,
+        (*_PIN, 0x63C0, 0x6983),
+        parameters=_key(0x00),
+        lc=pins.LENGTHS,
+        writes=True,
+    ),
+    Row(
+        "RELOAD PIN",
+        "重装个人密码",
+        0x80,
+        0x5E,
+        f"{MANUAL}, 8.5",
+        pins.reload_pin,
+        (*_PIN, *_UNUSABLE, 0x6A88, 0x9302),
+        parameters=_key(0x00),
+        lc=range(0x06, 0x0B),
+        writes=True,
+        p1=0x00,
+    ),
+    Row(
+        "CHANGE PIN",
+        "修改个人密码",
+        0x80,
+        0x5E,
+        f"{MANUAL}, 8.6",
+        pins.change_pin,
+        (*_PIN, *_UNUSABLE, 0x63C0, 0x6983, 0x6A80),
+        parameters=_key(0x01),
+        lc=range(0x05, 0x0E),
+        writes=True,
+        p1=0x01,
+    ),
+    Row(
+        "PIN UNBLOCK",
+        "个人密码解锁",
+        0x84,
+        0x24,
+        f"{MANUAL}, 8.4",
+        pins.pin_unblock,
+        (*_PIN, *_LINE, 0x6A80),
+        # The manual has P1 for the PIN and P2 00; its example has 00 01.
+        parameters=lambda p1, p2: (not p2 and p1 != 0xFF) or (p1, p2) == (0x00, 0x01),
+        lc=frozenset((0x0C, 0x14)),
+        writes=True,
+    ),
+    Row(
+        "APPLICATION BLOCK",
+        "应用锁定",
+        0x84,
+        0x1E,
+        f"{MANUAL}, 8.3",
+        manage.application_block,
+        (0x9000, 0x6581, *_LINE, *GATED),
+        parameters=_exactly(0x00, manage.TEMPORARY, manage.PERMANENT),
+        lc=_SECURED,
+        writes=True,
+        while_suspended=True,
+    ),
+    Row(
+        "APPLICATION UNBLOCK",
+        "应用解锁",
+        0x84,
+        0x18,
+        f"{MANUAL}, 8.2",
+        manage.application_unblock,
+        (0x9000, 0x6581, *_LINE, *GATED),
+        lc=_SECURED,
+        writes=True,
+        while_suspended=True,
+    ),
+    Row(
+        "CARD BLOCK",
+        "卡片锁定",
+        0x84,
+        0x16,
+        f"{MANUAL}, 8.1",
+        manage.card_block,
+        (0x9000, 0x6581, *_LINE, *GATED),
+        lc=_SECURED,
+        writes=True,
+        while_suspended=True,
+    ),
+    Row(
+        "GET BALANCE",
+        "读余额",
+        0x80,
+        0x5C,
+        f"{MANUAL}, 8.14",
+        trade.get_balance,
+        (0x9000, 0x6982, 0x6985, 0x6A82, 0x6C00, *GATED),
+        parameters=_exactly(0x00, 0x01, 0x02),
+        le=ANY_LE,
+    ),
+    _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_DTK), "8.7.1"),
+    _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.8.1"),
+    _initialize("CASH WITHDRAW", "取现初始化", 0x02, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.11.1"),
+    _initialize("CAPP PURCHASE", "复合应用消费初始化", 0x03, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.9.1"),
+    _initialize("UPDATE", "修改透支限额初始化", 0x04, (*_BEGIN, *_NO_DTK), "8.12.1", 0x07),
+    _initialize("UNLOAD", "圈提初始化", 0x05, (*_BEGIN, *_SPENDS), "8.10.1"),
+    Row(
+        "CREDIT FOR LOAD",
+        "圈存",
+        0x80,
+        0x52,
+        f"{MANUAL}, 8.7.2",
+        trade.credit_for_load,
+        _END,
+        lc=frozenset((0x0B,)),
+        le=ANY_LE,
+        writes=True,
+    ),
+    Row(
+        "DEBIT FOR PURCHASE",
+        "消费、取现、复合消费",
+        0x80,
+        0x54,
+        f"{MANUAL}, 8.8.2, 8.9.3, 8.11.2",
+        trade.debit,
+        _END,
+        parameters=_exactly(0x01, 0x00),
+        lc=frozenset((0x0F,)),
+        le=ANY_LE,
+        writes=True,
+        p1=0x01,
+    ),
+    Row(
+        "DEBIT FOR UNLOAD",
+        "圈提",
+        0x80,
+        0x54,
+        f"{MANUAL}, 8.10.2",
+        trade.debit_for_unload,
+        _END,
+        parameters=_exactly(0x03, 0x00),
+        lc=frozenset((0x0B,)),
+        le=ANY_LE,
+        writes=True,
+        p1=0x03,
+    ),
+    Row(
+        "UPDATE OVERDRAW LIMIT",
+        "修改透支限额",
+        0x80,
+        0x58,
+        f"{MANUAL}, 8.12.2",
+        trade.update_overdraw_limit,
+        (*_END, 0x9401),
+        lc=frozenset((0x0E,)),
+        le=ANY_LE,
+        writes=True,
+    ),
+    Row(
+        "UPDATE CAPP DATA CACHE",
+        "更新复合应用数据缓存",
+        0x80,
+        0xDC,
+        f"{MANUAL}, 8.9.2",
+        trade.update_capp_data_cache,
+        (0x9000, 0x6901, 0x6981, 0x6982, 0x6985, 0x6986, 0x6A82, 0x6A83, 0x6A84, *GATED),
+        parameters=trade.cache_parameters,
+        lc=_DATA,
+    ),
+    Row(
+        "GET TRANSACTION PROVE",
+        "取交易认证",
+        0x80,
+        0x5A,
+        f"{MANUAL}, 8.13",
+        trade.get_transaction_prove,
+        (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9406, *GATED),
+        parameters=lambda p1, p2: not p1 and 0x01 <= p2 <= 0x09,
+        lc=frozenset((0x02,)),
+        le=ANY_LE,
+    ),
+)

@@ -1,0 +1,240 @@
+"""The rows of the coding `fmcos`: its personalisation, and what replaces the standard's commands in use.
+
+Clauses and words are those of the FMCOS 2.0 user manual (FMCOS2.0用户手册); 6.2 has the words that every
+command may answer. Where a clause names another word for a refusal than the standard, as 9302 for a wrong MAC
+and 9403 for an unknown key, the card answers the word of 6.2 that both have; a profile may rename it.
+"""
+
+from typing import Final
+
+from ...card.apdu import BY_NAME
+from ...card.row import ANY_LE, GATED, Row
+from ...card.session import without_challenge
+from ..social import binary, record, select
+from ..social.authenticate import get_challenge
+from . import create as fmcos
+from . import use as fmcos_use
+
+MANUAL: Final = "FMCOS 2.0 user manual"
+
+# 6984: GET CHALLENGE has not gone before. 6988: the MAC is wrong, and that is counted.
+_LINE: Final = (0x6581, 0x6983, 0x6984, 0x6988, 0x6A88)
+_READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+# 6987: the file is read with a MAC only. 6C00, 6100: under T=0 (Part 2, 9.3).
+_PLAIN_READ: Final = (*_READ, 0x6987, 0x6C00)
+_SECURED_READ: Final = (*_READ, *_LINE, 0x6100, 0x6A80)
+_WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
+_BINARY: Final = (0x6B00,)
+_RECORD: Final = (0x6A84, 0x6A85)
+_KEY: Final = (0x9000, 0x6581, 0x6982, 0x6987, 0x6A80, 0x6A82, 0x6A84, 0x6A88, *GATED)
+
+_DATA: Final = range(1, 256)
+_MAC: Final = frozenset((4, 12))
+
+FMCOS_ROWS: Final[tuple[Row, ...]] = (
+    Row(
+        "CREATE FILE",
+        "建立文件",
+        0x80,
+        0xE0,
+        f"{MANUAL}, 7.13",
+        fmcos.create,
+        (0x9000, 0x6581, 0x6982, 0x6985, 0x6A80, 0x6A84, *GATED),
+        parameters=fmcos.parameters_create,
+        lc=frozenset((fmcos.EF_LENGTH, *fmcos.DF_LENGTHS)),
+        writes=True,
+    ),
+    Row(
+        "WRITE KEY",
+        "增加或修改密钥",
+        0x80,
+        0xD4,
+        f"{MANUAL}, 7.12",
+        fmcos.write_key,
+        _KEY,
+        parameters=fmcos.parameters_write,
+        lc=range(7, 22),
+        writes=True,
+    ),
+    Row(
+        "WRITE KEY",
+        "增加或修改密钥",
+        0x84,
+        0xD4,
+        f"{MANUAL}, 7.12",
+        fmcos.write_key,
+        (*_KEY, *_LINE),
+        parameters=fmcos.parameters_write,
+        lc=_DATA,
+        writes=True,
+    ),
+    Row(
+        "ERASE DF",
+        "擦除目录文件",
+        0x80,
+        0x0E,
+        f"{MANUAL}, 7.11",
+        fmcos.erase,
+        (0x9000, 0x6581, 0x6982, *GATED),
+        writes=True,
+    ),
+    Row(
+        "SELECT",
+        "选择文件",
+        0x00,
+        0xA4,
+        f"{MANUAL}, 7.4",
+        fmcos_use.select,
+        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+        parameters=lambda p1, p2: p1 in (select.BY_DF_FID, BY_NAME) and not p2,
+        lc=range(0x11),
+        le=ANY_LE,
+        data_or_not=True,
+        while_suspended=True,
+        selects=True,
+    ),
+    Row(
+        "GET CHALLENGE",
+        "取随机数",
+        0x00,
+        0x84,
+        f"{MANUAL}, 7.2",
+        get_challenge,
+        (0x9000, *GATED),
+        le=frozenset((4, 8)),
+        while_suspended=True,
+        refused=without_challenge,
+    ),
+    Row(
+        "EXTERNAL AUTHENTICATE",
+        "外部认证",
+        0x00,
+        0x82,
+        f"{MANUAL}, 7.1",
+        fmcos_use.external_authenticate,
+        (0x9000, 0x63C0, 0x6581, 0x6982, 0x6983, 0x6984, 0x6A88, *GATED),
+        parameters=lambda p1, _p2: not p1,
+        lc=frozenset((fmcos_use.BLOCK,)),
+        takes_challenge=True,
+        writes=True,
+    ),
+    Row(
+        "INTERNAL AUTHENTICATE",
+        "内部认证",
+        0x00,
+        0x88,
+        f"{MANUAL}, 7.3",
+        fmcos_use.internal_authenticate,
+        (0x9000, 0x6100, 0x6982, 0x6A88, *GATED),
+        parameters=lambda p1, _p2: p1 in fmcos_use.OPERATIONS,
+        lc=range(fmcos_use.BLOCK, 241, fmcos_use.BLOCK),
+        le=ANY_LE,
+    ),
+    Row(
+        "VERIFY PIN",
+        "验证口令",
+        0x00,
+        0x20,
+        f"{MANUAL}, 7.10",
+        fmcos_use.verify_pin,
+        (0x9000, 0x63C0, 0x6581, 0x6982, 0x6983, 0x6A88, *GATED),
+        parameters=lambda p1, _p2: not p1,
+        lc=fmcos.PIN_LENGTHS,
+        writes=True,
+    ),
+    Row(
+        "READ BINARY",
+        "读二进制文件",
+        0x00,
+        0xB0,
+        f"{MANUAL}, 7.5",
+        fmcos_use.read_binary,
+        (*_PLAIN_READ, *_BINARY),
+        parameters=binary.parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "READ BINARY",
+        "读二进制文件",
+        0x04,
+        0xB0,
+        f"{MANUAL}, 7.5",
+        fmcos_use.read_binary,
+        (*_SECURED_READ, *_BINARY),
+        parameters=binary.parameters,
+        lc=_MAC,
+        le=ANY_LE,
+        writes=True,
+    ),
+    Row(
+        "READ RECORD",
+        "读记录文件",
+        0x00,
+        0xB2,
+        f"{MANUAL}, 7.6",
+        fmcos_use.read_record,
+        (*_PLAIN_READ, 0x6100, 0x6A83),
+        parameters=record.read_parameters,
+        le=ANY_LE,
+        reads=True,
+    ),
+    Row(
+        "READ RECORD",
+        "读记录文件",
+        0x04,
+        0xB2,
+        f"{MANUAL}, 7.6",
+        fmcos_use.read_record,
+        (*_SECURED_READ, 0x6A83),
+        parameters=record.read_parameters,
+        lc=_MAC,
+        le=ANY_LE,
+        writes=True,
+    ),
+    *(
+        Row(
+            name,
+            zh,
+            cla,
+            ins,
+            f"{MANUAL}, {clause}",
+            handler,
+            words if not cla else (*words, *_LINE, 0x6A80),
+            parameters=parameters,
+            lc=_DATA,
+            writes=True,
+        )
+        for name, zh, ins, clause, handler, words, parameters in (
+            (
+                "UPDATE BINARY",
+                "写二进制文件",
+                0xD6,
+                "7.7",
+                fmcos_use.update_binary,
+                (*_WRITE, *_BINARY),
+                binary.parameters,
+            ),
+            (
+                "UPDATE RECORD",
+                "写记录文件",
+                0xDC,
+                "7.8",
+                fmcos_use.update_record,
+                (*_WRITE, *_RECORD, 0x6A83),
+                record.update_parameters,
+            ),
+            (
+                "APPEND RECORD",
+                "添加记录文件",
+                0xE2,
+                "7.9",
+                fmcos_use.append_record,
+                (*_WRITE, *_RECORD),
+                fmcos_use.parameters_append,
+            ),
+        )
+        for cla in (0x00, 0x04)
+    ),
+)
+"""What an FMCOS card has over the standard's rows, or instead of them."""

@@ -1,0 +1,302 @@
+"""The commands of an FMCOS card in use, where they are not the standard's (FMCOS 2.0 user manual, 7.1 to 7.10).
+
+    00 82 00 ID 08       EXTERNAL AUTHENTICATE: E(key 39, challenge || 00...), 8 bytes
+    00 88 P1 ID Lc       INTERNAL AUTHENTICATE: whole blocks; P1 00 enciphered under the key 30, 01 deciphered
+                         under the key 31, 02 a MAC of 4 bytes under the key 32, its initial value zero
+    00 20 00 ID 02-08    VERIFY PIN
+    00 E2 00 P2 Lc       APPEND RECORD
+    04 B0, B2            reading under line protection: MAC 4; answers data | MAC 4, or cipher | MAC 4
+    04 D6, DC, E2        writing under line protection: data | MAC 4, or cipher | MAC 4
+
+Line protection is that of the file (type b8 MAC, b7 cipher as well), under the line-protection key 36 that its
+access byte names. The MAC covers CLA to Lc and the data, that of an answer its data; its initial value is the
+challenge, 00 on the right (11.3). Cipher is of LD || data || padding (11.4). Le counts the data alone; of a file
+with a cipher it may also stand enciphered before the MAC, Le || 80 00 to a whole block (7.5, example 3).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from cardfs.memory.fmcos_heads import (
+    AUTHENTICATING,
+    AUTHENTICATION,
+    CIPHER_BIT,
+    DECIPHERING,
+    HEADS_FID,
+    INTERNAL,
+    LINE,
+    MAC_BIT,
+    PIN,
+    USAGES,
+    FileHead,
+    KeyHead,
+    head_of,
+    key_heads,
+    right,
+)
+from cardfs.model.errors import RecordLengthWrong
+from cardfs.model.fci import fci as template
+from cardfs.model.fci import fits, issuer_data
+from cardfs.model.files import Ef, Records, Regime, Structure, child
+from cardfs.model.records import Mode, find
+from keys.errors import ChallengeUnusable, CipherDataWrong, KeyUnknown, MacMissing, MethodBlocked
+from keys.purse import decipher
+from keys.records import Key, KeyRef, same
+
+from ...card.context import DONE, FAILED_TRY, Answer, Context
+from ...status import LengthWrong, UnknownClass
+from ..fmcos_state import leave, prepare, reach, require
+from ..personalise import authority
+from ..social import binary, record
+from ..social import select as standard
+
+Handler = Callable[[Context], Answer]
+BLOCK: Final = 8
+ENCIPHER, DECIPHER, MAC = 0, 1, 2
+OPERATIONS: Final = {ENCIPHER: INTERNAL, DECIPHER: DECIPHERING, MAC: AUTHENTICATING}
+"""P1 of INTERNAL AUTHENTICATE, and the type of key that does it."""
+LD_MAX: Final = 0xFF
+"""How many bytes LD can count, before what is enciphered (Part 4, 8.3.2)."""
+
+
+def find_key(ctx: Context, kind: int, identifier: int, owner: str) -> tuple[KeyHead, KeyRef, Key]:
+    """Find a key by type and identifier, and require its right of use (7.12.3).
+
+    Raises:
+        KeyUnknown, AccessDenied
+    """
+    for head in key_heads(ctx.image, owner):
+        if (head.kind, head.identifier) == (kind, identifier):
+            ref = KeyRef(owner, head.name)
+            require(ctx, right(head.use, owner, ctx.image.root), f"the use of {head.name}")
+            return head, ref, ctx.image.key(ref, 1).require(USAGES[kind])
+    raise KeyUnknown(f"{ctx.image.label(owner)} has no key {kind:02X} {identifier:02X}")
+
+
+# -- states -----------------------------------------------------------------------------------------
+
+
+def select(ctx: Context) -> Answer:
+    """SELECT: as the standard, but an EF needs no short identifier, and the FCI shows a file of the ADF (7.4)."""
+    before = ctx.session.df
+    command = ctx.command
+    ef = ctx.image.efs.get(child(before, int.from_bytes(command.data))) if len(command.data) == 2 else None
+    if ef is not None and command.p1 == standard.BY_DF_FID and ef.fid != HEADS_FID:
+        ctx.session = ctx.session._replace(ef=ef.path, pointer=None)
+        return DONE
+    answer = standard.select(ctx)
+    if ctx.session.ef is None:
+        leave(ctx, before)
+        return Answer(_fci(ctx, answer.data) if answer.data else b"", answer.word, answer.reason)
+    return answer
+
+
+def _fci(ctx: Context, standard_fci: bytes) -> bytes:
+    """The FCI with the contents of the ADF's own file under tag 9F0C (table 7.2)."""
+    df = ctx.image.dfs[ctx.session.df]
+    ef = ctx.image.ef_by_sfi(df.path, df.directory_sfi or 0)
+    if df.path == ctx.image.root or ef is None or ef.structure is not Structure.TRANSPARENT:
+        return standard_fci
+    contents = ctx.image.contents[ef.path]
+    assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
+    shown = df.proprietary + issuer_data(contents)
+    return template(df.name, shown) if fits(df.name, shown) else standard_fci
+
+
+def external_authenticate(ctx: Context) -> Answer:
+    """Compare the enciphered challenge; then the directory is in the state that follows (7.1)."""
+    prepare(ctx)
+    head, ref, key = find_key(ctx, AUTHENTICATION, ctx.command.p2, ctx.session.df)
+    if ctx.image.locked((ref, 1)):
+        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    challenge = ctx.require_challenge()
+    if len(challenge) > BLOCK:
+        raise ChallengeUnusable("the challenge is longer than a block")
+    expected = key.suite.cipher.encrypt(key.value, challenge.ljust(BLOCK, b"\x00"))
+    return _compare(ctx, head, ref, ctx.command.data, expected)
+
+
+def verify_pin(ctx: Context) -> Answer:
+    """Compare a PIN, bytes FF at its end apart; then the directory is in the state that follows (7.10)."""
+    prepare(ctx)
+    head, ref, key = find_key(ctx, PIN, ctx.command.p2, ctx.session.df)
+    if ctx.image.locked((ref, 1)):
+        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    return _compare(ctx, head, ref, ctx.command.data.rstrip(b"\xff"), key.value.rstrip(b"\xff"))
+
+
+def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: bytes) -> Answer:
+    """Charge a try, then compare."""
+    left = ctx.image.charge((ref, 1))
+    if not same(given, expected):
+        return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
+    ctx.change().restore((ref, 1))
+    reach(ctx, head.next)
+    if head.kind == PIN and ctx.image.dfs[ref.owner].regime is Regime.PURSE:
+        # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
+        ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    return DONE
+
+
+def internal_authenticate(ctx: Context) -> Answer:
+    """Encipher, decipher or authenticate what the terminal sends, each with a key of its own type (7.3)."""
+    prepare(ctx)
+    operation, data = ctx.command.p1, ctx.command.data
+    _, _, key = find_key(ctx, OPERATIONS[operation], ctx.command.p2, ctx.session.df)
+    if operation == MAC:
+        return Answer(key.suite.key_load_mac(key.value, bytes(BLOCK), data))
+    cipher = key.suite.cipher
+    return Answer((cipher.decrypt if operation == DECIPHER else cipher.encrypt)(key.value, data))
+
+
+# -- line protection --------------------------------------------------------------------------------
+
+
+def read_binary(ctx: Context) -> Answer:
+    """READ BINARY (7.5), with line protection if the file has it and the class says so."""
+    return _read(ctx, _binary_sfi(ctx), binary.read_binary, transparent=True)
+
+
+def read_record(ctx: Context) -> Answer:
+    """READ RECORD (7.6), with line protection if the file has it and the class says so."""
+    return _read(ctx, ctx.command.p2 >> 3, record.read_record, transparent=False)
+
+
+def update_binary(ctx: Context) -> Answer:
+    """UPDATE BINARY (7.7), with line protection if the file has it."""
+    return _write(ctx, _binary_sfi(ctx), binary.update_binary, transparent=True)
+
+
+def update_record(ctx: Context) -> Answer:
+    """UPDATE RECORD (7.8), with line protection if the file has it; a record keeps its length (4.3)."""
+    return _write(ctx, ctx.command.p2 >> 3, _update_record, transparent=False)
+
+
+def append_record(ctx: Context) -> Answer:
+    """APPEND RECORD (7.9): at the end, or in a cyclic file as the newest; with line protection if the file has it."""
+    return _write(ctx, ctx.command.p2 >> 3, _append_record, transparent=False)
+
+
+def parameters_append(p1: int, p2: int) -> bool:
+    """P1 is 00, P2 an SFI or none and the mode 100 (table 7.6), or 000 as the issuing sample has it."""
+    return not p1 and p2 & 7 in (Mode.NUMBER, Mode.FIRST) and p2 >> 3 != record.NO_SFI
+
+
+def _binary_sfi(ctx: Context) -> int:
+    return ctx.command.p1 & 0x1F if ctx.command.p1 & binary.BY_SFI else 0
+
+
+def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Answer:
+    prepare(ctx)
+    ef = ctx.target(sfi)
+    ctx.require_structure(ef, transparent=transparent)
+    ctx.require_access(ef, ef.read, "read")
+    head = head_of(ctx.image, ef)
+    command = ctx.command
+    if not command.secured:
+        if head.reads_secured:
+            raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
+        return handler(ctx)
+    ref, key, data = _protected(ctx, ef, head, read=True)
+    enciphered = bool(head.type & CIPHER_BIT)
+    with authority.Uncharged(ctx, ref):
+        le = _enciphered_le(key, head, data) if data else command.le
+        ctx.command = command._replace(le=min(le or LD_MAX, LD_MAX) if enciphered else le)
+        data = _as_plain(ctx, b"", handler).data
+        if enciphered and len(data) > LD_MAX:
+            raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
+    if enciphered:
+        data = key.suite.encrypt_data(key.value, data)
+    # What is sent is longer than Le, which counts the data.
+    ctx.command = command._replace(le=None)
+    return Answer(data + key.suite.key_load_mac(key.value, ctx.require_challenge(), data))
+
+
+def _enciphered_le(key: Key, head: FileHead, data: bytes) -> int:
+    """How many bytes are to be read, where that stands enciphered before the MAC: Le || 80 00 to a whole block.
+
+    Raises:
+        CipherDataWrong: something else stands there, or the file has no cipher.
+    """
+    plain = key.suite.cipher.decrypt(key.value, data) if head.type & CIPHER_BIT else b""
+    if plain[1:] != b"\x80".ljust(BLOCK - 1, b"\x00"):
+        raise CipherDataWrong("before the MAC stands no enciphered length")
+    return plain[0]
+
+
+def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Answer:
+    prepare(ctx)
+    ef = ctx.target(sfi)
+    ctx.require_structure(ef, transparent=transparent)
+    ctx.require_update(ef)
+    head = head_of(ctx.image, ef)
+    if not ctx.command.secured:
+        if head.type & MAC_BIT:
+            raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
+        return handler(ctx)
+    ref, key, data = _protected(ctx, ef, head, read=False)
+    with authority.Uncharged(ctx, ref):
+        plain = decipher(key.suite, key.value, data) if head.type & CIPHER_BIT else data
+        return _as_plain(ctx, plain, handler)
+
+
+def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[KeyRef, Key, bytes]:
+    """The line-protection key of a file, and the data of the command, their MAC verified.
+
+    Raises:
+        UnknownClass: the file has no line protection.
+        KeyUnknown, AccessDenied, MacMissing, MethodBlocked, ChallengeUnusable, MacWrong
+    """
+    if not head.type & MAC_BIT:
+        raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
+    _, ref, key = find_key(ctx, LINE, head.line_key(read=read), ef.parent)
+    return ref, key, authority.verified(ctx, ref, key, least=0 if read else 1)
+
+
+def _as_plain(ctx: Context, data: bytes, handler: Handler) -> Answer:
+    """Run the command as it would be without line protection."""
+    command = ctx.command
+    ctx.command = command._replace(cla=command.cla & 0xF0, data=data)
+    answer = handler(ctx)
+    ctx.command = command
+    return answer
+
+
+def _records(ctx: Context) -> tuple[Ef, Records]:
+    ef = ctx.target(ctx.command.p2 >> 3)
+    records = ctx.image.contents[ef.path]
+    assert isinstance(records, tuple)  # noqa: S101 - its structure is one of records
+    return ef, records
+
+
+def _update_record(ctx: Context) -> Answer:
+    """Update as the standard has it, but a record keeps its length (4.3) and may change its tag (7.8, example 4).
+
+    Mode 010 turns a cyclic file on as 011 does (example 5, where the note on table 7.5 has 011 alone).
+    """
+    ef, records = _records(ctx)
+    command = ctx.command
+    mode = Mode(command.p2 & 7)
+    place = find(ef, records, mode, command.p1, ctx.session.pointer)
+    variable = ef.structure is Structure.LINEAR_VARIABLE
+    if variable and place is not None and len(records[place]) != len(command.data):
+        raise RecordLengthWrong(f"this record has {len(records[place])} bytes and keeps them")
+    if ef.structure is Structure.CYCLIC and mode is Mode.NEXT:
+        mode, place = Mode.PREVIOUS, None
+    if variable and mode.by_identifier and place is not None:
+        ctx.command = command._replace(p1=place + 1, p2=command.p2 & ~7 | Mode.NUMBER)
+        answer = record.update_record(ctx)
+        ctx.session.pointer = place
+        return answer
+    ctx.command = command._replace(p2=command.p2 & ~7 | mode)
+    return record.update_record(ctx)
+
+
+def _append_record(ctx: Context) -> Answer:
+    ef, records = _records(ctx)
+    command, cyclic = ctx.command, ef.structure is Structure.CYCLIC
+    mode, number = (Mode.PREVIOUS, 0) if cyclic else (Mode.NUMBER, len(records) + 1)
+    ctx.command = command._replace(p1=number, p2=command.p2 & ~7 | mode)
+    answer = record.update_record(ctx)
+    ctx.session = ctx.session._replace(pointer=0 if cyclic else len(records))
+    return answer

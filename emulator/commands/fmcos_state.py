@@ -1,0 +1,43 @@
+"""The security states of an FMCOS card (安全状态寄存器; FMCOS 2.0 user manual, 5.1 to 5.3) in the session.
+
+The firewall ends the states of other directories than the MF with every change of directory, as FMCOS does.
+"""
+
+from cardfs.memory.fmcos_heads import file_heads, is_state, opened, settled, state
+from cardfs.model.errors import AccessDenied
+from cardfs.model.rules import Rule
+
+from ..card.context import Context
+
+
+def prepare(ctx: Context) -> None:
+    """Give the session what permission bytes ask for: state 0 where none is set, and open if empty (4.3)."""
+    here = ctx.session.df
+    proofs = settled(ctx.session.proofs, here, ctx.image.root)
+    if len(file_heads(ctx.image, here)) == 1 and not ctx.image.children(here):
+        proofs |= {opened(here)}
+    ctx.session = ctx.session._replace(proofs=proofs)
+
+
+def require(ctx: Context, rule: Rule, what: str) -> None:
+    """Refuse what a permission byte does not allow: `AccessDenied`."""
+    if not rule.holds(ctx.session.proofs):
+        proven = ", ".join(sorted(ctx.name(ref) for ref in ctx.session.proofs))
+        raise AccessDenied(f"{what} needs {rule.text}; proven: {proven}")
+
+
+def reach(ctx: Context, value: int) -> None:
+    """Put the current directory into a security state."""
+    here = ctx.session.df
+    others = frozenset(ref for ref in ctx.session.proofs if not is_state(ref, here))
+    ctx.session = ctx.session._replace(proofs=others | {state(here, value & 0x0F)})
+
+
+def leave(ctx: Context, before: str) -> None:
+    """After a directory was selected: no directory is open, and but for the MF the state is 0 (5.1)."""
+    here = ctx.session.df
+    gone = {opened(before), opened(here)}
+    kept = frozenset(
+        ref for ref in ctx.session.proofs if ref not in gone and (here == ctx.image.root or not is_state(ref, here))
+    )
+    ctx.session = ctx.session._replace(proofs=kept)

@@ -1,0 +1,195 @@
+"""Personalisation, its keys: loading, updating, retiring (Part 4, 7; Part 10, 5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cardfs.life import Act, Authority, Edge, controlling_key, edge_for, find_edge
+from cardfs.model.errors import ConditionsUnmet
+from cardfs.model.files import DfKind
+from keys.certificates import EXPONENTS
+from keys.errors import KeyUnknown, MacMissing
+from keys.generate import is_odd, is_short, is_weak
+from keys.records import Key, KeyRef, KeyState, Usage
+from keys.suites import SUITES, Suite
+
+from ...card.context import Context
+from ...status import DataWrong
+from ..social.pin import is_pin
+from .authority import MASTER_USAGES, allow, controller, without
+from .files import RESERVED_KIDS
+
+EXPONENT_LENGTH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLoad:
+    """A key on its way into the card, as a coding has read it.
+
+    Attributes:
+        kid: None for a key without identifier.
+        tries: maximum of the try counter, 0 for none.
+        name: what the coding calls the key, if not as the card's own list of names does.
+        value: the secret; never printed.
+        algorithm: see `Key`.
+    """
+
+    usage: Usage
+    kid: int | None
+    version: int
+    suite_name: str
+    tries: int
+    value: bytes
+    name: str = ""
+    algorithm: int | None = None
+
+    def __repr__(self) -> str:
+        return f"KeyLoad({self.usage}, version {self.version})"
+
+
+def loading_edge(ctx: Context, *, update: bool, retire: bool = False) -> Edge:
+    """The edge that allows to load a key here and now, before it is known which one.
+
+    Which key it is stands enciphered in the command. In each phase all loads take one authority, so
+    that any of the possible acts leads to the controlling key.
+
+    Raises:
+        LifeForbids
+    """
+    image, here = ctx.image, ctx.session.df
+    candidates = _RETIRES if retire else _UPDATES if update else _INSTALLS
+    found = (edge for act in candidates if (edge := find_edge(image, here, act)))
+    return next(found, None) or edge_for(image, here, candidates[0])
+
+
+_RETIRES: Final = (Act.RETIRE_KEY,)
+_INSTALLS: Final = (Act.INSTALL_KEY, Act.INSTALL_MASTER)
+_UPDATES: Final = (Act.UPDATE_KEY, Act.UPDATE_MASTER, Act.UPDATE_TRANSPORT)
+
+
+def act_for(usage: Usage, *, update: bool) -> Act:
+    """The act that loading a key with this function is."""
+    if usage is Usage.TRANSPORT:
+        return Act.UPDATE_TRANSPORT
+    if usage is Usage.MASTER:
+        return Act.UPDATE_MASTER if update else Act.INSTALL_MASTER
+    return Act.UPDATE_KEY if update else Act.INSTALL_KEY
+
+
+def load_key(
+    ctx: Context, load: KeyLoad, edge: Edge, *, update: bool, check: Callable[[Context, KeyLoad], None] | None = None
+) -> None:
+    """Store a key that has been deciphered and verified.
+
+    Args:
+        check: what refuses a value that cannot be such a key; the standard's rules if None.
+
+    Raises:
+        DataWrong: install of a key that is there, or a value that cannot be such a key.
+        KeyUnknown: update of a key that is not there.
+    """
+    image, here = ctx.image, ctx.session.df
+    ref = KeyRef(here, load.name or image.key_name(here, load.kid, load.usage))
+    at = (ref, load.version)
+    present = image.keys.get(at)
+    if update and (present is None or present.usage is not load.usage or present.state is not KeyState.ACTIVE):
+        raise KeyUnknown(f"{ref.name} version {load.version} is not there to be updated")
+    if not update and (present is not None or _identifier_taken(ctx, ref, load)):
+        raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
+    (check or check_value)(ctx, load)
+    change = ctx.change()
+    fields = (ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
+    change.put_key(ref, Key(*fields, algorithm=load.algorithm))
+    change.restore(at)
+    # What the old value proved ends with it.
+    ctx.session = without(ctx.session, ref)
+    if load.usage in MASTER_USAGES:
+        # And so does the control of the key before.
+        ctx.session = without(ctx.session, controller(ctx, edge))
+        if edge.act is Act.INSTALL_MASTER and edge.kind is DfKind.MF:
+            _hide_transport_key(ctx)
+    if edge.following is not edge.phase:
+        change.put_df(replace(image.dfs[here], phase=edge.following))
+
+
+def set_transport_key(ctx: Context, value: bytes) -> None:
+    """Take the transport key of a blank card in clear, where the profile allows that (Part 10, 5.1.1)."""
+    allow(ctx, Act.SET_TRANSPORT)
+    if not ctx.settings.personalisation.plain_keys:
+        raise MacMissing("this card takes no key in clear")
+    ref = controlling_key(ctx.image, ctx.session.df, Authority.TRANSPORT)
+    if ref is None:
+        raise KeyUnknown("the card has no transport key")
+    key = ctx.image.key(ref, 1)
+    check_value(ctx, KeyLoad(key.usage, None, 1, key.suite_name, key.tries_max, value))
+    ctx.change().put_key(ref, replace(key, value=value))
+    ctx.change().restore((ref, 1))
+    ctx.session = without(ctx.session, ref)
+
+
+def retire_key(ctx: Context, load: KeyLoad) -> None:
+    """Take a version of a key out of use for good, and erase its value (Part 4, 7.5).
+
+    It stays there without its value, so that what asks for it is refused, and it is not loaded again.
+
+    Raises:
+        ConditionsUnmet: a master key, without which nobody would be in control.
+        KeyUnknown: it is not there, or out of use already.
+    """
+    if load.usage in MASTER_USAGES:
+        raise ConditionsUnmet("a master key is replaced and never retired")
+    ref = KeyRef(ctx.session.df, ctx.image.key_name(ctx.session.df, load.kid, load.usage))
+    key = ctx.image.key(ref, load.version).require(load.usage)
+    ctx.change().put_key(ref, replace(key, value=b"", state=KeyState.RETIRED))
+    ctx.session = without(ctx.session, ref)
+
+
+def check_value(ctx: Context, load: KeyLoad) -> None:
+    """Refuse a value that cannot be such a key: length, parity, weak keys (Part 4, 7.2).
+
+    Raises:
+        DataWrong
+    """
+    if load.kid in RESERVED_KIDS or (load.kid is not None and load.usage in (*MASTER_USAGES, Usage.PIN)):
+        raise DataWrong("this key cannot have this identifier")
+    if load.usage is Usage.PIN:
+        if load.version != 1:
+            raise DataWrong("a PIN has no version, so it is version 1")
+        if load.suite_name or (load.value and not is_pin(load.value)):
+            raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
+        return
+    suite = SUITES.get(load.suite_name)
+    if load.usage is Usage.DATA_AUTH:
+        _check_private_key(load, suite)
+        return
+    if suite is None or len(load.value) != suite.key_length:
+        raise DataWrong("the key has not the length of its cipher")
+    settings = ctx.settings.personalisation
+    if settings.weak_keys != "accept" and is_weak(suite, load.value):
+        raise DataWrong("this is a weak DES key")
+    if settings.weak_keys == "refuse-short" and is_short(suite, load.value):
+        raise DataWrong("both halves of the key are equal, so it is no stronger than DES")
+    if settings.parity == "check" and not is_odd(suite, load.value):
+        raise DataWrong("the key has not odd parity")
+
+
+def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
+    """An RSA key stands as its public exponent in 3 bytes and two primes of one length."""
+    primes = load.value[EXPONENT_LENGTH:]
+    half = len(primes) // 2
+    odd = half and primes[half - 1] & primes[-1] & 1
+    if suite is None or len(primes) % 2 or not odd or int.from_bytes(load.value[:EXPONENT_LENGTH]) not in EXPONENTS:
+        raise DataWrong("the value is no RSA key: exponent in 3 bytes, two primes of one length")
+
+
+def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
+    """Whether another key, or another function, already has the identifier or the one place of its kind."""
+    others = (ctx.image.keys[ref, version] for version in ctx.image.versions(ref))
+    return any(key.usage is not load.usage or key.kid != load.kid for key in others)
+
+
+def _hide_transport_key(ctx: Context) -> None:
+    """The card master key replaces the transport key, which only deleting the structure brings back, value and all."""
+    for (ref, _), key in ctx.image.keys.items():
+        if key.usage is Usage.TRANSPORT:
+            ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))

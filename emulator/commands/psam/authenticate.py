@@ -1,0 +1,55 @@
+"""EXTERNAL AUTHENTICATION of a security module (Part 9, 9.4): whoever loads it proves a key of the module's own."""
+
+from typing import Final
+
+from cardfs.memory.image import UNLIMITED
+from cardfs.model.errors import AccessDenied
+from keys.errors import KeyUnknown, MethodBlocked
+from keys.records import KeyRef, Usage, same
+
+from ...card.context import DONE, FAILED_TRY, Answer, Context
+from ..social.authenticate import ORIGINAL_AT, VERSION_AT
+from .state import application, not_there
+
+MASTER: Final = 0x00
+
+
+def external_authentication(ctx: Context) -> Answer:
+    """Let an issuer prove a key (外部认证): P2 01 to 03 an own key (PSAM卡自用密钥), P2 00 the master key of the DF."""
+    data = ctx.command.data
+    ref = own_key(ctx, ctx.command.p2)
+    key = ctx.version_of(ref, data[VERSION_AT] if len(data) > VERSION_AT else None)
+    key.require(Usage.EXTERNAL_AUTH, Usage.MASTER)
+    at = (ref, key.version)
+    if ctx.image.locked(at):
+        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    expected = key.suite.authentication_data(ctx.image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    left = ctx.image.charge(at) if key.tries_max else UNLIMITED
+    if not same(expected, data[:ORIGINAL_AT]):
+        reason = f"authentication with {key.name} failed"
+        if ctx.settings.psam.auth_error == "6982":
+            raise AccessDenied(reason)
+        return Answer(word=FAILED_TRY | left, reason=reason)
+    ctx.image.restore(at)
+    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    return DONE
+
+
+def own_key(ctx: Context, kid: int) -> KeyRef:
+    """Find a master key (P2 00) or an own key.
+
+    Raises:
+        KeyUnknown: there is none with this identifier.
+        ConditionsUnmet: own keys stand in the application, and none is selected.
+    """
+    if kid == MASTER:
+        ref = ctx.image.ref_by_usage(ctx.session.df, Usage.MASTER)
+        if ref is None:
+            raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no master key")
+        return ref
+    here = application(ctx)
+    # A purchase key of the same number is another key, so the identifier alone does not find it.
+    for at in ctx.image.keys_for(here, Usage.EXTERNAL_AUTH):
+        if ctx.image.keys[at].kid == kid:
+            return at[0]
+    raise not_there(ctx, f"{kid:02X} of its own")

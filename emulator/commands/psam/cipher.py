@@ -1,0 +1,134 @@
+"""DELIVERY SESSION KEY and CIPHER DATA (Part 9, 9.7 and 9.8)."""
+
+from typing import Final
+
+from cardfs.model.errors import ConditionsUnmet
+from cardfs.model.psam_keys import LEVELS_MAX, Head, psam_ref
+from keys.diversify import diversify
+from keys.records import Key, KeyRef, Usage
+from keys.suites import FACTOR_LENGTH
+
+from ...card.context import DONE, Answer, Context
+from ...status import DataWrong, LengthWrong, TradeStateWrong
+from .state import Delivered, RunningMac, application, block_length, not_there, remember, work_of
+
+ENCRYPT_LAST: Final = 0x00
+MAC_LAST: Final = 0x01
+ENCRYPT_MORE: Final = 0x02
+MAC_NEXT: Final = 0x03
+MAC_ONLY: Final = 0x05
+MAC_FIRST: Final = 0x07
+FUNCTIONS: Final = frozenset((ENCRYPT_LAST, MAC_LAST, ENCRYPT_MORE, MAC_NEXT, MAC_ONLY, MAC_FIRST))
+FINISHING: Final = frozenset((ENCRYPT_LAST, MAC_LAST, MAC_ONLY))
+"""What ends a computation of its kind (Part 9, 9.8.2)."""
+LONGEST: Final = {8: 0x40, 16: 0x80}
+"""Longest data by block length (Part 9, table 25)."""
+
+_ENCRYPTS: Final = frozenset((Usage.ENCRYPTION, Usage.MAC_ENC))
+_MACS: Final = frozenset((Usage.MAC, Usage.MAC_ENC, Usage.LOAD))
+"""A load key makes the MACs of a load, for which the standard has no command of its own."""
+
+
+def parameters_delivery(p1: int, _p2: int) -> bool:
+    """P1 is a usage byte: a type of 6.3, and 0 to 3 levels."""
+    return Head(p1, 0, 0).kind is not None and p1 >> 5 <= LEVELS_MAX
+
+
+def delivery_session_key(ctx: Context) -> Answer:
+    """Diversify a key, derive its session key and keep it inside (产生过程密钥).
+
+    Data: the factors of the third, second and first level, as many as the key has levels, then the
+    session factor of one block.
+    """
+    command, block = ctx.command, block_length(ctx)
+    levels, rest = divmod(len(command.data) - block, FACTOR_LENGTH)
+    if rest or not 0 <= levels <= LEVELS_MAX:
+        raise LengthWrong(f"0 to 3 factors of 8 bytes and a session factor of {block} were expected")
+    key = find_key(ctx, command.p1, command.p2)
+    if key.usage not in _ENCRYPTS | _MACS:
+        raise ConditionsUnmet(f"{key.name} is a {key.usage} key: it gives no session key for other computations")
+    if levels != key.levels:
+        raise DataWrong(f"{key.name} is {key.levels} levels above the card, and {levels} factors came")
+    child = diversified(ctx, key, command.data[:-block])
+    delivered = Delivered(
+        key.name,
+        key.usage,
+        key.suite_name,
+        key.suite.session_key(child, command.data[-block:]),
+        encrypts=key.usage in _ENCRYPTS,
+        macs=key.usage in _MACS,
+    )
+    remember(ctx, work_of(ctx)._replace(delivered=delivered))
+    return DONE
+
+
+def find_key(ctx: Context, usage: int, identifier: int) -> Key:
+    """The key of the current application with this usage byte and identifier.
+
+    Raises:
+        ConditionsUnmet, KeyUnknown
+    """
+    ref = psam_ref(application(ctx), usage, identifier)
+    key = ctx.image.keys.get((ref, 1))
+    if key is None:
+        raise not_there(ctx, ref.name)
+    return key
+
+
+def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
+    """Derive the card's key from a key of the current application.
+
+    ``factors`` stand lowest level first, and are applied from the highest one down.
+    """
+    expanded = ctx.image.keyed((KeyRef(ctx.session.df, key.name), 1))
+    parts = [factors[at : at + FACTOR_LENGTH] for at in range(0, len(factors), FACTOR_LENGTH)]
+    return diversify(key.suite, key.value, reversed(parts), expanded)
+
+
+def cipher_data(ctx: Context) -> Answer:
+    """Encipher, or compute a MAC, with the temporary key (数据加密和 MAC 计算); the caller pads."""
+    key, p1, data = work_of(ctx).delivered, ctx.command.p1, ctx.command.data
+    if key is None:
+        raise TradeStateWrong("there is no session key: DELIVERY SESSION KEY first")
+    makes_mac = bool(p1 & 1)
+    if key.usage not in (_MACS if makes_mac else _ENCRYPTS):
+        raise ConditionsUnmet(
+            f"{key.name} is a {key.usage} key and does not {'make MACs' if makes_mac else 'encipher'}"
+        )
+    if not (key.macs if makes_mac else key.encrypts):
+        raise TradeStateWrong(f"the session key of {key.name} has done its {'MAC' if makes_mac else 'encryption'}")
+    block = key.suite.block
+    if len(data) % block or not (2 if p1 == MAC_ONLY else 1) * block <= len(data) <= LONGEST[block]:
+        raise LengthWrong(f"{len(data)} bytes are not the whole blocks of {block} that P1 {p1:02X} takes")
+    answer = _mac(ctx, key, p1, data) if makes_mac else key.suite.cipher.encrypt(key.session, data)
+    if p1 in FINISHING:
+        remember(ctx, work_of(ctx)._replace(delivered=_after(ctx, key, makes_mac=makes_mac)))
+    return Answer(answer)
+
+
+def _mac(ctx: Context, key: Delivered, p1: int, data: bytes) -> bytes:
+    """One step of a CBC-MAC; its first block is the initial value, in 05 and 07."""
+    block = key.suite.block
+    if p1 in (MAC_ONLY, MAC_FIRST):
+        state, data = data[:block], data[block:]
+    elif isinstance(ctx.trade, RunningMac):
+        state = ctx.trade.state
+    else:
+        raise TradeStateWrong("no MAC is running: P1 07 begins one, and any other command ends it")
+    if data:
+        state = key.suite.cipher.cbc(key.session, state, data)[-block:]
+    if p1 not in FINISHING:
+        ctx.session = ctx.session._replace(trade=RunningMac(state))
+        return b""
+    return key.suite.truncate(state) if ctx.settings.psam.mac_answer == "mac4" else state
+
+
+def _after(ctx: Context, key: Delivered, *, makes_mac: bool) -> Delivered | None:
+    """What is left of the temporary key when a computation is finished (``psam.session_key_lifetime``)."""
+    lifetime = ctx.settings.psam.session_key_lifetime
+    if lifetime == "until_next_delivery":
+        return key
+    if lifetime == "single":
+        return None
+    left = key._replace(macs=False) if makes_mac else key._replace(encrypts=False)
+    return left if left.macs or left.encrypts else None

@@ -1,0 +1,1 @@
+"""Commands of the social-security environment (Part 5)."""

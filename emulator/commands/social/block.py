@@ -1,0 +1,38 @@
+"""APPLICATION BLOCK and CARD BLOCK (Part 5, 6.1 and 6.2; Part 7, 13.1 and 13.2): both for ever."""
+
+from dataclasses import replace
+
+from keys.records import Usage
+
+from ...card.context import DONE, Answer, Context
+
+
+def application_block(ctx: Context) -> Answer:
+    """Lock the selected application for good (应用锁定); its keys are dead with it (Part 4, 7.5)."""
+    here = ctx.session.df
+    _verify(ctx, Usage.APP_BLOCK, here, "APPLICATION BLOCK")
+    # An environment is locked with its applications.
+    locked = [here, *(path for path in ctx.image.files_below(here) if path in ctx.image.dfs)]
+    change = ctx.change()
+    for path in locked:
+        change.put_df(replace(ctx.image.dfs[path], blocked=True))
+    change.kill_keys(locked)
+    return DONE
+
+
+def card_block(ctx: Context) -> Answer:
+    """Lock the card for good (卡片锁定): all applications, so all keys are dead."""
+    _verify(ctx, Usage.CARD_BLOCK, ctx.environment, "CARD BLOCK")
+    change = ctx.change()
+    change.put_info(replace(ctx.image.info, blocked=True))
+    change.kill_keys(ctx.image.dfs)
+    return DONE
+
+
+def _verify(ctx: Context, usage: Usage, owner: str, what: str) -> None:
+    """Check the right, then the MAC under the maintenance key with a new challenge; failures lock no key."""
+    lock_ref, _ = ctx.key_for(usage, owner)
+    _, maintenance = ctx.key_for(Usage.MAC_ENC, owner)
+    session_key = ctx.session_key(maintenance)
+    ctx.require_proof(lock_ref, what)
+    ctx.unwrap(maintenance, session_key)

@@ -1,0 +1,159 @@
+"""VERIFY, CHANGE PIN and PIN CHANGE/UNBLOCK (Part 5, 6.3, 6.8 and 6.14; Part 7, 5.6 to 5.8, 9 and 13.3)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from cardfs.model.errors import ConditionsUnmet
+from keys.errors import CardError, KeyUnknown, MethodBlocked
+from keys.records import Key, KeyRef, Usage, same
+from keys.suites import MAC_LENGTH
+
+from ...card.context import DONE, FAILED_TRY, Answer, Context
+from ...card.reasons import numbers
+from ...status import DataWrong, FunctionMissing, LengthWrong, PinFormWrong
+
+SEPARATOR: Final = 0xFF
+MIN_DIGITS: Final = 4
+MAX_PIN_LENGTH: Final = 8
+UNBLOCK: Final = 0x00
+CHANGE: Final = 0x01
+
+
+def is_pin(value: bytes) -> bool:
+    """Tell whether bytes are a PIN in cn: 4 to 16 digits, only the last nibble may be F (Part 5, 6.3.1)."""
+    digits = value.hex().removesuffix("f")
+    return len(value) <= MAX_PIN_LENGTH and len(digits) >= MIN_DIGITS and digits.isdecimal()
+
+
+def verify(ctx: Context) -> Answer:
+    """Compare the PIN (校验个人密码); with no data, ask whether one is needed and how many tries are left."""
+    ref, pin = ctx.pin()
+    given = ctx.command.data
+    if not given:
+        if not pin.value:
+            return DONE
+        if ctx.image.locked((ref, 1)) and ctx.settings.pin.query_when_locked == "6983":
+            raise MethodBlocked("the PIN is locked")
+        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="a PIN is set, and none was given")
+    if ctx.image.locked((ref, 1)):
+        raise MethodBlocked("the PIN is locked")
+    if ctx.settings.pin.ill_formed == "refuse" and not is_pin(given):
+        raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
+    failed = _compare(ctx, ref, pin, given)
+    if failed is not None:
+        return failed
+    ctx.image.restore((ref, 1))
+    ctx.session.proofs |= {ref}
+    return DONE
+
+
+def change_pin(ctx: Context) -> Answer:
+    """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
+    try:
+        ref, pin = ctx.pin()
+    except KeyUnknown as error:
+        # Table 12 has no 6A88.
+        raise FunctionMissing(error.reason) from error
+    if ctx.image.locked((ref, 1)):
+        raise MethodBlocked("the PIN is locked")
+    current, new = split(ctx, lambda part: not part or is_pin(part))
+    if current or pin.value:
+        failed = _compare(ctx, ref, pin, current)
+        if failed is not None:
+            return failed
+    if new and not is_pin(new):
+        if pin.value:
+            ctx.image.refund((ref, 1))
+        raise DataWrong("the new PIN is none in cn of 4 to 16 digits")
+    change = ctx.change()
+    change.put_key(ref, replace(pin, value=new))
+    change.restore((ref, 1))
+    return DONE
+
+
+def pin_change_unblock(ctx: Context) -> Answer:
+    """Reset the try counter of the PIN, or replace the PIN, under secure messaging (个人密码修改/解锁).
+
+    The right comes from the unblock key, the MAC and the encryption from the environment's
+    maintenance key with a new challenge (Part 7, 13).
+    """
+    environment = ctx.environment
+    changes = ctx.command.p2 == CHANGE
+    _check_length(ctx, changes=changes)
+    ref, pin = ctx.pin()
+    puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
+    _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
+    if (len(ctx.command.data) - MAC_LENGTH) % maintenance.suite.block:
+        raise LengthWrong(f"a PIN enciphered under {maintenance.name} has whole blocks")
+    session_key = ctx.session_key(maintenance)
+    ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
+    if ctx.image.locked((puk_ref, 1)):
+        raise ConditionsUnmet(f"{puk.name} is locked: too many failures")
+    # A wrong MAC costs the unblock key a try (Part 7, 13.3): charged before the comparison.
+    ctx.image.charge((puk_ref, 1))
+    enciphered = ctx.unwrap(maintenance, session_key)
+    change = ctx.change()
+    if changes:
+        try:
+            value = _new_pin(ctx, maintenance, session_key, enciphered)
+        except CardError:
+            ctx.image.refund((puk_ref, 1))
+            raise
+        change.put_key(ref, replace(pin, value=value))
+    change.restore((puk_ref, 1))
+    change.restore((ref, 1))
+    return DONE
+
+
+def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None:
+    """Charge a try, then compare; None if the PIN is right.
+
+    With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
+    """
+    if not pin.value:
+        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="no PIN is set, so none can be right")
+    left = ctx.image.charge((ref, 1))
+    if same(pin.value, given):
+        return None
+    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
+
+
+def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
+    """Split the data ``current || FF || new`` (Part 5, 6.3.2) where both parts are good, else at the first FF.
+
+    A part that is not good is told by ``pin.ill_formed``: a current PIN is then compared as any other.
+
+    Raises:
+        DataWrong: there is no FF, or parts that are not good are refused.
+    """
+    data = ctx.command.data
+    places = [at for at, byte in enumerate(data) if byte == SEPARATOR]
+    whole = [at for at in places if good(data[:at]) and good(data[at + 1 :])]
+    if not places or (not whole and ctx.settings.pin.ill_formed == "refuse"):
+        raise DataWrong("the data are not current PIN || FF || new PIN")
+    at = (whole or places)[0]
+    return data[:at], data[at + 1 :]
+
+
+def _check_length(ctx: Context, *, changes: bool) -> None:
+    """Check Lc against the operation (Part 5, table 26)."""
+    allowed = {MAC_LENGTH}
+    if changes:
+        allowed = {0x0C, 0x14}
+        if ctx.settings.pin.empty_form != "ld00":
+            allowed.add(MAC_LENGTH)
+    if len(ctx.command.data) not in allowed:
+        raise LengthWrong(f"with P2 {ctx.command.p2:02X} Lc is {numbers(allowed)}")
+
+
+def _new_pin(ctx: Context, maintenance: Key, session_key: bytes, enciphered: bytes) -> bytes:
+    """Decipher the new PIN; nothing at all removes it (Part 5, 6.8.3)."""
+    if not enciphered:
+        return b""
+    pin = maintenance.suite.decrypt_data(session_key, enciphered)
+    # LD is at least 1 in the 16-byte suite (Part 4, 8.3.3.2).
+    empty_allowed = ctx.settings.pin.empty_form != "lc04" and maintenance.suite.block == 8
+    if not is_pin(pin) and not (not pin and empty_allowed):
+        raise DataWrong("the deciphered data are no PIN in cn of 4 to 16 digits")
+    return pin

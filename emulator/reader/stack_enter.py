@@ -1,0 +1,147 @@
+"""The door of a PC/SC stack: runs a command inside as if it ran here.
+
+`emulator.reader.stack` starts this file as a script, ``door.py SETTINGS COMMAND...``, so it needs nothing but the
+standard library. It enters the namespaces of process SETTINGS.pid, runs the command there, passes signals
+on to it, and ends with its exit status (128 + n after signal n).
+"""
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+PASSED_ON: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+def _libc(call: str, *arguments: int) -> None:
+    """Make a system call that Python 3.11 lacks."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, call)(*arguments) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{call}: {os.strerror(code)}")
+
+
+def join(pid: int, kinds: Sequence[str]) -> None:
+    """Move this process into namespaces of another one; its children alone, where the kind is ``pid``."""
+    for space in [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in kinds]:
+        _libc("setns", space, 0)
+        os.close(space)
+
+
+def end_with_parent(parent: int, number: signal.Signals) -> None:
+    """Let this process get a signal when the thread that made it ends; end it if that is too late."""
+    _libc("prctl", _PR_SET_PDEATHSIG, number)
+    if os.getppid() not in (parent, 0):  # 0: the parent is out of sight, in another process namespace
+        os._exit(1)
+
+
+def enter(settings: dict[str, Any], command: list[str]) -> int:
+    """Run a command in the namespaces of a stack; return its exit status."""
+    here, spaces = Path.cwd(), settings["spaces"]
+    join(settings["pid"], spaces)
+    if spaces:
+        os.chdir(here)
+    else:
+        # No namespace dies with its first process here, so everyone looks after their own.
+        _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
+    parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
+    child = os.fork()
+    if child == 0:
+        _execute(command, mask, parent)
+    status = shepherd(child)
+    if not spaces:
+        _end_descendants()
+    return status
+
+
+def _execute(command: list[str], mask: set[Any], parent: int) -> None:
+    """Become the command, with the signals as they were outside of Python; never returns."""
+    try:
+        end_with_parent(parent, signal.SIGKILL)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if not command[0]:
+            raise FileNotFoundError
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        status, why = _refusal(command[0], error)
+        with contextlib.suppress(OSError):
+            os.write(2, f"sscard: {command[0]}: {why}\n".encode(errors="surrogateescape"))
+        os._exit(status)
+    finally:
+        os._exit(126)
+
+
+def _refusal(name: str, error: OSError) -> tuple[int, str]:
+    """Say why a command does not run, and with which status: 127 when there is none, 126 when it cannot be executed."""
+    placed = "/" in name
+    folders = [""] if placed else os.environ.get("PATH", os.defpath).split(":")
+    there = any(os.access(Path(folder, name), os.F_OK) for folder in folders)
+    if not name or not (there or (placed and error.errno == errno.EACCES)):
+        return 127, "there is no such command"
+    if error.errno == errno.ENOENT:
+        return 126, "cannot be executed: the program that its first line names is missing"
+    return 126, f"cannot be executed: {error.strerror}"
+
+
+def shepherd(child: int, look: Callable[[], object] = lambda: None) -> int:
+    """Wait for a child; pass on the signals sent to this process alone; return the exit status.
+
+    ``look`` is called now and then meanwhile, at least once a second. A signal of the terminal (Ctrl-C) reaches
+    the child by itself: passing it on would double it. A child ended by signal n gives 128 + n. Leaves the
+    signal mask as it found it.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
+    try:
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            # Not for ever: another thread may have swallowed the news of the child's end.
+            info = signal.sigtimedwait({*PASSED_ON, signal.SIGCHLD}, 0.5)
+            if info is not None and info.si_signo != signal.SIGCHLD and info.si_code <= 0:
+                os.kill(child, info.si_signo)
+            look()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _end_descendants() -> None:
+    """Kill what the command left behind; as a subreaper this process inherits all of it."""
+    with contextlib.suppress(ChildProcessError, OSError):
+        while True:
+            for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+            os.wait()
+
+
+def main() -> int:
+    """Run the command of the command line."""
+    settings, *command = sys.argv[1:]
+    try:
+        return enter(json.loads(settings), command)
+    except OSError as error:
+        sys.stderr.write(f"sscard: the PC/SC stack is gone ({error.strerror})\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,417 @@
+"""The first process of a PC/SC stack: prepares its place, runs pcscd, answers its owner.
+
+`emulator.reader.stack` starts this file as a script, ``inside.py FD SETTINGS``, so it needs nothing but the
+standard library and pyscard. It serves requests on the control socket FD until the other end closes: JSON
+objects, a packet each way, a request at a time. As process 1 of a process namespace it takes everything in
+the stack along when it ends.
+
+Without namespaces a stack can still be apart from the machine's: pcscd takes over a socket that is bound for it,
+as from systemd, and has a reader configuration and free ports of its own. Clients find it by PCSCLITE_CSOCK_NAME.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+IPC: Final = Path("/run/pcscd")
+COMM: Final = IPC / "pcscd.comm"
+READER: Final = "Virtual PCD"
+FIRST_PORT: Final = 35963
+RUNNING_TIMEOUT: Final = 3.0
+UNPOLLED: Final = 1.0
+"""Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
+
+SOCKET_FD: Final = 3
+"""Where pcscd expects the socket that it takes over (sd_listen_fds)."""
+
+NOBODY: Final = 65534
+LONGEST_PATH: Final = 100
+"""Bytes that the path of a socket may have, with a little room."""
+
+_PR_SET_PDEATHSIG: Final = 1
+_MS_BIND, _MS_REC = 0x1000, 0x4000
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+
+class Trouble(Exception):
+    """The stack cannot be built; the text is the sentence for the user."""
+
+
+class Refused(Trouble):
+    """The stack cannot be built in this way, because the kernel refuses it; another way may be open."""
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    texts = [text.encode() if text else None for text in (source, target, kind, data)]
+    if libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"mount on {target}: {os.strerror(code)}")
+
+
+def _make_room() -> None:
+    """Give the stack an empty /run/pcscd of its own, where the machine may have none to mount on."""
+    if not IPC.is_dir():
+        # Nobody here may create it, and root should not leave it behind: a /run that shows the same,
+        # and has room for one directory more.
+        old = os.open("/run", os.O_PATH)
+        _mount("tmpfs", "/run", "tmpfs", data="mode=755")
+        for source in Path(f"/proc/self/fd/{old}").iterdir():
+            target = Path("/run", source.name)
+            with contextlib.suppress(OSError):  # an entry we may not see is one we cannot show
+                if source.is_symlink():
+                    target.symlink_to(source.readlink())
+                    continue
+                if source.is_dir():
+                    target.mkdir()
+                else:
+                    target.touch()
+                _mount(str(source), str(target), None, _MS_BIND | _MS_REC)
+        os.close(old)
+        IPC.mkdir()
+    _mount("tmpfs", str(IPC), "tmpfs", data="mode=755")
+
+
+def _hide_real_readers() -> None:
+    """Leave pcscd no USB driver: it must not take readers away from the machine's own pcscd."""
+    for bundle in Path("/usr/lib/pcsc/drivers").glob("*.bundle"):
+        _mount("tmpfs", str(bundle), "tmpfs", data="mode=755")
+
+
+def _loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = fcntl.ioctl(sock, _SIOCGIFFLAGS, struct.pack("16sH22x", b"lo", 0))
+        (flags,) = struct.unpack_from("H", request, 16)
+        fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
+
+
+def _make_folder() -> Path:
+    """Make a folder whose files others may read, so that pcscd need not be root, and alone its owner may change."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # a fresh folder in it
+        if len(os.fsencode(parent)) < LONGEST_PATH - 30:
+            break
+    work = Path(tempfile.mkdtemp(prefix="sscard-", dir=parent))
+    work.chmod(0o755)
+    os.umask(0o022)
+    return work
+
+
+def _claim_ports(count: int) -> list[socket.socket]:
+    """Hold so many free ports in a row: nobody else can bind them, but one that lets others reuse its address.
+
+    As the driver does, and it alone listens at them.
+    """
+    for _ in range(100):
+        claims: list[socket.socket] = []
+        try:
+            for place in range(count):
+                claims.append(socket.socket())
+                claims[-1].bind(("0.0.0.0", claims[0].getsockname()[1] + place if place else 0))  # noqa: S104
+        except (OSError, OverflowError):
+            for claim in claims:
+                claim.close()
+        else:
+            for claim in claims:
+                claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            return claims
+    raise Refused(f"there are no {count} free ports in a row")
+
+
+def _lead_nowhere(number: int) -> None:
+    """Hold a file number, so that nothing else gets it."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    if null != number:
+        os.dup2(null, number, inheritable=False)
+        os.close(null)
+
+
+class Init:
+    """The stack's first process: owns pcscd, knows the readers, answers the process that started it."""
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
+        self.control = control
+        self.settings = settings
+        self.mode: str = settings["mode"]
+        self.timeout: float = settings["timeout"]
+        self.pcscd: subprocess.Popen[bytes] | None = None
+        self.work = Path()
+        self.port = FIRST_PORT
+        self.claims: list[socket.socket] = []
+        self.empty_since: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Build the stack, then serve it until the control socket closes."""
+        # Before there is another /proc: the number by which the outside knows this process.
+        pid = int(Path("/proc/self").readlink().name)
+        try:
+            if self.mode == "private":
+                self.prepare()
+                self.work = IPC / "sscard"
+                self.work.mkdir()
+            elif self.mode in ("apart", "own"):
+                self.work = _make_folder()
+            if self.mode == "apart":
+                self.prepare_apart()
+            if self.mode != "running":
+                self.configure()
+                self.start()
+            readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else self.timeout)
+            self.send({"pid": pid, "readers": readers, "port": self.port, "socket": str(self.socket_path())})
+            self.serve()
+        except (Trouble, OSError, ImportError) as error:
+            self.send({"failed": str(error), "refused": self.mode == "apart" or isinstance(error, Refused)})
+        finally:
+            self.stop()
+            if self.mode in ("apart", "own"):
+                shutil.rmtree(self.work, ignore_errors=True)
+
+    def prepare(self) -> None:
+        try:
+            _loopback_up()
+            _make_room()
+            _hide_real_readers()
+        except OSError as error:
+            raise Refused(f"the kernel refuses it a place of its own: {error}") from None
+        # So that ps shows the stack's processes; refused where parts of /proc are masked.
+        with contextlib.suppress(OSError):
+            _mount("proc", "/proc", "proc")
+
+    def prepare_apart(self) -> None:
+        """Claim ports, and see to the folder without which no pcscd starts."""
+        try:
+            IPC.mkdir(exist_ok=True)
+        except OSError:
+            raise Refused(f"there is no {IPC}: make it as root, `mkdir {IPC}`") from None
+        self.claims = _claim_ports((self.settings["slots"] + 1) // 2 * 2)
+        self.port = self.claims[0].getsockname()[1]
+        # Before the PC/SC library is loaded: it asks once.
+        os.environ["PCSCLITE_CSOCK_NAME"] = str(self.socket_path())
+
+    def socket_path(self) -> Path:
+        """Return where clients in the stack reach pcscd."""
+        return self.work / "pcscd.comm" if self.mode == "apart" else COMM
+
+    def configure(self) -> None:
+        """Write one entry for each pair of slots; the driver keeps its slots in static memory, so each
+        entry but the first needs a copy of the driver of its own."""
+        driver = Path(self.settings["driver"])
+        text = []
+        for pair in range((self.settings["slots"] + 1) // 2):
+            name, path = READER, driver
+            if pair:
+                # pcscd numbers the readers of one driver, and these look to it like so many drivers.
+                name = f"{READER} {pair + 1}"
+                path = self.work / f"libifdvpcd-{pair}.so"
+                shutil.copyfile(driver, path)
+            port = f"0x{self.port + 2 * pair:04X}"
+            text.append(f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
+        conf = self.work / "reader.conf.d"
+        conf.mkdir()
+        (conf / "vpcd").write_text("\n".join(text))
+
+    def start(self) -> None:
+        """Start pcscd on the stack's own reader configuration."""
+        command = [*self.settings["pcscd"], "-f", "-c", str(self.work / "reader.conf.d")]
+        if self.mode == "apart":
+            self.bind()
+        with (self.work / "pcscd.log").open("wb") as log:
+            # As root in the machine's own place it would take the real readers, and overwrite pcscd.pid.
+            users = [NOBODY, None] if self.mode == "apart" and os.geteuid() == 0 else [None]
+            for user in users:
+                try:
+                    self.pcscd = subprocess.Popen(  # noqa: S603
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        pass_fds=[SOCKET_FD] if self.mode == "apart" else [],
+                        user=user,
+                        group=user,
+                        extra_groups=None if user is None else [],
+                        preexec_fn=self.become,  # noqa: PLW1509  # this process has no threads
+                    )
+                except OSError:
+                    if user is None:
+                        raise
+                else:
+                    break
+        if self.mode == "apart":
+            _lead_nowhere(SOCKET_FD)  # pcscd alone holds the socket: where it ends, clients are refused
+
+    def become(self) -> None:
+        """In the child that becomes pcscd: end with this process, and take what systemd hands over."""
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        for name in [name for name in os.environ if name.startswith(("PCSCLITE_", "LISTEN_"))]:
+            del os.environ[name]
+        if self.mode == "apart":
+            os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+
+    def bind(self) -> None:
+        """Bind the socket that pcscd takes over."""
+        path = self.socket_path()
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen(16)
+            os.dup2(listener.fileno(), SOCKET_FD)
+
+    def stop(self) -> None:
+        if self.pcscd is not None and self.pcscd.poll() is None:
+            self.pcscd.terminate()
+            try:
+                self.pcscd.wait(2)
+            except subprocess.TimeoutExpired:
+                self.pcscd.kill()
+                self.pcscd.wait()
+
+    def find_readers(self, timeout: float) -> list[str]:
+        """Wait until pcscd shows the virtual reader; return the names of its slots in order."""
+        from smartcard import scard  # noqa: PLC0415  # only this process needs it, and late
+
+        deadline, wanted = time.monotonic() + timeout, self.settings["slots"]
+        names: list[str] = []
+        while time.monotonic() < deadline:
+            if self.pcscd is not None and self.pcscd.poll() is not None:
+                raise Trouble(f"pcscd ended at once ({self.last_words()})")
+            code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            if code == scard.SCARD_S_SUCCESS:
+                _, found = scard.SCardListReaders(context, [])
+                names = sorted(name for name in found if name.startswith(READER))
+                if len(names) < wanted:
+                    notice = ("\\\\?PnP?\\Notification", scard.SCARD_STATE_UNAWARE)
+                    scard.SCardGetStatusChange(context, 100, [notice])
+                scard.SCardReleaseContext(context)
+            if len(names) >= wanted:
+                return names
+            time.sleep(0.005)  # pcscd's socket announces itself to nobody
+        if self.mode == "running":
+            raise Trouble(f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, not {wanted}")
+        raise Trouble(f"pcscd shows no virtual reader after {timeout:g} s ({self.last_words()})")
+
+    def last_words(self) -> str:
+        """Return the last line of pcscd's log, without its time and place."""
+        with contextlib.suppress(OSError):
+            lines = (self.work / "pcscd.log").read_text(errors="replace").split("\n")
+            spoken = [line.strip() for line in lines if line.strip()]
+            if spoken:
+                return spoken[-1].split("() ", 1)[-1]
+        return "it said nothing"
+
+    # Requests
+
+    def send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the other end may be gone: the next receive will tell
+            self.control.send(json.dumps(message).encode())
+
+    def serve(self) -> None:
+        """Answer requests and bury orphans until the other end closes."""
+        while True:
+            ready, _, _ = select.select([self.control], [], [], 0.5)
+            if os.getpid() == 1:
+                self.bury()
+            if not ready:
+                continue
+            packet = self.control.recv(65536)
+            if not packet:
+                return
+            request = json.loads(packet)
+            if "connect" in request:
+                self.connect(request["connect"])
+            elif self.pcscd is not None and self.pcscd.poll() is not None and "restart" not in request:
+                self.send({"failed": f"pcscd ended ({self.last_words()})"})
+            elif "wait" in request:
+                self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
+            elif "look" in request:
+                self.send({})
+            elif "restart" in request:
+                self.stop()
+                self.start()
+                self.send({"readers": self.find_readers(self.timeout)})
+
+    def bury(self) -> None:
+        """Reap what was orphaned in the stack, and leave pcscd to its own wait."""
+        with contextlib.suppress(ChildProcessError):
+            while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if self.pcscd is not None and info.si_pid == self.pcscd.pid:
+                    self.pcscd.poll()
+                else:
+                    os.waitpid(info.si_pid, 0)
+
+    def connect(self, port: int) -> None:
+        """Hand a connection to a port of the stack to the outside."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            try:
+                sock.connect(("127.0.0.1", port))
+            except OSError as error:
+                self.send({"errno": error.errno})
+            else:
+                socket.send_fds(self.control, [b"{}"], [sock.fileno()])
+
+    def wait(self, readers: list[str], present: bool, timeout: float) -> list[str]:
+        """Wait until every reader holds a card, or none does; return those that still differ."""
+        from smartcard import scard  # noqa: PLC0415
+
+        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        if code != scard.SCARD_S_SUCCESS:
+            return readers
+        deadline = time.monotonic() + timeout
+        states = [(name, scard.SCARD_STATE_UNAWARE) for name in readers]
+        differing = readers
+        while differing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            code, seen = scard.SCardGetStatusChange(context, max(1, int(left * 1000)), states)
+            if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
+                break
+            states = [(name, state) for name, state, _ in seen]
+            differing = [name for name, state in states if not self.settled(name, state, present)]
+        scard.SCardReleaseContext(context)
+        return differing
+
+    def settled(self, reader: str, state: int, present: bool) -> bool:
+        """Tell whether a slot holds a card, or is empty and pcscd has seen that.
+
+        A client whose reset fails makes pcscd say "no card" before its next poll; a card that comes before that
+        poll is taken for the one that went. Insertions and removals that were seen are counted in the upper half
+        of the state: an even number is an empty slot, unless pcscd began with a card in it.
+        """
+        if bool(state & 0x20) is not present:  # SCARD_STATE_PRESENT
+            self.empty_since.pop(reader, None)
+            return False
+        if present or not state >> 16 & 1:
+            return True
+        return time.monotonic() - self.empty_since.setdefault(reader, time.monotonic()) > UNPOLLED
+
+
+def main() -> int:
+    """Build the stack that the arguments describe, and serve it."""
+    # The caller's terminal is not ours: the stack ends when its owner closes it, not by Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    settings = json.loads(sys.argv[2])
+    sys.path += settings["path"]
+    control_fd = int(sys.argv[1])
+    if control_fd <= SOCKET_FD:
+        control_fd = fcntl.fcntl(control_fd, fcntl.F_DUPFD_CLOEXEC, SOCKET_FD + 1)
+    _lead_nowhere(SOCKET_FD)
+    with socket.socket(fileno=control_fd) as control:
+        Init(control, settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Cards with every command set of this project."""

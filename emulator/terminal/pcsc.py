@@ -1,0 +1,267 @@
+"""The host side of PC/SC: readers and connections to the cards in them (pyscard).
+
+What PC/SC says of a failure becomes a code of the reader library (Part 8, table A1.2).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+from . import Channel, Settings, TerminalError
+from .errors import (
+    BAD_CHECKSUM,
+    BAD_PARAMETER,
+    NO_ANSWER,
+    NO_CARD,
+    NO_FUNCTION,
+    NO_LIBRARY,
+    NO_POWER,
+    NO_READER,
+    NOT_OPEN,
+    WRONG_CARD,
+)
+from .psam import recognise
+
+CODES: Final[dict[int, int]] = {
+    0x80100002: NOT_OPEN,  # cancelled
+    0x80100003: NOT_OPEN,  # invalid handle
+    0x80100004: BAD_PARAMETER,  # invalid parameter
+    0x80100009: NO_READER,  # unknown reader
+    0x8010000A: NO_ANSWER,  # time-out
+    0x8010000B: NO_READER,  # sharing violation: another program has the card for itself
+    0x8010000C: NO_CARD,  # no card
+    0x8010000F: WRONG_CARD,  # protocol mismatch
+    0x80100011: BAD_PARAMETER,  # invalid value
+    0x80100013: BAD_CHECKSUM,  # communication error
+    0x80100016: NO_ANSWER,  # not transacted
+    0x80100017: NO_READER,  # reader unavailable
+    0x8010001C: WRONG_CARD,  # card unsupported
+    0x8010001D: NO_READER,  # no service
+    0x8010001E: NO_READER,  # service stopped
+    0x8010001F: NO_FUNCTION,  # unsupported feature
+    0x8010002E: NO_READER,  # no readers
+    0x8010002F: BAD_CHECKSUM,  # data lost
+    0x80100065: WRONG_CARD,  # unsupported card
+    0x80100066: NO_ANSWER,  # unresponsive card
+    0x80100067: NO_POWER,  # unpowered card
+    0x80100068: NO_ANSWER,  # another program reset the card
+    0x80100069: NO_CARD,  # removed card
+}
+"""Codes of the reader library by results of PC/SC (PC/SC Part 10, SCARD_E_ and SCARD_W_)."""
+
+NO_SERVICE: Final = (0x8010001D, 0x8010001E)
+_ABSENT: Final = (NO_CARD, NO_ANSWER, WRONG_CARD, NO_POWER)
+
+
+class PcscConnection:
+    """A connection to a card, alone with it until closed."""
+
+    def __init__(self, name: str, *, cold: bool) -> None:
+        self._scard = _library()
+        scard = self._scard
+        self._context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
+        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        try:
+            shared = scard.SCARD_SHARE_SHARED
+            self._card, self._protocol = _checked(scard.SCardConnect(self._context, name, shared, protocols))
+            try:
+                if cold:
+                    self._protocol = _checked(
+                        scard.SCardReconnect(self._card, shared, protocols, scard.SCARD_UNPOWER_CARD)
+                    )
+                _checked(scard.SCardBeginTransaction(self._card))
+                self.atr = bytes(_checked(scard.SCardStatus(self._card))[3])
+            except BaseException:
+                scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
+                raise
+        except BaseException:
+            scard.SCardReleaseContext(self._context)
+            raise
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU; `TerminalError` when the card is gone."""
+        code, answer = self._scard.SCardTransmit(self._card, self._protocol, list(command))
+        if code:
+            error = _error(code)
+            raise TerminalError(f"the reader lost the card: {error}", error.code)
+        return bytes(answer)
+
+    def close(self) -> None:
+        """Take the card's power away and let go of it."""
+        scard = self._scard
+        scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
+        scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
+        scard.SCardReleaseContext(self._context)
+
+
+class PcscReader:
+    """A PC/SC reader by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self) -> PcscConnection:
+        """Give the card power anew: a cold reset."""
+        return PcscConnection(self.name, cold=True)
+
+
+@contextmanager
+def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
+    """Connect to the card in a reader.
+
+    Args:
+        wanted: name of the reader or its beginning; None for the first one with a card.
+
+    Yields:
+        the reader's name, the card's ATR, and a channel.
+
+    Raises:
+        TerminalError: no PC/SC service, no such reader, no card.
+    """
+    found = reader_names(wanted)
+    for name in found:
+        try:
+            connection = PcscConnection(name, cold=False)
+        except TerminalError as error:
+            if error.code not in _ABSENT:
+                raise
+            continue
+        try:
+            yield name, connection.atr, connection.transmit
+        finally:
+            connection.close()
+        return
+    raise _nothing_in(found)
+
+
+def reader_names(wanted: str | None = None) -> list[str]:
+    """The PC/SC readers, or those whose names begin as wanted; `TerminalError` (-11) if there is none."""
+    scard = _library()
+    context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
+    try:
+        code, names = scard.SCardListReaders(context, [])
+    finally:
+        scard.SCardReleaseContext(context)
+    if code & 0xFFFFFFFF in NO_SERVICE:
+        raise _error(code)
+    found = [name for name in names if wanted is None or name.startswith(wanted)]
+    if not found:
+        beginning = f" that begins with {wanted!r}" if wanted else ""
+        raise TerminalError(f"PC/SC shows no reader{beginning}", NO_READER)
+    return found
+
+
+class Readers(NamedTuple):
+    """The readers of a terminal; None for one that it does without."""
+
+    card: PcscReader | None
+    psam: PcscReader | None
+    contactless: PcscReader | None
+
+
+def find_readers(
+    card: str | None,
+    psam: str | None,
+    settings: Settings,
+    *,
+    with_psam: bool = True,
+    contactless: str | None = None,
+    with_contacts: bool = True,
+) -> Readers:
+    """Find the reader of the user card and that of the PSAM.
+
+    Args:
+        card, psam: names or their beginnings; None tries every reader and tells the cards by selecting.
+        with_psam: False for a terminal that shall do without one.
+        contactless: the reader of contactless cards, or its beginning; nothing else is looked for in it.
+        with_contacts: False where the user card is in that reader.
+
+    Raises:
+        TerminalError: no reader, or no user card in any (-2; what lies there instead is said), unless contactless
+            ones are read too. No PSAM is no error here.
+    """
+    names = reader_names()
+    apart = _named(names, contactless) if contactless else None
+    user = _named(names, card) if card and with_contacts else None
+    module = _named(names, psam) if psam and with_psam else None
+    seen: dict[str, str] = {}
+    for name in names:
+        complete = (user or not with_contacts) and (module or not with_psam)
+        if complete or name in (user, module, apart):
+            continue
+        found = seen[name] = _recognised(name, settings)
+        if found == "user" and not user and with_contacts:
+            user = name
+        elif found == "psam" and not module and with_psam:
+            module = name
+    if user is None and apart is None:
+        if psam and module:
+            seen[module] = _recognised(module, settings)
+        raise _no_user_card(names, seen, module)
+    return Readers(*(PcscReader(name) if name else None for name in (user, module, apart)))
+
+
+def _recognised(name: str, settings: Settings) -> str:
+    """What sort of card is in a reader: ``user``, ``psam`` or ``other``; nothing for an empty one."""
+    try:
+        connection = PcscConnection(name, cold=False)
+    except TerminalError as error:
+        if error.code not in _ABSENT:
+            raise
+        return ""
+    try:
+        return recognise(connection, settings) or "other"
+    except TerminalError:
+        return ""
+    finally:
+        connection.close()
+
+
+def _named(names: Sequence[str], wanted: str) -> str:
+    for name in names:
+        if name.startswith(wanted):
+            return name
+    raise TerminalError(f"PC/SC shows no reader that begins with {wanted!r}", NO_READER)
+
+
+def _nothing_in(names: Sequence[str]) -> TerminalError:
+    return TerminalError("no card in " + " or ".join(repr(name) for name in names), NO_CARD)
+
+
+def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | None) -> TerminalError:
+    """Say what lies in the readers instead; a PSAM in a reader of its own is where it belongs."""
+    said = [
+        f"the card in {name!r} is no PSAM" if name == module else f"the card in {name!r} is no social-security card"
+        for name in names
+        if seen.get(name) == "other" or (name == module and seen.get(name) == "user")
+    ]
+    modules = [name for name in names if seen.get(name) == "psam" and (name != module or len(names) == 1)]
+    said += [f"the card in {name!r} is a PSAM" for name in modules]
+    if said:
+        return TerminalError("; ".join(said), NO_CARD)
+    return _nothing_in([name for name in names if name != module] or names)
+
+
+def _library() -> Any:
+    try:
+        from smartcard import scard  # noqa: PLC0415 - its absence has a code of its own
+    except ImportError as error:
+        raise TerminalError(f"the PC/SC library cannot be loaded: {error}", NO_LIBRARY) from None
+    return scard
+
+
+def _checked(result: Any) -> Any:
+    """What a call of the library gave beside its code; `TerminalError` for a failure."""
+    code, *rest = result if isinstance(result, list | tuple) else (result,)
+    if code:
+        raise _error(code)
+    return rest[0] if len(rest) == 1 else rest
+
+
+def _error(code: int) -> TerminalError:
+    code &= 0xFFFFFFFF
+    if code in NO_SERVICE:
+        return TerminalError("no PC/SC service answers: start pcscd, or use `sscard exec`", NO_READER)
+    with suppress(TerminalError):
+        return TerminalError(_library().SCardGetErrorMessage(code).rstrip("."), CODES.get(code, NO_READER))
+    return TerminalError(f"PC/SC says {code:08X}", CODES.get(code, NO_READER))

@@ -1,0 +1,1 @@
+"""What passed between terminal and card: events, masking and descriptions."""
