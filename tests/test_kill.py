@@ -32,8 +32,8 @@ BLOB = 250
 CHILD = """
 import os, random, sys
 from pathlib import Path
-from cardfs.image import Image
-from emulator.cards import Card
+from cardfs.memory.image import Image
+from emulator.sscard.cards import Card
 from tests.support import Bench, PIN_CN
 
 PINS = (PIN_CN, bytes.fromhex("1234"))

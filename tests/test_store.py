@@ -30,7 +30,7 @@ CELLS: dict[CellKey, Cell] = {
 HOLDER = """
 import sys
 from pathlib import Path
-from cardfs.sqlite import SqliteStore
+from cardfs.memory.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 print("holding", flush=True)
 sys.stdin.read()

@@ -86,6 +86,8 @@ class Event:
         """One JSON object on one line."""
         shown = {name: value for name, value in asdict(self).items() if value not in ("", 0.0)}
         shown["time"] = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
+        if self.seconds:
+            shown["seconds"] = round(self.seconds, 6)  # what lies below is the clock's
         return visible(json.dumps(shown, ensure_ascii=False))
 
 

@@ -148,7 +148,7 @@ def killed(stack: PcscStack, slot: int, count: int, chance: random.Random) -> Co
 HOLD: Final = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from emulator.vpcd import Slot
+from emulator.reader.vpcd import Slot
 from tests.pcsc.harness import EchoCard
 Slot(EchoCard(sys.argv[1].encode()), int(sys.argv[2])).run()
 """

@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[2]
 HOLD = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from emulator.vpcd import Slot
+from emulator.reader.vpcd import Slot
 from tests.pcsc.harness import EchoCard
 Slot(EchoCard(), int(sys.argv[1])).run()
 """
 RUN = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from emulator.stack import StackError, run
+from emulator.reader.stack import StackError, run
 try:
     sys.exit(run(sys.argv[1:]))
 except StackError as error:
@@ -292,7 +292,7 @@ def test_the_doctor_finds_a_machine_that_is_fit() -> None:
 def test_the_doctor_inside_a_stack_sees_its_pcscd(stack: PcscStack) -> None:
     done = stack.python(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from emulator import doctor\n"
+        "from emulator.reader import doctor\n"
         "print(*(check.name for check in doctor.examine() if check.ok), sep='\\n')"
     )
     assert {"running pcscd", "vpcd port", "PC/SC service"} <= set(done.stdout.split("\n"))
