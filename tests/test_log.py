@@ -175,6 +175,36 @@ def test_an_image_in_use_is_read_and_its_copies_are_whole_at_every_moment(
         assert tries(again) == tries(copy) == 2, at
 
 
+def test_the_log_has_its_space_before_the_writes_come(path: Path) -> None:
+    """A log that grows with a write makes it wait for the file system; what was cut short is a log as any other."""
+    with closing(SqliteStore(path)) as store:
+        write(store, 2)
+        size = log_of(path).stat().st_size
+        for at in range(100):
+            write(store, at % 4)
+        assert log_of(path).stat().st_size == size
+        store._settle()
+        assert log_of(path).read_bytes() == bytes(size)
+        killed = copied(path, "killed.sscard")
+    for length in (0, 1, 5000, size):
+        copy = copied(killed, "copy.sscard")
+        with log_of(copy).open("r+b") as log:
+            log.truncate(length)
+        assert tries(copy) == 3
+
+
+def test_a_card_that_is_killed_again_when_it_is_about_to_write_needs_no_other_log(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        write(store, 2)
+        store._settle()
+        killed = copied(path, "killed.sscard")
+    with closing(SqliteStore(killed)) as store:
+        store._put_mark(Mark(in_use=True))
+        again = copied(killed, "again.sscard")
+    assert salt_of(again) is not None
+    assert tries(again) == 2
+
+
 def test_a_write_that_was_acknowledged_is_in_every_copy_after_it(path: Path) -> None:
     """Also when the log starts over by itself, after many writes."""
     with closing(SqliteStore(path)) as store:

@@ -10,7 +10,9 @@ an image if its salt is the one of the mark or the next. All of this is read fro
 SQLite plays anything back.
 """
 
+import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -24,8 +26,8 @@ MARK: Final = "log"
 """Kind of the cell that holds the mark."""
 _MAGIC: Final = (0x377F0682, 0x377F0683)
 _HEADER: Final = 32
-_OPENING: Final = 1 << 16
-"""The log of a card that was being inserted and has written nothing yet is smaller, in bytes."""
+_ALLOCATED: Final = 1 << 20
+"""Bytes that an empty log is given."""
 
 
 class Mark(NamedTuple):
@@ -61,6 +63,18 @@ def salt_of(image: Path) -> int | None:
     return int.from_bytes(header[16:20])
 
 
+def allocate_log(image: Path) -> None:
+    """Give an empty log its disk space beforehand, filled with zeros, which SQLite takes for no log at all.
+
+    A write into space that is there waits for its own bytes only. A log that grows with each write waits for the file
+    system's books, too. On a disk without so much room it stays empty: the image needs what is left.
+    """
+    with contextlib.suppress(OSError), log_of(image).open("r+b", buffering=0) as file:
+        if file.write(bytes(_ALLOCATED)) < _ALLOCATED:
+            file.truncate(0)
+        os.fsync(file.fileno())
+
+
 def require_own_log(image: Path) -> None:
     """Return if an image that nobody uses has what its mark says: its own log, or none.
 
@@ -84,7 +98,7 @@ def require_own_log(image: Path) -> None:
     salt = salt_of(image)
     if salt is None or (mark.salt is not None and (salt - mark.salt) % (1 << 32) <= 1):
         return
-    if log.stat().st_size < _OPENING and _holds_no_more(image):
+    if log.stat().st_size <= _ALLOCATED and _holds_no_more(image):
         # The card was killed when it was about to write for the first time.
         return
     more = "bring the log that belongs to it" if mark.in_use else "move the log away to use the image as it is"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..model.errors import ImageError, LogError, StoreFailed
-from .log import MARK, Mark, log_of, read_mark, require_own_log, salt_of
+from .log import MARK, Mark, allocate_log, log_of, read_mark, require_own_log, salt_of
 from .store import Cell, CellKey
 
 APPLICATION_ID: Final = 0x53534344  # "SSCD"
@@ -24,7 +24,7 @@ CREATE TABLE cell (
 ) WITHOUT ROWID
 """
 _PUT: Final = "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?)"
-_SETTLE_AFTER: Final = 500
+_SETTLE_AFTER: Final = 200
 """Writes after which the log is brought home into the image file and starts over."""
 _SETTLE_AGAIN: Final = 50
 """Writes after which that is tried again when another process was in the way: each try waits for it."""
@@ -195,6 +195,7 @@ class SqliteStore:
         (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if not busy:
             self._unsettled = 0
+            allocate_log(self._path)
         return not busy
 
     def _put_mark(self, mark: Mark) -> None:
@@ -239,8 +240,7 @@ class SqliteStore:
         if application != APPLICATION_ID:
             raise ImageError(f"{self._path}: this is not a card image")
         # SQLite takes the missing end of a cut page for zeros. A log that waits to be played back may mend it.
-        log = log_of(self._path)
-        if self._path.stat().st_size % page and not (log.is_file() and log.stat().st_size):
+        if self._path.stat().st_size % page and salt_of(self._path) is None:
             raise ImageError(f"{self._path}: the image is damaged: its end is missing")
         if version > SCHEMA_VERSION:
             raise ImageError(f"{self._path}: the image has schema {version}, this version knows {SCHEMA_VERSION}")
