@@ -14,7 +14,7 @@ from keys.records import KeyRef, Usage, Word
 
 from .memory.image import Image
 from .model.errors import LifeForbids
-from .model.files import DfKind, Phase, Regime
+from .model.files import CommandSet, DfKind, Phase
 
 
 class Act(Word):
@@ -63,7 +63,7 @@ class Edge(NamedTuple):
 _MF, _DDF, _ADF = DfKind.MF, DfKind.DDF, DfKind.ADF
 _BLANK, _ACTIVATED, _MASTERED = Phase.BLANK, Phase.ACTIVATED, Phase.MASTERED
 _CREATED, _PERSONALISING, _OPERATIONAL = Phase.CREATED, Phase.PERSONALISING, Phase.OPERATIONAL
-_PURSE, _DEBIT = Regime.PURSE, Regime.DEBIT
+_PURSE, _DEBIT = CommandSet.PURSE, CommandSet.DEBIT
 _TRANSPORT, _CARD, _ENVIRONMENT = Authority.TRANSPORT, Authority.CARD_MASTER, Authority.ENVIRONMENT_MASTER
 
 LIFE: Final[tuple[Edge, ...]] = (
@@ -133,18 +133,18 @@ def phase_of(image: Image, df: str) -> Phase:
     return image.dfs[image.environment(df)].phase
 
 
-def regime_of(image: Image, df: str) -> Regime:
-    """Whose rules the commands of a DF follow now.
+def command_set_of(image: Image, df: str) -> CommandSet:
+    """Return the command set that a DF has now.
 
-    An application of the financial environment begins to live when personalisation ends: until then it follows
-    the rules of the environment. An FMCOS card has no such end.
+    An application of the financial environment begins to live when personalisation ends: until then it has
+    the command set of the environment. An FMCOS card has no such end.
     """
-    regime = image.dfs[df].regime
-    if regime is not _PURSE and regime is not _DEBIT:
-        return regime
+    command_set = image.dfs[df].command_set
+    if command_set is not _PURSE and command_set is not _DEBIT:
+        return command_set
     if image.dfs[image.environment(df)].phase is _OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
-        return regime
-    return Regime.PAYMENT
+        return command_set
+    return CommandSet.FINANCIAL
 
 
 def find_edge(image: Image, df: str, act: Act) -> Edge | None:

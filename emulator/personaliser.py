@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cardfs.memory.securing import of_update
-from cardfs.model.files import FINANCIAL, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
+from cardfs.model.files import FINANCIAL_SETS, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
 from cardfs.model.records import Mode
 from keys.generate import RandomSource, generate_key, system_random
 from keys.records import Key, KeyRef, Usage
@@ -133,7 +133,7 @@ class Personaliser:
         yield self._authenticate("authenticate CMK", card_suite, card_master)
         yield _create_df(df)
         yield _plain(f"select {df.label}", "00A40000", df.fid.to_bytes(2))
-        financial = df.regime in FINANCIAL
+        financial = df.command_set in FINANCIAL_SETS
         yield self._load(f"load a temporary {final.name}", temporary, card_suite, card_master, financial=financial)
         yield self._authenticate(f"authenticate {final.name}", suite, temporary.value)
         below = [each for each in sorted(self.contents.dfs) if each.startswith(f"{path}/")]
@@ -160,7 +160,7 @@ class Personaliser:
         for (ref, version), key in sorted(self.contents.keys.items(), key=lambda item: item[0]):
             if ref.owner == path and key.usage is not Usage.MASTER:
                 title = f"load {ref.name} version {version}"
-                financial = self.contents.dfs[path].regime in FINANCIAL
+                financial = self.contents.dfs[path].command_set in FINANCIAL_SETS
                 yield self._load(title, key, suite, master, financial=financial)
         for ef in files:
             yield from self._data(ef, label)
@@ -186,7 +186,7 @@ class Personaliser:
             assert isinstance(contents, bytes)  # noqa: S101 - its structure is internal
             yield from _written(ef, contents, b"\x00", what)
             return
-        if self.contents.dfs[ef.parent].regime in FINANCIAL:
+        if self.contents.dfs[ef.parent].command_set in FINANCIAL_SETS:
             # Its own update commands begin to work at the end of personalisation only.
             yield from _written(ef, contents, bytes((self.contents.info.settings.data.unwritten_byte,)), what)
             return
@@ -303,6 +303,6 @@ def _plain(title: str, header: str, data: bytes = b"") -> Step:
 
 def _create_df(df: Df) -> Step:
     data = t514.df_data(
-        df.fid, df.kind, df.name, df.lock_kid, df.directory_sfi, df.issuer_data, df.regime, df.proprietary
+        df.fid, df.kind, df.name, df.lock_kid, df.directory_sfi, df.issuer_data, df.command_set, df.proprietary
     )
     return _plain(f"create {df.label}", "80E00100", data)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cardfs.memory.cells import write_cells
 from cardfs.memory.image import Image
-from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Regime, Structure
+from cardfs.model.files import CardContents, CardInfo, CommandSet, Contents, Df, DfKind, Ef, Structure
 from cardfs.model.rules import FREE_RULE, Rule
 from cardfs.model.settings import EmvSettings, Settings
 from emulator.sscard.cards import Card
@@ -141,7 +141,7 @@ def contents(
             files.append((ef, ()))
     entries = "5F2D027A689F110101BF0C0A9F4D020B03DF4D020C02"
     proprietary = bytes.fromhex("500444454254870101" + (tlv("9F38", pdol) if pdol else "") + entries)
-    debit = Df(DEBIT, 0x3F02, DfKind.ADF, AID, regime=Regime.DEBIT, proprietary=proprietary)
+    debit = Df(DEBIT, 0x3F02, DfKind.ADF, AID, command_set=CommandSet.DEBIT, proprietary=proprietary)
     keys[KeyRef(SSSE, "PIN"), 1] = Key("PIN", Usage.PIN, "", PIN_CN, tries_max=3)
     keys = {at: key for at, key in keys.items() if at[0].name not in without}
     return CardContents(
@@ -149,9 +149,9 @@ def contents(
         dfs={
             MF: Df(MF, 0x3F00, DfKind.MF),
             SSSE: Df(SSSE, 0xDDF1, DfKind.DDF, SSSE_NAME, 0x1E, bytes.fromhex("860101")),
-            PSE: Df(PSE, 0xDDF2, DfKind.DDF, PSE_NAME, 0x01, regime=Regime.PAYMENT),
+            PSE: Df(PSE, 0xDDF2, DfKind.DDF, PSE_NAME, 0x01, command_set=CommandSet.FINANCIAL),
             DEBIT: replace(debit, suspended=suspended, blocked=blocked),
-            PURSE: Df(PURSE, 0x3F01, DfKind.ADF, bytes.fromhex("A00000000386980701"), regime=Regime.PURSE),
+            PURSE: Df(PURSE, 0x3F01, DfKind.ADF, bytes.fromhex("A00000000386980701"), command_set=CommandSet.PURSE),
         },
         efs={ef.path: ef for ef, _ in files},
         contents={ef.path: held for ef, held in files},

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cardfs.memory.image import Image
 from cardfs.memory.store import MemoryStore, Store
-from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef, Protection, Regime, Structure
+from cardfs.model.files import CardContents, CardInfo, CommandSet, Contents, Df, DfKind, Ef, Protection, Structure
 from cardfs.model.rules import FREE_RULE, NEVER_RULE, Rule
 from cardfs.model.settings import Settings
 from emulator.sscard.cards import Card
@@ -123,8 +123,8 @@ def contents(
     ]
     dfs = [
         Df(MF, 0x3F00, DfKind.MF),
-        Df(PSE, 0xDDF2, DfKind.DDF, PSE_NAME, 1, regime=Regime.PAYMENT),
-        Df(ADF, 0x3F01, DfKind.ADF, AID, regime=Regime.PURSE),
+        Df(PSE, 0xDDF2, DfKind.DDF, PSE_NAME, 1, command_set=CommandSet.FINANCIAL),
+        Df(ADF, 0x3F01, DfKind.ADF, AID, command_set=CommandSet.PURSE),
     ]
     if not alone:
         dfs.append(Df(SSSE, 0xDDF1, DfKind.DDF, SSSE_NAME, 0x1E))

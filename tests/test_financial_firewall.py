@@ -17,7 +17,7 @@ from cardfs.issuing.issue import issue
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.cells import CARD
 from cardfs.memory.image import Image
-from cardfs.model.files import CardContents, Regime
+from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.inputs import Document
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.row import Row
@@ -144,9 +144,9 @@ def samples(row: Row) -> Iterator[bytes]:
 
 
 def rows_in(bench: Recorded, df: str) -> list[Row]:
-    """Every row that works in a DF: those of its regime, and those of personalisation."""
+    """Every row that works in a DF: those of its command set, and those of personalisation."""
     info = bench.card.image.info
-    table = SETS.table(info.settings, bench.card.image.dfs[df].regime)
+    table = SETS.table(info.settings, bench.card.image.dfs[df].command_set)
     return [*dict.fromkeys((*table.rows.values(), *table._by_p1.values()))]
 
 
@@ -336,14 +336,14 @@ def test_everything_at_once_in_the_other_cipher_and_between_the_two_applications
         }
 
 
-def test_every_command_of_every_regime_of_a_user_card_is_sent() -> None:
+def test_every_command_of_every_command_set_of_a_user_card_is_sent() -> None:
     """The commands above leave out none that the card could answer."""
     made = issued("3DES")
     bench = Recorded(made)
     for df in (*FINANCIAL, SSSE):
         for row in rows_in(bench, df):
             assert row.ins in HANDS_OFF or [*samples(row)], row.name
-    assert {bench.card.image.dfs[df].regime for df in bench.card.image.dfs} == set(Regime) - {Regime.PSAM}
+    assert {bench.card.image.dfs[df].command_set for df in bench.card.image.dfs} == set(CommandSet) - {CommandSet.PSAM}
 
 
 # -- one thing at a time, so that it can be read ------------------------------------------------------------------

@@ -21,7 +21,7 @@ from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
 from cardfs.issuing.roots import load_roots, parse_roots
 from cardfs.memory.image import Image
-from cardfs.model.files import CardContents, Regime
+from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.inputs import Document, IssueError, ProfileError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
@@ -135,13 +135,13 @@ def diversified(root: bytes, factor: bytes, suite: str = "3DES") -> bytes:
 )
 def test_a_setting_says_which_applications_there_are(profile: str, kind: str) -> None:
     card = made(profile, kind)
-    regimes = {path: df.regime for path, df in card.dfs.items() if df.regime is not Regime.SOCIAL}
-    expected = {} if kind == "none" else {PSE: Regime.PAYMENT}
+    command_sets = {path: df.command_set for path, df in card.dfs.items() if df.command_set is not CommandSet.SOCIAL}
+    expected = {} if kind == "none" else {PSE: CommandSet.FINANCIAL}
     if kind in ("edep", "both"):
-        expected[EDEP] = Regime.PURSE
+        expected[EDEP] = CommandSet.PURSE
     if kind in ("debit_credit", "both"):
-        expected[DEBIT] = Regime.DEBIT
-    assert regimes == expected
+        expected[DEBIT] = CommandSet.DEBIT
+    assert command_sets == expected
     assert ("3F00/DDF1" in card.dfs) is (profile != "pboc")
     masters = {at[0] for at, each in card.keys.items() if each.usage is Usage.MASTER}
     assert (KeyRef(PSE, "FMK") in masters) is (kind != "none")
@@ -151,11 +151,11 @@ def test_a_setting_says_which_applications_there_are(profile: str, kind: str) ->
 
 
 def test_without_the_environment_there_is_no_proximity_environment_either() -> None:
-    assert all(df.regime is Regime.SOCIAL for df in made("ssc-2.0", "none", contactless=True).dfs.values())
+    assert all(df.command_set is CommandSet.SOCIAL for df in made("ssc-2.0", "none", contactless=True).dfs.values())
 
 
 def test_without_the_setting_nothing_is_there_and_pboc_has_both() -> None:
-    assert not any(df.regime is not Regime.SOCIAL for df in load_profile("ssc-2.0").dfs.values())
+    assert not any(df.command_set is not CommandSet.SOCIAL for df in load_profile("ssc-2.0").dfs.values())
     assert {"PSE", "EDEP", "DEBIT"} < load_profile("pboc").ids.keys()
 
 
@@ -637,16 +637,16 @@ def sscard(*args: object) -> Any:
 
 
 def test_one_option_puts_it_on_a_social_security_card(tmp_path: Path) -> None:
-    for option, regimes in (
-        ("--with-financial=edep", {Regime.PURSE}),
-        ("--with-financial=debit_credit", {Regime.DEBIT}),
-        ("--with-financial=both", {Regime.PURSE, Regime.DEBIT}),
-        ("--with-financial", {Regime.PURSE, Regime.DEBIT}),
+    for option, command_sets in (
+        ("--with-financial=edep", {CommandSet.PURSE}),
+        ("--with-financial=debit_credit", {CommandSet.DEBIT}),
+        ("--with-financial=both", {CommandSet.PURSE, CommandSet.DEBIT}),
+        ("--with-financial", {CommandSet.PURSE, CommandSet.DEBIT}),
     ):
         path = tmp_path / f"{option}.sscard"
         assert sscard("issue", path, option).exit_code == 0
         image = Image.open(path, writable=False)
-        assert {df.regime for df in image.dfs.values()} == regimes | {Regime.SOCIAL, Regime.PAYMENT}
+        assert {df.command_set for df in image.dfs.values()} == command_sets | {CommandSet.SOCIAL, CommandSet.FINANCIAL}
         image.close()
     assert sscard("issue", tmp_path / "x.sscard", "--with-financial=cash").exit_code == 2
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from cardfs.memory.store import MemoryStore
-from cardfs.model.files import DfKind, Phase, Regime
+from cardfs.model.files import CommandSet, DfKind, Phase
 from keys.records import KeyRef, Usage
 
 from .reference import Reference
@@ -63,16 +63,16 @@ def load(bench: Torn, mode: str, plain: str, controlling: KeyRef) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "regime"), [("12", Regime.PAYMENT), ("22", Regime.PURSE), ("32", Regime.DEBIT)], ids=str
+    ("kind", "command_set"), [("12", CommandSet.FINANCIAL), ("22", CommandSet.PURSE), ("32", CommandSet.DEBIT)], ids=str
 )
-def test_an_application_of_the_environment_has_rules_and_an_fci_of_its_own(kind: str, regime: Regime) -> None:
+def test_an_application_of_the_environment_has_rules_and_an_fci_of_its_own(kind: str, command_set: CommandSet) -> None:
     bench = building()
     name = "A00000000386980799"
     data = f"3F0A{kind}FF0000" + "05" + "8701029F11"[:10] + name
     assert bench.send(command("80E00100", data)) == "9000"
     df = bench.card.image.dfs[f"{PSE}/3F0A"]
-    assert (df.regime, df.kind, df.proprietary.hex(), df.name.hex().upper()) == (
-        regime,
+    assert (df.command_set, df.kind, df.proprietary.hex(), df.name.hex().upper()) == (
+        command_set,
         DfKind.ADF,
         "8701029f11",
         name,
@@ -103,7 +103,7 @@ def test_an_environment_is_of_one_world_or_the_other(kind: str, word: str) -> No
     assert bench.send(command("80E00100", f"DDF5{kind}FF0100" + more + "4142434445")) == word
     if word == "9000":
         df = bench.card.image.dfs[f"{MF}/DDF5"]
-        assert (df.regime is Regime.PAYMENT) is (kind == "11")
+        assert (df.command_set is CommandSet.FINANCIAL) is (kind == "11")
         assert df.phase is Phase.CREATED
 
 

@@ -14,11 +14,11 @@ import pytest
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
 from cardfs.issuing.roots import load_roots
-from cardfs.life import regime_of
+from cardfs.life import command_set_of
 from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey
-from cardfs.model.files import CardContents, Phase, Regime
+from cardfs.model.files import CardContents, CommandSet, Phase
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.row import Row
 from emulator.commands.financial.rows import PAYMENT_ROWS
@@ -78,14 +78,14 @@ class Watched(Bench):
         cells = dict(half_built()) if building else dict(write_cells(finished()))
         self.store = FailingStore(cells)
         super().__init__(card=Card(Image(read_cells(cells), self.store), SeededRandom("bench")))
-        self.table = SETS.table(self.card.image.info.settings, Regime.PAYMENT)
+        self.table = SETS.table(self.card.image.info.settings, CommandSet.FINANCIAL)
         self.last_row: Row | None = None
 
     def send(self, apdu: str | bytes) -> str:
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
-        here = regime_of(self.card.image, self.card.session.df)
+        here = command_set_of(self.card.image, self.card.session.df)
         answer = super().send(raw)
-        row = self.table.find(raw[0], raw[1], raw[2]) if here is Regime.PAYMENT else None
+        row = self.table.find(raw[0], raw[1], raw[2]) if here is CommandSet.FINANCIAL else None
         self.last_row = BY_NAME.get(row.name) if row is not None else None
         if self.last_row is not None:
             assert family(answer[-4:]) in self.last_row.words, f"{self.last_row.name} answers {answer[-4:]}"
@@ -138,7 +138,9 @@ def locked_social(command: str) -> Scenario:
 
     def play(bench: Watched) -> str:
         image = bench.card.image
-        other = replace(image.dfs[PSE], path="3F00/DDF1", fid=0xDDF1, name=b"OTHER", regime=Regime.SOCIAL, blocked=True)
+        other = replace(
+            image.dfs[PSE], path="3F00/DDF1", fid=0xDDF1, name=b"OTHER", command_set=CommandSet.SOCIAL, blocked=True
+        )
         image.dfs[other.path] = other
         image.reindex()
         bench.send(SELECT_PSE)
@@ -264,11 +266,11 @@ def test_the_applications_begin_to_live_when_personalisation_ends() -> None:
     bench = Watched(building=True)
     assert bench.ask(SELECT_EDEP) == "6F118409A00000000386980701A5049F0801029000"
     assert bench.send("805C000204") == "6D00"
-    assert regime_of(bench.card.image, EDEP) is Regime.PAYMENT
+    assert command_set_of(bench.card.image, EDEP) is CommandSet.FINANCIAL
     whole = Watched()
     assert whole.ask(SELECT_EDEP).startswith("6F328409A00000000386980701A5259F0801029F0C1E")
     assert whole.send("805C000204") == "000000009000"
-    assert regime_of(whole.card.image, EDEP) is Regime.PURSE
+    assert command_set_of(whole.card.image, EDEP) is CommandSet.PURSE
     assert whole.card.image.dfs[PSE].phase is Phase.OPERATIONAL
 
 

@@ -17,7 +17,7 @@ from cardfs.memory import fmcos_heads as heads
 from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
-from cardfs.model.files import Phase, Regime
+from cardfs.model.files import CommandSet, Phase
 from cardfs.profile.loader import load_profile
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.sets import SETS
@@ -227,7 +227,7 @@ def test_its_rows_replace_those_of_the_standard_and_leave_the_others() -> None:
     table = SETS.table(made().info.settings)
     for code, row in BY_CODE.items():
         assert table.rows[code[0] << 8 | code[1]] is row
-    rows = {row.cla << 8 | row.ins: row for row in SETS.regimes[Regime.SOCIAL] if row.enabled(made().info.settings)}
+    rows = {row.cla << 8 | row.ins: row for row in SETS.rows[CommandSet.SOCIAL] if row.enabled(made().info.settings)}
     others = {row for row in rows.values() if (row.cla, row.ins) not in BY_CODE}
     assert {row for row in table.rows.values() if row not in SETS.codings["fmcos"]} == others
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.model.files import Regime
+from cardfs.model.files import CommandSet
 from emulator.sscard.cards import Card
 from keys.records import KeyState
 
@@ -152,7 +152,7 @@ class Wallet:
 
 def test_a_directory_with_an_account_has_the_commands_of_one() -> None:
     wallet = Wallet()
-    assert wallet.desk.card.image.dfs[APP].regime is Regime.PURSE
+    assert wallet.desk.card.image.dfs[APP].command_set is CommandSet.PURSE
     assert wallet.select() == "6F0C840A" + b"walletTest".hex().upper() + "9000"
     assert wallet.verify() == "9000"
     assert wallet.load(2, 1000) == wallet.load(1, 2000) == "9000"
@@ -210,7 +210,7 @@ def test_what_is_no_account(fid: int, data: str) -> None:
     desk.ok(directory(0x3F02, b"walletTest", create_erase="F0F0"))
     desk.ok("00A40000023F02")
     assert desk.word(create(fid, data)) == "6A80"
-    assert desk.card.image.dfs[APP].regime is Regime.SOCIAL
+    assert desk.card.image.dfs[APP].command_set is CommandSet.SOCIAL
 
 
 def test_an_account_takes_two_records_of_the_directory() -> None:
@@ -289,7 +289,7 @@ def test_erasing_the_directory_takes_its_accounts_and_their_commands() -> None:
     wallet.verify()
     wallet.load(2, 5)
     wallet.desk.ok("800E000000")
-    assert wallet.desk.card.image.dfs[APP].regime is Regime.SOCIAL
+    assert wallet.desk.card.image.dfs[APP].command_set is CommandSet.SOCIAL
     assert wallet.desk.word("805C000204") in ("6E00", "6D00")
     wallet.desk.ok(create(2, "2F0208F000FF18"))
     assert wallet.desk.ask("805C000204") == "000000009000"

@@ -185,7 +185,7 @@ def test_the_trace_tells_trades_in_fen_and_masks_every_pin() -> None:
 
 
 def test_the_trace_opens_a_trade_only_where_it_is_one() -> None:
-    """In another regime, or with another length, the data may be anything."""
+    """With another command set, or with another length, the data may be anything."""
     bank = Bank("pboc", DIRECT)
     secret = "1A2B3C4D5E6F7A8B9C0D1E"
     assert secret[:20] not in told(bank, "805000020A" + secret[:20])[0].apdu

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.memory.cells import write_cells
-from cardfs.model.files import CardContents, Protection, Regime
+from cardfs.model.files import CardContents, CommandSet, Protection
 from cardfs.model.settings import EdepSettings, Settings
 from emulator.card.row import Row
 from emulator.commands.financial.purse.rows import PURSE_ROWS
@@ -26,7 +26,7 @@ from .test_words import family
 Where = tuple[int, int, int | None]
 Maker = Callable[["Watched"], bytes]
 """Brings the card where it has to be, and returns the command that counts."""
-TABLE: Final = SETS.table(Settings(), Regime.PURSE)
+TABLE: Final = SETS.table(Settings(), CommandSet.PURSE)
 
 
 def where(row: Row) -> Where:

@@ -13,7 +13,7 @@ from emulator.commands.sets import SETS
 
 from .support import Bench, Handmade
 
-ROWS = [row for rows in (*SETS.regimes.values(), *SETS.codings.values()) for row in rows]
+ROWS = [row for rows in (*SETS.rows.values(), *SETS.codings.values()) for row in rows]
 WHOLE = [row for row in ROWS if "and more" not in parameters([row])]
 """Those of which all P1 and P2 are said, and not the first ones."""
 FINANCIAL = '[settings.financial]\nkind = "both"\n'

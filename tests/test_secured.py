@@ -357,7 +357,7 @@ def test_what_a_profile_cannot_say_is_refused_by_place(secured: str, message: st
     assert message in str(caught.value)
 
 
-def test_a_file_of_another_regime_has_no_table() -> None:
+def test_a_file_of_another_command_set_has_no_table() -> None:
     """Passbook and purse have line protection of their own manual, which `true` names."""
     overrides = tomllib.loads(
         '[settings.financial]\nkind = "edep"\n[[ef]]\nid = "EDEP/0015"\nsecured = { read = "mac" }\n'

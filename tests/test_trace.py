@@ -309,7 +309,7 @@ def test_a_transport_key_and_a_key_to_load_are_masked(card: Witness) -> None:
     masked(card.told(b"\x84\xd4\x00\x00\x24" + key + key + b"\x01\x02\x03\x04"), key)
 
 
-KNOWN = {(row.cla, row.ins) for rows in SETS.regimes.values() for row in rows}
+KNOWN = {(row.cla, row.ins) for rows in SETS.rows.values() for row in rows}
 
 
 @given(

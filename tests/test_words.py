@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.model.files import Regime
+from cardfs.model.files import CommandSet
 from cardfs.model.settings import PinSettings, Settings, SmSettings
 from emulator.card.table import Row
 from emulator.commands.social.rows import ROWS
@@ -309,8 +309,8 @@ def _suspended_purse(bench: Watched) -> str:
     """An application of the financial environment that is locked for a time, selected from here (JR/T 0025)."""
     image = bench.card.image
     purse = image.dfs[f"{PSE}/DF01"]
-    image.dfs[PSE] = replace(image.dfs[PSE], regime=Regime.PAYMENT)
-    image.dfs[purse.path] = replace(purse, regime=Regime.PURSE, suspended=True)
+    image.dfs[PSE] = replace(image.dfs[PSE], command_set=CommandSet.FINANCIAL)
+    image.dfs[purse.path] = replace(purse, command_set=CommandSet.PURSE, suspended=True)
     image.reindex()
     return bench.send("00A4040005" + purse.name.hex())
 

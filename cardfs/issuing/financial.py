@@ -17,7 +17,7 @@ from keys.suites import SUITES
 
 from ..model import tlv
 from ..model.codecs import encode, from_cn, to_cn
-from ..model.files import FINANCIAL, CardContents, Contents, Element, Regime, Structure
+from ..model.files import FINANCIAL_SETS, CardContents, CommandSet, Contents, Element, Structure
 from ..profile.files import EfPlan
 from ..profile.inputs import Document, IssueError
 from ..profile.loader import Profile
@@ -64,12 +64,12 @@ class Person:
 
 def has_environment(profile: Profile) -> bool:
     """Whether cards of this profile have a financial environment."""
-    return any(df.regime is Regime.PAYMENT for df in profile.dfs.values())
+    return any(df.command_set is CommandSet.FINANCIAL for df in profile.dfs.values())
 
 
 def in_environment(profile: Profile, plan: EfPlan) -> bool:
     """Whether a file stands in the financial environment."""
-    return profile.dfs[plan.ef.parent].regime in FINANCIAL
+    return profile.dfs[plan.ef.parent].command_set in FINANCIAL_SETS
 
 
 def fact(names: tuple[str, ...], profile: Profile, placed: Mapping[str, Placed], *documents: Document | None) -> str:
@@ -174,7 +174,9 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
         IssueError: a root is missing or too short.
     """
     plans = [
-        plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].regime in FINANCIAL
+        plan
+        for plan in profile.keys
+        if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].command_set in FINANCIAL_SETS
     ]
     factor = values.get(SERIAL, bytes(6) + serial)[-FACTOR_LENGTH:]
     if len(factor) != FACTOR_LENGTH:
@@ -184,7 +186,7 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
     keys: dict[KeyId, Key] = {}
     for plan in plans:
         root = root_of(roots, plan)
-        debit = profile.dfs[plan.ref.owner].regime is Regime.DEBIT
+        debit = profile.dfs[plan.ref.owner].command_set is CommandSet.DEBIT
         if roots.level == "card":
             value = root
         elif debit:
@@ -199,7 +201,7 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
 
 def key_plans(profile: Profile) -> list[KeyPlan]:
     """The keys that are not of the environment."""
-    return [plan for plan in profile.keys if profile.dfs[plan.ref.owner].regime not in FINANCIAL]
+    return [plan for plan in profile.keys if profile.dfs[plan.ref.owner].command_set not in FINANCIAL_SETS]
 
 
 # -- contents ------------------------------------------------------------------------------------

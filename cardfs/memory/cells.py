@@ -17,6 +17,7 @@ from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from ..model.files import (
     CardContents,
     CardInfo,
+    CommandSet,
     Contents,
     Df,
     DfKind,
@@ -24,7 +25,6 @@ from ..model.files import (
     Element,
     Phase,
     Protection,
-    Regime,
     Structure,
 )
 from ..model.rules import Rule
@@ -91,8 +91,8 @@ def df_cell(df: Df) -> Cell:
         "phase": df.phase,
         "blocked": df.blocked,
     }
-    if df.regime is not Regime.SOCIAL:
-        meta["regime"] = df.regime
+    if df.command_set is not CommandSet.SOCIAL:
+        meta["regime"] = df.command_set
     if df.proprietary:
         meta["proprietary"] = df.proprietary.hex()
     if df.suspended:
@@ -253,7 +253,7 @@ class _Df(Struct):
     blocked: bool
     lock_kid: Byte | None = None
     phase: Phase = Phase.OPERATIONAL
-    regime: Regime = Regime.SOCIAL
+    regime: CommandSet = CommandSet.SOCIAL
     proprietary: str = ""
     suspended: bool = False
 
@@ -325,7 +325,7 @@ def _read_df(path: str, cell: Cell) -> Df:
         lock_kid=meta.lock_kid,
         phase=meta.phase,
         blocked=meta.blocked,
-        regime=meta.regime,
+        command_set=meta.regime,
         proprietary=bytes.fromhex(meta.proprietary),
         suspended=meta.suspended,
     )

@@ -16,7 +16,19 @@ from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, Usage
 
 from ..model.errors import ImageError
-from ..model.files import FINANCIAL, CardContents, CardInfo, Contents, Df, DfKind, Ef, Element, Regime, label, parent
+from ..model.files import (
+    FINANCIAL_SETS,
+    CardContents,
+    CardInfo,
+    CommandSet,
+    Contents,
+    Df,
+    DfKind,
+    Ef,
+    Element,
+    label,
+    parent,
+)
 from . import cells
 from .store import CellKey, MemoryStore, Store
 from .transaction import Transaction
@@ -194,7 +206,7 @@ class Image:
     def key_name(self, owner: str, kid: int | None, usage: Usage | None = None) -> str:
         """Name the key of a DF with this identifier, or without one the key with this function."""
         names = self.names.get(owner, {})
-        if kid is not None and usage is not None and self.dfs[owner].regime in FINANCIAL:
+        if kid is not None and usage is not None and self.dfs[owner].command_set in FINANCIAL_SETS:
             return names.get(f"{usage}.{kid:02X}", f"{usage}{kid:02X}".upper().replace("-", ""))
         if kid is None:
             return names.get(str(usage), f"{usage}".upper().replace("-", ""))
@@ -305,7 +317,7 @@ class Image:
         payment = [
             path
             for df in self.children(self.root)
-            if self.dfs[df].regime is Regime.PAYMENT
+            if self.dfs[df].command_set is CommandSet.FINANCIAL
             for path in self.children(df)
         ]
         # The FMCOS manual has rules of its own (7.4): what is near.

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..model.files import Ef, Protection, Regime
+from ..model.files import CommandSet, Ef, Protection
 from ..model.settings import Settings
 from .fmcos_heads import find_head
 from .image import Image
@@ -31,6 +31,6 @@ def securing(image: Image, ef: Ef) -> Securing:
     if settings.personalisation.cos == "fmcos":
         head = find_head(image, ef)
         return Securing(Protection.NONE, Protection.NONE) if head is None else Securing(head.updates, head.reads)
-    if image.dfs[ef.parent].regime is Regime.SOCIAL:
+    if image.dfs[ef.parent].command_set is CommandSet.SOCIAL:
         return Securing(of_update(ef, settings), of_read(ef, settings))
     return Securing(ef.secured_update, ef.secured_read)

@@ -43,25 +43,25 @@ class DfKind(Word):
     ADF = "adf"
 
 
-class Regime(Word):
-    """Whose rules the commands of a DF follow: each regime has its own rows of the command table.
+class CommandSet(Word):
+    """Which commands work in a DF; each command set has rows of its own in the command table.
 
     SOCIAL: the social-security environment and the MF above it (Part 5). PSAM: a security module (Part 9).
-    PAYMENT: the financial environment itself; PURSE: passbook and purse; DEBIT: debit/credit (JR/T 0025).
+    FINANCIAL: the financial environment itself; PURSE: passbook and purse; DEBIT: debit/credit (JR/T 0025).
     """
 
     SOCIAL = "social"
     PSAM = "psam"
-    PAYMENT = "payment"
+    FINANCIAL = "payment"  # as profiles and image files have it
     PURSE = "purse"
     DEBIT = "debit"
 
 
-FINANCIAL: Final = frozenset((Regime.PAYMENT, Regime.PURSE, Regime.DEBIT))
-"""Regimes of the financial environment; their key identifiers are indices, counted anew for each function."""
+FINANCIAL_SETS: Final = frozenset((CommandSet.FINANCIAL, CommandSet.PURSE, CommandSet.DEBIT))
+"""Command sets of the financial environment; their key identifiers are indices, counted anew for each function."""
 
 
-LABELS: Final = {Regime.PURSE: "EDEP", Regime.DEBIT: "DEBIT"}
+LABELS: Final = {CommandSet.PURSE: "EDEP", CommandSet.DEBIT: "DEBIT"}
 
 
 class Structure(Word):
@@ -98,8 +98,8 @@ class Df:
         lock_kid: identifier of the key that gives the right to lock it; None if it cannot be locked.
         phase: of the MF and of environments; an application lives in the phase of its environment.
         blocked: permanently locked by APPLICATION BLOCK (Part 5, 6.1).
-        regime: whose rules its commands follow.
-        proprietary: what tag A5 of the FCI holds besides, as TLVs, where the regime's FCI has such.
+        command_set: which commands work in it.
+        proprietary: what tag A5 of the FCI holds besides, as TLVs, where the command set's FCI has such.
         suspended: locked by a temporary APPLICATION BLOCK of JR/T 0025.
     """
 
@@ -112,7 +112,7 @@ class Df:
     lock_kid: int | None = None
     phase: Phase = Phase.OPERATIONAL
     blocked: bool = False
-    regime: Regime = Regime.SOCIAL
+    command_set: CommandSet = CommandSet.SOCIAL
     proprietary: bytes = b""
     suspended: bool = False
 
@@ -120,7 +120,9 @@ class Df:
     def label(self) -> str:
         """How people call it: MF, SSSE, DF04, EDEP."""
         # The name that a user card's environment has is in a security module the MF's (Part 9, clause 5).
-        return LABELS.get(self.regime) or label(self.path, b"" if self.regime is Regime.PSAM else self.name)
+        return LABELS.get(self.command_set) or label(
+            self.path, b"" if self.command_set is CommandSet.PSAM else self.name
+        )
 
 
 @dataclass(frozen=True, slots=True)

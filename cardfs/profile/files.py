@@ -6,7 +6,7 @@ from typing import Final
 
 from ..model.changed import decides_itself
 from ..model.fci import LABEL, PRIORITY
-from ..model.files import MAX_RECORDS, Df, DfKind, Ef, Element, Protection, Records, Regime, Structure, child
+from ..model.files import MAX_RECORDS, CommandSet, Df, DfKind, Ef, Element, Protection, Records, Structure, child
 from ..model.rules import FREE_RULE, NEVER_RULE
 from ..model.tlv import RECORD_TEMPLATE, encode
 from .inputs import ProfileError
@@ -105,24 +105,24 @@ def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
     sfi = low if 1 <= low <= 30 and row.structure is not Structure.INTERNAL else None
     layout = _layout(entry, elements) if row.objects else None
     if layout is None:
-        social = tree.dfs[tree.paths[df]].regime is Regime.SOCIAL
+        social = tree.dfs[tree.paths[df]].command_set is CommandSet.SOCIAL
         size, record_length, max_records = _sizes(row, entry, elements, tlv, one=social)
     else:
         size, record_length, max_records = _object_sizes(row, entry, elements, len(layout))
     read = tree.rule(row.read, tree.paths[df], entry.at("read"))
     update = tree.rule(row.update, tree.paths[df], entry.at("update"))
-    secured = _secured(row, entry, tree.dfs[tree.paths[df]].regime)
+    secured = _secured(row, entry, tree.dfs[tree.paths[df]].command_set)
     ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, *secured)
     values = {str(each.values["name"]): str(each.values.get("value", "")) for each in entry.entries("elements")}
     defaults = {name: bytes.fromhex(text) for name, text in values.items() if text}
     return EfPlan(row.id, ef, row.name, row.zh, elements, None, layout, defaults)
 
 
-def _secured(row: EfRow, entry: Entry, regime: Regime) -> tuple[Protection, Protection]:
+def _secured(row: EfRow, entry: Entry, command_set: CommandSet) -> tuple[Protection, Protection]:
     """How updates and reading of a file are secured; ``true`` is updates with a MAC."""
     if isinstance(row.secured, bool):
         return Protection.MAC if row.secured else Protection.NONE, Protection.NONE
-    if regime is not Regime.SOCIAL:
+    if command_set is not CommandSet.SOCIAL:
         raise ProfileError(f"{entry.at('secured')}: a table is for files of the MF and the social-security environment")
     return row.secured.update, Protection(row.secured.read)
 
@@ -290,7 +290,7 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
     """
     settings = tree.settings.directory
     owner = tree.paths[plan.df]
-    payment = tree.dfs[owner].regime is Regime.PAYMENT
+    payment = tree.dfs[owner].command_set is CommandSet.FINANCIAL
     elements, records = [], []
     for df in listed(tree, owner, priorities):
         record, element = _template(tree, df, labels, priorities)
@@ -325,13 +325,17 @@ def listed(tree: Tree, owner: str, priorities: dict[str, int]) -> list[Df]:
     Those with a priority come first, 1 before 2 (EMV Book 1, 12.2.3); the others follow as the profile has them.
     ``financial.listed`` can leave passbook and purse out where there is debit/credit.
     """
-    world = {Regime.PURSE, Regime.DEBIT} if tree.dfs[owner].regime is Regime.PAYMENT else {tree.dfs[owner].regime}
+    world = (
+        {CommandSet.PURSE, CommandSet.DEBIT}
+        if tree.dfs[owner].command_set is CommandSet.FINANCIAL
+        else {tree.dfs[owner].command_set}
+    )
     below = [
         df
         for df in tree.dfs.values()
-        if df.kind is DfKind.ADF and df.regime in world and df.name and df.path.startswith(f"{owner}/")
+        if df.kind is DfKind.ADF and df.command_set in world and df.name and df.path.startswith(f"{owner}/")
     ]
-    debit = [df for df in below if df.regime is Regime.DEBIT]
+    debit = [df for df in below if df.command_set is CommandSet.DEBIT]
     if debit and tree.settings.financial.listed == "debit_credit":
         below = debit
     return sorted(below, key=lambda df: priorities[df.path] or _NO_PRIORITY)

@@ -18,7 +18,7 @@ from keys.suites import SUITES
 
 from ..model import fci, tlv
 from ..model.atr import HEADS, AtrPlan, check_head
-from ..model.files import FINANCIAL, MF_FID, MF_PATH, Df, DfKind, Ef, Element, Regime, child, parent
+from ..model.files import FINANCIAL_SETS, MF_FID, MF_PATH, CommandSet, Df, DfKind, Ef, Element, child, parent
 from ..model.psam_keys import ROOT_LEVELS, TYPES
 from ..model.settings import Settings, near_setting
 from .files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, listed, payment_listing
@@ -76,7 +76,7 @@ class Profile:
     @property
     def is_psam(self) -> bool:
         """Whether it is a security module and no card of a holder."""
-        return self.dfs[MF_PATH].regime is Regime.PSAM
+        return self.dfs[MF_PATH].command_set is CommandSet.PSAM
 
     @property
     def names(self) -> dict[str, dict[str, str]]:
@@ -84,7 +84,7 @@ class Profile:
         names: dict[str, dict[str, str]] = {}
         for plan in self.keys:
             which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"
-            if plan.kid is not None and self.dfs[plan.ref.owner].regime in FINANCIAL:
+            if plan.kid is not None and self.dfs[plan.ref.owner].command_set in FINANCIAL_SETS:
                 which = f"{plan.usage}.{which}"
             names.setdefault(plan.ref.owner, {}).setdefault(which, plan.ref.name)
         return names
@@ -133,7 +133,7 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
     files = build_efs(source.head.entries("ef"), tree, directories, labels, priorities)
     for directory in directories:
         path = tree.paths[directory.df]
-        sfi = PAYMENT_SFI if tree.dfs[path].regime is Regime.PAYMENT else settings.directory.sfi
+        sfi = PAYMENT_SFI if tree.dfs[path].command_set is CommandSet.FINANCIAL else settings.directory.sfi
         tree.dfs[path] = replace(tree.dfs[path], directory_sfi=sfi)
     for row, _ in rows:
         if row.lists:
@@ -194,7 +194,7 @@ def _check_financial(source: Source, tree: Tree, name: str) -> None:
 
 
 def _has_financial(source: Source) -> bool:
-    return any(entry.values.get("regime") == Regime.PAYMENT for entry in source.head.entries("df"))
+    return any(entry.values.get("regime") == CommandSet.FINANCIAL for entry in source.head.entries("df"))
 
 
 def _suites(source: Source, head: HeadRow) -> dict[Usage, str]:
@@ -242,8 +242,8 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     if row.kind == "mf":
         if row.parent or row.fid not in (None, MF_FID):
             raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
-        regime = row.regime or Regime.SOCIAL
-        tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, regime=regime), entry)
+        command_set = row.regime or CommandSet.SOCIAL
+        tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, command_set=command_set), entry)
         return
     above = tree.paths.get(row.parent)
     if above is None:
@@ -255,16 +255,18 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
         tree.join(row.id, joined, entry)
         return
     fid = _df_fid(row, entry, tree.settings)
-    regime = row.regime or tree.dfs[above].regime
+    command_set = row.regime or tree.dfs[above].command_set
     written = resolve(row.proprietary, tree.settings, entry.at("proprietary"))
     try:
         proprietary = bytes.fromhex(str(written))
     except ValueError:
         raise ProfileError(f"{entry.at('proprietary')}: not hexadecimal") from None
-    if regime is Regime.DEBIT:
+    if command_set is CommandSet.DEBIT:
         proprietary = _debit_head(row, proprietary) + proprietary
     path = child(above, fid)
-    df = Df(path, fid, DfKind(row.kind), name, issuer_data=issuer_data, regime=regime, proprietary=proprietary)
+    df = Df(
+        path, fid, DfKind(row.kind), name, issuer_data=issuer_data, command_set=command_set, proprietary=proprietary
+    )
     tree.add(row.id, df, entry)
 
 
@@ -279,12 +281,12 @@ def _check_labels(rows: list[tuple[DfRow, Entry]], tree: Tree, priorities: dict[
 
 def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
     """Refuse an FCI that one answer does not carry, or out of whose tag A5 debit/credit could not read its lists."""
-    if df.regime is Regime.DEBIT:
+    if df.command_set is CommandSet.DEBIT:
         try:
             list(tlv.objects(df.proprietary))
         except tlv.TlvError as error:
             raise ProfileError(f"{place}: not whole data objects: {error}") from None
-    shown = files.get(child(df.path, fci.PURSE_DATA)) if df.regime is Regime.PURSE else None
+    shown = files.get(child(df.path, fci.PURSE_DATA)) if df.command_set is CommandSet.PURSE else None
     told = df.issuer_data if shown is None else bytes(shown.ef.size)
     length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(told)))
     if length > fci.LONGEST:
@@ -338,9 +340,9 @@ def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[U
     if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
         raise ProfileError(f"{entry.at('kid')}: a KID is one byte")
     pin = usage is Usage.PIN
-    regime = tree.dfs[tree.paths[df.id]].regime
+    command_set = tree.dfs[tree.paths[df.id]].command_set
     # Only the social-security card has maintenance keys of another length.
-    own = suites[usage if regime is Regime.SOCIAL else Usage.MASTER]
+    own = suites[usage if command_set is CommandSet.SOCIAL else Usage.MASTER]
     suite = "" if pin else row.suite or df.suite or own
     if row.short and suite == "3DES":
         suite = "DES"
@@ -354,7 +356,7 @@ def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[U
     ref = KeyRef(tree.paths[df.id], row.name)
     algorithm, levels = row.algorithm.get(suite), row.levels
     if levels is None:
-        above = regime is Regime.PSAM and usage in TYPES
+        above = command_set is CommandSet.PSAM and usage in TYPES
         levels = ROOT_LEVELS[settings.psam.root_level] if above else 0
     root = row.root or row.name
     return KeyPlan(ref, usage, suite, kid, row.versions, tries, root, row.zh, entry, algorithm, levels)

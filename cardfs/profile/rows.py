@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from keys.records import Usage
 
-from ..model.files import MAX_RECORDS, Protection, Regime, Structure
+from ..model.files import MAX_RECORDS, CommandSet, Protection, Structure
 from .inputs import ProfileError
 from .source import Entry
 
@@ -96,7 +96,7 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
         directory: whether it holds a directory file and announces it.
         algorithm: whether tag 9F0C of its FCI tells the algorithm.
         joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
-        regime: whose rules its commands follow; by default those of its parent.
+        regime: which commands work in it; by default those of its parent.
         proprietary: more TLVs for tag A5 of the FCI, in hex; that of debit/credit begins with label and priority.
         priority: tag 87 of the directory, which also says who comes first in it; 0 for none.
         lists: whether its FCI lists the applications beside it instead (PPSE).
@@ -114,7 +114,7 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
     directory: bool = False
     algorithm: bool = False
     joins_parent: Conditions = {}
-    regime: Regime | None = None
+    regime: CommandSet | None = None
     proprietary: Hex | Switch = ""
     priority: Annotated[int, Meta(ge=0, le=15)] = 0
     lists: bool = False

@@ -5,7 +5,7 @@ from typing import Final
 
 from keys.records import Key, KeyRef, Usage
 
-from ..model.files import MF_PATH, Df, DfKind, Regime, parent
+from ..model.files import MF_PATH, CommandSet, Df, DfKind, parent
 from ..model.rules import Rule, RuleSyntax, parse_rule
 from ..model.settings import Settings
 from .inputs import ProfileError
@@ -122,7 +122,7 @@ class Tree:
 
     def _opening(self, path: str) -> tuple[Usage, ...]:
         """What opens files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
-        psam = self.dfs[path].regime is Regime.PSAM
+        psam = self.dfs[path].command_set is CommandSet.PSAM
         return (Usage.EXTERNAL_AUTH, Usage.MASTER) if psam else (Usage.PIN, Usage.EXTERNAL_AUTH)
 
     def _is_environment(self, path: str) -> bool:
@@ -131,7 +131,9 @@ class Tree:
     def _check_name(self, df: Df, entry: Entry) -> None:
         for other in self.dfs.values():
             # In a security module both environments have the application (Part 9, clause 5).
-            apart = df.regime is Regime.PSAM and df.kind is DfKind.ADF and parent(df.path) != parent(other.path)
+            apart = (
+                df.command_set is CommandSet.PSAM and df.kind is DfKind.ADF and parent(df.path) != parent(other.path)
+            )
             if df.name and other.name == df.name and other.path != df.path and not apart:
                 raise ProfileError(f"{entry.place}: {self.id_of(other.path)} has the same name")
 
@@ -153,7 +155,7 @@ def check_keys(tree: Tree) -> None:
                     f"{plan.entry.place}: keys of usage {plan.usage} are addressed by KID; 'kid' is missing"
                 )
             continue
-        if tree.dfs[plan.ref.owner].regime is not Regime.SOCIAL:
+        if tree.dfs[plan.ref.owner].command_set is not CommandSet.SOCIAL:
             # Numbering of their own: a PSAM's identifiers (Part 9, appendix A), indices of JR/T 0025.
             continue
         local = tree.dfs[plan.ref.owner].kind is DfKind.ADF

@@ -51,7 +51,7 @@ class Context:
         session: a copy for the handler to change; it counts if the command succeeds.
         challenge: the one that this command takes; it is gone from the session.
         trade: what the INITIALIZE command directly before prepared.
-        selections: how DFs of each regime are selected, where they have ways of their own.
+        selections: how DFs of each command set are selected, where they have ways of their own.
         transaction: the changes to the image, None as long as there is none.
     """
 

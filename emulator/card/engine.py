@@ -9,11 +9,11 @@ output of its own: a card is a function of image, session, command bytes and ran
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from cardfs.life import regime_of
+from cardfs.life import command_set_of
 from cardfs.memory.image import Image
 from cardfs.model.atr import protocols
 from cardfs.model.errors import ApplicationBlocked, CardBlocked, StoreFailed
-from cardfs.model.files import Df, Regime
+from cardfs.model.files import CommandSet, Df
 from keys.errors import CardError
 from keys.generate import RandomSource, system_random
 
@@ -86,7 +86,7 @@ class Card:
         self._last: _Done | None = None
         self._outcome: Outcome | None = None
         settings = image.info.settings
-        self._tables: dict[Regime, Table] = {}
+        self._tables: dict[CommandSet, Table] = {}
         self._words = words_for(settings.status)
         self._extended = settings.transport.extended
         self._forgetful = settings.challenge.survives == "nothing"
@@ -163,15 +163,15 @@ class Card:
         self._last = (raw, response, command, row, session.df, session.ef, word, reason)
         return response
 
-    def _table(self, regime: Regime) -> Table:
-        """The rows of DFs of a regime, made when the first one is entered."""
-        table = self._tables[regime] = self.sets.table(self.image.info.settings, regime)
+    def _table(self, command_set: CommandSet) -> Table:
+        """Build the rows of DFs with this command set, when the first one is entered."""
+        table = self._tables[command_set] = self.sets.table(self.image.info.settings, command_set)
         return table
 
     def _table_in(self, df: str) -> Table:
         """The rows of a DF."""
-        regime = regime_of(self.image, df)
-        return self._tables.get(regime) or self._table(regime)
+        command_set = command_set_of(self.image, df)
+        return self._tables.get(command_set) or self._table(command_set)
 
     def _find(self, command: Command | None) -> Row:
         """Find the row of a command: card locked, class, instruction, class with this instruction."""
@@ -180,8 +180,8 @@ class Card:
         if command is None:
             self._nothing_but_select()
             raise LengthWrong("a command has at least four bytes")
-        regime = regime_of(self.image, self._session.df)
-        table = self._tables.get(regime) or self._table(regime)
+        command_set = command_set_of(self.image, self._session.df)
+        table = self._tables.get(command_set) or self._table(command_set)
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             self._nothing_but_select()
@@ -255,7 +255,10 @@ class Card:
 
     def _lock_of(self, df: str) -> CardError:
         """The refusal of what is locked for good: the application, or for JR/T 0025 the environment as its card."""
-        if self.image.dfs[df].regime is not Regime.SOCIAL and self.image.dfs[self.image.environment(df)].blocked:
+        if (
+            self.image.dfs[df].command_set is not CommandSet.SOCIAL
+            and self.image.dfs[self.image.environment(df)].blocked
+        ):
             # For JR/T 0025 the environment is the card.
             return CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
         return ApplicationBlocked(f"{self.image.label(df)} is permanently locked")

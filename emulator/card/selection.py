@@ -1,4 +1,4 @@
-"""What SELECT does on the way into a DF, where its regime has ways of its own.
+"""What SELECT does on the way into a DF, where its command set has ways of its own.
 
 SELECT runs by the rules of the DF that was current before; the FCI and what a selection starts are a
 matter of the DF that is entered.
@@ -7,14 +7,14 @@ matter of the DF that is entered.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from cardfs.model.files import Df, Regime
+from cardfs.model.files import CommandSet, Df
 
 if TYPE_CHECKING:
     from .context import Answer, Context
 
 
 class Entry(NamedTuple):
-    """How a regime lets its DFs be selected.
+    """How a command set lets its DFs be selected.
 
     Attributes:
         fci: builds the FCI, whole with tag 6F.
@@ -27,5 +27,5 @@ class Entry(NamedTuple):
     locked: Callable[["Context", Df], "Answer"]
 
 
-Selections = Mapping[Regime, Entry]
-"""Regimes without an entry follow Part 5, 6.11."""
+Selections = Mapping[CommandSet, Entry]
+"""Command sets without an entry follow Part 5, 6.11."""

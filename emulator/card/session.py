@@ -24,7 +24,7 @@ class Session:
         pending: data that wait for GET RESPONSE.
         scan: a SELECT walk that goes on with P2 02.
         trade: what an INITIALIZE command prepared, for the very next command (Part 5, 7, table 49).
-        work: what the regime of the current DF remembers between commands; gone when the DF changes.
+        work: what the command set of the current DF remembers between commands; gone when the DF changes.
     """
 
     __slots__ = ("challenge", "df", "ef", "pending", "pointer", "proofs", "scan", "trade", "work")

@@ -1,14 +1,14 @@
-"""The command table of a card: the rows of each regime, and over them those of a coding (Part 5, 5.3).
+"""The command table of a card: the rows of each command set, and over them those of a coding (Part 5, 5.3).
 
-The current DF's regime says which rows are there. Over them lie those of the card maker's coding: a row with the
-same CLA and INS replaces the other, any other stands beside them. `emulator.commands.sets` lists all commands.
+The current DF's command set says which rows are there. Over them lie those of the card manufacturer's coding: a row
+with the same CLA and INS replaces the other, any other stands beside them. `emulator.commands.sets` lists all commands.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cardfs.model.files import Regime
+from cardfs.model.files import CommandSet
 from cardfs.model.settings import Settings
 
 from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
@@ -22,29 +22,29 @@ class CommandSets:
     """All commands of a family of cards; a card finds its own by its settings.
 
     Attributes:
-        regimes: the commands that work in a DF, by the regime of that DF.
-        codings: commands by card maker, laid over the standard's; ``settings.personalisation.cos`` chooses.
-        selections: how DFs of a regime are selected, where they have ways of their own.
-        uncoded: regimes over which no maker's commands are laid.
+        rows: the commands that work in a DF, by the command set of that DF.
+        codings: commands by card manufacturer, laid over the standard's; ``settings.personalisation.cos`` chooses.
+        selections: how DFs of a command set are selected, where they have ways of their own.
+        uncoded: command sets over which no manufacturer's commands are laid.
     """
 
-    regimes: Mapping[Regime, tuple[Row, ...]]
+    rows: Mapping[CommandSet, tuple[Row, ...]]
     codings: Mapping[str, tuple[Row, ...]]
     selections: Selections
-    uncoded: frozenset[Regime] = frozenset()
+    uncoded: frozenset[CommandSet] = frozenset()
 
-    def table(self, settings: Settings, regime: Regime = Regime.SOCIAL) -> "Table":
-        """The rows that a card with these settings has in DFs of one regime, ready to be looked up."""
-        maker = () if regime in self.uncoded else self.codings[settings.personalisation.cos]
-        return Table((*self.regimes[regime], *maker), settings)
+    def table(self, settings: Settings, command_set: CommandSet = CommandSet.SOCIAL) -> "Table":
+        """The rows that a card with these settings has in DFs of one command set, ready to be looked up."""
+        coding = () if command_set in self.uncoded else self.codings[settings.personalisation.cos]
+        return Table((*self.rows[command_set], *coding), settings)
 
 
 class Table:
-    """The rows that one card has in DFs of one regime, ready to be looked up."""
+    """The rows that one card has in DFs of one command set, ready to be looked up."""
 
     def __init__(self, rows: Iterable[Row], settings: Settings) -> None:
         enabled = [row for row in rows if row.enabled(settings)]
-        # Of rows with the same class and instruction the last one stands: the card maker's. Of those that
+        # Of rows with the same class and instruction the last one stands: the card manufacturer's. Of those that
         # P1 tells apart each stands, and the last one answers for a P1 that none of them has.
         self.rows: Final = {row.cla << 8 | row.ins: row for row in enabled}
         self._by_p1: Final = {(row.cla << 8 | row.ins, row.p1): row for row in enabled if row.p1 is not None}

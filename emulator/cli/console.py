@@ -14,7 +14,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
 from cardfs.model.changed import read_record
 from cardfs.model.codecs import decode, decode_fields, find_element, value_text
-from cardfs.model.files import Element, Protection, Regime, Structure
+from cardfs.model.files import CommandSet, Element, Protection, Structure
 from keys.records import KeyRef, KeyState, Usage
 
 from ..terminal import Reading
@@ -151,7 +151,7 @@ def _key_table(image: Image, path: str) -> Table:
         tries = f"{image.tries[ref, version]} of {key.tries_max}" if key.tries_max else ""
         state = _pin_state(image, ref) if key.usage is Usage.PIN and key.state is KeyState.ACTIVE else str(key.state)
         kid = "" if key.kid is None else f"{key.kid:02X}"
-        name = image.names.get(path, {}).get(ref.name, "") if image.dfs[path].regime is Regime.PSAM else ""
+        name = image.names.get(path, {}).get(ref.name, "") if image.dfs[path].command_set is CommandSet.PSAM else ""
         table.add_row(f"{ref.name} {name}".rstrip(), kid, key.usage, key.suite_name, str(version), tries, state)
     return table
 

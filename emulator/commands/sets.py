@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cardfs.model.files import Regime
+from cardfs.model.files import CommandSet
 
 from ..card.table import CommandSets
 from .financial import selection as environment
@@ -19,20 +19,20 @@ from .psam.rows import PSAM_ROWS
 from .social.rows import ROWS, SECURED_READING_ROWS
 
 SETS: Final = CommandSets(
-    regimes={
-        Regime.SOCIAL: (*ROWS, *TRADE_ROWS, *SECURED_READING_ROWS),
-        Regime.PSAM: PSAM_ROWS,
-        Regime.PAYMENT: PAYMENT_ROWS,
-        Regime.PURSE: PURSE_ROWS,
-        Regime.DEBIT: DEBIT_ROWS,
+    rows={
+        CommandSet.SOCIAL: (*ROWS, *TRADE_ROWS, *SECURED_READING_ROWS),
+        CommandSet.PSAM: PSAM_ROWS,
+        CommandSet.FINANCIAL: PAYMENT_ROWS,
+        CommandSet.PURSE: PURSE_ROWS,
+        CommandSet.DEBIT: DEBIT_ROWS,
     },
     codings={"t514": T514_ROWS, "fmcos": FMCOS_ROWS, "none": ()},
     selections={
-        Regime.PSAM: psam.ENTRY,
-        Regime.PAYMENT: environment.ENTRY,
-        Regime.PURSE: purse.ENTRY,
-        Regime.DEBIT: application.ENTRY,
+        CommandSet.PSAM: psam.ENTRY,
+        CommandSet.FINANCIAL: environment.ENTRY,
+        CommandSet.PURSE: purse.ENTRY,
+        CommandSet.DEBIT: application.ENTRY,
     },
     # A PSAM has key commands of its own (Part 9, 9.5 and 9.6).
-    uncoded=frozenset((Regime.PSAM,)),
+    uncoded=frozenset((CommandSet.PSAM,)),
 )

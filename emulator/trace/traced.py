@@ -15,7 +15,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
 from cardfs.model.changed import read_record
 from cardfs.model.codecs import decode_fields, find_element, value_text
-from cardfs.model.files import Protection, Regime
+from cardfs.model.files import CommandSet, Protection
 from cardfs.model.records import Mode
 from keys.records import Usage
 from keys.suites import MAC_LENGTH
@@ -242,7 +242,7 @@ def _is_open(raw: bytes) -> bool:
 def _is_open_trade(outcome: Outcome, image: Image) -> bool:
     """Whether it is a trade of passbook or purse, or of debit/credit: amounts, terminals, times, MACs, no secret."""
     row, command = outcome.row, outcome.command
-    known = {Regime.PURSE: OPEN_TRADES, Regime.DEBIT: OPEN_DEBIT}.get(image.dfs[outcome.df].regime)
+    known = {CommandSet.PURSE: OPEN_TRADES, CommandSet.DEBIT: OPEN_DEBIT}.get(image.dfs[outcome.df].command_set)
     if row is None or command is None or known is None:
         return False
     return row.ins in known and command.well_formed and len(command.data) in row.lc
@@ -298,9 +298,9 @@ def _fields(outcome: Outcome, image: Image, origin: Outcome | None = None) -> st
     if _is_get_response(outcome) and origin is not None and origin.row and is_trade(origin.row.cla, origin.row.ins):
         return tell_answer(origin.row.name, outcome.response[:-2]) or _tell_response(outcome, image)
     name = row.name
-    own = {Regime.PURSE: PURSE_TELLERS, Regime.DEBIT: DEBIT_TELLERS}.get(image.dfs[outcome.df].regime, {})
+    own = {CommandSet.PURSE: PURSE_TELLERS, CommandSet.DEBIT: DEBIT_TELLERS}.get(image.dfs[outcome.df].command_set, {})
     teller = own.get(name) or _TELLERS.get(name)
-    if teller is None and image.dfs[outcome.df].regime is Regime.PSAM and name in psam.TELLERS:
+    if teller is None and image.dfs[outcome.df].command_set is CommandSet.PSAM and name in psam.TELLERS:
         return psam.TELLERS[name](outcome.raw, outcome.df, image)
     return teller(outcome, image) if teller else ""
 
@@ -400,7 +400,7 @@ def _tell_external(outcome: Outcome, image: Image) -> str:
     owner = outcome.df if command.p2 & 0x80 else image.environment(outcome.df)
     ref = image.ref_by_kid(owner, command.p2)
     version = f" version {command.data[16]}" if len(command.data) > 16 else ""
-    if image.dfs[outcome.df].regime is Regime.PSAM:
+    if image.dfs[outcome.df].command_set is CommandSet.PSAM:
         return f"{'own' if command.p2 else 'master'} key {command.p2:02X}{version}"
     return f"{ref.name if ref else 'key'} {command.p2:02X}{version}"
 

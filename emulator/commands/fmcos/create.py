@@ -60,7 +60,7 @@ from cardfs.memory.fmcos_heads import (
 )
 from cardfs.model import accounts, fci
 from cardfs.model.errors import ConditionsUnmet, FileUnknown, NoSpace
-from cardfs.model.files import MAX_RECORDS, MF_FID, DfKind, Ef, Regime, Structure, child, parent
+from cardfs.model.files import MAX_RECORDS, MF_FID, CommandSet, DfKind, Ef, Structure, child, parent
 from cardfs.model.rules import NEVER_RULE
 from keys.errors import KeyUnknown, MacMissing
 from keys.purse import decipher
@@ -207,7 +207,7 @@ def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -
     acts_files.create_ef(ctx, ef)
     change = ctx.change()
     version = fci.version(ctx.settings.edep.fci_version)
-    change.put_df(replace(ctx.image.dfs[here], regime=Regime.PURSE, proprietary=version))
+    change.put_df(replace(ctx.image.dfs[here], command_set=CommandSet.PURSE, proprietary=version))
     change.put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
 
 
@@ -332,7 +332,7 @@ def erase(ctx: Context) -> Answer:
     acts_files.delete_all(ctx, keep=(path,))
     ctx.change().put_contents(path, (own.pack(),))
     df = ctx.image.dfs[here]
-    if df.regime is Regime.PURSE:
+    if df.command_set is CommandSet.PURSE:
         # With its accounts the commands for them go.
-        ctx.change().put_df(replace(df, regime=Regime.SOCIAL, proprietary=b""))
+        ctx.change().put_df(replace(df, command_set=CommandSet.SOCIAL, proprietary=b""))
     return DONE

@@ -37,7 +37,7 @@ from cardfs.memory.fmcos_heads import (
 from cardfs.model.errors import RecordLengthWrong
 from cardfs.model.fci import fci as template
 from cardfs.model.fci import fits, issuer_data
-from cardfs.model.files import Ef, Records, Regime, Structure, child
+from cardfs.model.files import CommandSet, Ef, Records, Structure, child
 from cardfs.model.records import Mode, find
 from keys.errors import ChallengeUnusable, CipherDataWrong, KeyUnknown, MacMissing, MethodBlocked
 from keys.purse import decipher
@@ -132,7 +132,7 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
         return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
     ctx.change().restore((ref, 1))
     reach(ctx, head.next)
-    if head.kind == PIN and ctx.image.dfs[ref.owner].regime is Regime.PURSE:
+    if head.kind == PIN and ctx.image.dfs[ref.owner].command_set is CommandSet.PURSE:
         # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
         ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE

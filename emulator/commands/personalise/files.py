@@ -7,7 +7,19 @@ from typing import Final
 from cardfs.life import Act, controlling_key
 from cardfs.model import fci
 from cardfs.model.errors import ApplicationBlocked, ConditionsUnmet, FileUnknown
-from cardfs.model.files import FINANCIAL, MAX_RECORDS, MF_FID, Contents, Df, DfKind, Ef, Phase, Regime, Structure, child
+from cardfs.model.files import (
+    FINANCIAL_SETS,
+    MAX_RECORDS,
+    MF_FID,
+    CommandSet,
+    Contents,
+    Df,
+    DfKind,
+    Ef,
+    Phase,
+    Structure,
+    child,
+)
 from cardfs.model.records import Mode, written
 from cardfs.model.rules import FREE_RULE, NEVER_RULE, Rule, make_rule
 from keys.errors import CardError
@@ -37,7 +49,7 @@ def create_df(
     lock_kid: int | None = None,
     directory_sfi: int | None = None,
     issuer_data: bytes = b"",
-    regime: Regime = Regime.SOCIAL,
+    command_set: CommandSet = CommandSet.SOCIAL,
     proprietary: bytes = b"",
 ) -> None:
     """Create an environment or an application below the current DF, or give the MF its attributes.
@@ -56,8 +68,8 @@ def create_df(
         raise DataWrong(f"a DF name has 5 to 16 bytes, not {len(name)}")
     if directory_sfi is not None and directory_sfi not in SFIS:
         raise DataWrong(f"a directory file has SFI 1 to 30, not {directory_sfi:02X}")
-    if regime not in allowed_regimes(ctx, kind):
-        raise DataWrong(f"no {kind} here can follow the rules of {regime}")
+    if command_set not in allowed_sets(ctx, kind):
+        raise DataWrong(f"no {kind} here can have the commands of {command_set}")
     if not fci.fits(name, fci.directory(directory_sfi), fci.issuer_data(issuer_data), proprietary):
         raise DataWrong(f"the FCI of this DF would have more than {fci.LONGEST} bytes, which no answer carries")
     phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
@@ -70,18 +82,18 @@ def create_df(
         issuer_data=issuer_data,
         lock_kid=lock_kid,
         phase=phase,
-        regime=regime,
+        command_set=command_set,
         proprietary=proprietary,
     )
     ctx.change().put_df(df)
 
 
-def allowed_regimes(ctx: Context, kind: DfKind) -> frozenset[Regime]:
-    """Whose rules a new DF below the current one can follow: an application those of its environment's world."""
+def allowed_sets(ctx: Context, kind: DfKind) -> frozenset[CommandSet]:
+    """Return the command sets that a new DF below the current one can have: an application those of its environment."""
     if kind is DfKind.DDF:
-        return frozenset((Regime.SOCIAL, Regime.PAYMENT))
-    here = ctx.image.dfs[ctx.session.df].regime
-    return FINANCIAL if here is Regime.PAYMENT and kind is DfKind.ADF else frozenset((here,))
+        return frozenset((CommandSet.SOCIAL, CommandSet.FINANCIAL))
+    here = ctx.image.dfs[ctx.session.df].command_set
+    return FINANCIAL_SETS if here is CommandSet.FINANCIAL and kind is DfKind.ADF else frozenset((here,))
 
 
 def write_data(ctx: Context, fid: int, at: int, data: bytes) -> None:
@@ -125,7 +137,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     if ef.sfi is not None and (ef.sfi not in SFIS or image.ef_by_sfi(ef.parent, ef.sfi)):
         raise DataWrong(f"SFI {ef.sfi:02X} is taken or not one of 1 to 30 (Part 3, 5.2)")
     above = image.dfs[ef.parent]
-    if above.regime is Regime.PURSE and ef.fid == fci.PURSE_DATA:
+    if above.command_set is CommandSet.PURSE and ef.fid == fci.PURSE_DATA:
         _check_shown(above, ef)
     flat = ef.structure in (Structure.TRANSPARENT, Structure.INTERNAL)
     sized = flat or ef.structure is Structure.LINEAR_VARIABLE

@@ -34,7 +34,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from cardfs.life import Act, edge_for
-from cardfs.model.files import FINANCIAL, DfKind, Ef, Protection, Regime, Structure, child
+from cardfs.model.files import FINANCIAL_SETS, CommandSet, DfKind, Ef, Protection, Structure, child
 from cardfs.model.rules import Rule
 from keys.errors import MacMissing
 from keys.records import Key, KeyRef, Usage
@@ -62,7 +62,7 @@ CIPHER_LENGTHS: Final = frozenset((CIPHER_LENGTH, *range(0x48, 0xF9, 8)))  # an 
 TLV_FLAG, MAC_FLAG, CIPHER_FLAG, READ_FLAG = 0x01, 0x02, 0x04, 0x08
 
 KINDS: Final = (DfKind.MF, DfKind.DDF, DfKind.ADF)
-REGIMES: Final = (Regime.SOCIAL, Regime.PAYMENT, Regime.PURSE, Regime.DEBIT)
+COMMAND_SETS: Final = (CommandSet.SOCIAL, CommandSet.FINANCIAL, CommandSet.PURSE, CommandSet.DEBIT)
 STRUCTURES: Final = {
     0xC3: Structure.INTERNAL,
     0xC4: Structure.TRANSPARENT,
@@ -184,7 +184,7 @@ def write_key(ctx: Context) -> Answer:
         raise MacMissing("the cipher is there, its MAC is not")
     plain = authority.unwrap_load(ctx, edge)
     with authority.mac_was_right(ctx, edge):
-        load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].regime in FINANCIAL)
+        load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].command_set in FINANCIAL_SETS)
         if retire:
             acts_keys.retire_key(ctx, load)
         else:
@@ -208,14 +208,14 @@ def parameters_write(p1: int, p2: int) -> bool:
 def _create_file(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
     fid, kind = reader.number(), reader.byte()
-    regime = kind >> 4 if kind >> 4 < len(REGIMES) else 0
-    kind -= regime << 4
+    which = kind >> 4 if kind >> 4 < len(COMMAND_SETS) else 0
+    kind -= which << 4
     # The right comes before the rest of the data.
     authority.allow(ctx, acts_files.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
         issuer_data = reader.take(reader.byte())
-        proprietary = reader.take(reader.byte()) if regime else b""
+        proprietary = reader.take(reader.byte()) if which else b""
         acts_files.create_df(
             ctx,
             fid,
@@ -224,14 +224,16 @@ def _create_file(ctx: Context, data: bytes) -> None:
             lock_kid=None if lock == NONE else lock,
             directory_sfi=directory or None,
             issuer_data=issuer_data,
-            regime=REGIMES[regime],
+            command_set=COMMAND_SETS[which],
             proprietary=proprietary,
         )
         return
     if kind not in STRUCTURES:
         raise DataWrong(f"the types of elementary files are {numbers(STRUCTURES)}")
     sfi, flags, size = reader.byte(), reader.byte(), reader.number()
-    secured_update, secured_read = _secured(flags, social=ctx.image.dfs[ctx.session.df].regime is Regime.SOCIAL)
+    secured_update, secured_read = _secured(
+        flags, social=ctx.image.dfs[ctx.session.df].command_set is CommandSet.SOCIAL
+    )
     record_length, max_records = reader.byte(), reader.byte()
     here = ctx.session.df
     read = acts_files.rule_from(ctx, reader.rule(), here)
@@ -319,13 +321,13 @@ def df_data(
     lock: int | None,
     directory: int | None,
     issuer_data: bytes,
-    regime: Regime = Regime.SOCIAL,
+    command_set: CommandSet = CommandSet.SOCIAL,
     proprietary: bytes = b"",
 ) -> bytes:
     """Data of CREATE FILE for a DF."""
-    which = REGIMES.index(regime) << 4 | KINDS.index(kind)
+    which = COMMAND_SETS.index(command_set) << 4 | KINDS.index(kind)
     head = fid.to_bytes(2) + bytes((which, NONE if lock is None else lock, directory or 0))
-    more = bytes((len(proprietary),)) + proprietary if regime is not Regime.SOCIAL else b""
+    more = bytes((len(proprietary),)) + proprietary if command_set is not CommandSet.SOCIAL else b""
     return head + bytes((len(issuer_data),)) + issuer_data + more + name
 
 

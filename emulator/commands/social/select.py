@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs.firewall import surviving
-from cardfs.life import regime_of
+from cardfs.life import command_set_of
 from cardfs.model.errors import ApplicationBlocked, CardBlocked, FileUnknown
 from cardfs.model.fci import directory, issuer_data
 from cardfs.model.fci import fci as template
@@ -96,9 +96,9 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 
 
 def _enter(ctx: Context, df: Df) -> Answer:
-    """Enter ``df`` as its regime has it, and answer its FCI."""
+    """Enter ``df`` as its command set has it, and answer its FCI."""
     image = ctx.image
-    entry = ctx.selections.get(regime_of(image, df.path))
+    entry = ctx.selections.get(command_set_of(image, df.path))
     if entry is not None and image.dfs[image.environment(df.path)].blocked:
         raise CardBlocked(f"{image.label(image.environment(df.path))} is permanently locked")
     if entry is not None and (df.blocked or df.suspended):
