@@ -139,7 +139,7 @@ MEANINGS: Final[dict[int, Meaning]] = {
     0x9406: Meaning("MAC or TAC not available", "Part 5, table 5"),
 }
 
-WORDS: Final[dict[type[CardError], int]] = {
+STATUS_WORDS: Final[dict[type[CardError], int]] = {
     ks.KeyUnknown: 0x6A88,
     ks.MethodBlocked: 0x6983,
     ks.ChallengeUnusable: 0x6984,
@@ -188,9 +188,9 @@ def error_name(error: type[CardError]) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in error.__name__).lstrip("_")
 
 
-def words_for(overrides: Mapping[Any, str]) -> dict[type[CardError], int]:
+def status_words(overrides: Mapping[Any, str]) -> dict[type[CardError], int]:
     """The table of one card: the standard's with the profile's replacements."""
-    return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in WORDS.items()}
+    return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in STATUS_WORDS.items()}
 
 
 def explain(word: int) -> Meaning:

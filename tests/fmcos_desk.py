@@ -62,7 +62,7 @@ class Desk(Bench):
         if row is not None:
             word = family(answer[-4:])
             self.seen.add((raw[0], raw[1], word))
-            assert word in row.words, f"{raw[:2].hex()} {row.name} answers {answer[-4:]}: {self.reason}"
+            assert word in row.status_words, f"{raw[:2].hex()} {row.name} answers {answer[-4:]}: {self.reason}"
         return answer
 
     def ok(self, apdu: str | bytes) -> bytes:

@@ -196,7 +196,7 @@ def test_a_personalisation_command_answers_each_of_its_words(where: Where, word:
 
 
 def test_every_row_and_word_has_a_scenario_and_no_scenario_a_word_that_its_row_does_not_list() -> None:
-    listed = {((row.name, row.cla), word) for row in T514_ROWS for word in row.words}
+    listed = {((row.name, row.cla), word) for row in T514_ROWS for word in row.status_words}
     assert set(SCENARIOS) == listed
 
 

@@ -12,7 +12,7 @@ from .test_words import family
 
 STAGES: Final = ("selected", "begun", "cash", "asked", "proven", "done", "blocked")
 CODES: Final = [(row.cla, row.ins) for row in DEBIT_ROWS]
-WORDS: Final = {(row.cla, row.ins): set(row.words) for row in DEBIT_ROWS}
+WORDS: Final = {(row.cla, row.ins): set(row.status_words) for row in DEBIT_ROWS}
 
 
 def at(stage: str) -> Desk:

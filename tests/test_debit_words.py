@@ -32,7 +32,7 @@ class Watched(Desk):
         answer = super().send(raw)
         row = BY_CODE.get((raw[0], raw[1])) if len(raw) > 1 else None
         if row is not None and here.endswith("3F02"):
-            assert family(answer[-4:]) in row.words, f"{row.name} answers {answer[-4:]}"
+            assert family(answer[-4:]) in row.status_words, f"{row.name} answers {answer[-4:]}"
         return answer
 
 
@@ -379,7 +379,7 @@ def test_a_command_answers_each_of_its_words(where: tuple[str, int], scenario: S
 
 
 def test_every_row_and_word_has_a_scenario_and_no_scenario_a_word_that_its_row_does_not_list() -> None:
-    assert set(EVERY) == {(row.name, word) for row in DEBIT_ROWS for word in row.words}
+    assert set(EVERY) == {(row.name, word) for row in DEBIT_ROWS for word in row.status_words}
 
 
 @pytest.mark.parametrize("row", DEBIT_ROWS, ids=lambda row: str(row.name))
@@ -387,7 +387,7 @@ def test_every_row_has_its_samples_and_every_word_a_meaning(row: Row) -> None:
     assert row.name in SAMPLES
     assert row.name in WRONG_PARAMETERS
     assert row.name in WRONG_LENGTHS
-    assert set(row.words) <= set(MEANINGS)
+    assert set(row.status_words) <= set(MEANINGS)
     assert row.while_suspended
 
 

@@ -88,7 +88,7 @@ class Watched(Bench):
         row = self.table.find(raw[0], raw[1], raw[2]) if here is CommandSet.FINANCIAL else None
         self.last_row = BY_NAME.get(row.name) if row is not None else None
         if self.last_row is not None:
-            assert family(answer[-4:]) in self.last_row.words, f"{self.last_row.name} answers {answer[-4:]}"
+            assert family(answer[-4:]) in self.last_row.status_words, f"{self.last_row.name} answers {answer[-4:]}"
         return answer
 
     def proof(self, *, wrong: bool = False) -> str:
@@ -246,8 +246,8 @@ def test_a_word_is_provoked(where: tuple[str, int], scenario: Scenario) -> None:
 
 
 def test_every_row_and_word_has_a_scenario_and_every_word_a_meaning() -> None:
-    assert set(SCENARIOS) == {(row.name, word) for row in PAYMENT_ROWS for word in row.words}
-    assert {word for row in PAYMENT_ROWS for word in row.words} <= set(MEANINGS)
+    assert set(SCENARIOS) == {(row.name, word) for row in PAYMENT_ROWS for word in row.status_words}
+    assert {word for row in PAYMENT_ROWS for word in row.status_words} <= set(MEANINGS)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -396,7 +396,7 @@ def other_class(code: tuple[int, int]) -> Scenario:
     return lambda desk: desk.word(b"\x10" + SAMPLES[code](desk)[1:])
 
 
-CASES: Final = [(row, word) for row in FMCOS_ROWS for word in sorted(set(row.words))]
+CASES: Final = [(row, word) for row in FMCOS_ROWS for word in sorted(set(row.status_words))]
 
 
 def scenario_of(row: Row, word: int) -> Scenario:
@@ -427,7 +427,7 @@ def test_every_word_of_every_row_is_answered(row: Row, word: int) -> None:
 def test_no_scenario_is_for_a_word_that_its_row_has_not() -> None:
     assert WORDS.keys() == SAMPLES.keys() == BY_CODE.keys()
     for code, scenarios in WORDS.items():
-        assert set(scenarios) <= set(BY_CODE[code].words), code
+        assert set(scenarios) <= set(BY_CODE[code].status_words), code
 
 
 # -- power ---

@@ -554,8 +554,8 @@ def _fmcos_scenarios() -> Iterator[Scenario]:
         make = _FMCOS_OTHERS.get((row.cla, row.ins), FMCOS_SAMPLES[row.cla, row.ins])
         if row.writes:
             yield Scenario(f"fmcos: {row.name} {row.cla:02X}", _fmcos, _at_desk(make))
-        if row.writes and (0x63C0 in row.words or 0x6988 in row.words) and row.le is None:
-            word = "63C2" if 0x63C0 in row.words else "6988"
+        if row.writes and (0x63C0 in row.status_words or 0x6988 in row.status_words) and row.le is None:
+            word = "63C2" if 0x63C0 in row.status_words else "6988"
             yield Scenario(f"fmcos: {row.name} {row.cla:02X}, wrong", _fmcos, _at_desk(make, wrong=True), word)
 
 
@@ -670,7 +670,7 @@ WRITING: Final = [
 )
 def test_every_row_that_writes_has_a_scenario_that_really_does(row: Row) -> None:
     reached = [scenario for scenario in SCENARIOS if uncut(scenario)[2] is row]
-    if 0x9000 not in row.words:
+    if 0x9000 not in row.status_words:
         # It stands in the table only to be refused.
         assert not reached
         return

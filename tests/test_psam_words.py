@@ -436,7 +436,7 @@ def _translated(desk: PsamDesk) -> Callable[[str | bytes], str]:
 
 
 def test_every_row_and_word_has_a_scenario_and_no_scenario_a_word_that_its_row_does_not_list() -> None:
-    assert set(SCENARIOS) == {(row.name, word) for row in PSAM_ROWS for word in row.words}
+    assert set(SCENARIOS) == {(row.name, word) for row in PSAM_ROWS for word in row.status_words}
 
 
 LISTED: Final = {
@@ -467,8 +467,8 @@ FEWER: Final = {
 def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Row) -> None:
     everywhere = {0x9000, 0x6D00, *COMMON, 0x9303}
     listed = {int(word, 16) for word in LISTED[row.name].split()} - everywhere
-    words = set(row.words) - everywhere
-    assert len(row.words) == len(set(row.words))
+    words = set(row.status_words) - everywhere
+    assert len(row.status_words) == len(set(row.status_words))
     assert words - listed == MORE.get(row.name, set())
     assert listed - words == FEWER.get(row.name, set())
 

@@ -52,7 +52,7 @@ class Watched(Desk):
         if row is not None:
             word = family(answer[-4:])
             self.seen.add((where(row), word))
-            assert word in row.words, f"{row.name} answers {answer[-4:]}: {self.reason}"
+            assert word in row.status_words, f"{row.name} answers {answer[-4:]}: {self.reason}"
         return answer
 
 
@@ -265,7 +265,7 @@ def begin_words(p1: int) -> dict[int, Scenario]:
     }
     row = TABLE.find(0x80, 0x50, p1)
     assert row is not None
-    return {word: scenario for word, scenario in every.items() if word in row.words}
+    return {word: scenario for word, scenario in every.items() if word in row.status_words}
 
 
 def end_words(header: str, maker: Maker) -> dict[int, Scenario]:
@@ -517,7 +517,7 @@ def _worn_out(code: Where) -> Scenario:
     return scenario
 
 
-CASES: Final = [(row, word) for row in PURSE_ROWS for word in sorted(set(row.words))]
+CASES: Final = [(row, word) for row in PURSE_ROWS for word in sorted(set(row.status_words))]
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_the_tables_name_the_rows_and_their_words_and_no_others() -> None:
     rows = {where(row): row for row in PURSE_ROWS}
     assert rows.keys() == SAMPLES.keys() == WRONG_P1_P2.keys() == WORDS.keys()
     for code, scenarios in WORDS.items():
-        assert set(scenarios) <= set(rows[code].words), rows[code].name
+        assert set(scenarios) <= set(rows[code].status_words), rows[code].name
 
 
 @pytest.mark.parametrize("row", PURSE_ROWS, ids=lambda row: f"{row.cla:02X} {row.name}")
@@ -558,4 +558,4 @@ def test_a_row_says_whether_it_writes(row: Row) -> None:
 
 
 def test_every_word_of_these_commands_is_known() -> None:
-    assert {word for row in PURSE_ROWS for word in row.words} <= set(MEANINGS)
+    assert {word for row in PURSE_ROWS for word in row.status_words} <= set(MEANINGS)

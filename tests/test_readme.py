@@ -34,7 +34,7 @@ from emulator.commands.psam.rows import PSAM_ROWS
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
 from emulator.sscard.cards import Card
-from emulator.status import MEANINGS, WORDS, error_name
+from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.traced import Event
 
 ROOT: Final = Path(__file__).parents[1]
@@ -122,11 +122,11 @@ def test_every_command_of_the_card_stands_in_its_table_with_its_words(title: str
             row.zh,
             f"{row.cla:02X} {row.ins:02X}",
             row.clause,
-            {word_text(word) for word in {*row.words} - COMMON},
+            {word_text(word) for word in {*row.status_words} - COMMON},
         ]
         for row in expected
     ]
-    assert all(set(row.words) >= COMMON for row in expected)
+    assert all(set(row.status_words) >= COMMON for row in expected)
 
 
 def test_every_status_word_stands_in_its_table_with_its_refusals() -> None:
@@ -135,7 +135,7 @@ def test_every_status_word_stands_in_its_table_with_its_refusals() -> None:
         word_text(word): (
             meaning.text.format("x" if word == 0x63C0 else "xx"),
             meaning.clause,
-            {error_name(error) for error, its in WORDS.items() if its == word},
+            {error_name(error) for error, its in STATUS_WORDS.items() if its == word},
         )
         for word, meaning in MEANINGS.items()
     }

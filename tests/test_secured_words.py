@@ -102,7 +102,7 @@ def _scenarios(ins: int, cla: int) -> dict[int, Scenario]:
 CASES: Final = [
     pytest.param(row, word, id=f"{row.name}/{row.cla:02X}/{word:04X}")
     for row in SECURED_READING_ROWS
-    for word in row.words
+    for word in row.status_words
 ]
 
 
@@ -115,8 +115,8 @@ def test_reading_answers_each_of_its_words(row: Row, word: int) -> None:
 
 def test_every_word_has_a_scenario_and_no_scenario_is_without_its_word() -> None:
     for row in SECURED_READING_ROWS:
-        assert len(set(row.words)) == len(row.words)
-        assert _scenarios(row.ins, row.cla).keys() == set(row.words)
+        assert len(set(row.status_words)) == len(row.status_words)
+        assert _scenarios(row.ins, row.cla).keys() == set(row.status_words)
 
 
 LISTED: Final = {
@@ -139,9 +139,9 @@ MORE: Final = {
 def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Row) -> None:
     listed = {0x9000} | {int(word, 16) for word in LISTED[row.name].split()}
     parts = {0x6100} if row.name == "READ RECORD" else set()  # table 5: what one answer does not carry
-    assert set(row.words) - listed == set(MORE[row.cla]) | parts
+    assert set(row.status_words) - listed == set(MORE[row.cla]) | parts
     # With a MAC it is case 4, so that no Le is wrong (Part 2, 9.3.2.2).
-    assert listed - set(row.words) == ({0x6C00} if row.cla else set())
+    assert listed - set(row.status_words) == ({0x6C00} if row.cla else set())
 
 
 ORDER: Final = {

@@ -15,7 +15,7 @@ from cardfs.model.settings import Refusal, Settings
 from cardfs.profile.loader import ProfileError, load_profile
 from emulator.commands.social.rows import ROWS
 from emulator.sscard.cards import Card
-from emulator.status import MEANINGS, WORDS, error_name, explain, words_for
+from emulator.status import MEANINGS, STATUS_WORDS, error_name, explain, status_words
 from keys.errors import CardError
 
 from .support import Bench, Handmade
@@ -39,22 +39,22 @@ def refusals() -> Iterator[type[CardError]]:
 def test_every_refusal_has_exactly_one_word_and_the_table_nothing_else() -> None:
     found = list(refusals())
     assert len(found) == len(set(found)) > 20
-    assert set(found) == set(WORDS)
+    assert set(found) == set(STATUS_WORDS)
 
 
 def test_no_refusal_is_a_kind_of_another_one() -> None:
     """The table looks up the type itself, so a subclass would have no word."""
-    assert all(error.__bases__ == (CardError,) for error in WORDS)
+    assert all(error.__bases__ == (CardError,) for error in STATUS_WORDS)
 
 
 def test_names_of_refusals_are_their_own() -> None:
-    names = [error_name(error) for error in WORDS]
+    names = [error_name(error) for error in STATUS_WORDS]
     assert len(set(names)) == len(names)
     assert error_name(AccessDenied) == "access_denied"
 
 
 def test_every_word_of_a_refusal_and_of_a_row_has_a_meaning_with_a_clause() -> None:
-    words = set(WORDS.values()) | {word for row in ROWS for word in row.words} | {0x9000, 0x6901}
+    words = set(STATUS_WORDS.values()) | {word for row in ROWS for word in row.status_words} | {0x9000, 0x6901}
     assert words <= set(MEANINGS)
     for word in MEANINGS:
         meaning = explain(word)
@@ -86,10 +86,10 @@ def test_a_word_that_the_standard_does_not_know_is_said_to_be_so(word: int) -> N
 
 
 def test_a_profile_replaces_a_word_by_the_name_of_the_refusal() -> None:
-    words = words_for({"access_denied": "6985"})
+    words = status_words({"access_denied": "6985"})
     assert words[AccessDenied] == 0x6985
-    assert {error for error in WORDS if words[error] != WORDS[error]} == {AccessDenied}
-    assert words_for({}) == WORDS
+    assert {error for error in STATUS_WORDS if words[error] != STATUS_WORDS[error]} == {AccessDenied}
+    assert status_words({}) == STATUS_WORDS
 
 
 def test_a_card_answers_the_words_of_its_profile() -> None:
@@ -122,7 +122,7 @@ def test_a_defect_of_the_program_is_6f00_and_remembered(monkeypatch: pytest.Monk
 
 
 def test_a_profile_can_name_every_refusal_and_nothing_else() -> None:
-    assert set(get_args(Refusal)) == {error_name(error) for error in WORDS}
+    assert set(get_args(Refusal)) == {error_name(error) for error in STATUS_WORDS}
     with pytest.raises(ProfileError, match=r"settings\.status: no such refusal: nonsense"):
         load_profile("ssc-2.0", {"settings": {"status": {"nonsense": "6985"}}})
 

@@ -40,7 +40,7 @@ class Watched(TradeBench):
         row = TABLE.find(raw[0], raw[1], raw[2])
         if row is not None and row.cla == 0xB0:
             self.last_row, self.last_word = row, family(answer[-4:])
-            assert family(answer[-4:]) in row.words, f"{row.name} answers {answer[-4:]}"
+            assert family(answer[-4:]) in row.status_words, f"{row.name} answers {answer[-4:]}"
         return answer
 
 
@@ -297,7 +297,7 @@ def test_a_trade_command_answers_each_of_its_words(name: str, word: int) -> None
 
 
 def test_every_row_and_word_has_a_scenario_and_no_scenario_a_word_that_its_row_does_not_list() -> None:
-    assert set(SCENARIOS) == {(row.name, word) for row in TRADE_ROWS for word in row.words}
+    assert set(SCENARIOS) == {(row.name, word) for row in TRADE_ROWS for word in row.status_words}
     assert set(IN_TURN) == set(WRONG_PARAMETERS) == set(LENGTH_CHANGES) == set(BY_NAME)
     assert len(BY_NAME) == len(TRADE_ROWS) == 8
 
@@ -343,10 +343,10 @@ FEWER: Final[Mapping[str, Mapping[int, str]]] = {
 def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Row) -> None:
     """Part 5, tables 53 to 78."""
     listed = {0x9000} | {int(word, 16) for word in LISTED[row.name].split()}
-    assert len(set(row.words)) == len(row.words)
-    assert set(row.words) - listed == set(MORE.get(row.name, {}))
-    assert listed - set(row.words) == set(FEWER.get(row.name, {}))
-    assert set(row.words) <= set(MEANINGS)
+    assert len(set(row.status_words)) == len(row.status_words)
+    assert set(row.status_words) - listed == set(MORE.get(row.name, {}))
+    assert listed - set(row.status_words) == set(FEWER.get(row.name, {}))
+    assert set(row.status_words) <= set(MEANINGS)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class Watched(Handmade):
         answer = super().send(raw)
         row = BY_CODE.get((raw[0], raw[1])) if len(raw) > 1 else None
         if row is not None:
-            assert family(answer[-4:]) in row.words, f"{row.name} answers {answer[-4:]}"
+            assert family(answer[-4:]) in row.status_words, f"{row.name} answers {answer[-4:]}"
         return answer
 
 
@@ -475,7 +475,7 @@ def test_a_command_answers_each_of_its_words(where: tuple[str, int, int], scenar
 
 
 def test_every_row_and_word_has_a_scenario_and_no_scenario_a_word_that_its_row_does_not_list() -> None:
-    assert set(SCENARIOS) == {(row.name, row.cla, word) for row in ROWS for word in row.words}
+    assert set(SCENARIOS) == {(row.name, row.cla, word) for row in ROWS for word in row.status_words}
 
 
 def test_every_row_has_its_samples() -> None:
@@ -529,8 +529,8 @@ FEWER: Final[dict[Where, dict[int, str]]] = {
 def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Row) -> None:
     """Part 5, tables 7 to 48."""
     listed = {0x9000} | {int(word, 16) for word in LISTED[row.name].split()}
-    words = set(row.words)
-    assert len(words) == len(row.words)
+    words = set(row.status_words)
+    assert len(words) == len(row.status_words)
     assert words - listed == set(MORE.get(_where(row), {}))
     assert listed - words == set(FEWER.get(_where(row), {}))
 

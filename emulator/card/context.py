@@ -14,7 +14,7 @@ from keys.generate import RandomSource
 from keys.records import Key, KeyRef, KeyState, Usage, same
 from keys.suites import MAC_LENGTH
 
-from ..status import words_for
+from ..status import status_words
 from . import reasons
 from .apdu import Command
 from .selection import Selections
@@ -94,7 +94,7 @@ class Context:
 
     def refuse(self, error: CardError) -> Answer:
         """Answer with the word of a refusal, and keep what the command has changed nevertheless."""
-        return Answer(word=words_for(self.settings.status)[type(error)], reason=error.reason)
+        return Answer(word=status_words(self.settings.status)[type(error)], reason=error.reason)
 
     # -- files and access ---------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ from ..status import (
     LengthWrong,
     ParametersWrong,
     TradeStateWrong,
+    status_words,
     waiting_word,
-    words_for,
 )
 from . import reasons
 from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
@@ -87,7 +87,7 @@ class Card:
         self._outcome: Outcome | None = None
         settings = image.info.settings
         self._tables: dict[CommandSet, Table] = {}
-        self._words = words_for(settings.status)
+        self._words = status_words(settings.status)
         self._extended = settings.transport.extended
         self._forgetful = settings.challenge.survives == "nothing"
         self._keeps_failed = not settings.challenge.failure_consumes

@@ -1,6 +1,6 @@
 """A row of the command table: one command as data (Part 5, 5.3).
 
-A row says what the gate checks before the handler runs: class, parameters, lengths. ``words`` are
+A row says what the gate checks before the handler runs: class, parameters, lengths. ``status_words`` are
 all status words that the command can answer; each has a test.
 """
 
@@ -42,7 +42,7 @@ class Row:
         parameters: whether P1 and P2 are among those of the command.
         lc: allowed lengths of the data field.
         le: allowed Le when the command can answer data, else None.
-        words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
+        status_words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
         data_or_not: whether it may come with or without data, so that under T=0 P3 00 means no data.
         takes_challenge: whether the challenge is used up by it; a secured command always takes it.
         writes: whether it can change the non-volatile memory.
@@ -68,7 +68,7 @@ class Row:
     ins: int
     clause: str
     handler: Callable[[Context], Answer]
-    words: tuple[int, ...]
+    status_words: tuple[int, ...]
     parameters: Callable[[int, int], bool] = _zero
     lc: Container[int] = NO_DATA
     le: Container[int] | None = None

@@ -23,7 +23,7 @@ def _same(name: str, *more: int, **changes: Any) -> Row:
     Where the environment itself is locked nobody can be, and no application locks itself here.
     """
     row = _COMMON[name, 0x00]
-    return replace(row, words=(*(word for word in row.words if word != _LOCKED), *more), **changes)
+    return replace(row, status_words=(*(word for word in row.status_words if word != _LOCKED), *more), **changes)
 
 
 PAYMENT_ROWS: Final[tuple[Row, ...]] = (
