@@ -67,7 +67,7 @@ _PURSE, _DEBIT = CommandSet.PURSE, CommandSet.DEBIT
 _TRANSPORT, _CARD, _ENVIRONMENT = Authority.TRANSPORT, Authority.CARD_MASTER, Authority.ENVIRONMENT_MASTER
 
 LIFE: Final[tuple[Edge, ...]] = (
-    # COS activation (COS激活): by chip and card maker, nobody's secret yet.
+    # COS activation (COS激活): by chip and card manufacturer, nobody's secret yet.
     Edge(Act.SET_HISTORICAL, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.2"),
     Edge(Act.SET_TRANSPORT, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.1"),
     Edge(Act.UPDATE_TRANSPORT, _MF, _BLANK, _TRANSPORT, _BLANK, "Part 10, 5.1.1"),

@@ -89,7 +89,7 @@ class Personaliser:
             raise PersonaliseError("the environment of this card is the MF itself; only one below it can be built")
         self._check(root, environments)
         # Also shows a card of another cipher while nothing is spoilt.
-        yield self._authenticate("authenticate the maker's transport key", maker_suite, self.maker_key)
+        yield self._authenticate("authenticate the manufacturer's transport key", maker_suite, self.maker_key)
         yield self._transport(transport, maker_suite)
         yield _plain("set the historical bytes", "80E00500", contents.info.historical)
         yield _plain("end of activation", "80E00200")
@@ -116,7 +116,7 @@ class Personaliser:
             raise PersonaliseError(f"{strange[0]} stands outside the environments, and only in them can it be built")
 
     def _transport(self, value: bytes, suite: Suite) -> Step:
-        """The transport key: in clear, or under the maker's where the card takes none in clear."""
+        """The transport key: in clear, or under the manufacturer's where the card takes none in clear."""
         title = "set the transport key"
         settings = self.contents.info.settings
         if settings.personalisation.plain_keys:

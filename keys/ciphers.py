@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 _PARITY_BITS: Final = bytes.maketrans(bytes(range(256)), bytes(b & 0xFE for b in range(256)))
 
 
-class Keyed(Protocol):
+class ExpandedKey(Protocol):
     """A cipher under one key that is expanded once; whole blocks in, whole blocks out; for one thread at a time."""
 
     def encrypt(self, data: bytes, /) -> bytes:
@@ -55,7 +55,7 @@ class BlockCipher(Protocol):
         """Encipher whole blocks in CBC from ``initial``, one block."""
         ...
 
-    def keyed(self, key: bytes) -> Keyed:
+    def expand(self, key: bytes) -> ExpandedKey:
         """Expand a key, which costs more than a computation with it; each form when it is first needed."""
         ...
 
@@ -98,7 +98,7 @@ class _Chain:
         return enciphered
 
 
-class _KeyedDes:
+class _ExpandedDes:
     """A DES or 3DES key, and its forms in the library as they are needed."""
 
     __slots__ = ("_blocks", "_chain", "_halves", "_key")
@@ -107,7 +107,7 @@ class _KeyedDes:
         self._key = key
         self._blocks: Any = None
         self._chain: _Chain | None = None
-        self._halves: tuple[_KeyedDes, _KeyedDes] | None = None
+        self._halves: tuple[_ExpandedDes, _ExpandedDes] | None = None
 
     def encrypt(self, data: bytes, /) -> bytes:
         enciphered: bytes = (self._blocks or self._open()).encrypt(data)
@@ -128,7 +128,7 @@ class _KeyedDes:
             return self.cbc(initial, data)[-8:]
         # E(KL, D(KR, E(KL, x))) of the last block is the whole key's cipher; two halves are expanded sooner than it.
         if self._halves is None:
-            self._halves = _KeyedDes(self._key[:8]), _KeyedDes(self._key[8:])
+            self._halves = _ExpandedDes(self._key[:8]), _ExpandedDes(self._key[8:])
         left, right = self._halves
         return left.cbc(b"", right.decrypt(left.cbc(initial, data)[-8:]))
 
@@ -138,7 +138,7 @@ class _KeyedDes:
         return self._blocks
 
 
-class _KeyedSm4:
+class _ExpandedSm4:
     """An SM4 key, and its contexts as they are needed; in ECB the library keeps no state between whole blocks."""
 
     __slots__ = ("_chain", "_decrypt", "_encrypt", "_key")
@@ -171,17 +171,17 @@ class _KeyedSm4:
 class _Cipher:
     """Computations that expand their key for themselves."""
 
-    __slots__ = ("encrypt", "keyed")
+    __slots__ = ("encrypt", "expand")
 
-    def __init__(self, keyed: Callable[[bytes], Keyed], encrypt: Callable[[bytes, bytes], bytes]) -> None:
-        self.keyed: Final = keyed
+    def __init__(self, expand: Callable[[bytes], ExpandedKey], encrypt: Callable[[bytes, bytes], bytes]) -> None:
+        self.expand: Final = expand
         self.encrypt: Final = encrypt
 
     def decrypt(self, key: bytes, data: bytes) -> bytes:
-        return self.keyed(key).decrypt(data)
+        return self.expand(key).decrypt(data)
 
     def cbc(self, key: bytes, initial: bytes, data: bytes) -> bytes:
-        return self.keyed(key).cbc(initial, data)
+        return self.expand(key).cbc(initial, data)
 
 
 @cache
@@ -235,7 +235,7 @@ def warm_up() -> None:
     _openssl()
 
 
-DES_CIPHER: Final[BlockCipher] = _Cipher(_KeyedDes, _encrypt_des)
+DES_CIPHER: Final[BlockCipher] = _Cipher(_ExpandedDes, _encrypt_des)
 """DES under 8-byte keys, 3DES in E-D-E under 16-byte keys (KL || KR)."""
-SM4_CIPHER: Final[BlockCipher] = _Cipher(_KeyedSm4, _encrypt_sm4)
+SM4_CIPHER: Final[BlockCipher] = _Cipher(_ExpandedSm4, _encrypt_sm4)
 """SM4 under 16-byte keys."""

@@ -9,7 +9,7 @@ cipher: 3DES, or SM4 for the national algorithms of part 17.
 from collections.abc import Mapping
 from typing import Final
 
-from .ciphers import Keyed
+from .ciphers import ExpandedKey
 from .errors import CipherDataWrong
 from .suites import Suite, complement, pad
 
@@ -77,24 +77,24 @@ def card_key(suite: Suite, master: bytes, pan: str, sequence: str = "00") -> byt
     return suite.diversify(master, key_factor(pan, sequence))
 
 
-def session_key(suite: Suite, key: bytes | Keyed, atc: int) -> bytes:
+def session_key(suite: Suite, key: bytes | ExpandedKey, atc: int) -> bytes:
     """Derive the session key (过程密钥), 16 bytes, of any of a card's three keys (worked examples).
 
     Not the common session key of EMV Book 2, A1.3: the counter stands on the right and is complemented alone.
     """
     counter = _atc(atc)
-    return suite.keyed(key).encrypt(bytes(6) + counter + bytes(6) + complement(counter))
+    return suite.expanded(key).encrypt(bytes(6) + counter + bytes(6) + complement(counter))
 
 
 # -- MACs ----------------------------------------------------------------------------------------
 
 
-def _mac(suite: Suite, session: bytes | Keyed, data: bytes) -> bytes:
+def _mac(suite: Suite, session: bytes | ExpandedKey, data: bytes) -> bytes:
     """The leftmost 8 bytes of the MAC over padded data, from a zero initial value.
 
     Block of 8: ISO/IEC 9797-1, algorithm 3, so only the last block meets the whole key. Block of 16: CBC.
     """
-    return suite.keyed(session).mac_block(b"", pad(data, suite.block))[:8]
+    return suite.expanded(session).mac_block(b"", pad(data, suite.block))[:8]
 
 
 def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes, atc: int, results: bytes) -> bytes:
@@ -125,7 +125,7 @@ def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes,
     return b"".join(parts) + tail
 
 
-def application_cryptogram(suite: Suite, session: bytes | Keyed, data: bytes) -> bytes:
+def application_cryptogram(suite: Suite, session: bytes | ExpandedKey, data: bytes) -> bytes:
     """Compute an application cryptogram (应用密文: AAC, TC or ARQC), 8 bytes (worked examples).
 
     Args:
@@ -136,7 +136,7 @@ def application_cryptogram(suite: Suite, session: bytes | Keyed, data: bytes) ->
     return _mac(suite, session, data)
 
 
-def response_cryptogram(suite: Suite, session: bytes | Keyed, cryptogram: bytes, code: bytes) -> bytes:
+def response_cryptogram(suite: Suite, session: bytes | ExpandedKey, cryptogram: bytes, code: bytes) -> bytes:
     """Compute the issuer's answer to a cryptogram (授权响应密文, ARPC), 8 bytes.
 
     Worked examples for 3DES; one source for SM4.
@@ -154,10 +154,10 @@ def response_cryptogram(suite: Suite, session: bytes | Keyed, cryptogram: bytes,
         raise ValueError("a cryptogram has 8 bytes, a response code 2")
     block = _xor(cryptogram, code + bytes(6))
     # Of one block the MAC is the block enciphered; what it takes of the key has been expanded for the cryptogram.
-    return suite.keyed(session).mac_block(b"", block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
+    return suite.expanded(session).mac_block(b"", block.ljust(suite.block, b"\x00"))[:CRYPTOGRAM_LENGTH]
 
 
-def discretionary_mac(suite: Suite, session: bytes | Keyed, atc: int, data: bytes) -> bytes:
+def discretionary_mac(suite: Suite, session: bytes | ExpandedKey, atc: int, data: bytes) -> bytes:
     """Compute the MAC of the issuer discretionary data in tag 9F10, 4 bytes (laboratory notes; SM4: inferred).
 
     Args:
@@ -173,14 +173,14 @@ def discretionary_mac(suite: Suite, session: bytes | Keyed, atc: int, data: byte
 
 
 def script_mac(
-    suite: Suite, session: bytes | Keyed, header: bytes, atc: int, cryptogram: bytes, data: bytes = b""
+    suite: Suite, session: bytes | ExpandedKey, header: bytes, atc: int, cryptogram: bytes, data: bytes = b""
 ) -> bytes:
     """Compute the MAC of an issuer script command, 4 bytes; see `script_mac_uncut`."""
     return script_mac_uncut(suite, session, header, atc, cryptogram, data)[:SCRIPT_MAC_LENGTH]
 
 
 def script_mac_uncut(
-    suite: Suite, session: bytes | Keyed, header: bytes, atc: int, cryptogram: bytes, data: bytes
+    suite: Suite, session: bytes | ExpandedKey, header: bytes, atc: int, cryptogram: bytes, data: bytes
 ) -> bytes:
     """Compute the MAC of an issuer script command, 8 bytes (implementations and published descriptions; SM4: inferred).
 
@@ -206,7 +206,7 @@ def script_mac_uncut(
 # -- PIN -----------------------------------------------------------------------------------------
 
 
-def seal_pin(suite: Suite, session: bytes | Keyed, half: bytes, pin: str, current: str = "") -> bytes:
+def seal_pin(suite: Suite, session: bytes | ExpandedKey, half: bytes, pin: str, current: str = "") -> bytes:
     """Build the enciphered PIN data of PIN CHANGE/UNBLOCK (one source; SM4: inferred).
 
     Args:
@@ -223,7 +223,7 @@ def seal_pin(suite: Suite, session: bytes | Keyed, half: bytes, pin: str, curren
     return suite.encrypt_data(session, _xor(block, _mask(half, _checked(current) if current else "")))
 
 
-def open_pin(suite: Suite, session: bytes | Keyed, half: bytes, enciphered: bytes, current: str = "") -> str:
+def open_pin(suite: Suite, session: bytes | ExpandedKey, half: bytes, enciphered: bytes, current: str = "") -> str:
     """Undo `seal_pin` and return the new PIN.
 
     Raises:

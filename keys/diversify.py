@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from .ciphers import Keyed
+from .ciphers import ExpandedKey
 from .suites import FACTOR_LENGTH, Suite
 
 PROVINCE_TAIL: Final = b"0000sh"
@@ -39,7 +39,7 @@ def card_factor(historical: bytes, *, from_t8: bool = False) -> bytes:
     return historical[7:] + bytes(2) if from_t8 else historical[5:]
 
 
-def diversify(suite: Suite, root: bytes, factors: Iterable[bytes], expanded: Keyed | None = None) -> bytes:
+def diversify(suite: Suite, root: bytes, factors: Iterable[bytes], expanded: ExpandedKey | None = None) -> bytes:
     """Walk down the levels: each factor of 8 bytes makes the child of the key before it.
 
     Args:

@@ -8,7 +8,7 @@ appendix B), and each brings its own rules along.
 from dataclasses import dataclass
 from typing import Final
 
-from .ciphers import DES_CIPHER, SM4_CIPHER, BlockCipher, Keyed
+from .ciphers import DES_CIPHER, SM4_CIPHER, BlockCipher, ExpandedKey
 from .errors import ChallengeUnusable, CipherDataWrong
 
 MAC_LENGTH: Final = 4
@@ -67,15 +67,15 @@ class Suite:
             raise ChallengeUnusable(f"a {self.name} key takes a challenge of at most {self.block} bytes")
         return challenge
 
-    def expand(self, key: bytes) -> Keyed:
+    def expand(self, key: bytes) -> ExpandedKey:
         """Expand a long-term key, so that many computations with it cost less."""
-        return self.cipher.keyed(key)
+        return self.cipher.expand(key)
 
-    def keyed(self, key: bytes | Keyed) -> Keyed:
+    def expanded(self, key: bytes | ExpandedKey) -> ExpandedKey:
         """Expand a key, unless it is expanded."""
-        return self.cipher.keyed(key) if isinstance(key, bytes) else key
+        return self.cipher.expand(key) if isinstance(key, bytes) else key
 
-    def session_key(self, key: bytes | Keyed, challenge: bytes) -> bytes:
+    def session_key(self, key: bytes | ExpandedKey, challenge: bytes) -> bytes:
         """Derive the session key (过程密钥) from a challenge of 4 bytes up to a block (Part 4, 8.4).
 
         Raises:
@@ -83,9 +83,9 @@ class Suite:
         """
         if len(challenge) != self.block:
             challenge = self.check_challenge(challenge).ljust(self.block, b"\x00")
-        return self.keyed(key).encrypt(challenge)
+        return self.expanded(key).encrypt(challenge)
 
-    def authentication_data(self, key: bytes | Keyed, challenge: bytes, original: bytes) -> bytes:
+    def authentication_data(self, key: bytes | ExpandedKey, challenge: bytes, original: bytes) -> bytes:
         """Compute the 8 bytes that prove knowledge of ``key`` (Part 4, 9.3); ``original`` has 8 bytes."""
         session = self.session_key(key, challenge)
         if self.block == AUTHENTICATION_LENGTH:
@@ -104,20 +104,20 @@ class Suite:
             return block[:MAC_LENGTH]
         return _xor(_xor(block[:4], block[4:8]), _xor(block[8:12], block[12:]))
 
-    def mac(self, session: bytes | Keyed, data: bytes, initial: bytes = b"") -> bytes:
+    def mac(self, session: bytes | ExpandedKey, data: bytes, initial: bytes = b"") -> bytes:
         """Compute the 4-byte MAC of ``data`` under a session key (Part 4, 8.2); no initial value means zero."""
-        return self.truncate(self.keyed(session).cbc(initial, pad(data, self.block))[-self.block :])
+        return self.truncate(self.expanded(session).cbc(initial, pad(data, self.block))[-self.block :])
 
     def data_block(self, plain: bytes) -> bytes:
         """Form ``LD || plain``, padded only when not aligned (Part 4, 8.3.2); at most 255 bytes."""
         block = bytes([len(plain)]) + plain
         return pad(block, self.block) if len(block) % self.block else block
 
-    def encrypt_data(self, session: bytes | Keyed, plain: bytes) -> bytes:
+    def encrypt_data(self, session: bytes | ExpandedKey, plain: bytes) -> bytes:
         """Encipher a `data_block` (Part 4, 8.3)."""
-        return self.keyed(session).encrypt(self.data_block(plain))
+        return self.expanded(session).encrypt(self.data_block(plain))
 
-    def decrypt_data(self, session: bytes | Keyed, enciphered: bytes) -> bytes:
+    def decrypt_data(self, session: bytes | ExpandedKey, enciphered: bytes) -> bytes:
         """Undo `encrypt_data` (Part 4, 8.3.4); under a session key, or for a key load an expanded long-term key.
 
         Raises:
@@ -125,7 +125,7 @@ class Suite:
         """
         if not enciphered or len(enciphered) % self.block:
             raise CipherDataWrong("the cipher data are not whole blocks")
-        plain = self.keyed(session).decrypt(enciphered)
+        plain = self.expanded(session).decrypt(enciphered)
         end = 1 + plain[0]
         rest = plain[end:]
         if end > len(plain) or len(rest) >= self.block or (rest and rest != b"\x80" + bytes(len(rest) - 1)):
@@ -134,7 +134,7 @@ class Suite:
 
     # -- long-term keys -----------------------------------------------------------------------
 
-    def diversify(self, key: bytes | Keyed, factor: bytes) -> bytes:
+    def diversify(self, key: bytes | ExpandedKey, factor: bytes) -> bytes:
         """Derive the child of ``key`` for an 8-byte factor (密钥分散; Part 9, 7.1.1 and 7.2.1)."""
         if len(factor) != FACTOR_LENGTH:
             raise ValueError(f"a diversification factor has 8 bytes, not {len(factor)}")
@@ -154,21 +154,21 @@ class Suite:
             return DES, _xor(key[:8], key[8:])
         return self, key
 
-    def expand_tac(self, key: bytes) -> Keyed:
+    def expand_tac(self, key: bytes) -> ExpandedKey:
         """Expand what `tac_key` derives from DTK; MACs under it go by this suite."""
         rules, derived = self.tac_key(key)
         return rules.expand(derived)
 
     # -- key loading --------------------------------------------------------------------------
 
-    def key_load_mac(self, key: bytes | Keyed, challenge: bytes, data: bytes) -> bytes:
+    def key_load_mac(self, key: bytes | ExpandedKey, challenge: bytes, data: bytes) -> bytes:
         """Compute the MAC of a key-load command (Part 9, 7.1.3 and 7.2.3).
 
         Unlike `mac`: the initial value is the challenge, 00 on the right up to a block; the key is the
         controlling master key itself; a double-length key enters the last block with both halves.
         """
         initial = challenge + bytes(self.block - len(challenge))
-        return self.truncate(self.keyed(key).mac_block(initial, pad(data, self.block)))
+        return self.truncate(self.expanded(key).mac_block(initial, pad(data, self.block)))
 
 
 DES: Final = Suite("DES", block=8, key_length=8, session_length=8, cipher=DES_CIPHER)

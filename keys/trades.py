@@ -9,7 +9,7 @@ double-length keys, too, a session key has 8 bytes and its MAC is the single-len
 
 from typing import Final
 
-from .ciphers import Keyed
+from .ciphers import ExpandedKey
 from .suites import Suite
 
 LOAD_TYPE: Final = b"1"
@@ -20,7 +20,7 @@ LOAD_TAIL: Final = bytes.fromhex("8000")
 """What stands in SESLK where SESPK has the end of the terminal's sequence number (Part 7, 11.2)."""
 
 
-def load_session_key(suite: Suite, key: bytes | Keyed, random: bytes, sequence: bytes) -> bytes:
+def load_session_key(suite: Suite, key: bytes | ExpandedKey, random: bytes, sequence: bytes) -> bytes:
     """Derive SESLK (Part 7, 11.2; Part 4, 8.4): DLK enciphers ``random 4 || load sequence 2 || 8000``.
 
     The 16-byte suite fills the input on the right with 00. ``sequence`` is the one before it is
@@ -33,7 +33,7 @@ def load_session_key(suite: Suite, key: bytes | Keyed, random: bytes, sequence: 
 
 
 def purchase_session_key(
-    suite: Suite, key: bytes | Keyed, random: bytes, sequence: bytes, terminal_sequence: bytes
+    suite: Suite, key: bytes | ExpandedKey, random: bytes, sequence: bytes, terminal_sequence: bytes
 ) -> bytes:
     """Derive SESPK (Part 7, 12.2): DPK enciphers ``random 4 || purchase sequence 2 || last 2 of terminal sequence 4``.
 
@@ -48,7 +48,7 @@ def purchase_session_key(
 
 
 def load_mac1(
-    suite: Suite, session: bytes | Keyed, balance: bytes, amount: bytes, kind: bytes, terminal: bytes
+    suite: Suite, session: bytes | ExpandedKey, balance: bytes, amount: bytes, kind: bytes, terminal: bytes
 ) -> bytes:
     """Compute MAC1 of a load, card to host (Part 7, 11.2): ``balance 4 || amount 4 || type 1 || terminal 6``.
 
@@ -60,7 +60,9 @@ def load_mac1(
     return suite.mac(session, _parts((balance, 4), (amount, 4), (kind, 1), (terminal, 6)))
 
 
-def load_mac2(suite: Suite, session: bytes | Keyed, amount: bytes, kind: bytes, terminal: bytes, time: bytes) -> bytes:
+def load_mac2(
+    suite: Suite, session: bytes | ExpandedKey, amount: bytes, kind: bytes, terminal: bytes, time: bytes
+) -> bytes:
     """Compute MAC2 of a load, host to card (Part 7, 11.5): ``amount 4 || type 1 || terminal 6 || host time 7``.
 
     ``session`` is SESLK.
@@ -73,7 +75,7 @@ def load_mac2(suite: Suite, session: bytes | Keyed, amount: bytes, kind: bytes, 
 
 def load_tac(
     suite: Suite,
-    key: bytes | Keyed,
+    key: bytes | ExpandedKey,
     balance: bytes,
     sequence: bytes,
     amount: bytes,
@@ -96,7 +98,7 @@ def load_tac(
 
 
 def purchase_mac1(
-    suite: Suite, session: bytes | Keyed, amounts: bytes, kind: bytes, terminal: bytes, time: bytes
+    suite: Suite, session: bytes | ExpandedKey, amounts: bytes, kind: bytes, terminal: bytes, time: bytes
 ) -> bytes:
     """Compute MAC1 of a purchase, PSAM to card (Part 7, 12.3).
 
@@ -109,7 +111,7 @@ def purchase_mac1(
     return suite.mac(session, _parts((amounts, 12), (kind, 1), (terminal, 6), (time, 7)))
 
 
-def purchase_mac2(suite: Suite, session: bytes | Keyed, amounts: bytes) -> bytes:
+def purchase_mac2(suite: Suite, session: bytes | ExpandedKey, amounts: bytes) -> bytes:
     """Compute MAC2 of a purchase, card to PSAM (Part 7, 12.6): ``account 4 || self-paid 4 || fund 4``.
 
     ``session`` is SESPK.
@@ -122,7 +124,7 @@ def purchase_mac2(suite: Suite, session: bytes | Keyed, amounts: bytes) -> bytes
 
 def purchase_tac(
     suite: Suite,
-    key: bytes | Keyed,
+    key: bytes | ExpandedKey,
     amounts: bytes,
     kind: bytes,
     terminal: bytes,
@@ -140,7 +142,7 @@ def purchase_tac(
     return _tac(suite, key, _parts((amounts, 12), (kind, 1), (terminal, 6), (terminal_sequence, 4), (time, 7)))
 
 
-def _tac(suite: Suite, key: bytes | Keyed, data: bytes) -> bytes:
+def _tac(suite: Suite, key: bytes | ExpandedKey, data: bytes) -> bytes:
     return suite.mac(suite.expand_tac(key) if isinstance(key, bytes) else key, data)
 
 

@@ -11,7 +11,7 @@ from cardfs.memory.image import Image
 from cardfs.model.errors import IssuerDataWrong, StoreFailed
 from emulator.commands.financial.debit.objects import Objects
 from keys.certificates import RsaPrivateKey, generate_rsa
-from keys.ciphers import Keyed
+from keys.ciphers import ExpandedKey
 from keys.generate import SeededRandom
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from keys.suites import DES, SM4, TRIPLE_DES, Suite
@@ -47,20 +47,20 @@ def chained(rules: Reference, key: bytes, initial: bytes, data: bytes) -> bytes:
 def test_messages_under_one_expanded_key_know_nothing_of_each_other(which: Suite, data: st.DataObject) -> None:
     key = data.draw(st.binary(min_size=which.key_length, max_size=which.key_length))
     block, rules = which.block, Reference(which.name)
-    keyed = which.expand(key)
+    expanded = which.expand(key)
     for _ in range(data.draw(st.integers(1, 6))):
         size = block * data.draw(st.integers(1, 4))
         message = data.draw(st.binary(min_size=size, max_size=size))
         initial = data.draw(st.sampled_from((b"", bytes(range(1, block + 1)))))
         match data.draw(st.sampled_from(("cbc", "mac", "encrypt", "decrypt"))):
             case "cbc":
-                assert keyed.cbc(initial, message) == chained(rules, key, initial, message)
+                assert expanded.cbc(initial, message) == chained(rules, key, initial, message)
             case "mac":
-                assert keyed.mac_block(initial, message) == last_block(which, key, initial, message)
+                assert expanded.mac_block(initial, message) == last_block(which, key, initial, message)
             case "encrypt":
-                assert keyed.encrypt(message) == rules.blocks(key, message)
+                assert expanded.encrypt(message) == rules.blocks(key, message)
             case _:
-                assert keyed.decrypt(message) == rules.blocks(key, message, decrypt=True)
+                assert expanded.decrypt(message) == rules.blocks(key, message, decrypt=True)
 
 
 def last_block(which: Suite, key: bytes, initial: bytes, message: bytes) -> bytes:
@@ -75,23 +75,23 @@ def last_block(which: Suite, key: bytes, initial: bytes, message: bytes) -> byte
 @pytest.mark.parametrize("which", EVERY, ids=[each.name for each in EVERY])
 def test_a_chain_takes_whole_blocks_and_goes_on_after_a_refusal(which: Suite) -> None:
     key, block = bytes(range(which.key_length)), which.block
-    keyed = which.expand(key)
+    expanded = which.expand(key)
     message = bytes(range(2 * block))
     wanted = chained(Reference(which.name), key, b"", message)
-    assert keyed.cbc(b"", message) == wanted
+    assert expanded.cbc(b"", message) == wanted
     for initial, wrong in ((b"", b""), (b"", message[:-1]), (b"", message + b"\x00"), (b"\x01", message)):
         with pytest.raises(ValueError, match="whole number"):
-            keyed.cbc(initial, wrong)
-    assert keyed.cbc(b"", message) == wanted
+            expanded.cbc(initial, wrong)
+    assert expanded.cbc(b"", message) == wanted
 
 
 def test_expanded_keys_do_not_tell_their_value() -> None:
     for which in EVERY:
-        keyed = which.expand(OTHER[: which.key_length])
-        keyed.cbc(b"", bytes(which.block))
-        keyed.encrypt(bytes(which.block))
-        assert OTHER[:4].hex() not in repr(keyed)
-        assert repr(OTHER[:4])[2:-1] not in repr(keyed)
+        expanded = which.expand(OTHER[: which.key_length])
+        expanded.cbc(b"", bytes(which.block))
+        expanded.encrypt(bytes(which.block))
+        assert OTHER[:4].hex() not in repr(expanded)
+        assert repr(OTHER[:4])[2:-1] not in repr(expanded)
 
 
 # -- the index of functions ---------------------------------------------------------------------------------
@@ -158,23 +158,23 @@ def test_what_is_made_of_a_key_is_made_once_and_each_thing_for_itself() -> None:
 
     assert image.made(at, make) == image.made(at, make) == "made"
     assert made == [image.keys[at]]
-    assert image.keyed(at) is image.keyed(at)
-    assert image.tac_keyed(at) is image.tac_keyed(at)
+    assert image.expanded(at) is image.expanded(at)
+    assert image.tac_expanded(at) is image.tac_expanded(at)
     value = image.keys[at].value
-    assert image.keyed(at).encrypt(bytes(8)) == Reference("3DES").blocks(value, bytes(8))
-    assert image.tac_keyed(at).encrypt(bytes(8)) == Reference("DES").blocks(xor(value[:8], value[8:]), bytes(8))
+    assert image.expanded(at).encrypt(bytes(8)) == Reference("3DES").blocks(value, bytes(8))
+    assert image.tac_expanded(at).encrypt(bytes(8)) == Reference("DES").blocks(xor(value[:8], value[8:]), bytes(8))
 
 
 def test_a_changed_key_is_used_at_once_and_nothing_of_the_old_one_stays() -> None:
     image, at = kept_image()
-    image.keyed(at), image.tac_keyed(at)
+    image.expanded(at), image.tac_expanded(at)
     replaced(image, at, value=OTHER)
     assert at not in image._made
-    assert image.keyed(at).encrypt(bytes(8)) == Reference("3DES").blocks(OTHER, bytes(8))
-    assert image.tac_keyed(at).encrypt(bytes(8)) == Reference("DES").blocks(xor(OTHER[:8], OTHER[8:]), bytes(8))
+    assert image.expanded(at).encrypt(bytes(8)) == Reference("3DES").blocks(OTHER, bytes(8))
+    assert image.tac_expanded(at).encrypt(bytes(8)) == Reference("DES").blocks(xor(OTHER[:8], OTHER[8:]), bytes(8))
     # Also where a transaction did not do it.
     image.keys[at] = replace(image.keys[at], value=OTHER[::-1])
-    assert image.keyed(at).encrypt(bytes(8)) == Reference("3DES").blocks(OTHER[::-1], bytes(8))
+    assert image.expanded(at).encrypt(bytes(8)) == Reference("3DES").blocks(OTHER[::-1], bytes(8))
 
 
 def test_killed_and_deleted_keys_and_a_closed_card_leave_nothing() -> None:
@@ -193,25 +193,25 @@ def test_killed_and_deleted_keys_and_a_closed_card_leave_nothing() -> None:
 
     for end in (kill, delete, close):
         image, at = kept_image()
-        image.keyed(at), image.tac_keyed(at)
+        image.expanded(at), image.tac_expanded(at)
         assert at in image._made
         end(image, at)
         assert at not in image._made, end.__name__
     image, at = kept_image()
     delete(image, at)
     with pytest.raises(KeyError):
-        image.keyed(at)
+        image.expanded(at)
 
 
 def test_a_change_that_fails_leaves_the_key_and_what_was_made_of_it() -> None:
     made = purse_contents()
     store = FailingStore({})
     image, at = Image(made, store), (KeyRef(ADF, "DTK"), 1)
-    before = image.keyed(at)
+    before = image.expanded(at)
     store.writes_left = 0
     with pytest.raises(StoreFailed):
         replaced(image, at, value=OTHER)
-    assert image.keyed(at) is before
+    assert image.expanded(at) is before
 
 
 # -- the same over commands ---------------------------------------------------------------------------------
@@ -327,11 +327,11 @@ def test_a_transaction_that_could_not_be_written_is_not_remembered() -> None:
     assert desk.ac("ARQC").atc == 1
 
 
-def test_keyed_is_what_suites_take() -> None:
+def test_an_expanded_key_is_what_suites_take() -> None:
     for which in EVERY:
         key = OTHER[: which.key_length]
-        keyed: Keyed = which.expand(key)
-        assert which.keyed(keyed) is keyed
-        assert which.key_load_mac(keyed, b"\x01\x02", b"data") == Reference(which.name).key_load_mac(
+        expanded: ExpandedKey = which.expand(key)
+        assert which.expanded(expanded) is expanded
+        assert which.key_load_mac(expanded, b"\x01\x02", b"data") == Reference(which.name).key_load_mac(
             key, b"\x01\x02", b"data"
         )

@@ -240,7 +240,7 @@ def test_a_refused_challenge_and_a_silent_card_are_one_sentence() -> None:
         (
             "a foreign maker's key",
             "[settings.personalisation]\nplain_keys = false",
-            "authenticate the maker's transport key",
+            "authenticate the manufacturer's transport key",
         ),
         ("keys of odd parity only", '[settings.personalisation]\nparity = "check"', "load "),
     ],
@@ -258,7 +258,7 @@ def test_a_card_that_is_not_blank_is_refused_at_the_first_command_and_stays_as_i
     before = card.image.store.load()
     with pytest.raises(
         PersonaliseError,
-        match=r"^authenticate the maker's .*: the card answered 6A88, .*; is it a blank card of this profile\?$",
+        match=r"^authenticate the manufacturer's .*: the card answered 6A88, .*; is it a blank card of this profile\?$",
     ):
         Personaliser(card.transmit, finished, MAKER_KEY).run()
     assert card.image.store.load() == before

@@ -381,7 +381,7 @@ class TestVariant:
         assert region.name == "ssc-2.0-region"
         assert region.source == "ssc-2.0-region.toml"
         assert region.settings.pin.tries == 6
-        assert region.atr.maker.hex().upper() == "12344A44468660"
+        assert region.atr.manufacturer.hex().upper() == "12344A44468660"
         assert region.efs[region.path("DF05/EF05")].read.text == "PIN"
         assert region.efs[region.path("DF04/EF08")].max_records == 60
         assert region.efs[region.path("DF04/EF0D")].update.text == "UK4DF04"

@@ -246,7 +246,7 @@ def _an_fill(profile: Profile) -> int:
 
 
 def blank(profile: Profile) -> CardContents:
-    """Make a blank card: an MF with the maker's transport key, waiting to be activated (Part 10, 5.1).
+    """Make a blank card: an MF with the manufacturer's transport key, waiting to be activated (Part 10, 5.1).
 
     The names of keys and data elements are the profile's, so that people read the card built later;
     the card itself does nothing with them. An FMCOS card comes with an MF and a master key of its own.

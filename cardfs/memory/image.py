@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from keys.ciphers import Keyed
+from keys.ciphers import ExpandedKey
 from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, Usage
 
@@ -156,11 +156,11 @@ class Image:
             raise KeyUnknown(f"{ref.name} has no version {version}")
         return key
 
-    def keyed(self, at: KeyId) -> Keyed:
+    def expanded(self, at: KeyId) -> ExpandedKey:
         """The expanded form of a key, kept as `made` does."""
         return self.made(at, _expanded)
 
-    def tac_keyed(self, at: KeyId) -> Keyed:
+    def tac_expanded(self, at: KeyId) -> ExpandedKey:
         """The expanded form of what a key computes TACs with (Part 7, 15), kept as `made` does."""
         return self.made(at, _tac_expanded)
 
@@ -369,9 +369,9 @@ class Image:
         return at
 
 
-def _expanded(key: Key) -> Keyed:
+def _expanded(key: Key) -> ExpandedKey:
     return key.suite.expand(key.value)
 
 
-def _tac_expanded(key: Key) -> Keyed:
+def _tac_expanded(key: Key) -> ExpandedKey:
     return key.suite.expand_tac(key.value)

@@ -21,15 +21,15 @@ class AtrPlan:
 
     Attributes:
         head: TS to the last interface byte, before the historical bytes.
-        maker: T1 to T7: chip maker 2, COS 3, card maker 2 (Part 2, table 16).
+        manufacturer: T1 to T7: chip manufacturer 2, COS 3, card manufacturer 2 (Part 2, table 16).
     """
 
     head: bytes
-    maker: bytes
+    manufacturer: bytes
 
     def historical(self, region: str, serial: bytes) -> bytes:
         """The 13 historical bytes: T1 to T7, four digits of the region code, serial TA to TD."""
-        return self.maker + bytes.fromhex(region[:4]) + serial
+        return self.manufacturer + bytes.fromhex(region[:4]) + serial
 
     def build(self, historical: bytes) -> bytes:
         """The whole ATR, with the check byte TCK where the head calls for one."""

@@ -227,7 +227,7 @@ class KidSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class PersonalisationSettings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Personalisation commands, which the standard leaves to the card maker (Part 10, 5).
+    """Personalisation commands, which the standard leaves to the card manufacturer (Part 10, 5).
 
     ``cos``: whose coding; an FMCOS card has its own blank state and master key, and its manual no rule on
     weak keys. ``plain_keys``: whether a key may come in clear, to a blank card or as FMCOS has it.
@@ -286,7 +286,7 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
     personalisation: PersonalisationSettings = PersonalisationSettings()
     check_order: Literal["default"] = "default"
     status: dict[Refusal, Annotated[str, Meta(pattern="^(6[245789ABDEF]|9[1-9A-F])[0-9A-F]{2}$")]] = {}
-    """Status words of this card maker, by the name of the refusal: ``access_denied = "6985"``."""
+    """Status words of this card manufacturer, by the name of the refusal: ``access_denied = "6985"``."""
 
 
 def near_setting(dotted: str) -> str:

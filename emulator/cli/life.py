@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:
-    """Make a blank card, as it leaves the chip maker: an MF and a transport key, to be personalised.
+    """Make a blank card, as it leaves the chip manufacturer: an MF and a transport key, to be personalised.
 
     IMAGE is blank.sscard if none is given.
     """
@@ -49,7 +49,7 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
     """Build a card over PC/SC, command by command, from a profile or a script.
 
     PROFILE is a shipped name or a TOML file, and has to be the one that the blank card was made from: a card
-    over PC/SC does not tell its type. Another cipher or maker's key is refused at the first command; otherwise
+    over PC/SC does not tell its type. Another cipher or manufacturer's key is refused at the first command; otherwise
     the card gets the files of PROFILE, and keeps the settings of its own type.
 
     A SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after

@@ -118,7 +118,7 @@ def create(ctx: Context) -> Answer:
 def _create_mf(ctx: Context, head: FileHead, name: bytes) -> None:
     """Give an erased MF its attributes anew: space, rights, directory file, name; a name of FF is the default one.
 
-    Makers' and public listings begin with it, after ERASE DF, and real cards answer 9000.
+    Manufacturers' and public listings begin with it, after ERASE DF, and real cards answer 9000.
     """
     if ctx.image.children(ctx.image.root):
         raise ParametersWrong("the MF is there, and not empty")

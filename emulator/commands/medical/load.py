@@ -38,7 +38,7 @@ def initialize_for_load(ctx: Context) -> Answer:
         raise ConditionsUnmet("the balance would not fit into its 4 bytes")
     random = ctx.random(RANDOM_LENGTH)
     balance, sequence = money.balance.to_bytes(4), money.load_counter.to_bytes(2)
-    session = load_session_key(key.suite, ctx.image.keyed(at), random, sequence)
+    session = load_session_key(key.suite, ctx.image.expanded(at), random, sequence)
     mac1 = load_mac1(key.suite, session, balance, amount, mac_type(ctx, LOAD_TYPE), terminal)
     ctx.session = ctx.session._replace(trade=Load(key.suite, session, tac_key, amount, terminal))
     return Answer(balance + sequence + bytes((index,)) + algorithm_byte(ctx, key) + random + mac1)
@@ -58,8 +58,8 @@ def credit_for_load(ctx: Context) -> Answer:
     counted = new if ctx.settings.trade.load_tac_balance == "new" else old.balance
     sequence = old.load_counter.to_bytes(2)
     dtk = ctx.image.keys[trade.tac_key]
-    keyed = ctx.image.tac_keyed(trade.tac_key)
-    tac = load_tac(dtk.suite, keyed, counted.to_bytes(4), sequence, amount, kind, terminal, time)
+    expanded = ctx.image.tac_expanded(trade.tac_key)
+    tac = load_tac(dtk.suite, expanded, counted.to_bytes(4), sequence, amount, kind, terminal, time)
     proof = Proof(LOAD_TYPE, old.load_counter, NO_MAC, tac)
     money = replace(old, load_counter=old.load_counter + 1, balance=new, proof=proof)
     length = require_log(ctx.image, account).record_length

@@ -54,7 +54,7 @@ def debit_for_purchase(ctx: Context) -> Answer:
     old = account.money
     suite = ctx.image.keys[trade.key].suite
     sequence = old.purchase_counter.to_bytes(2)
-    derived = purchase_session_key(suite, ctx.image.keyed(trade.key), trade.random, sequence, terminal_sequence)
+    derived = purchase_session_key(suite, ctx.image.expanded(trade.key), trade.random, sequence, terminal_sequence)
     session = suite.expand(derived)
     if not same(purchase_mac1(suite, session, amounts, kind, terminal, time), data[-MAC_LENGTH:]):
         raise TradeMacWrong("MAC1 does not verify")
@@ -62,7 +62,9 @@ def debit_for_purchase(ctx: Context) -> Answer:
     money = old if account.account_only else settle(old, self_paid, fund, time[:_DATE])
     mac2 = purchase_mac2(suite, session, amounts)
     dtk = ctx.image.keys[trade.tac_key]
-    tac = purchase_tac(dtk.suite, ctx.image.tac_keyed(trade.tac_key), amounts, kind, terminal, terminal_sequence, time)
+    tac = purchase_tac(
+        dtk.suite, ctx.image.tac_expanded(trade.tac_key), amounts, kind, terminal, terminal_sequence, time
+    )
     money = replace(
         money,
         balance=old.balance - paid,

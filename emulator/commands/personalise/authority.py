@@ -49,7 +49,7 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
     key = ctx.image.key(ref, ctx.image.versions(ref)[-1]).require(*MASTER_USAGES)
     data = verified(ctx, ref, key)
     with Uncharged(ctx, ref):
-        return key.suite.decrypt_data(ctx.image.keyed((ref, key.version)), data)
+        return key.suite.decrypt_data(ctx.image.expanded((ref, key.version)), data)
 
 
 def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
@@ -74,7 +74,7 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
         ctx.image.charge(at)
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     covered = command.header + bytes((len(command.data),)) + data
-    if not same(key.suite.key_load_mac(ctx.image.keyed(at), challenge, covered), mac):
+    if not same(key.suite.key_load_mac(ctx.image.expanded(at), challenge, covered), mac):
         raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
     ctx.change().restore(at)
     return data

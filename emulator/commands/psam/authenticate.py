@@ -23,7 +23,9 @@ def external_authentication(ctx: Context) -> Answer:
     at = (ref, key.version)
     if ctx.image.locked(at):
         raise MethodBlocked(f"{key.name} is locked, no tries left")
-    expected = key.suite.authentication_data(ctx.image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    expected = key.suite.authentication_data(
+        ctx.image.expanded(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT]
+    )
     left = ctx.image.charge(at) if key.tries_max else UNLIMITED
     if not same(expected, data[:ORIGINAL_AT]):
         reason = f"authentication with {key.name} failed"

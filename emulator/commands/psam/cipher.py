@@ -80,7 +80,7 @@ def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
 
     ``factors`` stand lowest level first, and are applied from the highest one down.
     """
-    expanded = ctx.image.keyed((KeyRef(ctx.session.df, key.name), 1))
+    expanded = ctx.image.expanded((KeyRef(ctx.session.df, key.name), 1))
     parts = [factors[at : at + FACTOR_LENGTH] for at in range(0, len(factors), FACTOR_LENGTH)]
     return diversify(key.suite, key.value, reversed(parts), expanded)
 

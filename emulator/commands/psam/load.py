@@ -105,7 +105,7 @@ def _unwrapped(ctx: Context) -> tuple[Ef, bytes, Uncharged]:
     done = Uncharged(ctx, ref)
     with done:
         try:
-            return ef, master.suite.decrypt_data(ctx.image.keyed((ref, master.version)), data), done
+            return ef, master.suite.decrypt_data(ctx.image.expanded((ref, master.version)), data), done
         except CipherDataWrong as error:
             # Table 20 has one word for MAC and cipher (安全信息（MAC 和密文）数据错误).
             raise MacWrong(error.reason) from error

@@ -35,7 +35,7 @@ def external_authentication(ctx: Context) -> Answer:
     at = (ref, key.version)
     if image.locked(at):
         raise MethodBlocked(f"{key.name} is locked, no tries left")
-    expected = key.suite.authentication_data(image.keyed(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
+    expected = key.suite.authentication_data(image.expanded(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
     counted = key.tries_max and key.usage.can_lock
     left = image.charge(at) if counted else key.tries_max or UNLIMITED
     if not same(expected, data[:ORIGINAL_AT]):
@@ -76,8 +76,8 @@ def internal_authentication(ctx: Context) -> Answer:
         ref = ctx.image.ref_by_usage(owner, Usage.INTERNAL_AUTH)
         if ref is not None:
             key = ctx.version_of(ref, _version(data)).require(Usage.INTERNAL_AUTH)
-            keyed = ctx.image.keyed((ref, key.version))
-            return Answer(key.suite.authentication_data(keyed, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
+            expanded = ctx.image.expanded((ref, key.version))
+            return Answer(key.suite.authentication_data(expanded, data[:ORIGINAL_AT], data[ORIGINAL_AT:VERSION_AT]))
     raise no_key(ctx.image, ctx.session.df, "key for internal authentication", of(Usage.INTERNAL_AUTH))
 
 

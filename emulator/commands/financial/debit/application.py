@@ -11,7 +11,7 @@ from cardfs.model.fci import fci as template
 from cardfs.model.files import Df
 from cardfs.model.tlv import Field
 from keys.certificates import RsaPrivateKey
-from keys.ciphers import Keyed
+from keys.ciphers import ExpandedKey
 from keys.cryptograms import session_key
 from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
@@ -163,7 +163,7 @@ def secret(ctx: Context, usage: Usage, national: bool) -> Key:
     return ctx.image.keys[find(ctx, usage, national)]
 
 
-def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, Keyed]:
+def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, ExpandedKey]:
     """Rules and session key of the transaction for the key with a function; derived once in a transaction.
 
     Raises:
@@ -173,7 +173,7 @@ def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, Keyed]:
     if derived is None or ctx.image.keys.get(derived.at) is not derived.key:
         at = find(ctx, usage, work.national)
         key = ctx.image.keys[at]
-        expanded = key.suite.expand(session_key(key.suite, ctx.image.keyed(at), work.atc))
+        expanded = key.suite.expand(session_key(key.suite, ctx.image.expanded(at), work.atc))
         derived = work.sessions[usage] = SessionKey(at, key, expanded)
     return derived.key.suite, derived.expanded
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from cardfs.model.errors import ConditionsUnmet
-from keys.ciphers import Keyed
+from keys.ciphers import ExpandedKey
 from keys.records import Key, KeyId, Usage
 
 from ....card.context import Context
@@ -74,7 +74,7 @@ class SessionKey(NamedTuple):
 
     at: KeyId
     key: Key
-    expanded: Keyed
+    expanded: ExpandedKey
 
 
 class _Work(NamedTuple):

@@ -43,7 +43,7 @@ def _read(ctx: Context, sfi: int, handler: Callable[[Context], Answer]) -> Answe
     data = handler(ctx).data
     # Le counts the data alone.
     ctx.command = command._replace(le=None)
-    return Answer(data + line_mac(held.key.suite, ctx.image.keyed(held.at), initial_value(ctx, held), data))
+    return Answer(data + line_mac(held.key.suite, ctx.image.expanded(held.at), initial_value(ctx, held), data))
 
 
 def update_binary(ctx: Context) -> Answer:

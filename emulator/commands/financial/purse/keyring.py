@@ -145,7 +145,7 @@ def mac_is_right(ctx: Context, held: Held) -> bool:
     command, suite = ctx.command, held.key.suite
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     covered = command.header + bytes((len(command.data),)) + data
-    return same(line_mac(suite, ctx.image.keyed(held.at), initial_value(ctx, held), covered), mac)
+    return same(line_mac(suite, ctx.image.expanded(held.at), initial_value(ctx, held), covered), mac)
 
 
 def unwrap(ctx: Context, held: Held) -> bytes:

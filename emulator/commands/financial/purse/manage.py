@@ -52,7 +52,7 @@ def external_authentication(ctx: Context) -> Answer:
     if len(data) != suite.block:
         raise LengthWrong(f"{held.key.name} makes {suite.block} bytes")
     challenge = suite.check_challenge(ctx.require_challenge())
-    expected = ctx.image.keyed(held.at).encrypt(challenge.ljust(suite.block, b"\x00"))
+    expected = ctx.image.expanded(held.at).encrypt(challenge.ljust(suite.block, b"\x00"))
     left = ctx.image.charge(held.at)
     if not same(expected, data):
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {held.key.name} failed")
@@ -67,7 +67,7 @@ def internal_authentication(ctx: Context) -> Answer:
     suite, data = held.key.suite, ctx.command.data
     if len(data) != suite.block:
         raise LengthWrong(f"{held.key.name} enciphers {suite.block} bytes")
-    return Answer(ctx.image.keyed(held.at).encrypt(data))
+    return Answer(ctx.image.expanded(held.at).encrypt(data))
 
 
 def _named(ctx: Context, usage: Usage) -> Held:

@@ -52,7 +52,7 @@ def reload_pin(ctx: Context) -> Answer:
     key = held.key
     refusal = TradeMacWrong(f"the MAC does not verify under {key.name}")
     failed = counted(
-        ctx, held, lambda: same(crypto.reload_mac(key.suite, ctx.image.tac_keyed(held.at), new), mac), refusal
+        ctx, held, lambda: same(crypto.reload_mac(key.suite, ctx.image.tac_expanded(held.at), new), mac), refusal
     )
     if failed is not None:
         return failed
@@ -70,7 +70,7 @@ def pin_unblock(ctx: Context) -> Answer:
     if failed is not None:
         return failed
     try:
-        new = crypto.decipher(key.suite, ctx.image.keyed(held.at), enciphered)
+        new = crypto.decipher(key.suite, ctx.image.expanded(held.at), enciphered)
         if len(new) not in LENGTHS:
             raise DataWrong("a PIN has 2 to 6 bytes")
     except CardError:

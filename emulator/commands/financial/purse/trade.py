@@ -7,7 +7,7 @@ from cardfs.model.errors import ConditionsUnmet, NoSpace, RecordLengthWrong, Rec
 from cardfs.model.files import Ef, Records, Structure
 from cardfs.model.records import Mode
 from keys import purse as crypto
-from keys.ciphers import Keyed
+from keys.ciphers import ExpandedKey
 from keys.records import KeyId, Usage, same
 from keys.suites import Suite
 
@@ -186,9 +186,9 @@ def debit(ctx: Context) -> Answer:
     data = ctx.command.data
     terminal_sequence, time = data[:4], data[4:11]
     suite = ctx.image.keys[trade.key].suite
-    keyed = ctx.image.keyed(trade.key)
+    expanded = ctx.image.expanded(trade.key)
     # Two MACs under one session key.
-    session = suite.expand(crypto.offline_key(suite, keyed, trade.random, trade.sequence, terminal_sequence))
+    session = suite.expand(crypto.offline_key(suite, expanded, trade.random, trade.sequence, terminal_sequence))
     about = (trade.amount, trade.code, trade.terminal)
     _require_mac(ctx, "MAC1", crypto.trade_mac(suite, session, *about, time))
     money = trade.money
@@ -230,11 +230,11 @@ def _prepared(ctx: Context, *kinds: Kind) -> Trade:
     raise ConditionsUnmet(reason) if ctx.settings.edep.second_command_error == "6985" else TradeStateWrong(reason)
 
 
-def _online(ctx: Context, trade: Trade) -> tuple[Suite, Keyed]:
+def _online(ctx: Context, trade: Trade) -> tuple[Suite, ExpandedKey]:
     """Suite and session key of an online trade."""
     suite = ctx.image.keys[trade.key].suite
-    keyed = ctx.image.keyed(trade.key)
-    return suite, suite.expand(crypto.online_key(suite, keyed, trade.random, trade.sequence))
+    expanded = ctx.image.expanded(trade.key)
+    return suite, suite.expand(crypto.online_key(suite, expanded, trade.random, trade.sequence))
 
 
 def _require_mac(ctx: Context, name: str, expected: bytes) -> None:
@@ -247,8 +247,8 @@ def _tac(ctx: Context, trade: Trade, *parts: bytes, whole: bool = False) -> byte
     assert at is not None  # noqa: S101 - an unload has no TAC
     suite = ctx.image.keys[at].suite
     if whole:
-        return crypto.line_mac(suite, ctx.image.keyed(at), b"", b"".join(parts))
-    return crypto.tac(suite, ctx.image.tac_keyed(at), *parts)
+        return crypto.line_mac(suite, ctx.image.expanded(at), b"", b"".join(parts))
+    return crypto.tac(suite, ctx.image.tac_expanded(at), *parts)
 
 
 def _complete(
