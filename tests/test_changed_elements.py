@@ -16,7 +16,7 @@ from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document, IssueError, ProfileError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
-from emulator.trace.traced import record_text
+from emulator.trace.describe import record_text
 
 from .support import PIN, REGION, SERIAL, SSSE
 from .terminal_desk import CARD, INFO, Desk, demo_roots, settings

@@ -1,6 +1,7 @@
 """What the trace tells of debit/credit, and that no PIN is in it."""
 
-from emulator.trace.traced import Event, Traced
+from emulator.trace.event import Event
+from emulator.trace.traced import Traced
 
 from .debit_desk import CASH, PIN_BLOCK, Desk
 from .support import PIN

@@ -22,7 +22,8 @@ from cardfs.profile.loader import load_profile
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.sets import SETS
 from emulator.sscard.cards import Card
-from emulator.trace.traced import MASK, describe, masked_command
+from emulator.trace.describe import describe
+from emulator.trace.mask import MASK, masked_command
 from keys.records import KeyRef
 
 from .fmcos_desk import (

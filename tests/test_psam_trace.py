@@ -4,7 +4,9 @@ from typing import Final
 
 import pytest
 
-from emulator.trace.traced import Event, Traced, masked_command
+from emulator.trace.event import Event
+from emulator.trace.mask import masked_command
+from emulator.trace.traced import Traced
 
 from .psam_desk import APPLICATION, PsamDesk, psam_key, walked
 from .support import contents, roots

@@ -5,7 +5,8 @@ from typing import Any, Final
 import pytest
 
 from cardfs.model.files import CardContents
-from emulator.trace.traced import Event, Traced
+from emulator.trace.event import Event
+from emulator.trace.traced import Traced
 
 from .purse_desk import ED, EP, TERMINAL, TIME, Desk, mac, session_key, tac
 from .reference import Reference

@@ -35,7 +35,7 @@ from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
 from emulator.sscard.cards import Card
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
-from emulator.trace.traced import Event
+from emulator.trace.event import Event
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = ("README.md", "emulator/README.md", "cardfs/README.md")

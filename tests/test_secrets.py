@@ -30,7 +30,8 @@ from emulator.cli import main
 from emulator.cli.console import trace_text
 from emulator.commands.social.rows import ROWS
 from emulator.sscard.cards import Card
-from emulator.trace.traced import JsonLines, Traced
+from emulator.trace.event import JsonLines
+from emulator.trace.traced import Traced
 from keys.generate import SeededRandom
 from keys.records import KeyRef
 

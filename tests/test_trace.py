@@ -16,7 +16,9 @@ from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS
 from emulator.sscard.cards import Card
 from emulator.status import MEANINGS
-from emulator.trace.traced import MASK, Event, JsonLines, Traced, masked_command
+from emulator.trace.event import Event, JsonLines
+from emulator.trace.mask import MASK, masked_command
+from emulator.trace.traced import Traced
 from keys.generate import SeededRandom
 
 from .fmcos_desk import Desk as FmcosDesk
@@ -460,7 +462,7 @@ def test_what_cannot_be_described_is_told_without_its_meaning(card: Witness, mon
     def broken(*_: object) -> str:
         raise LookupError("nowhere")
 
-    monkeypatch.setattr("emulator.trace.traced._file", broken)
+    monkeypatch.setattr("emulator.trace.describe._file", broken)
     event = card.told(f"0020000003{PIN}")
     assert (event.sw, event.apdu, event.fields) == (
         *("9000", "00200000" + MASK * 4),

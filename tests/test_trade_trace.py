@@ -6,7 +6,9 @@ import pytest
 
 from emulator.card.row import Row
 from emulator.commands.medical.rows import TRADE_ROWS
-from emulator.trace.traced import MASK, Event, Traced
+from emulator.trace.event import Event
+from emulator.trace.mask import MASK
+from emulator.trace.traced import Traced
 
 from .trade_desk import LOAD, TradeBench, card_with
 

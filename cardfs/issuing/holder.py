@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..model.changed import decides_itself, filled
 from ..model.codecs import CodecError, card_number, encode
+from ..model.elements import decides_itself, filled
 from ..model.files import CommandSet, Element, Structure
 from ..profile.files import EfPlan
 from ..profile.inputs import Document, IssueError, read_document

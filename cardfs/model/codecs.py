@@ -223,22 +223,6 @@ def decode_fields(fields: tuple[Element, ...], record: bytes, *, an_fill: int = 
     return result
 
 
-def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) -> Element | None:
-    """The data element of a TLV record, by its tag; of several with one tag that of the record number."""
-    if record and 0 < number <= len(elements) and elements[number - 1].tag == record[0]:
-        return elements[number - 1]
-    return next((each for each in elements if record and each.tag == record[0]), None)
-
-
-def value_text(value: object) -> str:
-    """Say a decoded value on one line."""
-    if isinstance(value, dict):
-        if set(value) == {"hex"}:
-            return str(value["hex"])
-        return ", ".join(f"{name} {value_text(inner)}" for name, inner in value.items())
-    return str(value)
-
-
 def _decode_objects(fields: tuple[Element, ...], record: bytes, an_fill: int) -> dict[str, Value]:
     known = {field.tag: field for field in fields}
     result: dict[str, Value] = {}

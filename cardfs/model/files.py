@@ -222,7 +222,7 @@ class Element:
         tag: of a record or of an inner element; None for fields of cyclic records and binaries.
         format: what the value means: ``date``, ``region``, ``amount``, ``text`` or empty.
         fields: inner elements of a B-TLV.
-        later: what it means since V2.0, on a card of an earlier version (V2.0 notice, annex C; `cardfs.model.changed`).
+        later: what it means since V2.0, on a card of an earlier version (annex C; `cardfs.model.elements`).
         together: tag of the element with which it changes its meaning.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..model.changed import decides_itself
+from ..model.elements import decides_itself
 from ..model.fci import LABEL, PRIORITY
 from ..model.files import MAX_RECORDS, CommandSet, Df, DfKind, Ef, Element, Protection, Records, Structure, child
 from ..model.rules import FREE_RULE, NEVER_RULE

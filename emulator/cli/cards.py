@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cardfs.model.files import CardContents
     from cardfs.profile.loader import Profile
 
-    from ..trace.traced import Event
+    from ..trace.event import Event
 
 DEMO_NOTE = "the demo root keys are public test keys"
 
@@ -287,7 +287,8 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     from cardfs.memory.image import Image
 
     from ..sscard.cards import Card
-    from ..trace.traced import Traced, masked_command
+    from ..trace.mask import masked_command
+    from ..trace.traced import Traced
     from .console import console, trace_text
 
     commands = _script(script)

@@ -12,13 +12,13 @@ from rich.tree import Tree
 
 from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
-from cardfs.model.changed import read_record
-from cardfs.model.codecs import decode, decode_fields, find_element, value_text
+from cardfs.model.codecs import decode, decode_fields
+from cardfs.model.elements import find_element, read_record, value_text
 from cardfs.model.files import CommandSet, Element, Protection, Structure
 from keys.records import KeyRef, KeyState, Usage
 
 from ..terminal import Reading
-from ..trace.traced import Event
+from ..trace.event import Event
 from ..trace.visible import one_line, visible
 from .output import Styled
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from .output import LOOK, open_trace, say, standard_output, write_line
 
 if TYPE_CHECKING:
-    from ..trace.traced import Event
+    from ..trace.event import Event
 
 BREATH: Final = 0.01
 """Seconds without a command after which the trace is shown: an answer goes before its telling."""
@@ -210,7 +210,7 @@ def _unread(lines: int) -> str:
 
 
 def _note(text: str) -> "Event":
-    from ..trace.traced import Event
+    from ..trace.event import Event
 
     return Event(time.time(), "note", fields=text)
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from cardfs.memory.image import Image
-from cardfs.model.changed import read_record
-from cardfs.model.codecs import decode_fields, find_element
+from cardfs.model.codecs import decode_fields
+from cardfs.model.elements import find_element, read_record
 from cardfs.model.files import Contents, Ef, Element
 
 

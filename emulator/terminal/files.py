@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cardfs.model.changed import decides_itself, ends_new, filled, meant
+from cardfs.model.elements import decides_itself, ends_new, filled, meant
 from cardfs.model.files import Element
 from cardfs.model.tlv import encode_record
 from cardfs.profile.loader import KeyPlan

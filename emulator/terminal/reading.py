@@ -12,7 +12,8 @@ from typing import Final
 
 from cardfs.issuing.roots import Roots
 from cardfs.model.atr import historical_bytes
-from cardfs.model.codecs import decode_record, find_element, value_text
+from cardfs.model.codecs import decode_record
+from cardfs.model.elements import find_element, value_text
 from cardfs.model.files import MAX_RECORDS, SSSE_NAME, Element
 from cardfs.model.settings import CryptoSettings
 from cardfs.profile.loader import load_profile

@@ -1,8 +1,9 @@
-"""Elements of old cards whose meaning the V2.0 notice changed (annex C).
+"""Data elements for people: which one a record holds, what it means, and values and names on one line.
 
-A card of version 1.0 keeps its files. Where an element is written in its new meaning, hexadecimal E fills it on the
-right, and whoever reads it knows the new meaning by an EE at its end. An element that has no room for that, since
-the new meaning is as long as the old one, changes together with another one, whose end tells for both.
+The V2.0 notice changed the meaning of some elements (annex C). A card of version 1.0 keeps its files. Where an
+element is written in its new meaning, hexadecimal E fills it on the right, and whoever reads it knows the new meaning
+by an EE at its end. An element that has no room for that, since the new meaning is as long as the old one, changes
+together with another one, whose end tells for both.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +15,21 @@ from .codecs import Value, decode, decode_record
 from .files import Element
 
 FILLER: Final = 0xEE
+
+
+def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) -> Element | None:
+    """Find the data element of a record ``tag || length || value`` by its tag.
+
+    Args:
+        elements: those of the file, in the order of its records.
+        number: number of the record, from 1; 0 if it is not known. Of several elements with one tag it chooses.
+
+    Returns:
+        the element; None if the record is empty or the file has no element with this tag.
+    """
+    if record and 0 < number <= len(elements) and elements[number - 1].tag == record[0]:
+        return elements[number - 1]
+    return next((each for each in elements if record and each.tag == record[0]), None)
 
 
 def ends_new(value: bytes) -> bool:
@@ -69,3 +85,21 @@ def filled(element: Element, value: bytes) -> bytes:
     if not decides_itself(element):
         return value
     return value + bytes((FILLER,)) * max(element.length - len(value), 1)
+
+
+def value_text(value: object) -> str:
+    """Write a decoded value on one line: ``{hex: ...}`` as its digits, a table as ``name value, name value``."""
+    if isinstance(value, dict):
+        if set(value) == {"hex"}:
+            return str(value["hex"])
+        return ", ".join(f"{name} {value_text(inner)}" for name, inner in value.items())
+    return str(value)
+
+
+def name_text(name: bytes) -> str:
+    """Write a DF name as text in GB 18030 if it is printable, else in hex."""
+    try:
+        text = name.decode("gb18030")
+    except UnicodeDecodeError:
+        return name.hex().upper()
+    return text if text.isprintable() else name.hex().upper()
