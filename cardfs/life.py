@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from keys.records import KeyRef, Usage, Word
 
-from .memory.image import Image
+from .memory.contents import LoadedContents
 from .model.errors import LifeForbids
 from .model.files import CommandSet, DfKind, Phase
 
@@ -128,64 +128,64 @@ FMCOS_EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in FMCOS_
 """The life of a card whose personalisation commands are those of FMCOS."""
 
 
-def phase_of(image: Image, df: str) -> Phase:
+def phase_of(card: LoadedContents, df: str) -> Phase:
     """The phase that a DF is in: its own, or of an application its environment's."""
-    return image.dfs[image.environment(df)].phase
+    return card.dfs[card.environment(df)].phase
 
 
-def command_set_of(image: Image, df: str) -> CommandSet:
+def command_set_of(card: LoadedContents, df: str) -> CommandSet:
     """Return the command set that a DF has now.
 
     An application of the financial environment begins to live when personalisation ends: until then it has
     the command set of the environment. An FMCOS card has no such end.
     """
-    command_set = image.dfs[df].command_set
+    command_set = card.dfs[df].command_set
     if command_set is not _PURSE and command_set is not _DEBIT:
         return command_set
-    if image.dfs[image.environment(df)].phase is _OPERATIONAL or image.info.settings.personalisation.cos == "fmcos":
+    if card.dfs[card.environment(df)].phase is _OPERATIONAL or card.info.settings.personalisation.cos == "fmcos":
         return command_set
     return CommandSet.FINANCIAL
 
 
-def find_edge(image: Image, df: str, act: Act) -> Edge | None:
+def find_edge(card: LoadedContents, df: str, act: Act) -> Edge | None:
     """The edge that allows an act in a DF of this card now, or None."""
-    edges = FMCOS_EDGES if image.info.settings.personalisation.cos == "fmcos" else EDGES
-    return edges.get((act, image.dfs[df].kind, phase_of(image, df)))
+    edges = FMCOS_EDGES if card.info.settings.personalisation.cos == "fmcos" else EDGES
+    return edges.get((act, card.dfs[df].kind, phase_of(card, df)))
 
 
-def edge_for(image: Image, df: str, act: Act) -> Edge:
+def edge_for(card: LoadedContents, df: str, act: Act) -> Edge:
     """Find the edge that allows an act in a DF now.
 
     Raises:
         LifeForbids: the table has none.
     """
-    edge = find_edge(image, df, act)
+    edge = find_edge(card, df, act)
     if edge is None:
-        raise LifeForbids(f"{image.label(df)} is {phase_of(image, df)}: nobody may {act} there now")
+        raise LifeForbids(f"{card.label(df)} is {phase_of(card, df)}: nobody may {act} there now")
     return edge
 
 
-def controlling_key(image: Image, df: str, authority: Authority) -> KeyRef | None:
+def controlling_key(card: LoadedContents, df: str, authority: Authority) -> KeyRef | None:
     """The key behind an authority, as seen from a DF; None if it takes none or the card has none."""
     match authority:
         case Authority.TRANSPORT:
-            return image.ref_by_usage(image.root, Usage.TRANSPORT)
+            return card.ref_by_usage(card.root, Usage.TRANSPORT)
         case Authority.CARD_MASTER:
-            return image.ref_by_usage(image.root, Usage.MASTER)
+            return card.ref_by_usage(card.root, Usage.MASTER)
         case Authority.ENVIRONMENT_MASTER:
-            return image.ref_by_usage(image.environment(df), Usage.MASTER)
+            return card.ref_by_usage(card.environment(df), Usage.MASTER)
         case _:
             return None
 
 
-def master_of(image: Image, df: str) -> KeyRef | None:
+def master_of(card: LoadedContents, df: str) -> KeyRef | None:
     """The key that EXTERNAL AUTHENTICATION with P2 00 means in a DF: the one in control of it now."""
-    match phase_of(image, df):
+    match phase_of(card, df):
         case Phase.BLANK | Phase.ACTIVATED:
-            return image.ref_by_usage(image.root, Usage.TRANSPORT)
+            return card.ref_by_usage(card.root, Usage.TRANSPORT)
         case Phase.MASTERED | Phase.CREATED:
-            return image.ref_by_usage(image.root, Usage.MASTER)
+            return card.ref_by_usage(card.root, Usage.MASTER)
         case Phase.PERSONALISING:
-            return image.ref_by_usage(image.environment(df), Usage.MASTER)
+            return card.ref_by_usage(card.environment(df), Usage.MASTER)
         case _:
             return None

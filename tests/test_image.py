@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from cardfs.memory import cells
-from cardfs.memory.image import UNLIMITED, Image
+from cardfs.memory.contents import UNLIMITED
+from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SCHEMA_VERSION
 from cardfs.memory.store import Cell, MemoryStore
 from cardfs.model.errors import ImageError, StoreFailed

@@ -1,6 +1,9 @@
 """What importing a part of the project loads, and how long it takes."""
 
 import sys
+from graphlib import TopologicalSorter
+
+import grimp
 
 from . import child
 
@@ -47,3 +50,10 @@ def test_a_card_is_imported_without_what_files_readers_and_threads_need() -> Non
     loaded = set(child.run([sys.executable, "-c", _CARD]).stdout.split())
     assert "emulator.card.engine" in loaded
     assert not {"sqlite3", "fcntl", "socket", "subprocess", "threading", "tempfile"} & loaded
+
+
+def test_no_files_of_keys_and_cardfs_import_each_other_in_a_circle() -> None:
+    """Imports for the type checker count as well: what cannot be imported in order cannot be understood in order."""
+    graph = grimp.build_graph("keys", "cardfs", exclude_type_checking_imports=False, cache_dir=None)
+    assert {"cardfs.memory.image", "keys.suites"} <= graph.modules
+    TopologicalSorter({each: graph.find_modules_directly_imported_by(each) for each in graph.modules}).prepare()

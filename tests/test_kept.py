@@ -156,7 +156,7 @@ def test_what_is_made_of_a_key_is_made_once_and_each_thing_for_itself() -> None:
         made.append(key)
         return "made"
 
-    assert image.made(at, make) == image.made(at, make) == "made"
+    assert image.cached(at, make) == image.cached(at, make) == "made"
     assert made == [image.keys[at]]
     assert image.expanded(at) is image.expanded(at)
     assert image.tac_expanded(at) is image.tac_expanded(at)
@@ -169,7 +169,7 @@ def test_a_changed_key_is_used_at_once_and_nothing_of_the_old_one_stays() -> Non
     image, at = kept_image()
     image.expanded(at), image.tac_expanded(at)
     replaced(image, at, value=OTHER)
-    assert at not in image._made
+    assert at not in image._cached
     assert image.expanded(at).encrypt(bytes(8)) == Reference("3DES").blocks(OTHER, bytes(8))
     assert image.tac_expanded(at).encrypt(bytes(8)) == Reference("DES").blocks(xor(OTHER[:8], OTHER[8:]), bytes(8))
     # Also where a transaction did not do it.
@@ -194,9 +194,9 @@ def test_killed_and_deleted_keys_and_a_closed_card_leave_nothing() -> None:
     for end in (kill, delete, close):
         image, at = kept_image()
         image.expanded(at), image.tac_expanded(at)
-        assert at in image._made
+        assert at in image._cached
         end(image, at)
-        assert at not in image._made, end.__name__
+        assert at not in image._cached, end.__name__
     image, at = kept_image()
     delete(image, at)
     with pytest.raises(KeyError):

@@ -8,7 +8,7 @@ from keys.cryptograms import key_factor
 from keys.records import Key, Usage
 from keys.suites import SUITES
 
-from ..memory.image import Image
+from ..memory.contents import LoadedContents
 from ..model import tlv
 from ..model.codecs import from_cn
 from ..model.files import Element
@@ -37,16 +37,16 @@ class Origin(NamedTuple):
         return f"Origin({self.name})"
 
 
-def region_of(image: Image) -> str:
+def region_of(card: LoadedContents) -> str:
     """The application city code of a card: digits 1 to 6 of its identification code, else of its historical bytes."""
-    code = _element(image, IDENTIFICATION)
-    return code.hex()[:6] if code else image.info.historical[7:9].hex() + "00"
+    code = _element(card, IDENTIFICATION)
+    return code.hex()[:6] if code else card.info.historical[7:9].hex() + "00"
 
 
 class Origins:
     """Every key that these roots make for one card."""
 
-    def __init__(self, image: Image, roots: Roots, region: str = "") -> None:
+    def __init__(self, card: LoadedContents, roots: Roots, region: str = "") -> None:
         """Compute them.
 
         Args:
@@ -55,7 +55,7 @@ class Origins:
         Raises:
             ValueError: not a region code.
         """
-        walk = card_factors(region or region_of(image), image.info.historical, roots.level, image.info.settings.crypto)
+        walk = card_factors(region or region_of(card), card.info.historical, roots.level, card.info.settings.crypto)
         self._found: dict[tuple[str, bytes], Origin] = {}
         for (name, version), root in roots.values.items():
             origin = Origin(name if version == 1 else f"{name}.{version}", root)
@@ -64,7 +64,7 @@ class Origins:
                 if len(value) != suite.key_length:
                     continue
                 # The card's own factor last; a security module has keys that are some levels above.
-                made = [value, *(suite.diversify(value, factor) for factor in _financial_factors(image))]
+                made = [value, *(suite.diversify(value, factor) for factor in _financial_factors(card))]
                 for factor in walk:
                     value = suite.diversify(value, factor)
                     made.append(value)
@@ -81,22 +81,22 @@ class Origins:
         return self._found.get((key.suite_name, key.value))
 
 
-def _financial_factors(image: Image) -> Iterator[bytes]:
+def _financial_factors(card: LoadedContents) -> Iterator[bytes]:
     """What keys of purse and debit/credit are diversified with."""
-    serial, pan = _element(image, SERIAL), _element(image, PAN)
-    yield serial[-8:] if len(serial) >= 8 else bytes(4) + image.info.historical[-4:]
+    serial, pan = _element(card, SERIAL), _element(card, PAN)
+    yield serial[-8:] if len(serial) >= 8 else bytes(4) + card.info.historical[-4:]
     if pan:
         # A card in the making may hold anything there.
         with suppress(ValueError):
-            yield key_factor(from_cn(pan), (_element(image, SEQUENCE) or b"\x00").hex())
+            yield key_factor(from_cn(pan), (_element(card, SEQUENCE) or b"\x00").hex())
 
 
-def _element(image: Image, name: str) -> bytes:
+def _element(card: LoadedContents, name: str) -> bytes:
     """The bytes of a data element, wherever the card has it; empty if it has none."""
-    for path, elements in image.dictionary.items():
-        if path not in image.contents or all(each.name != name for each in elements):
+    for path, elements in card.dictionary.items():
+        if path not in card.contents or all(each.name != name for each in elements):
             continue
-        contents = image.contents[path]
+        contents = card.contents[path]
         for part in (contents,) if isinstance(contents, bytes) else contents:
             found = _in_part(elements, part, name)
             if found:

@@ -7,6 +7,7 @@ ever, so a field that is added later needs a default here.
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -64,6 +65,12 @@ def key_id(path: str) -> KeyId:
     if not (owner and name and version.isdecimal() and len(version) < 4):
         raise ValueError("a key's path is its DF, its name and its version")
     return KeyRef(owner, name), int(version)
+
+
+@lru_cache(maxsize=1024)
+def tries_key(at: KeyId) -> CellKey:
+    """Return the key of the cell that holds a try counter; cached, since every authentication asks twice."""
+    return (TRIES, key_path(*at))
 
 
 def card_cell(info: CardInfo) -> Cell:

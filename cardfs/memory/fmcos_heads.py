@@ -26,15 +26,13 @@ The key file has the heads of its keys, without their values:
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from keys.records import Key, KeyRef, Usage
 
 from ..model.files import CardContents, CardInfo, Df, DfKind, Ef, Phase, Protection, Structure, child
 from ..model.rules import FREE_RULE, NEVER_RULE, Rule
-
-if TYPE_CHECKING:
-    from .image import Image
+from .contents import LoadedContents
 
 MF_NAME: Final = b"1PAY.SYS.DDF01"
 """The MF's name unless another is given (4.1.1)."""
@@ -256,36 +254,36 @@ def heads_path(df: str) -> str:
     return child(df, HEADS_FID)
 
 
-def file_heads(image: "Image", df: str) -> tuple[FileHead, ...]:
+def file_heads(card: LoadedContents, df: str) -> tuple[FileHead, ...]:
     """The heads of a directory, its own first."""
-    records = image.contents[heads_path(df)]
+    records = card.contents[heads_path(df)]
     assert isinstance(records, tuple)  # noqa: S101 - it is a file of records
     return tuple(map(FileHead.unpack, records))
 
 
-def head_of(image: "Image", ef: Ef) -> FileHead:
+def head_of(card: LoadedContents, ef: Ef) -> FileHead:
     """The head of an EF."""
-    return next(head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid)
+    return next(head for head in file_heads(card, ef.parent)[1:] if head.fid == ef.fid)
 
 
-def find_head(image: "Image", ef: Ef) -> FileHead | None:
+def find_head(card: LoadedContents, ef: Ef) -> FileHead | None:
     """The head of an EF, or None if no CREATE FILE of this coding made it."""
-    if heads_path(ef.parent) not in image.contents:
+    if heads_path(ef.parent) not in card.contents:
         return None
-    return next((head for head in file_heads(image, ef.parent)[1:] if head.fid == ef.fid), None)
+    return next((head for head in file_heads(card, ef.parent)[1:] if head.fid == ef.fid), None)
 
 
-def key_file(image: "Image", df: str) -> FileHead | None:
+def key_file(card: LoadedContents, df: str) -> FileHead | None:
     """The head of a directory's key file, or None."""
-    return next((head for head in file_heads(image, df)[1:] if head.kind == KEY_FILE), None)
+    return next((head for head in file_heads(card, df)[1:] if head.kind == KEY_FILE), None)
 
 
-def key_heads(image: "Image", df: str) -> tuple[KeyHead, ...]:
+def key_heads(card: LoadedContents, df: str) -> tuple[KeyHead, ...]:
     """The heads of the keys of a directory, in the order in which they came."""
-    file = key_file(image, df)
+    file = key_file(card, df)
     if file is None:
         return ()
-    contents = image.contents[child(df, file.fid)]
+    contents = card.contents[child(df, file.fid)]
     assert isinstance(contents, bytes)  # noqa: S101 - it is an internal file
     return tuple(_key_heads(contents))
 

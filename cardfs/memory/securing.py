@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from ..model.files import CommandSet, Ef, Protection
 from ..model.settings import Settings
+from .contents import LoadedContents
 from .fmcos_heads import find_head
-from .image import Image
 
 
 class Securing(NamedTuple):
@@ -25,12 +25,12 @@ def of_read(ef: Ef, settings: Settings) -> Protection:
     return ef.secured_read if settings.sm.read_commands == "per-file" else Protection.NONE
 
 
-def securing(image: Image, ef: Ef) -> Securing:
+def securing(card: LoadedContents, ef: Ef) -> Securing:
     """Say how the commands of any file are secured, also where another manual calls it line protection."""
-    settings = image.info.settings
+    settings = card.info.settings
     if settings.personalisation.cos == "fmcos":
-        head = find_head(image, ef)
+        head = find_head(card, ef)
         return Securing(Protection.NONE, Protection.NONE) if head is None else Securing(head.updates, head.reads)
-    if image.dfs[ef.parent].command_set is CommandSet.SOCIAL:
+    if card.dfs[ef.parent].command_set is CommandSet.SOCIAL:
         return Securing(of_update(ef, settings), of_read(ef, settings))
     return Securing(ef.secured_update, ef.secured_read)

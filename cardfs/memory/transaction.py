@@ -2,28 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from keys.records import Key, KeyId, KeyRef, KeyState
 
 from ..model.files import CardInfo, Contents, Df, Ef
 from . import cells
-from .store import Cell, CellKey
-
-if TYPE_CHECKING:
-    from .image import Image
+from .contents import LoadedContents
+from .store import Cell, CellKey, Store
 
 
 class Transaction:
-    """Changes of one command: all of them at `commit`, or none."""
+    """The changes of one command: all of them at `commit`, or none."""
 
     __slots__ = (
-        *("_cells", "_contents", "_dfs", "_efs", "_gone", "_gone_keys"),
-        *("_image", "_info", "_keys", "_structural", "_tries"),
+        *("_card", "_cells", "_contents", "_dfs", "_efs", "_gone", "_gone_keys"),
+        *("_info", "_keys", "_store", "_structural", "_tries"),
     )
 
-    def __init__(self, image: "Image") -> None:
-        self._image = image
+    def __init__(self, card: LoadedContents, store: Store) -> None:
+        """Collect changes of ``card``, which `commit` writes to ``store`` first."""
+        self._card = card
+        self._store = store
         self._cells: dict[CellKey, Cell | None] = {}
         self._contents: dict[str, Contents] = {}
         self._tries: dict[KeyId, int] = {}
@@ -47,14 +46,14 @@ class Transaction:
 
     def restore(self, at: KeyId) -> None:
         """Put a try counter back to its maximum (Part 7, 5.8 and 6.6)."""
-        limit = (self._keys.get(at) or self._image.keys[at]).tries_max
+        limit = (self._keys.get(at) or self._card.keys[at]).tries_max
         if limit:
             self._tries[at] = limit
-            self._cells[self._image.tries_key(at)] = cells.TRIES_CELLS[limit]
+            self._cells[cells.tries_key(at)] = cells.TRIES_CELLS[limit]
 
     def put_df(self, df: Df) -> None:
         """Replace a DF, or add one."""
-        self._structural = self._structural or df.path not in self._image.dfs
+        self._structural = self._structural or df.path not in self._card.dfs
         self._dfs[df.path] = df
         self._cells[cells.DF, df.path] = cells.df_cell(df)
 
@@ -66,13 +65,13 @@ class Transaction:
 
     def delete(self, path: str) -> None:
         """Remove a file, everything below it, and the keys of what is removed."""
-        image = self._image
+        card = self._card
         self._structural = True
-        for gone in (path, *image.files_below(path)):
+        for gone in (path, *card.files_below(path)):
             self._gone.append(gone)
-            if gone in image.dfs:
+            if gone in card.dfs:
                 self._cells[cells.DF, gone] = None
-                self.delete_keys(at for at in image.keys if at[0].owner == gone)
+                self.delete_keys(at for at in card.keys if at[0].owner == gone)
             else:
                 self._cells[cells.EF, gone] = None
                 self._cells[cells.CONTENTS, gone] = None
@@ -91,58 +90,58 @@ class Transaction:
         self._cells[cells.CARD, ""] = cells.card_cell(info)
 
     def kill_keys(self, owners: Iterable[str]) -> None:
-        """End every key of these DFs for good: dead, and its value erased (Part 4, 7.5)."""
+        """Mark every key of these DFs as dead and erase its value (Part 4, 7.5)."""
         dead = set(owners)
-        for (ref, _), key in self._image.keys.items():
+        for (ref, _), key in self._card.keys.items():
             if ref.owner in dead:
                 self.put_key(ref, replace(key, value=b"", state=KeyState.DEAD))
 
     def commit(self) -> None:
-        """Write everything, durably, then let it be seen.
+        """Write all changes to the store, durably, then show them in memory.
 
         Raises:
-            StoreFailed: nothing was written and nothing is seen.
+            StoreFailed: nothing was written and nothing has changed in memory.
         """
         if not self._cells:
             return
-        image = self._image
-        erases = bool(self._gone_keys) or not image.keys.keys().isdisjoint(self._keys)
-        image.store.write(self._cells, erases=erases)
+        card = self._card
+        erases = bool(self._gone_keys) or not card.keys.keys().isdisjoint(self._keys)
+        self._store.write(self._cells, erases=erases)
         if self._contents:
-            image.contents.update(self._contents)
+            card.contents.update(self._contents)
         if self._tries:
-            image.tries.update(self._tries)
+            card.tries.update(self._tries)
         if self._keys or self._gone_keys:
             self._show_keys()
-            image.forget_still()
+            card.forget_snapshot()
         if self._dfs or self._efs or self._gone:
             self._show_files()
-            image.forget_still()
+            card.forget_snapshot()
         if self._structural:
-            image.reindex()
+            card.reindex()
         if self._info is not None:
-            image.info = self._info
-            image.forget_still()
+            card.info = self._info
+            card.forget_snapshot()
 
     def _show_keys(self) -> None:
-        image = self._image
-        added = [(at[0], key) for at, key in self._keys.items() if at not in image.keys]
-        image.keys.update(self._keys)
+        card = self._card
+        added = [(at[0], key) for at, key in self._keys.items() if at not in card.keys]
+        card.keys.update(self._keys)
         for at in self._gone_keys:
-            image.keys.pop(at, None)
-            image.tries.pop(at, None)
-        image.forget_made((*self._keys, *self._gone_keys))
+            card.keys.pop(at, None)
+            card.tries.pop(at, None)
+        card.forget_cached((*self._keys, *self._gone_keys))
         if not self._structural:
             for ref, key in added:
-                image.index_key(ref, key)
+                card.index_key(ref, key)
 
     def _show_files(self) -> None:
-        image = self._image
-        image.dfs.update(self._dfs)
-        image.efs.update(self._efs)
+        card = self._card
+        card.dfs.update(self._dfs)
+        card.efs.update(self._efs)
         for path in self._gone:
-            for table in (image.dfs, image.efs, image.contents):
+            for table in (card.dfs, card.efs, card.contents):
                 table.pop(path, None)
         if not self._structural:
             for ef in self._efs.values():
-                image.index_ef(ef)
+                card.index_ef(ef)

@@ -67,7 +67,7 @@ class Traced:
             if not is_get_response(outcome):
                 self._origin = outcome
             # The files as they are now: the next command may delete them before this one is told.
-            now, image, origin = self._clock(), self._card.image.still(), self._origin
+            now, image, origin = self._clock(), self._card.image.snapshot(), self._origin
             self._later(
                 lambda: self._sink(describe(outcome, image, origin, now, seconds)), len(command) + len(response)
             )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cardfs.memory.image import UNLIMITED
+from cardfs.memory.contents import UNLIMITED
 from cardfs.model.errors import AccessDenied
 from keys.errors import KeyUnknown, MethodBlocked
 from keys.records import KeyRef, Usage, same

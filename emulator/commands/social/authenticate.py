@@ -3,7 +3,7 @@
 from typing import Final
 
 from cardfs.life import master_of
-from cardfs.memory.image import UNLIMITED
+from cardfs.memory.contents import UNLIMITED
 from keys.errors import MethodBlocked
 from keys.records import KeyRef, Usage, same
 

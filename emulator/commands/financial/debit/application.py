@@ -187,7 +187,7 @@ def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:
 
 def signer(ctx: Context) -> RsaPrivateKey:
     """The card's RSA key: `KeyUnknown`."""
-    return ctx.image.made(find(ctx, Usage.DATA_AUTH, False), _rsa)
+    return ctx.image.cached(find(ctx, Usage.DATA_AUTH, False), _rsa)
 
 
 def _rsa(key: Key) -> RsaPrivateKey:
