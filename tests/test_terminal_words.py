@@ -6,9 +6,9 @@ import pytest
 
 from cardfs.profile.loader import load_profile
 from emulator.terminal import HSM_CODES, Result, TerminalError
+from emulator.terminal.amounts import recorded
 from emulator.terminal.keytable import TABLE
 from emulator.terminal.link import exchange
-from emulator.terminal.payment import recorded
 
 from .support import PIN, contents
 from .terminal_desk import CARD, IDENTIFICATION, INFO, NEW_PIN, PAYMENT, TIME, Desk, psam_contents, settings, with_money

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cardfs.memory.image import Image
 from emulator.cli.console import console, reading_table
-from emulator.cli.terminal_run import _print_table
+from emulator.cli.terminal_results import print_table
 from emulator.terminal import Reading, Result
 from emulator.terminal.reading import Item
 from emulator.trace.visible import one_line, visible
@@ -96,9 +96,9 @@ def test_tables_of_a_terminal_are_characters_and_straight(capsys: pytest.Capture
     item = Item("EF06", "holder_name", "姓名", EVIL, b"")
     for part in reading_table(Reading(b"\x3b\x00", "3DES", EVIL, EVIL, None, EVIL, [item], [EVIL])):
         out.print(part)
-    _print_table(Result("", {"name": EVIL, "card_number": "1"}), EVIL)
-    _print_table(Result("", {"records": [{"name": EVIL}]}), "t")
-    _print_table(Result("", {"DF01EF05": {"20": EVIL}}, {"DF01EF05/20": EVIL}), "t")
+    print_table(Result("", {"name": EVIL, "card_number": "1"}), EVIL)
+    print_table(Result("", {"records": [{"name": EVIL}]}), "t")
+    print_table(Result("", {"DF01EF05": {"20": EVIL}}, {"DF01EF05/20": EVIL}), "t")
     shown = capsys.readouterr().out
     assert harmless(shown)
     assert shown.count("]0;title") == 10
@@ -111,8 +111,8 @@ def test_tables_of_a_terminal_are_characters_and_straight(capsys: pytest.Capture
 
 @pytest.mark.parametrize("error", [True, False])
 def test_a_plain_line_is_characters(error: bool) -> None:
-    script = "from emulator.cli.output import prepare, say; import click; prepare(); "
-    script += f"click.echo({EVIL!r}, err={error}); say({EVIL!r})"
+    script = "from emulator.cli.output import prepare, print_message; import click; prepare(); "
+    script += f"click.echo({EVIL!r}, err={error}); print_message({EVIL!r})"
     done = child.run([sys.executable, "-c", script])
     assert harmless(done.stdout + done.stderr)
     assert (done.stdout + done.stderr).count("]0;title") == 2

@@ -5,7 +5,7 @@ Importing this package loads no command yet: Ctrl-C is taken care of first, see 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .group import IMAGE, main
+    from .program import IMAGE, main
 
 __all__ = ["IMAGE", "main", "run"]
 
@@ -15,12 +15,12 @@ def run() -> None:
     from . import interrupt
 
     interrupt.end_at_once()
-    from .group import main
+    from .program import main
 
     try:
         main(prog_name="sscard")
     except interrupt.Interrupted:
-        interrupt.say()
+        interrupt.print_message()
         raise
 
 
@@ -28,6 +28,6 @@ def __getattr__(name: str) -> object:
     """Load the commands when somebody asks for them."""
     if name not in ("IMAGE", "main"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import group
+    from . import program
 
-    return getattr(group, name)
+    return getattr(program, name)

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import click
 
 from .interrupt import unwind
-from .output import prepare, say
+from .output import prepare, print_message
+from .targets import Target
 
 
 class _Own:
@@ -33,6 +34,7 @@ class _Own:
 sys.meta_path.insert(0, _Own)
 
 IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
+TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 
 
 class _Group(click.Group):
@@ -69,7 +71,7 @@ def _one_sentence(command: str) -> Iterator[None]:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    say(sentence)
+    print_message(sentence)
     raise click.exceptions.Exit(2)
 
 
@@ -88,6 +90,3 @@ def _refusals() -> tuple[type[Exception], ...]:
 @click.version_option(package_name="sscard")
 def main() -> None:
     """A virtual Chinese social-security card (社会保障卡) in a virtual PC/SC reader."""
-
-
-from . import cards, life, look, readers, terminal  # noqa: E402, F401 - they add their commands to the group

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..reader.vpcd import HOST, PORT
 from . import interrupt
-from .describe import Teller
+from .trace_display import TraceDisplay
 
 if TYPE_CHECKING:
     from cardfs.model.files import CardContents
@@ -29,7 +29,7 @@ def own_command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator[Insertable]":
+def open_card(source: "Path | CardContents", display: TraceDisplay | None) -> "Iterator[Insertable]":
     """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
     from cardfs.memory.image import Image
 
@@ -38,18 +38,18 @@ def open_card(source: "Path | CardContents", teller: Teller | None) -> "Iterator
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:
         card = Card(memory)
-        yield card if teller is None else _traced(card, teller)
+        yield card if display is None else _traced(card, display)
     finally:
         memory.close()
 
 
-def _traced(card: "Card", teller: Teller) -> "Insertable":
+def _traced(card: "Card", display: TraceDisplay) -> "Insertable":
     from ..trace.traced import Traced
 
-    return Traced(card, teller, later=teller.later)
+    return Traced(card, display, later=display.later)
 
 
-def link_words(event: object) -> str:
+def link_text(event: object) -> str:
     """Say what happened on the link to the reader."""
     from ..reader import vpcd
 
@@ -85,22 +85,28 @@ def serve(
 
     from ..reader.vpcd import Connected, Slot
 
-    teller = None if quiet and trace is None else Teller(trace, quiet=quiet)
+    display = None if quiet and trace is None else TraceDisplay(trace, quiet=quiet)
 
     def watch(event: object) -> None:
-        if teller:
-            teller.note(link_words(event))
+        if display:
+            display.note(link_text(event))
         if isinstance(event, Connected):
             threading.Thread(target=warm_up, daemon=True).start()
 
     try:
-        with open_card(source, teller) as card:
+        with open_card(source, display) as card:
             link = Slot(card, slot, host=host, port=port, watch=watch, service=service)
             with ended_by_a_signal(link.close):
                 link.run()
     finally:
-        if teller:
-            teller.close()
+        if display:
+            display.close()
+
+
+def end_cleanly(status: int) -> None:
+    """End with this status on a signal that comes before anything runs that has a better answer to it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(status))
 
 
 @contextmanager

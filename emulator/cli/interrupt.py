@@ -34,7 +34,7 @@ def unwind() -> None:
         signal.signal(signal.SIGINT, _raise)
 
 
-def say() -> None:
+def print_message() -> None:
     """Say that it was Ctrl-C, if anybody reads that."""
     poll = select.poll()
     poll.register(2, select.POLLOUT)
@@ -48,7 +48,7 @@ def say() -> None:
 
 def end(_number: int = signal.SIGINT, _frame: object = None) -> None:
     """End the process, with the line."""
-    say()
+    print_message()
     os._exit(STATUS)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cards import issue_inputs
 from .errors import UsageFault
 from .group import main
+from .issuing import issue_contents, issue_inputs, load_kind, write_image
 from .targets import Target
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: 
     IMAGE is blank.sscard if none is given.
     """
     from cardfs.issuing.issue import blank as make
-
-    from .cards import load_kind, write_image
 
     contents = make(load_kind(profile, settings, with_financial))
     write_image(image, contents, force=force)
@@ -72,7 +70,6 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
 
 def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
     from ..personaliser import Personaliser
-    from .cards import issue_contents
 
     contents = issue_contents(profile=source, **inputs)
     maker_key = bytes.fromhex(contents.info.settings.personalisation.maker_key)

@@ -160,7 +160,7 @@ def standard_output() -> Outlet | None:
     return outlet if isinstance(outlet, Outlet) else None
 
 
-def say(sentence: str, *, patience: float | None = None) -> None:
+def print_message(sentence: str, *, patience: float | None = None) -> None:
     """Say one sentence on standard error, if anybody reads it; wait at most ``patience`` seconds for that."""
     outlet = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
     if patience is not None and isinstance(outlet, Outlet):
@@ -200,5 +200,5 @@ def write_line(trace: Outlet, line: str, give_up: Callable[[], bool] = lambda: F
         written, reason = True, str(error.strerror)
     if trace.gone():
         # A full disk, or a pipe that nobody reads. The card goes on.
-        say(f"the trace ends here: {reason}")
+        print_message(f"the trace ends here: {reason}")
     return written

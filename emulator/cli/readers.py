@@ -1,8 +1,7 @@
-"""Commands that work with readers: insert, exec, read, demo, doctor."""
+"""Commands that work with readers: insert, exec, read, doctor."""
 
 import signal
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..reader.vpcd import HOST, PORT
-from .describe import Teller
 from .errors import UsageFault
-from .group import IMAGE, main
-from .inserting import ended_by_a_signal, link_words, open_card, own_command, serve
+from .group import IMAGE, TRACE, main
+from .inserting import end_cleanly, own_command, serve
+from .issuing import demo_contents
 from .output import open_trace
 from .targets import Target
 
@@ -22,22 +21,9 @@ if TYPE_CHECKING:
 
     from ..reader.stack import Stack
 
-TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
-
 _COLUMNS = 80
-DEMO_IMAGE = Path("demo.sscard")
-DEMO_PIN = "123456"
-LOADED = "The answer:\nalgorithm|key|balance, in fen|counter|amount, in fen|type, 1 a load|terminal|time|proof (TAC)|"
-"""What the fields of a load are, as its raw line has them."""
-
 DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
-
-
-def _end_cleanly(status: int) -> None:
-    """End with this status on a signal that comes before anything runs that has a better answer to it."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(status))
 
 
 @main.command(short_help="Put a card into the virtual reader of a running pcscd.")
@@ -56,7 +42,7 @@ def _end_cleanly(status: int) -> None:
 @TRACE
 def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
-    _end_cleanly(0)
+    end_cleanly(0)
     serve(image, slot, trace, host=host, port=port, quiet=quiet)
 
 
@@ -90,13 +76,13 @@ def execute(
     from ..reader.stack import TIMEOUT, run
     from ..sscard.cards import Card  # noqa: F401 - once, for all processes that hold a card
 
-    _end_cleanly(128 + signal.SIGTERM)
+    end_cleanly(128 + signal.SIGTERM)
     # What is made for the run is in no file: nothing can be left behind.
     sources: list[Path | CardContents] = [path.absolute() for path in cards]
     if not sources:
-        sources = [_demo_contents()]
+        sources = [demo_contents()]
         psams = psams or (DEMO_PSAM,)
-    sources += [_demo_contents("psam") if _is_made(path) else path.absolute() for path in psams]
+    sources += [demo_contents("psam") if _is_made(path) else path.absolute() for path in psams]
     _check_images([source for source in sources if isinstance(source, Path)])
     # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
     opened = open_trace(trace)
@@ -139,12 +125,6 @@ def _check_images(images: list[Path]) -> None:
 def _is_made(psam: Path) -> bool:
     """Whether a PSAM is to be made for the run; a file of that name comes first."""
     return psam == DEMO_PSAM and not psam.exists()
-
-
-def _demo_contents(profile: str = "ssc-2.0") -> "CardContents":
-    from .cards import issue_contents
-
-    return issue_contents(profile, region="519900")
 
 
 @main.command(short_help="Read a card through PC/SC as a terminal does.")
@@ -205,84 +185,6 @@ def _reading_json(reader: str, reading: Any) -> str:
         ensure_ascii=False,
         indent=2,
     )
-
-
-@main.command(short_help="Make a card, read it and pay with it, in a private reader.")
-@click.argument("image", type=Target(), default=DEMO_IMAGE)
-@click.option("--once", is_flag=True, help="End after reading and paying.")
-@TRACE
-def demo(image: Path, trace: Path | None, *, once: bool) -> None:
-    """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
-
-    IMAGE is demo.sscard if none is given. Before the payment its account is loaded. A PSAM in a second reader,
-    made for the run, takes part in it.
-    """
-    _end_cleanly(0)
-    from cardfs.memory.image import Image
-
-    from ..reader.stack import Stack
-    from .cards import DEMO_NOTE
-
-    pays = image.name == DEMO_IMAGE.name
-    if not image.exists():
-        pays = True
-        Image.create(image, _demo_contents())
-        click.echo(f"Made {image}: an invented holder, PIN 123456; {DEMO_NOTE}.")
-    teller = Teller(trace, quiet=True)
-    try:
-        with open_card(image, teller) as card, Stack(2) as stack:
-            click.echo(f"A {stack.mode} PC/SC stack with reader {stack.readers[0]!r}; inserting the card.")
-            link = stack.insert(card, 0, watch=lambda event: teller.note(link_words(event)))
-            try:
-                status = stack.call(own_command("read"))
-                # Never on a card of somebody's own: a wrong PIN costs it a try.
-                if not status and pays:
-                    _pay(stack)
-                if once or status:
-                    sys.exit(status)
-                click.echo(
-                    "\nThe card stays in the reader until Ctrl-C. Other programs of yours reach it, for instance:"
-                )
-                click.echo(f"  PCSCLITE_CSOCK_NAME={stack.socket_path} opensc-tool -a\n")
-                teller.quiet = False
-                _wait_for_interrupt(threading.Event())
-            finally:
-                link.close()
-    finally:
-        teller.close()
-
-
-def _pay(stack: "Stack") -> None:
-    """Load the card's account, as its issuer does, and pay from it: a PSAM in the second reader computes."""
-    from cardfs.memory.image import Image
-
-    from ..sscard.cards import Card
-
-    link = stack.insert(Card(Image.in_memory(_demo_contents("psam"))), 1)
-    options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]
-    steps = {
-        f"The account gets 100.00 yuan; the issuer's host has the key, here a software HSM. {LOADED}": [
-            *("load", "100", "--raw")
-        ],
-        "It holds now, in yuan:": ["balance"],
-        f"A purchase of 12.50 yuan, 10.00 of them from the account; a PSAM in {stack.readers[1]!r} computes.": [
-            *("debit", "12.50", "10.00", "--set", "terminal.debit_amounts=account")
-        ],
-        "Now it holds:": ["balance"],
-    }
-    try:
-        for title, command in steps.items():
-            click.echo(f"\n{title}")
-            # What failed is not tried again: a wrong PIN costs a try every time.
-            if stack.call(own_command("terminal", *command, *options)):
-                break
-    finally:
-        link.close()
-
-
-def _wait_for_interrupt(done: threading.Event) -> None:
-    with ended_by_a_signal(done.set):
-        done.wait()
 
 
 @main.command(short_help="Say what PC/SC needs here, and how to get it.")

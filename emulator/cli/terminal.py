@@ -7,7 +7,8 @@ import click
 
 from .errors import UsageFault
 from .group import main
-from .terminal_run import TRADES, Desk, now, perform, shared, texted, yuan
+from .terminal_options import shared
+from .terminal_run import TRADES, TerminalRun, now, perform, yuan
 
 if TYPE_CHECKING:
     from ..terminal import Result, TerminalError
@@ -26,16 +27,17 @@ def terminal() -> None:
 def read_basic(**options: Any) -> None:
     """Authenticate the card and read its basic data (iReadCardBas)."""
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        first = desk.terminal.read_basic_hsm_step1(desk.kind, card_info=desk.expected)
-        return desk.terminal.read_basic_hsm_step2(ask(first, lambda text: desk.hsm().basic(text)))
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        first = run.terminal.read_basic_hsm_step1(run.kind, card_info=run.expected)
+        return run.terminal.read_basic_hsm_step2(ask(first, lambda text: run.hsm().basic(text)))
 
-    def work(desk: Desk) -> "Result":
-        return desk.run(
-            lambda: desk.terminal.read_basic(desk.kind, card_info=desk.expected), lambda ask: steps(desk, ask)
+    def function(run: TerminalRun) -> "Result":
+        return run.with_psam_or_hsm(
+            lambda: run.terminal.read_basic(run.kind, card_info=run.expected),
+            lambda ask: steps(run, ask),
         )
 
-    perform(options, work, "读基本信息")
+    perform(options, function, "读基本信息")
 
 
 @terminal.command()
@@ -45,16 +47,19 @@ def read_basic(**options: Any) -> None:
 def read(address: str, by: str, **options: Any) -> None:
     """Read items of files (iReadCard): DF01EF0A|37|$DF01EF15|2A|40:2|$, or DF02EF07|$ for a whole file."""
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        card = desk.card()
-        first = desk.terminal.read_hsm_step1(desk.info, address, desk.kind)
-        return desk.terminal.read_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        card = run.card()
+        first = run.terminal.read_hsm_step1(run.info, address, run.kind)
+        return run.terminal.read_hsm_step2(ask(first, lambda text: run.hsm().authentication(text, card)))
 
-    def work(desk: Desk) -> "Result":
+    def function(run: TerminalRun) -> "Result":
         proof = 1 if by == "pin" else 2
-        return desk.run(lambda: desk.terminal.read(desk.info, address, proof, desk.kind), lambda ask: steps(desk, ask))
+        return run.with_psam_or_hsm(
+            lambda: run.terminal.read(run.info, address, proof, run.kind),
+            lambda ask: steps(run, ask),
+        )
 
-    perform(options, work, "通用读卡")
+    perform(options, function, "通用读卡")
 
 
 @terminal.command()
@@ -64,29 +69,40 @@ def read(address: str, by: str, **options: Any) -> None:
 def write(address: str, data: str, **options: Any) -> None:
     """Write items of files (iWriteCard): DF01EF07|29|$ with the data DF01EF07|1|$."""
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        card = desk.card()
-        first = desk.terminal.write_hsm_step1(desk.info, address, desk.kind)
-        return desk.terminal.write_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)), data)
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        card = run.card()
+        first = run.terminal.write_hsm_step1(run.info, address, run.kind)
+        return run.terminal.write_hsm_step2(ask(first, lambda text: run.hsm().authentication(text, card)), data)
 
-    def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.write(desk.info, address, data, desk.kind), lambda ask: steps(desk, ask))
+    def function(run: TerminalRun) -> "Result":
+        return run.with_psam_or_hsm(
+            lambda: run.terminal.write(run.info, address, data, run.kind),
+            lambda ask: steps(run, ask),
+        )
 
-    perform(options, work, "通用写卡")
+    perform(options, function, "通用写卡")
 
 
 @terminal.command("verify-pin")
 @shared
 def verify_pin(**options: Any) -> None:
     """Check the PIN (iVerifyPIN)."""
-    perform(options, lambda desk: desk.terminal.verify_pin(desk.kind, card_info=desk.expected), "PIN 校验")
+    perform(
+        options,
+        lambda run: run.terminal.verify_pin(run.kind, card_info=run.expected),
+        "PIN 校验",
+    )
 
 
 @terminal.command("change-pin")
 @shared
 def change_pin(**options: Any) -> None:
     """Replace the PIN, with the old one (iChangePIN)."""
-    perform(options, lambda desk: desk.terminal.change_pin(desk.kind, card_info=desk.expected), "PIN 修改")
+    perform(
+        options,
+        lambda run: run.terminal.change_pin(run.kind, card_info=run.expected),
+        "PIN 修改",
+    )
 
 
 @terminal.command("reload-pin")
@@ -94,16 +110,16 @@ def change_pin(**options: Any) -> None:
 def reload_pin(**options: Any) -> None:
     """Set a new PIN, without the old one (iReloadPIN)."""
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        card = desk.card()
-        first = desk.terminal.reload_pin_hsm_step1(desk.info, desk.kind)
-        second = desk.terminal.reload_pin_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
-        return desk.terminal.reload_pin_hsm_step3(ask(second, lambda text: desk.hsm().secured(text, card)))
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        card = run.card()
+        first = run.terminal.reload_pin_hsm_step1(run.info, run.kind)
+        second = run.terminal.reload_pin_hsm_step2(ask(first, lambda text: run.hsm().authentication(text, card)))
+        return run.terminal.reload_pin_hsm_step3(ask(second, lambda text: run.hsm().secured(text, card)))
 
-    def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.reload_pin(desk.info, desk.kind), lambda ask: steps(desk, ask))
+    def function(run: TerminalRun) -> "Result":
+        return run.with_psam_or_hsm(lambda: run.terminal.reload_pin(run.info, run.kind), lambda ask: steps(run, ask))
 
-    perform(options, work, "PIN 重置")
+    perform(options, function, "PIN 重置")
 
 
 @terminal.command("unblock-pin")
@@ -111,16 +127,16 @@ def reload_pin(**options: Any) -> None:
 def unblock_pin(**options: Any) -> None:
     """Give the PIN all its tries again (iUnblockPIN)."""
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        card = desk.card()
-        first = desk.terminal.unblock_pin_hsm_step1(desk.info, desk.kind)
-        second = desk.terminal.unblock_pin_hsm_step2(ask(first, lambda text: desk.hsm().authentication(text, card)))
-        return desk.terminal.unblock_pin_hsm_step3(ask(second, lambda text: desk.hsm().secured(text, card)))
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        card = run.card()
+        first = run.terminal.unblock_pin_hsm_step1(run.info, run.kind)
+        second = run.terminal.unblock_pin_hsm_step2(ask(first, lambda text: run.hsm().authentication(text, card)))
+        return run.terminal.unblock_pin_hsm_step3(ask(second, lambda text: run.hsm().secured(text, card)))
 
-    def work(desk: Desk) -> "Result":
-        return desk.run(lambda: desk.terminal.unblock_pin(desk.info, desk.kind), lambda ask: steps(desk, ask))
+    def function(run: TerminalRun) -> "Result":
+        return run.with_psam_or_hsm(lambda: run.terminal.unblock_pin(run.info, run.kind), lambda ask: steps(run, ask))
 
-    perform(options, work, "PIN 解锁")
+    perform(options, function, "PIN 解锁")
 
 
 @terminal.command()
@@ -137,22 +153,22 @@ def debit(total: str, covered: str, moment: str, **options: Any) -> None:
     """
     payment = f"{yuan(total)}|{yuan(covered)}|{moment or now()}|"
 
-    def steps(desk: Desk, ask: Callable[..., str]) -> "Result":
-        card, hsm = desk.card(), desk.hsm()
-        first = desk.terminal.debit_hsm_step1(desk.info, payment, desk.kind)
+    def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
+        card, hsm = run.card(), run.hsm()
+        first = run.terminal.debit_hsm_step1(run.info, payment, run.kind)
         key = ask(first, lambda text: hsm.purchase(text, card))
-        done = desk.terminal.debit_hsm_step2(key, reinsert=desk.reinsert)
-        if desk.options["hsm"] != "stdin" and not (hsm.check_mac2(done.text) and hsm.check_tac(done.text, card)):
-            raise _booked_wrongly("MAC2 or TAC", desk.info, "2", first.fields["purchase_sequence"])
+        done = run.terminal.debit_hsm_step2(key, reinsert=run.reinsert)
+        if run.options["hsm"] != "stdin" and not (hsm.check_mac2(done.text) and hsm.check_tac(done.text, card)):
+            raise _booked_wrongly("MAC2 or TAC", run.info, "2", first.fields["purchase_sequence"])
         return done
 
-    def work(desk: Desk) -> "Result":
-        return desk.run(
-            lambda: desk.terminal.debit(desk.info, payment, desk.kind, reinsert=desk.reinsert),
-            lambda ask: steps(desk, ask),
+    def function(run: TerminalRun) -> "Result":
+        return run.with_psam_or_hsm(
+            lambda: run.terminal.debit(run.info, payment, run.kind, reinsert=run.reinsert),
+            lambda ask: steps(run, ask),
         )
 
-    perform(options, work, "消费交易")
+    perform(options, function, "消费交易")
 
 
 @terminal.command()
@@ -162,21 +178,21 @@ def debit(total: str, covered: str, moment: str, **options: Any) -> None:
 def load(amount: str, moment: str, **options: Any) -> None:
     """Load AMOUNT yuan into the account; the HSM has the key (帐户划入; Part 7, 11)."""
 
-    def work(desk: Desk) -> "Result":
-        from ..terminal.payment import moment as checked
+    def function(run: TerminalRun) -> "Result":
+        from ..terminal.amounts import moment as checked
 
-        time, card, hsm = checked(moment or now()), desk.card(), desk.hsm()
-        by_hand = desk.options["hsm"] == "stdin"
+        time, card, hsm = checked(moment or now()), run.card(), run.hsm()
+        by_hand = run.options["hsm"] == "stdin"
 
         def host(text: str) -> str:
-            return desk.by_hand(texted(text), lambda each: each) if by_hand else hsm.load(text, card, time)
+            return run.ask_hsm(text) if by_hand else hsm.load(text, card, time)
 
-        done = desk.terminal.load(desk.info, yuan(amount), host, desk.kind, reinsert=desk.reinsert)
+        done = run.terminal.load(run.info, yuan(amount), host, run.kind, reinsert=run.reinsert)
         if not by_hand and not hsm.check_load_tac(done.text, card):
-            raise _booked_wrongly("TAC", desk.info, "1", done.fields["load_sequence"])
+            raise _booked_wrongly("TAC", run.info, "1", done.fields["load_sequence"])
         return done
 
-    perform(options, work, "帐户划入")
+    perform(options, function, "帐户划入")
 
 
 @terminal.command("read-debit-records")
@@ -184,17 +200,17 @@ def load(amount: str, moment: str, **options: Any) -> None:
 def read_debit_records(**options: Any) -> None:
     """Read the records of purchases (iReadDebitRecord)."""
 
-    def work(desk: Desk) -> "Result":
-        return desk.terminal.read_debit_records(desk.kind, card_info=desk.expected)
+    def function(run: TerminalRun) -> "Result":
+        return run.terminal.read_debit_records(run.kind, card_info=run.expected)
 
-    perform(options, work, "读消费交易记录", "no purchases")
+    perform(options, function, "读消费交易记录", "no purchases")
 
 
 @terminal.command()
 @shared
 def balance(**options: Any) -> None:
     """Read what the account holds, and what holder and fund have paid this year (读取余额; Part 5, 7.3)."""
-    perform(options, lambda desk: desk.terminal.balance(desk.kind, card_info=desk.expected), "读取余额")
+    perform(options, lambda run: run.terminal.balance(run.kind, card_info=run.expected), "读取余额")
 
 
 class _Trade(click.Choice[str]):
@@ -210,7 +226,11 @@ class _Trade(click.Choice[str]):
 def proof(trade: str, sequence: str, **options: Any) -> None:
     """Ask for the proof of a trade whose answer was lost, by its SEQUENCE in hex (取交易认证码; Part 7, 14)."""
     which = next(each for each, name in TRADES.items() if name == trade)
-    perform(options, lambda desk: desk.terminal.proof(desk.info, which, sequence, desk.kind), "取交易认证码")
+    perform(
+        options,
+        lambda run: run.terminal.proof(run.info, which, sequence, run.kind),
+        "取交易认证码",
+    )
 
 
 def _booked_wrongly(what: str, card_info: str, trade: str, sequence: str) -> "TerminalError":

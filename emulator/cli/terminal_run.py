@@ -1,14 +1,14 @@
-"""The desk behind `sscard terminal`: its options, readers, PIN pad and HSM, and how results are shown."""
+"""What runs behind `sscard terminal`: its readers, PIN pad and HSM, from the options to the printed result."""
 
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from .errors import UsageFault
+from .terminal_results import print_json, print_table, print_warnings, warnings_of
 
 if TYPE_CHECKING:
     import datetime
@@ -25,79 +25,20 @@ TRADES: Final = {"1": "load", "2": "purchase"}
 PINS: Final = {"请输入密码": "pin", "请输入原密码": "pin", "请输入新密码": "new_pin", "请再次输入新密码": "new_pin"}
 """Which option answers which prompt of the PIN pad."""
 
-NAMES: Final = {
-    "region": "发卡地区行政区划代码",
-    "social_security_number": "社会保障号码",
-    "card_number": "卡号",
-    "identification_code": "卡识别码",
-    "name": "姓名",
-    "historical_bytes": "卡复位信息",
-    "version": "规范版本",
-    "issue_date": "发卡日期",
-    "expiry_date": "卡有效期",
-    "terminal_number": "终端机编号",
-    "device_number": "终端设备号",
-    "algorithm": "算法标识",
-    "key_address": "密钥地址",
-    "amounts": "交易金额",
-    "amount": "交易金额",
-    "balance": "个人账户余额",
-    "account": "个人账户余额",
-    "self_paid": "个人自付累计金额",
-    "fund": "统筹基金支付累计金额",
-    "load_sequence": "划入交易序号",
-    "type": "交易类型",
-    "terminal_sequence": "终端交易序号",
-    "sequence": "交易序号",
-    "time": "交易时间",
-    "total": "消费总金额",
-    "account_plus_fund": "账户与统筹合计",
-    "tac": "交易验证码",
-    "mac": "交易认证码",
-    "mac2": "MAC2",
-}
-
 WITHOUT_PSAM: Final = "--psam demo of sscard exec makes a PSAM, --hsm works without one"
 
-_KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
 
-_DATE: Final = "The date that cards have to be valid on.  [default: today]"
-
-_SHARED: Final = (
-    click.option("--reader", help="Reader of the user card, or its beginning.  [default: the first with one]"),
-    click.option("--psam-reader", help="Reader of the PSAM, or its beginning.  [default: the first with one]"),
-    click.option("--no-psam", is_flag=True, help="Work without a PSAM."),
-    click.option("--type", "kind", type=click.Choice(["1", "2", "3", "4"]), default="3", help=_KINDS),
-    click.option("--contactless-reader", help="Reader of contactless cards, or its beginning.  [default: none]"),
-    click.option("--hsm", "hsm", flag_value="software", help="Let the software HSM compute in place of a PSAM."),
-    click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: steps out, answers in."),
-    click.option("--hsm-auto", "hsm", flag_value="auto", help="Let the software HSM compute where the PSAM cannot."),
-    click.option("--roots", type=click.Path(path_type=Path), help="Root keys of the HSM.  [default: public test keys]"),
-    click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
-    click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN.  [default: ask]"),
-    click.option("--new-pin", envvar="SSCARD_NEW_PIN", show_envvar=True, help="The new PIN.  [default: ask]"),
-    click.option("--date", envvar="SSCARD_DATE", show_envvar=True, metavar="YYYY-MM-DD", help=_DATE),
-    click.option("--settings", type=click.Path(path_type=Path), help="Settings of the terminal, TOML."),
-    click.option("--set", "sets", multiple=True, metavar="TOML", help="One setting: terminal.debit_amounts=account"),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-    click.option("--raw", is_flag=True, help="Print the text of the standard."),
-)
+Function = Callable[["TerminalRun"], "Result"]
+"""One function of the terminal, with the PSAM or the HSM as the options ask."""
 
 
-def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every function takes."""
-    for option in reversed(_SHARED):
-        command = option(command)
-    return command
-
-
-class Desk:
+class TerminalRun:
     """The terminal, its readers found, and the HSM that may stand in for the PSAM."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         from ..terminal import Terminal, load_settings
         from ..terminal.pcsc import find_readers
-        from .cards import assignments
+        from .issuing import assignments
 
         self.options = options
         self.kind = int(options["kind"])
@@ -137,6 +78,7 @@ class Desk:
 
     def _pad(self, prompt: str) -> str:
         from ..terminal import TerminalError
+        from ..terminal.errors import CANCELLED
 
         given = self.options[PINS[prompt]]
         if given is not None:
@@ -146,12 +88,12 @@ class Desk:
             click.echo(f"{prompt}: ", err=True)
             line = sys.stdin.readline()
             if not line:
-                raise TerminalError(f"nobody answered: {prompt}", -31)
+                raise TerminalError(f"nobody answered: {prompt}", CANCELLED)
             return line.rstrip("\r\n")
         try:
             return str(click.prompt(prompt, hide_input=True, err=True))
         except click.Abort:
-            raise TerminalError(f"nobody answered: {prompt}", -31) from None
+            raise TerminalError(f"nobody answered: {prompt}", CANCELLED) from None
 
     def hsm(self) -> "Hsm":
         """The software HSM with its root keys."""
@@ -175,7 +117,9 @@ class Desk:
         """What asks the holder for a card that was pulled out; nothing where nobody sits."""
         return _ask_again if interactive() else None
 
-    def run(self, psam: "Callable[[], Result]", steps: "Callable[[Callable[..., str]], Result]") -> "Result":
+    def with_psam_or_hsm(
+        self, psam: "Callable[[], Result]", steps: "Callable[[Callable[..., str]], Result]"
+    ) -> "Result":
         """Do a function with the PSAM, or in steps with the HSM, or with the HSM after one of the five codes."""
         from ..terminal import HSM_CODES, TerminalError
 
@@ -187,21 +131,29 @@ class Desk:
                 if how is None or error.code not in HSM_CODES:
                     raise
                 click.echo(f"note: {error.code} {error.text}: {error}; going on with the HSM", err=True)
-        return steps(self.by_hand if how == "stdin" else self._software)
+        return steps(self._by_hand if how == "stdin" else self._software)
 
     def _software(self, step: "Result", compute: Callable[[str], str]) -> str:
         return compute(step.text)
 
-    def by_hand(self, step: "Result", _compute: Callable[[str], str]) -> str:
-        """Print what the HSM needs, read what it answers."""
+    def _by_hand(self, step: "Result", _compute: Callable[[str], str]) -> str:
+        return self.ask_hsm(step.text)
+
+    def ask_hsm(self, request: str) -> str:
+        """Print what the HSM needs and return the line that answers it (``--hsm-stdin``).
+
+        Raises:
+            TerminalError: standard input ended before an answer (-31).
+        """
         from ..terminal import TerminalError
+        from ..terminal.errors import CANCELLED
 
         # With --json standard output is one document.
-        click.echo(step.text, err=self.options["as_json"])
+        click.echo(request, err=self.options["as_json"])
         try:
             return str(click.prompt("HSM", prompt_suffix="> ", err=True))
         except click.Abort:
-            raise TerminalError("nobody brought the HSM's answer", -31) from None
+            raise TerminalError("no answer of the HSM came on standard input", CANCELLED) from None
 
 
 def _clock(text: str | None) -> "Callable[[], datetime.date]":
@@ -216,7 +168,7 @@ def _clock(text: str | None) -> "Callable[[], datetime.date]":
     return lambda: day
 
 
-def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: str, nothing: str = "done") -> None:
+def perform(options: dict[str, Any], function: Function, title: str, nothing: str = "done") -> None:
     """Do one function and print what it gives; a failure is one sentence with the national code, and status 2.
 
     Args:
@@ -227,11 +179,11 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
 
     if options["as_json"] and options["raw"]:
         raise UsageFault("--json or --raw: not both")
-    desk = Desk(options)
+    run = TerminalRun(options)
     try:
-        done = work(desk)
+        done = function(run)
     except TerminalError as error:
-        _warn(desk)
+        print_warnings(run.terminal.findings)
         explanation = f"{error}; {WITHOUT_PSAM}" if error.code == NO_PSAM else str(error)
         document: dict[str, Any] = {"code": error.code, "text": error.text, "explanation": explanation}
         sentence = f"{error.code} {error.text}: {explanation}"
@@ -240,29 +192,17 @@ def perform(options: dict[str, Any], work: "Callable[[Desk], Result]", title: st
             document["trade"] = {**error.trade._asdict(), "command": command}
             sentence += f"; ask the card: {command}"
         if options["as_json"]:
-            _print_json({**document, **_warnings(desk)})
+            print_json({**document, **warnings_of(run.terminal.findings)})
         raise UsageFault(sentence) from None
-    _warn(desk)
+    print_warnings(run.terminal.findings)
     if options["raw"]:
         click.echo(done.text)
     elif options["as_json"]:
-        _print_json({"code": 0, "text": done.text, **done.fields, **_warnings(desk)})
+        print_json({"code": 0, "text": done.text, **done.fields, **warnings_of(run.terminal.findings)})
     elif done.text:
-        _print_table(done, title)
+        print_table(done, title)
     else:
         click.echo(f"{title}: {nothing}")
-
-
-def _warn(desk: Desk) -> None:
-    """Say on standard error what the checks of the card found."""
-    for each in desk.terminal.findings:
-        click.echo(f"warning: {each.text}", err=True)
-
-
-def _warnings(desk: Desk) -> dict[str, Any]:
-    """The same for programs; nothing where nothing was found."""
-    found = [{"check": each.check, "text": each.text} for each in desk.terminal.findings]
-    return {"warnings": found} if found else {}
 
 
 def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
@@ -290,49 +230,9 @@ def _ask_again(prompt: str) -> bool:
         return False
 
 
-def _print_json(document: dict[str, Any]) -> None:
-    import json
-
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def _print_table(done: "Result", title: str) -> None:
-    from rich.table import Table
-
-    from ..trace.visible import one_line
-    from .console import console
-
-    table = Table(title=title, title_style="bold", header_style="bold")
-    records = done.fields.get("records")
-    if records is not None:
-        for name in records[0] if records else ():
-            table.add_column(f"{NAMES[name]}\n{name}")
-        for record in records:
-            table.add_row(*map(one_line, record.values()))
-    elif done.labels or any(isinstance(value, dict) for value in done.fields.values()):
-        for column in ("file", "item", "数据项", "value"):
-            table.add_column(column, overflow="fold")
-        for file, items in done.fields.items():
-            for item, value in items.items():
-                table.add_row(file, item, done.labels[f"{file}/{item}"], one_line(value))
-    else:
-        for column in ("数据项", "element", "value"):
-            table.add_column(column, overflow="fold")
-        for name, value in done.fields.items():
-            table.add_row(NAMES.get(name, ""), name, one_line(value))
-    console().print(table)
-
-
-def texted(text: str) -> "Result":
-    """A text that is a result of nothing else."""
-    from ..terminal import Result
-
-    return Result(text)
-
-
 def yuan(text: str) -> str:
     """An amount as the national functions take it; what is none stays as it was typed, for the error that names it."""
-    from ..terminal.payment import LARGEST
+    from ..terminal.amounts import LARGEST
 
     whole = re.fullmatch("[0-9]{1,8}", text) and int(text) * 100 < LARGEST
     return f"{text}.00" if whole else text

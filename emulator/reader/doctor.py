@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import stack_init as inside
+from . import stack_init as init
 from .stack import Stack, StackError, find_driver, find_program, may_start_pcscd
 from .vpcd import PORT
 
@@ -122,7 +122,7 @@ def _pyscard() -> Check:
 def _private() -> Check:
     remedy = "see above: it needs pcscd, the driver and pyscard; and namespaces, or a folder /run/pcscd"
     try:
-        with Stack(private_only=True, tell=lambda _: None) as stack:
+        with Stack(private_only=True, report=lambda _: None) as stack:
             how = "in namespaces" if stack.namespaces else f"without namespaces: {stack.openness}"
             return _result("private stack", True, f"works {how}", remedy, needed=False)
     except StackError as error:
@@ -133,7 +133,7 @@ def _running() -> Check:
     found = _listens()
     ok = not found
     return _result(
-        "running pcscd", ok, found or str(inside.COMM), "systemctl start pcscd, or pcscd as root", needed=False
+        "running pcscd", ok, found or str(init.COMM), "systemctl start pcscd, or pcscd as root", needed=False
     )
 
 
@@ -141,9 +141,9 @@ def _listens() -> str:
     """Say why no pcscd can be reached, nothing if one can."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(inside.COMM))
+            sock.connect(str(init.COMM))
     except OSError as error:
-        return f"{inside.COMM}: {error.strerror}"
+        return f"{init.COMM}: {error.strerror}"
     return ""
 
 
@@ -151,7 +151,7 @@ def _own() -> Check:
     if not _listens():
         return _result("own pcscd", False, "one runs already", "not needed then", needed=False)
     ok = may_start_pcscd()
-    found = "may be started" if ok else f"{inside.IPC} is not ours to write"
+    found = "may be started" if ok else f"{init.IPC} is not ours to write"
     return _result("own pcscd", ok, found, "needs root", needed=False)
 
 

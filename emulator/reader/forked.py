@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from . import stack_enter as door
+from . import stack_enter as enter
 
 
 class Forked:
@@ -44,13 +44,13 @@ class Forked:
         """Do the work; never returns."""
         status = 2
         try:
-            for number in door.PASSED_ON:
+            for number in enter.PASSED_ON:
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
             null = os.open(os.devnull, os.O_RDWR)
             for source, target in ((null, 0), (null, 1), (errors.fileno(), 2)):
                 os.dup2(source, target)
-            door.end_with_parent(parent, signal.SIGTERM)
+            enter.end_with_parent(parent, signal.SIGTERM)
             prepare()
             work()
             status = 0

@@ -33,8 +33,8 @@ from types import TracebackType
 from typing import IO, Any, Final, Literal, Self, Union
 
 from ..ports import Insertable
-from . import stack_enter as door
-from . import stack_init as inside
+from . import stack_enter as enter
+from . import stack_init as init
 from .forked import Forked
 from .vpcd import Slot, Watcher
 
@@ -50,8 +50,8 @@ EMPTY_TIMEOUT: Final = 5.0
 GRACE: Final = 3.0
 """Seconds that a process of the stack has to end by itself."""
 
-_INSIDE: Final = str(Path(inside.__file__).resolve())
-_DOOR: Final = str(Path(door.__file__).resolve())
+_INIT_SCRIPT: Final = str(Path(init.__file__).resolve())
+_ENTER_SCRIPT: Final = str(Path(enter.__file__).resolve())
 _SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _DRIVERS: Final = (
     "/usr/lib/pcsc/drivers/serial/libifdvpcd.so*",
@@ -87,14 +87,14 @@ def find_driver(configurations: Path = Path("/etc/reader.conf.d")) -> Path | Non
     return next((path for pattern in _DRIVERS for path in sorted(Path("/").glob(pattern[1:]))), None)
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(f"sscard: {line}\n")
 
 
 class Stack:
     """A PC/SC stack, from entry to exit of a ``with`` block.
 
-    ``slots`` is how many readers it has, 1 to 16. ``tell`` gets a sentence when the stack is not a
+    ``slots`` is how many readers it has, 1 to 16. ``report`` gets a sentence when the stack is not a
     private one; by default it goes to standard error. Raises `StackError` on entry where no stack is
     possible, or no private one and ``private_only`` asks for it. After entry: ``mode``; ``readers``, the PC/SC
     names of the slots in order; ``port``, of slot 0.
@@ -104,7 +104,7 @@ class Stack:
         self,
         slots: int = 2,
         *,
-        tell: Callable[[str], None] = _tell,
+        report: Callable[[str], None] = _report,
         private_only: bool = False,
         timeout: float = TIMEOUT,
     ) -> None:
@@ -113,18 +113,18 @@ class Stack:
         self.readers: list[str] = []
         self.mode: Mode = "private"
         self.pid = 0
-        self.port = inside.FIRST_PORT
+        self.port = init.FIRST_PORT
         self._slots = slots
         self._spaces: list[str] = []
-        self._service = str(inside.COMM)
-        self._tell = tell
+        self._service = str(init.COMM)
+        self._report = report
         self._private_only = private_only
         self._timeout = timeout
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._init: subprocess.Popen[bytes] | None = None
         self._holders: dict[Holder, IO[bytes]] = {}
-        self._told = False
+        self._reported = False
 
     def __enter__(self) -> Self:
         try:
@@ -147,14 +147,14 @@ class Stack:
             return
         more = self._refusal("apart")
         if not more:
-            self._tell(f"no namespaces here ({refusal}): {self.openness}")
+            self._report(f"no namespaces here ({refusal}): {self.openness}")
             return
         refusal = f"{refusal}; {more}"
-        runs = _answers(inside.COMM)
+        runs = _answers(init.COMM)
         if self._private_only or not (runs or may_start_pcscd()):
             raise StackError(f"no private PC/SC stack here ({refusal})")
         what = "the running pcscd" if runs else "a pcscd that all of the machine can see"
-        self._tell(f"no private PC/SC stack here ({refusal}); using {what}")
+        self._report(f"no private PC/SC stack here ({refusal}); using {what}")
         refusal = self._refusal("running" if runs else "own")
         if refusal:
             raise StackError(f"pcscd could not be started ({refusal})")
@@ -194,7 +194,7 @@ class Stack:
         # Over this socket the stack learns of our death: no child but the first process may hold it.
         self._control = ours
         with theirs, tempfile.TemporaryFile() as errors:
-            command = [sys.executable, "-I", "-S", _INSIDE, str(theirs.fileno()), json.dumps(settings)]
+            command = [sys.executable, "-I", "-S", _INIT_SCRIPT, str(theirs.fileno()), json.dumps(settings)]
             self._init = subprocess.Popen(  # noqa: S603
                 [*wrapper, *command],
                 pass_fds=[theirs.fileno()],
@@ -214,7 +214,7 @@ class Stack:
             finally:
                 ours.settimeout(None)
             answer: dict[str, Any] = (
-                json.loads(packet) if packet else {"failed": _what_it_said(self._init, errors), "refused": True}
+                json.loads(packet) if packet else {"failed": _last_message(self._init, errors), "refused": True}
             )
         if "failed" in answer:
             self.close()
@@ -293,7 +293,7 @@ class Stack:
         """Let a fork of this process reach the stack's readers, and no longer stand for its owner."""
         if self._control is not None:
             self._control.close()
-        door.join(self.pid, [kind for kind in self._spaces if kind in ("user", "net")])
+        enter.join(self.pid, [kind for kind in self._spaces if kind in ("user", "net")])
 
     def release(self, holder: Holder) -> None:
         """End a process that holds a card: the card is pulled out."""
@@ -323,7 +323,7 @@ class Stack:
         while waiting and time.monotonic() < deadline:
             for process, errors in self._holders.items():
                 if process.poll() is not None:
-                    raise StackError(_what_it_said(process, errors))
+                    raise StackError(_last_message(process, errors))
             waiting = self._ask({"wait": waiting, "present": present, "timeout": 0.25})[0]["waiting"]
         return waiting
 
@@ -347,7 +347,7 @@ class Stack:
         """
         settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
         environment = self._environment(options.pop("env", None) or os.environ)
-        entrance = [sys.executable, "-I", "-S", _DOOR, settings]
+        entrance = [sys.executable, "-I", "-S", _ENTER_SCRIPT, settings]
         return subprocess.Popen([*entrance, *command], env=environment, **options)  # noqa: S603
 
     def call(self, command: Sequence[str]) -> int:
@@ -358,20 +358,20 @@ class Stack:
         process = self.popen(command)
         if threading.current_thread() is not threading.main_thread():
             return process.wait()
-        process.returncode = door.shepherd(process.pid, self._look_after)
+        process.returncode = enter.shepherd(process.pid, self._look_after)
         return process.returncode
 
     def _look_after(self) -> None:
         """Tell when a card or the readers are gone, once for each."""
         for process, errors in self._holders.items():
             if process.returncode is None and process.poll() is not None:
-                self._tell(f"a card is out of its reader: {_what_it_said(process, errors)}")
-        if not self._told:
+                self._report(f"a card is out of its reader: {_last_message(process, errors)}")
+        if not self._reported:
             try:
                 self._ask({"look": True})
             except StackError as error:
-                self._told = True
-                self._tell(f"the readers are gone: {error}")
+                self._reported = True
+                self._report(f"the readers are gone: {error}")
 
     @property
     def namespaces(self) -> bool:
@@ -386,12 +386,12 @@ class Stack:
     @property
     def socket_path(self) -> str:
         """Where clients outside of the stack reach its pcscd: the value for PCSCLITE_CSOCK_NAME."""
-        return f"/proc/{self.pid}/root{inside.COMM}" if self._spaces else self._service
+        return f"/proc/{self.pid}/root{init.COMM}" if self._spaces else self._service
 
     def _environment(self, outside: Mapping[str, str]) -> dict[str, str]:
         """Return the environment with what leads a PC/SC client, and a card, to this stack."""
         led = {name: value for name, value in outside.items() if name not in ("PCSCLITE_CSOCK_NAME", "SSCARD_PORT")}
-        if self._service != str(inside.COMM):
+        if self._service != str(init.COMM):
             led |= {"PCSCLITE_CSOCK_NAME": self._service, "SSCARD_PORT": str(self.port)}
         return led
 
@@ -407,7 +407,7 @@ def run(
     inserters: Sequence[Inserter] = (),
     *,
     slots: int = 2,
-    tell: Callable[[str], None] = _tell,
+    report: Callable[[str], None] = _report,
     timeout: float = TIMEOUT,
 ) -> int:
     """Run a command in a PC/SC stack with cards in its slots; return the command's exit status.
@@ -416,7 +416,7 @@ def run(
     (the n-th in slot n) until it is ended; the command starts when PC/SC sees all cards. Raises `StackError`,
     before the command has started, also when the stack, or then a card, is not there after ``timeout`` seconds.
     """
-    with _terminable(), Stack(max(slots, len(inserters)), tell=tell, timeout=timeout) as stack:
+    with _terminable(), Stack(max(slots, len(inserters)), report=report, timeout=timeout) as stack:
         stack.wait_until_empty(range(len(inserters)))
         for inserter in inserters:
             stack.hold(inserter)
@@ -433,7 +433,7 @@ class _Refused(Exception):
 
 def may_start_pcscd() -> bool:
     """Tell whether this process may start a pcscd for the whole machine: in its folder, or where that is made."""
-    return os.access(inside.IPC if inside.IPC.is_dir() else inside.IPC.parent, os.W_OK)
+    return os.access(init.IPC if init.IPC.is_dir() else init.IPC.parent, os.W_OK)
 
 
 def _pcscd(way: str) -> list[str]:
@@ -441,14 +441,14 @@ def _pcscd(way: str) -> list[str]:
     if path is None:
         raise StackError("pcscd is not installed (on Debian and Ubuntu: apt install pcscd)")
     # Version 1 calls the feature libsystemd, version 2 systemd.
-    if way == "apart" and "systemd" not in _said(path, "--version"):
+    if way == "apart" and "systemd" not in _output_of(path, "--version"):
         raise _Refused("this pcscd does not take over a socket")
     # The policy daemon that newer versions ask knows nothing of a private stack, and refuses everybody.
     polkit = "--disable-polkit"
-    return [path, polkit] if polkit in _said(path, "--help") else [path]
+    return [path, polkit] if polkit in _output_of(path, "--help") else [path]
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GRACE)  # noqa: S603
     return done.stdout + done.stderr
 
@@ -471,7 +471,7 @@ def _answers(path: Path) -> bool:
 
 
 def _bury(process: Holder) -> None:
-    """Wait for a process that was told to end, and end it if it does not."""
+    """Wait for a process that was asked to end, and kill it if it does not."""
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:
@@ -479,13 +479,13 @@ def _bury(process: Holder) -> None:
         process.wait()
 
 
-def _what_it_said(process: Holder, errors: IO[bytes]) -> str:
+def _last_message(process: Holder, errors: IO[bytes]) -> str:
     """Return the last line of what a process that ends by itself wrote to its standard error."""
     status = process.wait()
     errors.seek(0)
-    said = errors.read().decode(errors="replace").strip().split("\n")[-1].strip().removeprefix("sscard: ")
+    printed = errors.read().decode(errors="replace").strip().split("\n")[-1].strip().removeprefix("sscard: ")
     end = f"its process was ended by signal {-status}" if status < 0 else f"its process ended with status {status}"
-    return said or end
+    return printed or end
 
 
 @contextlib.contextmanager

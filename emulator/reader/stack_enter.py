@@ -1,6 +1,6 @@
-"""The door of a PC/SC stack: runs a command inside as if it ran here.
+"""Enter a PC/SC stack: run a command in its namespaces as if it ran here.
 
-`emulator.reader.stack` starts this file as a script, ``door.py SETTINGS COMMAND...``, so it needs nothing but the
+`emulator.reader.stack` starts this file as a script, ``stack_enter.py SETTINGS COMMAND...``, so it needs only the
 standard library. It enters the namespaces of process SETTINGS.pid, runs the command there, passes signals
 on to it, and ends with its exit status (128 + n after signal n).
 """

@@ -1,6 +1,6 @@
 """The first process of a PC/SC stack: prepares its place, runs pcscd, answers its owner.
 
-`emulator.reader.stack` starts this file as a script, ``inside.py FD SETTINGS``, so it needs nothing but the
+`emulator.reader.stack` starts this file as a script, ``stack_init.py FD SETTINGS``, so it needs nothing but the
 standard library and pyscard. It serves requests on the control socket FD until the other end closes: JSON
 objects, a packet each way, a request at a time. As process 1 of a process namespace it takes everything in
 the stack along when it ends.
@@ -147,7 +147,7 @@ class Init:
         self.mode: str = settings["mode"]
         self.timeout: float = settings["timeout"]
         self.pcscd: subprocess.Popen[bytes] | None = None
-        self.work = Path()
+        self.folder = Path()
         self.port = FIRST_PORT
         self.claims: list[socket.socket] = []
         self.empty_since: dict[str, float] = {}
@@ -159,10 +159,10 @@ class Init:
         try:
             if self.mode == "private":
                 self.prepare()
-                self.work = IPC / "sscard"
-                self.work.mkdir()
+                self.folder = IPC / "sscard"
+                self.folder.mkdir()
             elif self.mode in ("apart", "own"):
-                self.work = _make_folder()
+                self.folder = _make_folder()
             if self.mode == "apart":
                 self.prepare_apart()
             if self.mode != "running":
@@ -176,7 +176,7 @@ class Init:
         finally:
             self.stop()
             if self.mode in ("apart", "own"):
-                shutil.rmtree(self.work, ignore_errors=True)
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def prepare(self) -> None:
         try:
@@ -202,7 +202,7 @@ class Init:
 
     def socket_path(self) -> Path:
         """Return where clients in the stack reach pcscd."""
-        return self.work / "pcscd.comm" if self.mode == "apart" else COMM
+        return self.folder / "pcscd.comm" if self.mode == "apart" else COMM
 
     def configure(self) -> None:
         """Write one entry for each pair of slots; the driver keeps its slots in static memory, so each
@@ -214,20 +214,20 @@ class Init:
             if pair:
                 # pcscd numbers the readers of one driver, and these look to it like so many drivers.
                 name = f"{READER} {pair + 1}"
-                path = self.work / f"libifdvpcd-{pair}.so"
+                path = self.folder / f"libifdvpcd-{pair}.so"
                 shutil.copyfile(driver, path)
             port = f"0x{self.port + 2 * pair:04X}"
             text.append(f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {path}\nCHANNELID {port}\n')
-        conf = self.work / "reader.conf.d"
+        conf = self.folder / "reader.conf.d"
         conf.mkdir()
         (conf / "vpcd").write_text("\n".join(text))
 
     def start(self) -> None:
         """Start pcscd on the stack's own reader configuration."""
-        command = [*self.settings["pcscd"], "-f", "-c", str(self.work / "reader.conf.d")]
+        command = [*self.settings["pcscd"], "-f", "-c", str(self.folder / "reader.conf.d")]
         if self.mode == "apart":
             self.bind()
-        with (self.work / "pcscd.log").open("wb") as log:
+        with (self.folder / "pcscd.log").open("wb") as log:
             # As root in the machine's own place it would take the real readers, and overwrite pcscd.pid.
             users = [NOBODY, None] if self.mode == "apart" and os.geteuid() == 0 else [None]
             for user in users:
@@ -285,7 +285,7 @@ class Init:
         names: list[str] = []
         while time.monotonic() < deadline:
             if self.pcscd is not None and self.pcscd.poll() is not None:
-                raise Trouble(f"pcscd ended at once ({self.last_words()})")
+                raise Trouble(f"pcscd ended at once ({self.last_message()})")
             code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
             if code == scard.SCARD_S_SUCCESS:
                 _, found = scard.SCardListReaders(context, [])
@@ -299,16 +299,16 @@ class Init:
             time.sleep(0.005)  # pcscd's socket announces itself to nobody
         if self.mode == "running":
             raise Trouble(f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, not {wanted}")
-        raise Trouble(f"pcscd shows no virtual reader after {timeout:g} s ({self.last_words()})")
+        raise Trouble(f"pcscd shows no virtual reader after {timeout:g} s ({self.last_message()})")
 
-    def last_words(self) -> str:
+    def last_message(self) -> str:
         """Return the last line of pcscd's log, without its time and place."""
         with contextlib.suppress(OSError):
-            lines = (self.work / "pcscd.log").read_text(errors="replace").split("\n")
+            lines = (self.folder / "pcscd.log").read_text(errors="replace").split("\n")
             spoken = [line.strip() for line in lines if line.strip()]
             if spoken:
                 return spoken[-1].split("() ", 1)[-1]
-        return "it said nothing"
+        return "it printed nothing"
 
     # Requests
 
@@ -331,7 +331,7 @@ class Init:
             if "connect" in request:
                 self.connect(request["connect"])
             elif self.pcscd is not None and self.pcscd.poll() is not None and "restart" not in request:
-                self.send({"failed": f"pcscd ended ({self.last_words()})"})
+                self.send({"failed": f"pcscd ended ({self.last_message()})"})
             elif "wait" in request:
                 self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
             elif "look" in request:

@@ -11,7 +11,7 @@ The rules of the link, all of them learned the hard way:
 * The driver sends length and payload in two segments. Unless the card's side acknowledges the first at
   once, Nagle's algorithm and the delayed acknowledgement cost 40 ms on every exchange.
 * pcscd gives power to a card that it sees come, and asks for the ATR of one that it believes to know. A card
-  that is put in between two of its polls is taken for the one before it, and never gets power (`Entry`).
+  that is put in between two of its polls is taken for the one before it, and never gets power (`Insertion`).
 * The driver cannot tell a command of one byte, 00, 01 or 02, from its own signals: it waits for an answer where
   the card sees a signal. pcscd polls every 0.4 s, and its silence gives this away (`SILENCE`).
 """
@@ -139,7 +139,7 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
         elif frame == RESET:
             card.reset()
         else:
-            # Any other byte cannot be told from a control byte, and no bytes are no command.
+            # Any other byte looks like a control byte, and no bytes are no command.
             return WRONG_LENGTH
     except Exception as error:  # whatever a card's bug raises
         watch(Failed(error, frame))
@@ -158,7 +158,7 @@ def _checked(payload: bytes) -> bytes:
 # The link -----------------------------------------------------------------------------------------
 
 
-class Entry:
+class Insertion:
     """Finds out whether the reader has seen the card come: it then gives it power after a poll or two.
 
     A reader that did not see the card before it go takes this one for that one. It polls it and gives no
@@ -228,7 +228,7 @@ class Slot:
         self._watch = watch
         self._connect = connect
         self._service = service or (socket_name() if host == HOST else "")
-        self._entry = Entry()
+        self._insertion = Insertion()
         self._stopping = False
         self._up = threading.Event()
         self._socket: socket.socket | None = None
@@ -285,15 +285,15 @@ class Slot:
 
     def _dial(self) -> socket.socket | None:
         """Return a connection, or None when asked to stop before there was one."""
-        pause, told = FIRST_RETRY, False
+        pause, reported = FIRST_RETRY, False
         while not self._asked_to_stop():
             try:
                 connection = self._connect(self._host, self._port)
                 _refuse_itself(connection)
             except OSError as error:
-                if not told:
+                if not reported:
                     self._watch(Unreachable(self._host, self._port, _why(error)))
-                    told = True
+                    reported = True
                 self._pause(pause)
                 pause = min(pause * 2, LONGEST_RETRY)
             else:
@@ -317,7 +317,7 @@ class Slot:
             return "closed"
         self._watch(Connected(self._host, self._port))
         self._up.set()
-        self._entry.begin()
+        self._insertion.begin()
         try:
             self._await_first(connection)
             return self._answer_all(connection)
@@ -328,7 +328,7 @@ class Slot:
 
     def _answer_all(self, connection: socket.socket) -> str:
         """Answer frame after frame; every command passes here, so the least that will do."""
-        card, watch, entry = self._card, self._watch, self._entry
+        card, watch, entry = self._card, self._watch, self._insertion
         receive, send = connection.recv, connection.sendall
         _acknowledge_at_once(connection)
         while (frame := read_frame(receive)) is not None:

@@ -4,12 +4,12 @@
 back office with root keys. Cards are reached over PC/SC (`emulator.terminal.pcsc`) or in process (`InProcess`).
 """
 
+from .amounts import Uncertain
 from .base import Result
 from .checks import BlackList, Finding, load_black_list
 from .errors import HSM_CODES, TerminalError
 from .hsm import Hsm, HsmCard
 from .link import Channel, Connection, InProcess, Reader, exchange
-from .payment import Uncertain
 from .reading import Reading, algorithm_of, read_card
 from .settings import Settings, TerminalSettings, load_settings
 from .terminal import FUNCTIONS, Terminal, call

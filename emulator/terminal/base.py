@@ -108,7 +108,7 @@ class Base:
         self._step: Step | None = None
 
     @contextmanager
-    def _working(self, kind: int, *, keep: bool = False) -> Iterator[Session]:
+    def _session(self, kind: int, *, keep: bool = False) -> Iterator[Session]:
         """A session with the user card powered up; with ``keep`` it stays open unless there is an error."""
         self.close()
         self.findings = ()
@@ -180,7 +180,7 @@ class Base:
         self._step = step
 
     @contextmanager
-    def _going_on(self, function: str, number: int, *, last: bool = False) -> Iterator[Step]:
+    def _continue(self, function: str, number: int, *, last: bool = False) -> Iterator[Step]:
         """Take up what the step before left; -12 if that was another function, or there was none."""
         step, self._step = self._step, None
         if step is None or (step.function, step.number + 1) != (function, number):

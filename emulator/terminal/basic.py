@@ -24,7 +24,7 @@ class BasicFunctions(Base):
         Text: ``region|social security number|card number|identification code|name|historical bytes|version|
         issue date|expiry date|terminal number|device number|``.
         """
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             card = session.card
             data = self._begin(card, card_info)
             psam = self._open_psam(session)
@@ -47,7 +47,7 @@ class BasicFunctions(Base):
         Text: ``region|historical bytes|algorithm|identification code|internal factor|internal original|
         external factor|external original|``; the last two are empty on cards before 3.0.
         """
-        with self._working(kind, keep=True) as session:
+        with self._session(kind, keep=True) as session:
             card = session.card
             data = self._begin(card, card_info)
             internal = card.randoms()
@@ -73,7 +73,7 @@ class BasicFunctions(Base):
             key: ``internal data 16 + original 16|external data 16 + original 16|``, the second part empty
                 where it is not used.
         """
-        with self._going_on("read_basic", 2, last=True) as step:
+        with self._continue("read_basic", 2, last=True) as step:
             card = step.session.card
             internal, external = fields(key, 2)
             if hexadecimal(internal, 16) != step.data["answer"] + step.data["internal"].original:
@@ -106,7 +106,7 @@ class BasicFunctions(Base):
 
     def identify(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> CardData:
         """Who the card in the reader is, unproven; its ``info`` is what the other functions compare the card with."""
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             return self._begin(session.card, card_info)
 
 

@@ -96,7 +96,7 @@ class TerminalError(Exception):
         self.trade = trade
 
 
-def say(word: int) -> str:
+def word_text(word: int) -> str:
     """A status word with its meaning."""
     return f"{word:04X}, {explain(word).text}"
 
@@ -112,5 +112,5 @@ def refused(what: str, word: int, *, who: str = "the card", why: str = "", rule:
     code = -word
     if rule == "table" and tries is not None and tries <= 2:
         code = word - _TABLE_SUM
-    sentence = f"{what}: {who} answered {say(word)}" + (f"; {why}" if why else "")
+    sentence = f"{what}: {who} answered {word_text(word)}" + (f"; {why}" if why else "")
     return TerminalError(sentence, code, tries=tries)

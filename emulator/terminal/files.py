@@ -12,7 +12,7 @@ from .card import OK, UserCard
 from .errors import INPUT_WRONG, KEY_MISSING, NO_HSM_NEEDED, TerminalError
 from .hsm import hexadecimal
 from .keytable import address_of
-from .layout import FILE_END, ITEM_END, Asked, FilePlan, Need, coded, coded_record, shown, shown_record, split
+from .layout import FILE_END, ITEM_END, FilePlan, FileRequest, Need, coded, coded_record, shown, shown_record, split
 
 BY_PIN, BY_KEY = 1, 2
 NO_ACCESS = -0x6982
@@ -30,7 +30,7 @@ class FileFunctions(Base):
         """
         if auth_type not in (BY_PIN, BY_KEY):
             raise TerminalError(f"the kind of authentication is 1 (PIN) or 2 (key), not {auth_type}", INPUT_WRONG)
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             self._begin(session.card, card_info)
             asked = session.card.layout.parse(address)
             return _Reading(session.card).all(asked, self._prover(session, auth_type))
@@ -44,7 +44,7 @@ class FileFunctions(Base):
 
     def read_hsm_step2(self, key: str) -> Result:
         """Authenticate with what the HSM computed, and read (iReadCard_HSM_Step2)."""
-        with self._going_on("read", 2, last=True) as step:
+        with self._continue("read", 2, last=True) as step:
             self._second_step(step, key)
             reading = _Reading(step.session.card)
             return reading.all([step.data["asked"]], lambda _: None)
@@ -56,7 +56,7 @@ class FileFunctions(Base):
             data: the address with values in the places of the items; of a cyclic file the fields of a
                 record to append, of a transparent file its bytes in hex.
         """
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             self._begin(session.card, card_info)
             asked = session.card.layout.parse(address)
             for each in asked:
@@ -76,8 +76,8 @@ class FileFunctions(Base):
 
     def write_hsm_step2(self, key: str, data: str) -> Result:
         """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2)."""
-        with self._going_on("write", 2, last=True) as step:
-            asked: Asked = step.data["asked"]
+        with self._continue("write", 2, last=True) as step:
+            asked: FileRequest = step.data["asked"]
             updates = _updates([asked], data, new=self._writes_new)
             self._second_step(step, key)
             for plan, records in updates:
@@ -122,11 +122,11 @@ class FileFunctions(Base):
         card.external_authentication(key.kid or 0, data, key.ref.name)
 
     def _first_step(self, function: str, card_info: str, address: str, kind: int) -> Result:
-        with self._working(kind, keep=True) as session:
+        with self._session(kind, keep=True) as session:
             card = session.card
             self._begin(card, card_info)
             name, items = split(address)[0]
-            asked = Asked(card.layout.file(name), items)
+            asked = FileRequest(card.layout.file(name), items)
             _check_items(asked)
             plan = asked.plan
             need = _choose(plan, BY_KEY, writing=function == "write")
@@ -172,7 +172,7 @@ def _choose(plan: FilePlan, auth_type: int, *, writing: bool) -> Need:
     return next((need for need in needs if need == Need(False, ())), (fitting or list(needs))[0])
 
 
-def _check_items(asked: Asked) -> None:
+def _check_items(asked: FileRequest) -> None:
     """Refuse items that the file cannot have: `TerminalError`."""
     plan = asked.plan
     if plan.transparent and asked.items:
@@ -188,7 +188,7 @@ class _Reading:
         self._card = card
         self._meanings: dict[tuple[str, str], Element] = {}
 
-    def all(self, asked: list[Asked], prove: Any) -> Result:
+    def all(self, asked: list[FileRequest], prove: Any) -> Result:
         for each in asked:
             _check_items(each)
         text, found, labels = "", {}, {}
@@ -202,7 +202,7 @@ class _Reading:
             text += each.plan.name + ITEM_END + "".join(value + ITEM_END for value in values.values()) + FILE_END
         return Result(text, found, labels)
 
-    def _values(self, asked: Asked) -> dict[str, str]:
+    def _values(self, asked: FileRequest) -> dict[str, str]:
         plan, card = asked.plan, self._card
         if plan.transparent:
             return {"": card.read_binary(plan).hex().upper()}
@@ -252,7 +252,7 @@ def _all_items(plan: FilePlan) -> list[str]:
     return [tag if tags.count(tag) == 1 else f"{tag}:{tags[:at].count(tag) + 1}" for at, tag in enumerate(tags)]
 
 
-def _updates(asked: list[Asked], data: str, *, new: bool) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
+def _updates(asked: list[FileRequest], data: str, *, new: bool) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
     """What to write: of each file the records by number, or its bytes; checked before anything is written.
 
     Args:

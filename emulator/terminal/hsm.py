@@ -22,10 +22,10 @@ from keys.trades import (
     purchase_tac,
 )
 
+from .amounts import kind_byte
 from .card import ALGORITHMS, HISTORICAL_LENGTH
 from .errors import CHARACTERS_WRONG, INPUT_WRONG, KEY_MISSING, LENGTH_WRONG, NO_ALGORITHM, TerminalError
 from .keytable import ADDRESSES
-from .payment import kind_byte
 from .settings import Settings
 
 INTERNAL: Final = ("IRK", 1)

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from .amounts import APPLICATION, PURCHASE, in_yuan, recorded
 from .base import CONTACT_FIRST, Base, Result, result
 from .card import UserCard
 from .layout import FIELD_END, ITEM_END
-from .payment import APPLICATION, PURCHASE, in_yuan, recorded
 
 RECORDS: Final = "DF04EF08"
 
@@ -20,7 +20,7 @@ class InquiryFunctions(Base):
 
         No national function asks for it. Text: ``account|self-paid|fund|``, in yuan.
         """
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
             card.verify(self.pad)
@@ -43,7 +43,7 @@ class InquiryFunctions(Base):
         A record is ``sequence^terminal number^time^total^account plus fund^`` and ends with ``|``; the
         sequence in hex as the card answers it, amounts in yuan. Loads stand in the same file and are left out.
         """
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
             card.verify(self.pad)

@@ -90,7 +90,7 @@ class FilePlan:
         return int(text)
 
 
-class Asked(NamedTuple):
+class FileRequest(NamedTuple):
     """One file of an address, with the items asked for as they were written."""
 
     plan: FilePlan
@@ -129,9 +129,9 @@ class Layout:
         """Id of the DF that a key stands in."""
         return next(name for name, path in self._profile.ids.items() if path == plan.ref.owner)
 
-    def parse(self, address: str) -> list[Asked]:
+    def parse(self, address: str) -> list[FileRequest]:
         """Read a file address (terminal interface, 2.1.2): ``DF01EF0A|37|$DF01EF15|2A|40:2|$``."""
-        return [Asked(self.file(name), items) for name, items in split(address)]
+        return [FileRequest(self.file(name), items) for name, items in split(address)]
 
     def _needs(self, rule: Rule) -> tuple[Need, ...]:
         needs = []

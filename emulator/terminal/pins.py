@@ -23,14 +23,14 @@ class PinFunctions(Base):
 
     def verify_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Check the PIN that the pad gives (iVerifyPIN); of the card that is expected, if one is named."""
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             self._begin(session.card, card_info)
             session.card.verify(self.pad)
         return Result()
 
     def change_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN); as `verify_pin`."""
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
             old = b"" if _has_no_pin(card) else read_pin(self.pad, ENTER_OLD)
@@ -41,7 +41,7 @@ class PinFunctions(Base):
 
     def reload_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Set a new PIN without the old one (iReloadPIN)."""
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
             self._maintain(session, RELOAD, read_new_pin(self.pad))
@@ -49,7 +49,7 @@ class PinFunctions(Base):
 
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Give the PIN all its tries again (iUnblockPIN)."""
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
             self._maintain(session, UNBLOCK, b"")
@@ -82,7 +82,7 @@ class PinFunctions(Base):
         """Send the command that the HSM made, 18 digits (iUnblockPIN_HSM_Step3)."""
         return self._pin_step3("unblock_pin", key)
 
-    # -- work ---------------------------------------------------------------------------------
+    # -- shared operations ---------------------------------------------------------------------------------
 
     def _maintain(self, session: Session, header: bytes, pin: bytes) -> None:
         """PUK, a new challenge, PIN CHANGE/UNBLOCK under the maintenance key (Part 7, 13)."""
@@ -96,7 +96,7 @@ class PinFunctions(Base):
         card.must(command, "PIN CHANGE/UNBLOCK")
 
     def _pin_step1(self, function: str, card_info: str, kind: int) -> Result:
-        with self._working(kind, keep=True) as session:
+        with self._session(kind, keep=True) as session:
             card = session.card
             self._begin(card, card_info)
             puk = card.layout.key("SSSE", Usage.PIN_UNBLOCK)
@@ -105,7 +105,7 @@ class PinFunctions(Base):
             return authentication_request(card, address_of(puk.root), randoms.factor, randoms.original)
 
     def _pin_step2(self, function: str, key: str) -> Result:
-        with self._going_on(function, 2) as step:
+        with self._continue(function, 2) as step:
             card, puk = step.session.card, step.data["key"]
             card.external_authentication(puk.kid or 0, hexadecimal(key, 16), puk.ref.name)
             header = NAMES[function]
@@ -123,7 +123,7 @@ class PinFunctions(Base):
             )
 
     def _pin_step3(self, function: str, key: str) -> Result:
-        with self._going_on(function, 3, last=True) as step:
+        with self._continue(function, 3, last=True) as step:
             command, header = hexadecimal(key), step.data["header"]
             if len(command) != len(header) + header[4]:
                 raise TerminalError(f"the command has {len(key)} digits, not {2 * (5 + header[4])}", LENGTH_WRONG)

@@ -29,7 +29,7 @@ LEVELS: Final = (3, 2, 1)
 TERMINAL_NUMBER: Final = 0x0016
 SEQUENCE: Final = 0x0019
 NATIONAL_INFORMATION: Final = 0x001A
-ALGORITHM_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
+ALGORITHM_STATUS_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
 """What a PSAM answers to a key that it has not, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
 
 
@@ -158,7 +158,7 @@ class Psam:
                     raise self._too_low(key.name, card)
                 self._index[self._algorithm, key.name] = (kind, levels)
                 return
-            if word not in ALGORITHM_WORDS:
+            if word not in ALGORITHM_STATUS_WORDS:
                 raise self._refused(f"DELIVERY SESSION KEY for {key.name}", word)
             level_wrong = level_wrong or word != KEY_MISSING * -1
         if level_wrong:
@@ -247,7 +247,7 @@ class Psam:
                 return answer[:4], answer[4:]
             if word == KEY_MISSING * -1:
                 raise TerminalError(f"the PSAM has no key DPK of version {trade.version:02X}", KEY_MISSING)
-            if word not in ALGORITHM_WORDS:
+            if word not in ALGORITHM_STATUS_WORDS:
                 raise self._refused("INIT SAM FOR PURCHASE", word, self._exhausted() if word == 0x6985 else "")
         raise self._too_low(PURCHASE, card)
 

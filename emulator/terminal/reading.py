@@ -21,7 +21,7 @@ from keys.suites import MAC_LENGTH, Suite
 
 from .card import ALGORITHMS, RKSSSE_KID, unannounced
 from .card import algorithm_of as identifier_of
-from .errors import WRONG_CARD, TerminalError, say
+from .errors import WRONG_CARD, TerminalError, word_text
 from .hsm import Hsm, HsmCard
 from .link import Channel, exchange
 from .psam import answers_as_psam
@@ -82,7 +82,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     fci, word = exchange(channel, b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME)
     if word != 0x9000:
         _refuse_psam(channel)
-        raise TerminalError(f"the card has no social-security environment: {say(word)}", -word)
+        raise TerminalError(f"the card has no social-security environment: {word_text(word)}", -word)
     announced = algorithm_of(fci)
     first, second = secrets.token_bytes(8), secrets.token_bytes(8)
     proof, proof_word = exchange(channel, b"\x00\x88\x00\x00\x10" + first + second)
@@ -96,7 +96,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     reading.algorithm = announced or ALGORITHMS[unannounced(reading.region)]
     module = Hsm(roots, Settings(crypto=rules or CryptoSettings())) if roots is not None else None
     if module is not None:
-        _judge(reading, module, (first, second), (proof, proof_word))
+        _check_genuine(reading, module, (first, second), (proof, proof_word))
     _read_holder(channel, reading, module)
     return reading
 
@@ -121,10 +121,10 @@ def _card_key(module: Hsm, reading: Reading, name: str) -> tuple[Suite, bytes] |
         return None
 
 
-def _judge(reading: Reading, module: Hsm, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
+def _check_genuine(reading: Reading, module: Hsm, randoms: tuple[bytes, bytes], answer: tuple[bytes, int]) -> None:
     proof, word = answer
     if word != 0x9000:
-        reading.genuine, reading.proof = False, f"the card does not authenticate itself: {say(word)}"
+        reading.genuine, reading.proof = False, f"the card does not authenticate itself: {word_text(word)}"
         return
     key = _card_key(module, reading, "IRK")
     if key is None:
@@ -167,7 +167,7 @@ def _authenticate(channel: Channel, reading: Reading, module: Hsm) -> bool:
     data = suite.authentication_data(value, challenge, original) + original
     _, word = exchange(channel, bytes((0x00, 0x82, 0x00, RKSSSE_KID, len(data))) + data)
     if word != 0x9000:
-        reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {say(word)}")
+        reading.notes.append(f"EF06 needs RKSSSE, and authentication with it failed: {word_text(word)}")
     return word == 0x9000
 
 
@@ -200,7 +200,7 @@ def _read_file(channel: Channel, reading: Reading, sfi: int, file: str, key: tup
         name, zh = (element.name, element.zh) if element else (f"tag_{record[0]:02X}", "")
         reading.items.append(Item(file, name, zh, value, record))
     if word not in (0x6A83, 0x9000):
-        reading.notes.append(f"{file} could not be read: {say(word)}")
+        reading.notes.append(f"{file} could not be read: {word_text(word)}")
     return word
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from .amounts import APPLICATION, LOAD, PURCHASE, PendingPurchase, Uncertain, kind_byte, moment, pay_info, yuan
 from .base import CONTACT_FIRST, NO_TERMINAL_NUMBER, Base, Result, Session, Step, result
 from .card import OK, UserCard
-from .errors import HSM_CODES, INPUT_WRONG, NO_ANSWER, NO_CARD, NO_POWER, TerminalError, say
+from .errors import HSM_CODES, INPUT_WRONG, NO_ANSWER, NO_CARD, NO_POWER, TerminalError, word_text
 from .hsm import fields, hexadecimal
 from .keytable import address_of
-from .payment import APPLICATION, LOAD, PURCHASE, Payment, Uncertain, kind_byte, moment, pay_info, yuan
 from .psam import Trade
 from .settings import TerminalSettings
 
@@ -40,7 +40,7 @@ class TradeFunctions(Base):
         Text: ``algorithm|DTK address|amounts|type|terminal number|terminal sequence|time|TAC|``.
         """
         amounts, time = pay_info(payment, self.settings.terminal)
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
             psam = self._open_psam(session)
@@ -64,7 +64,7 @@ class TradeFunctions(Base):
         Text: ``algorithm|DPK address|random|purchase sequence|amounts|type|terminal number|time|``.
         """
         amounts, time = pay_info(payment, self.settings.terminal)
-        with self._working(kind, keep=True) as session:
+        with self._session(kind, keep=True) as session:
             card = session.card
             self._begin(card, card_info)
             terminal = self._terminal_number(session)
@@ -87,9 +87,9 @@ class TradeFunctions(Base):
 
         Text: that of `debit` with MAC2 before it.
         """
-        with self._going_on("debit", 2, last=True) as step:
+        with self._continue("debit", 2, last=True) as step:
             sequence, time, mac1 = fields(key, 3)
-            paid: Payment = step.data["paid"]
+            paid: PendingPurchase = step.data["paid"]
             if time != paid.time:
                 raise TerminalError("the HSM's answer is for a purchase of another time", INPUT_WRONG)
             terminal_sequence = hexadecimal(sequence, 4)
@@ -100,7 +100,7 @@ class TradeFunctions(Base):
             mac2 = answer[4:].hex().upper()
             return Result(f"{mac2}|{done.text}", {"mac2": mac2, **done.fields})
 
-    def _initialize(self, session: Session, amounts: bytes, time: str, terminal: str, index: int) -> Payment:
+    def _initialize(self, session: Session, amounts: bytes, time: str, terminal: str, index: int) -> PendingPurchase:
         card = session.card
         card.select(APPLICATION)
         number = bytes.fromhex(terminal if len(terminal) == 12 else NO_TERMINAL_NUMBER)
@@ -114,10 +114,16 @@ class TradeFunctions(Base):
             raise card.refused(_INITIALIZE, word, f"the card has no purchase key of index {index:02X}")
         if word != OK or len(data) != 22:
             raise card.refused(_INITIALIZE, word if word != OK else 0x6700)
-        return Payment(amounts, time, terminal, data[18:22] + data[14:16], data[16], data[17])
+        return PendingPurchase(amounts, time, terminal, data[18:22] + data[14:16], data[16], data[17])
 
     def _book(
-        self, session: Session, kind: int, paid: Payment, sequence: bytes, mac1: bytes, reinsert: Reinsert | None
+        self,
+        session: Session,
+        kind: int,
+        paid: PendingPurchase,
+        sequence: bytes,
+        mac1: bytes,
+        reinsert: Reinsert | None,
     ) -> bytes:
         """DEBIT FOR PURCHASE; TAC and MAC2. After a pulled card the proof decides (Part 7, 14)."""
         card = session.card
@@ -132,7 +138,7 @@ class TradeFunctions(Base):
             raise card.refused("DEBIT FOR PURCHASE", word if word != OK else 0x6700, why)
         return data
 
-    def _paid(self, paid: Payment, algorithm: str, sequence: bytes, tac: bytes) -> Result:
+    def _paid(self, paid: PendingPurchase, algorithm: str, sequence: bytes, tac: bytes) -> Result:
         return result(
             algorithm=algorithm,
             key_address=address_of("DTK", paid.version),
@@ -176,7 +182,7 @@ class TradeFunctions(Base):
         ``algorithm|DLK address|random|load sequence|balance|amount|type|terminal number|MAC1|``.
         """
         fen = yuan(amount).to_bytes(4)
-        with self._working(kind, keep=True) as session:
+        with self._session(kind, keep=True) as session:
             card = session.card
             self._begin(card, card_info)
             terminal = self._terminal_number(session)
@@ -207,7 +213,7 @@ class TradeFunctions(Base):
 
         Text: ``algorithm|DTK address|new balance|load sequence|amount|type|terminal number|time|TAC|``.
         """
-        with self._going_on("load", 2, last=True) as step:
+        with self._continue("load", 2, last=True) as step:
             time, mac2 = fields(key, 2)
             moment(time)
             card, facts = step.session.card, step.data
@@ -253,7 +259,7 @@ class TradeFunctions(Base):
         if proof is None:
             raise TerminalError(
                 f"{lost}; the card booked nothing, so the trade can be made again: "
-                f"GET TRANSACTION PROOF: the card answered {say(0x9406)}",
+                f"GET TRANSACTION PROOF: the card answered {word_text(0x9406)}",
                 -0x9406,
             )
         return proof
@@ -269,7 +275,7 @@ class TradeFunctions(Base):
         if trade not in (LOAD, PURCHASE):
             raise TerminalError(f"the trade is 1 (load) or 2 (purchase), not {trade!r}", INPUT_WRONG)
         hexadecimal(sequence, 2)
-        with self._working(kind) as session:
+        with self._session(kind) as session:
             # The trade is done, whatever the card is now.
             session.card.begin(card_info)
             data = _proof(session.card, trade, sequence, self.settings.terminal)

@@ -107,7 +107,7 @@ def test_cards_find_a_stack_without_namespaces(
             Stack().__enter__()
         return
     told: list[str] = []
-    with Stack(tell=told.append) as private, private.insert(EchoCard()):
+    with Stack(report=told.append) as private, private.insert(EchoCard()):
         led = child.environment(PCSCLITE_CSOCK_NAME=private.socket_path)
         seen = child.run(["opensc-tool", "-l"], env=led).stdout.split()
         assert (private.mode, private.namespaces, seen.count("Yes")) == ("private", False, 1)

@@ -276,7 +276,7 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 def test_a_pcscd_that_takes_over_a_socket_is_known_by_its_features(
     features: str, able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.reader.stack._said", lambda *_: f"Enabled features: {features}\n")
+    monkeypatch.setattr("emulator.reader.stack._output_of", lambda *_: f"Enabled features: {features}\n")
     with nullcontext() if able else pytest.raises(Exception, match="does not take over a socket"):
         assert stack_module._pcscd("apart")
 

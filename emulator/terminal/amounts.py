@@ -32,7 +32,7 @@ class Uncertain(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class PendingPurchase:
     """A purchase on its way.
 
     Attributes:

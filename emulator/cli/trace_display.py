@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .output import LOOK, open_trace, say, standard_output, write_line
+from .output import LOOK, open_trace, print_message, standard_output, write_line
 
 if TYPE_CHECKING:
     from ..trace.event import Event
@@ -37,7 +37,7 @@ LONGEST_END: Final = 10.0
 Waiting = tuple[Callable[[], None], int]
 
 
-class Teller:
+class TraceDisplay:
     """Shows events from a thread of its own, so that no answer waits for a terminal or a file.
 
     What comes faster than it is read is dropped, from the terminal before it is from the file, and the number of
@@ -94,7 +94,7 @@ class Teller:
         self._await_end()
         lost = max(self._unshown, self._unwritten) + (self._waiting.qsize() if self._thread.is_alive() else 0)
         if lost:
-            say(f"the last {lost} lines of the trace are lost: nobody read them in time", patience=0.1)
+            print_message(f"the last {lost} lines of the trace are lost: nobody read them in time", patience=0.1)
         if self._file and not self._thread.is_alive():
             self._file.close()
 
@@ -200,7 +200,7 @@ class Teller:
                 self._unshown += 1
         except OSError as error:
             # The terminal is gone, or the disk is full. The card stays in the reader.
-            say(f"the trace is shown no longer: {error.strerror}")
+            print_message(f"the trace is shown no longer: {error.strerror}")
         self._writing = None
         self.quiet = outlet is not None and outlet.gone()
 

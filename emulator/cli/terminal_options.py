@@ -1,0 +1,38 @@
+"""The options that every function of `sscard terminal` takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+_KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
+
+_DATE: Final = "The date that cards have to be valid on.  [default: today]"
+
+_SHARED: Final = (
+    click.option("--reader", help="Reader of the user card, or its beginning.  [default: the first with one]"),
+    click.option("--psam-reader", help="Reader of the PSAM, or its beginning.  [default: the first with one]"),
+    click.option("--no-psam", is_flag=True, help="Work without a PSAM."),
+    click.option("--type", "kind", type=click.Choice(["1", "2", "3", "4"]), default="3", help=_KINDS),
+    click.option("--contactless-reader", help="Reader of contactless cards, or its beginning.  [default: none]"),
+    click.option("--hsm", "hsm", flag_value="software", help="Let the software HSM compute in place of a PSAM."),
+    click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: steps out, answers in."),
+    click.option("--hsm-auto", "hsm", flag_value="auto", help="Let the software HSM compute where the PSAM cannot."),
+    click.option("--roots", type=click.Path(path_type=Path), help="Root keys of the HSM.  [default: public test keys]"),
+    click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
+    click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN.  [default: ask]"),
+    click.option("--new-pin", envvar="SSCARD_NEW_PIN", show_envvar=True, help="The new PIN.  [default: ask]"),
+    click.option("--date", envvar="SSCARD_DATE", show_envvar=True, metavar="YYYY-MM-DD", help=_DATE),
+    click.option("--settings", type=click.Path(path_type=Path), help="Settings of the terminal, TOML."),
+    click.option("--set", "sets", multiple=True, metavar="TOML", help="One setting: terminal.debit_amounts=account"),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    click.option("--raw", is_flag=True, help="Print the text of the standard."),
+)
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every function takes."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
