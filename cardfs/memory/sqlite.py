@@ -48,7 +48,7 @@ class SqliteStore:
             ImageError: missing, no image, made by a newer version, damaged, or in use by another process.
         """
         self._path = path
-        self._place = path.absolute()
+        self._place = str(path.absolute())
         self._lock = -1
         self._inode = (-1, -1)
         self._marked = False
@@ -127,22 +127,15 @@ class SqliteStore:
     def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
         if self._lock >= 0 and not self._in_place():
             raise StoreFailed(f"{self._path}: the image was moved or deleted, so nothing written to it would last")
-        execute = self._connection.execute
         try:
             if not self._marked:
                 self._begin()
-            execute("BEGIN IMMEDIATE")
-            try:
-                for key, cell in changes.items():
-                    if cell is None:
-                        execute("DELETE FROM cell WHERE kind = ? AND path = ?", key)
-                    else:
-                        execute(_PUT, (*key, cell.meta, cell.data))
-                execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
-                raise
+            if len(changes) == 1:
+                # SQLite makes a transaction of a statement that comes alone.
+                ((key, cell),) = changes.items()
+                self._change(key, cell)
+            else:
+                self._change_all(changes)
         except sqlite3.Error as error:
             raise StoreFailed(f"{self._path}: {_why(error)}") from error
         self._unsettled += 1
@@ -151,6 +144,25 @@ class SqliteStore:
             self._unsettled = _SETTLE_AFTER - _SETTLE_AGAIN
             with contextlib.suppress(sqlite3.Error):
                 self._settle()
+
+    def _change(self, key: CellKey, cell: Cell | None) -> None:
+        if cell is None:
+            self._connection.execute("DELETE FROM cell WHERE kind = ? AND path = ?", key)
+        else:
+            self._connection.execute(_PUT, (*key, cell.meta, cell.data))
+
+    def _change_all(self, changes: Mapping[CellKey, Cell | None]) -> None:
+        """Make all changes in one transaction, or none."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            for key, cell in changes.items():
+                self._change(key, cell)
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         if self._lock >= 0:
@@ -204,9 +216,11 @@ class SqliteStore:
     def _in_place(self) -> bool:
         """Whether the file that is open is still the one that people find under its name."""
         try:
-            return os.path.samestat(os.stat(self._place), os.fstat(self._lock))  # noqa: PTH116 - each write waits for it
+            found = os.stat(self._place)  # noqa: PTH116 - each write waits for it
         except OSError:
             return False
+        # Nobody else gets the inode of a file that this process has open.
+        return (found.st_dev, found.st_ino) == self._inode
 
     @staticmethod
     def _open(path: Path, writable: bool) -> sqlite3.Connection:
@@ -248,13 +262,12 @@ class SqliteStore:
     def _claim(self) -> None:
         """Take the image for this process, so that it has one writer."""
         try:
-            found = self._path.stat()
-            inode = (found.st_dev, found.st_ino)
-            if inode not in _in_use:
+            if not _is_in_use(self._path):
                 self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._inode = inode
-                _in_use.add(inode)
+                found = os.fstat(self._lock)
+                self._inode = (found.st_dev, found.st_ino)
+                _in_use.add(self._inode)
                 return
         except OSError as error:
             if self._lock < 0:
