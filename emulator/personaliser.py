@@ -12,6 +12,7 @@ from typing import Final
 from cardfs.memory.securing import of_update
 from cardfs.model.files import FINANCIAL_SETS, CardContents, Contents, Df, DfKind, Ef, Protection, Structure, parent
 from cardfs.model.records import Mode
+from keys.errors import SscardError
 from keys.generate import RandomSource, generate_key, system_random
 from keys.records import Key, KeyRef, Usage
 from keys.suites import MAC_LENGTH, SUITES, Suite
@@ -27,7 +28,7 @@ MAX_DATA: Final = 255
 Progress = Callable[[str, int, int], None]
 
 
-class PersonaliseError(Exception):
+class PersonaliseError(SscardError):
     """The card cannot be built; the text is one sentence that names the step."""
 
 

@@ -5,6 +5,19 @@ one table from errors to status words stands in the outermost ring.
 """
 
 
+class SscardError(Exception):
+    """Base of what a program of yours can catch: bad input, no PC/SC, an error of the terminal; one sentence each.
+
+    Example:
+        >>> import sscard
+        >>> try:
+        ...     sscard.Card.open("none.sscard")
+        ... except sscard.SscardError as error:
+        ...     print(error)
+        none.sscard: there is no such image file
+    """
+
+
 class CardError(Exception):
     """A refusal that the card answers with a status word.
 

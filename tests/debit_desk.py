@@ -13,7 +13,7 @@ from cardfs.memory.image import Image
 from cardfs.model.files import CardContents, CardInfo, CommandSet, Contents, Df, DfKind, Ef, Structure
 from cardfs.model.rules import FREE_RULE, Rule
 from cardfs.model.settings import EmvSettings, Settings
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage

@@ -11,8 +11,8 @@ from cardfs.memory.cells import write_cells
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
 from cardfs.profile.loader import load_profile
+from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
-from emulator.sscard.cards import Card
 from keys.generate import RandomSource, SeededRandom
 
 from .reference import Reference

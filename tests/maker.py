@@ -17,7 +17,7 @@ from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey
 from cardfs.profile.loader import load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom
 
 from .reference import Reference

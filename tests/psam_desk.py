@@ -8,7 +8,7 @@ from cardfs.memory.cells import write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Store
 from cardfs.model.files import CardContents
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import KeyRef, Usage
 

@@ -14,7 +14,7 @@ from cardfs.memory.store import MemoryStore, Store
 from cardfs.model.files import CardContents, CardInfo, CommandSet, Contents, Df, DfKind, Ef, Protection, Structure
 from cardfs.model.rules import FREE_RULE, NEVER_RULE, Rule
 from cardfs.model.settings import Settings
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

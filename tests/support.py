@@ -18,7 +18,7 @@ from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef,
 from cardfs.model.rules import Rule, parse_rule
 from cardfs.model.settings import Settings
 from cardfs.profile.loader import DEMO, load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 

@@ -13,7 +13,7 @@ from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document
 from cardfs.profile.loader import DEMO, load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from emulator.terminal import Hsm, HsmCard, InProcess, Result, Settings, Terminal, TerminalError, TerminalSettings, call
 from keys.generate import SeededRandom
 

@@ -14,8 +14,8 @@ from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, MemoryStore
 from cardfs.model.errors import StoreFailed
 from emulator.card import context
+from emulator.cards import Card
 from emulator.commands.social import authenticate, pin
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyId
 

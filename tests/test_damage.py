@@ -24,7 +24,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SqliteStore
 from cardfs.memory.store import Cell, CellKey
 from cardfs.model.errors import ImageError
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.records import KeyRef
 
 from . import child

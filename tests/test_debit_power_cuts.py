@@ -15,8 +15,8 @@ from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, MemoryStore
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.cards import Card
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .debit_desk import CASH, LOAD_FORMAT, LOG, PIN_BLOCK, STORE, WRONG_BLOCK, Desk, contents, walk

@@ -21,8 +21,8 @@ from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.inputs import Document
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.row import Row
+from emulator.cards import Card
 from emulator.commands.sets import SETS
-from emulator.sscard.cards import Card
 from keys.records import KeyRef, KeyState, Usage
 
 from . import debit_desk, purse_desk

@@ -24,8 +24,8 @@ from cardfs.memory.image import Image
 from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.inputs import Document, IssueError, ProfileError
 from cardfs.profile.loader import DEMO, load_profile
+from emulator.cards import Card
 from emulator.cli import main
-from emulator.sscard.cards import Card
 from keys.records import KeyRef, Usage
 
 from .reference import Reference, xor

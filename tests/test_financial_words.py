@@ -21,10 +21,10 @@ from cardfs.memory.store import Cell, CellKey
 from cardfs.model.files import CardContents, CommandSet, Phase
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.row import Row
+from emulator.cards import Card
 from emulator.commands.financial.rows import PAYMENT_ROWS
 from emulator.commands.sets import SETS
 from emulator.personaliser import Personaliser
-from emulator.sscard.cards import Card
 from emulator.status import MEANINGS
 from keys.generate import SeededRandom
 from keys.records import KeyRef

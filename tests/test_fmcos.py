@@ -19,9 +19,9 @@ from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
 from cardfs.model.files import CommandSet, Phase
 from cardfs.profile.loader import load_profile
+from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.sets import SETS
-from emulator.sscard.cards import Card
 from emulator.trace.describe import describe
 from emulator.trace.mask import MASK, masked_command
 from keys.records import KeyRef

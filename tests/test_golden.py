@@ -17,7 +17,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SCHEMA_VERSION, SqliteStore
 from cardfs.model.files import Phase
 from cardfs.profile.loader import load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
 

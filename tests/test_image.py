@@ -16,7 +16,7 @@ from cardfs.memory.store import Cell, MemoryStore
 from cardfs.model.errors import ImageError, StoreFailed
 from cardfs.model.files import CardContents, DfKind, Structure
 from cardfs.profile.loader import shipped_profiles
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage

@@ -40,7 +40,7 @@ def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
 _CARD = """
 import sys
 before = set(sys.modules)
-import emulator.card.engine, emulator.sscard.cards
+import emulator.card.engine, emulator.cards
 print(*sorted(set(sys.modules) - before))
 """
 

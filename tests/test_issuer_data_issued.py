@@ -17,8 +17,8 @@ from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document, IssueError
 from cardfs.profile.loader import DEMO, load_profile
+from emulator.cards import Card
 from emulator.personaliser import Personaliser
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .debit_desk import STORE, IssuedDesk, tlv, walk

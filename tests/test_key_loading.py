@@ -13,7 +13,7 @@ from cardfs.issuing.issue import blank
 from cardfs.memory.cells import read_cells
 from cardfs.memory.image import Image
 from cardfs.profile.loader import load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom, generate_key
 from keys.records import KeyRef, KeyState
 from keys.suites import SUITES as RULES

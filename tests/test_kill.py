@@ -33,7 +33,7 @@ CHILD = """
 import os, random, sys
 from pathlib import Path
 from cardfs.memory.image import Image
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from tests.support import Bench, PIN_CN
 
 PINS = (PIN_CN, bytes.fromhex("1234"))

@@ -20,7 +20,7 @@ from cardfs.memory.log import Mark, log_of, salt_of
 from cardfs.memory.sqlite import SqliteStore
 from cardfs.memory.store import Cell
 from cardfs.model.errors import ImageError, LogError, StoreFailed
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.records import KeyState
 
 from .fmcos_desk import made as fmcos_card

@@ -11,7 +11,7 @@ from cardfs.issuing.origins import Origins
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.image import Image
 from cardfs.profile.loader import DEMO
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.records import Usage
 
 from .support import Bench, reference_key, roots

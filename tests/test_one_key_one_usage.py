@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cardfs.memory.image import Image
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage

@@ -1,8 +1,10 @@
 """What is handed to others: the locked libraries, the page of the package, what the source distribution holds."""
 
 import re
+import shutil
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +24,8 @@ ASKED: Final[dict[str, list[str]]] = {
     ],
     "requirements-build.lock": [*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["build"]],
 }
-FOLDERS: Final = ("cardfs", "emulator", "keys", "scripts", "tests")
+PACKAGES: Final = ("cardfs", "emulator", "keys")
+FOLDERS: Final = (*PACKAGES, "scripts", "tests")
 
 
 def locked(name: str) -> dict[str, str]:
@@ -76,6 +79,8 @@ def test_the_page_of_the_package_has_no_link_that_leads_nowhere() -> None:
 def test_the_metadata_name_the_licence_and_the_versions_that_are_tried(tmp_path: Path) -> None:
     for each in ("pyproject.toml", "PACKAGE.md", "LICENSE"):
         (tmp_path / each).write_bytes((ROOT / each).read_bytes())
+    for each in PACKAGES:
+        (tmp_path / each).symlink_to(ROOT / each)
     code = "from setuptools.build_meta import prepare_metadata_for_build_wheel as make; print(make('.'))"
     done = child.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     folder = tmp_path / done.stdout.split()[-1]
@@ -98,6 +103,31 @@ def test_the_source_distribution_holds_the_tests_and_all_that_they_and_the_pages
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert set(links) <= held
+
+
+def test_every_folder_with_modules_is_a_package_that_is_handed_over() -> None:
+    folders = {path.parent.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    names = {".".join(folder.parts).replace("emulator.sscard", "sscard") for folder in folders}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == names
+
+
+def test_a_wheel_holds_the_public_face_and_issues_a_card(tmp_path: Path) -> None:
+    for each in ("pyproject.toml", "PACKAGE.md", "LICENSE"):
+        shutil.copy(ROOT / each, tmp_path)
+    for each in (*PACKAGES, "scripts"):
+        shutil.copytree(ROOT / each, tmp_path / each, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "from setuptools.build_meta import build_wheel; build_wheel('wheel')"
+    child.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    inside = tmp_path / "inside"
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(inside)
+    assert {each.name for each in inside.iterdir() if each.suffix == ""} == {*PACKAGES, "sscard"}
+    script = (
+        f"import sys; sys.path.insert(0, {str(inside)!r}); import sscard; print(sscard.__file__, sscard.Card.issue())"
+    )
+    done = child.run([sys.executable, "-c", script], cwd=tmp_path / "wheel", check=True)
+    assert done.stdout.startswith(f"{inside / 'sscard' / '__init__.py'} <Card ssc-2.0 ATR 3B6D")
 
 
 # What is built here ---------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from cardfs.memory.cells import read_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import MemoryStore
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.cards import Card
 from emulator.commands.financial.rows import PAYMENT_ROWS
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .support import Bench

@@ -18,8 +18,8 @@ from cardfs.memory.image import Image
 from cardfs.model.files import CardContents, DfKind, Phase, Structure
 from cardfs.model.rules import make_rule
 from cardfs.profile.loader import DEMO, load_profile, shipped_profiles
+from emulator.cards import Card
 from emulator.personaliser import PersonaliseError, Personaliser
-from emulator.sscard.cards import Card
 from emulator.terminal import TerminalError
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage

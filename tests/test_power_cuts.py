@@ -26,13 +26,13 @@ from cardfs.model.rules import FREE_RULE
 from cardfs.model.settings import Settings, SmSettings
 from cardfs.profile.loader import load_profile
 from emulator.card.table import Row
+from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.personalise import t514
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS
 from emulator.personaliser import Personaliser, Step
 from emulator.reader.vpcd import answer
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage
 

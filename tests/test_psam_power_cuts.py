@@ -11,8 +11,8 @@ from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import MemoryStore
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
+from emulator.cards import Card
 from emulator.commands.psam.rows import PSAM_ROWS
-from emulator.sscard.cards import Card
 from keys.generate import SeededRandom
 
 from .psam_desk import APPLICATION, PsamDesk

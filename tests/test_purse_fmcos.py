@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.model.files import CommandSet
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.records import KeyState
 
 from .fmcos_desk import Desk, create, directory, made, write_key

@@ -24,6 +24,7 @@ from cardfs.memory.image import Image
 from cardfs.model.settings import Settings
 from cardfs.profile.loader import load_profile, shipped_profiles
 from emulator.card.table import Row
+from emulator.cards import Card
 from emulator.cli import main
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from emulator.commands.financial.purse.rows import PURSE_ROWS
@@ -33,7 +34,6 @@ from emulator.commands.personalise import t514
 from emulator.commands.psam.rows import PSAM_ROWS
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
-from emulator.sscard.cards import Card
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
 

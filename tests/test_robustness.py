@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cardfs.memory.image import Image
 from cardfs.model.settings import Settings, SmSettings
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import SeededRandom
 
 from .reference import Reference

@@ -26,10 +26,10 @@ from cardfs.profile.inputs import Document, IssueError, read_document
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.apdu import parse
 from emulator.card.context import Answer, Context
+from emulator.cards import Card
 from emulator.cli import main
 from emulator.cli.console import trace_text
 from emulator.commands.social.rows import ROWS
-from emulator.sscard.cards import Card
 from emulator.trace.event import JsonLines
 from emulator.trace.traced import Traced
 from keys.generate import SeededRandom

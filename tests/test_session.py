@@ -10,7 +10,7 @@ import pytest
 
 from cardfs.model.settings import ChallengeSettings, Settings, StateSettings
 from emulator.card.session import Session
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.records import KeyRef
 
 from .support import AIDS, MF, PSE, SSSE, Handmade

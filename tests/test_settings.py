@@ -20,7 +20,7 @@ from cardfs.memory.image import Image
 from cardfs.model.settings import Settings
 from cardfs.profile.inputs import ProfileError
 from cardfs.profile.loader import DEMO, load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 
 from .debit_desk import Desk
 from .fmcos_desk import MASTER, create, directory, write_key

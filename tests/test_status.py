@@ -13,8 +13,8 @@ import keys
 from cardfs.model.errors import AccessDenied
 from cardfs.model.settings import Refusal, Settings
 from cardfs.profile.loader import ProfileError, load_profile
+from emulator.cards import Card
 from emulator.commands.social.rows import ROWS
-from emulator.sscard.cards import Card
 from emulator.status import MEANINGS, STATUS_WORDS, error_name, explain, status_words
 from keys.errors import CardError
 

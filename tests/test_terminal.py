@@ -13,7 +13,7 @@ from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory.image import Image
 from cardfs.model.settings import CryptoSettings
 from cardfs.profile.loader import DEMO, shipped_profiles
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
 
 from .support import HISTORICAL, PSE, REGION, Bench, Handmade, contents

@@ -15,7 +15,7 @@ from cardfs.memory.image import Image
 from cardfs.model import tlv
 from cardfs.profile.inputs import ProfileError
 from cardfs.profile.loader import DEMO, load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 
 from .support import Bench
 

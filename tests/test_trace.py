@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cardfs.memory.image import Image
 from cardfs.model.settings import ChallengeSettings, Settings, SmSettings
+from emulator.cards import Card
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS
-from emulator.sscard.cards import Card
 from emulator.status import MEANINGS
 from emulator.trace.event import Event, JsonLines
 from emulator.trace.mask import MASK, masked_command

@@ -11,10 +11,10 @@ from typing import Final
 import pytest
 
 from emulator.card.table import Row
+from emulator.cards import Card
 from emulator.commands.medical.rows import TRADE_ROWS
 from emulator.commands.personalise.t514_rows import T514_ROWS
 from emulator.commands.social.rows import ROWS
-from emulator.sscard.cards import Card
 
 from .reference import Reference
 from .support import ORIGINAL, PIN_CN

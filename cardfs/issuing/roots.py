@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from keys.suites import SUITES, Suite
 
 from ..model.settings import CryptoSettings
 from ..profile.inputs import Document, IssueError, read_document
+from ..profile.loader import DEMO
 from ..profile.tree import KeyPlan
 
 LEVELS: Final = ("nation", "province", "city", "card")
@@ -36,9 +38,18 @@ class Roots:
     values: Mapping[tuple[str, int], bytes] = field(repr=False)
 
 
-def load_roots(path: Path) -> Roots:
-    """Read a roots file; what is wrong is an `IssueError` that never shows a key."""
-    return parse_roots(read_document(path, IssueError))
+def load_roots(path: str | PathLike[str] | None = None) -> Roots:
+    """Read root keys (根密钥) from a TOML file, or the public test keys if none is named.
+
+    Raises:
+        IssueError: the file cannot be read, or a key is wrong; no key is ever shown.
+
+    Example:
+        >>> import sscard
+        >>> sscard.load_roots().level
+        'nation'
+    """
+    return parse_roots(read_document(Path(path or DEMO / "roots.toml"), IssueError))
 
 
 def parse_roots(document: Document) -> Roots:

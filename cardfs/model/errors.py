@@ -1,6 +1,6 @@
 """What the file system refuses, in its own words; see `keys.errors` for the root."""
 
-from keys.errors import CardError
+from keys.errors import CardError, SscardError
 
 
 class FileUnknown(CardError):
@@ -63,8 +63,16 @@ class StoreFailed(CardError):
     """The non-volatile memory did not take the change (内存失败); nothing changed."""
 
 
-class ImageError(Exception):
-    """An image cannot be opened or made; the text is one sentence that names the file."""
+class ImageError(SscardError):
+    """An image cannot be opened or made; the text is one sentence that names the file.
+
+    Example:
+        >>> import sscard
+        >>> sscard.Card.open("none.sscard")
+        Traceback (most recent call last):
+        ...
+        cardfs.model.errors.ImageError: none.sscard: there is no such image file
+    """
 
 
 class LogError(ImageError):

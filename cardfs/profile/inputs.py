@@ -5,12 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from keys.errors import SscardError
+
 DEEPEST: Final = 16
 """Levels of tables and arrays that a TOML file may have; profiles have five."""
 
 
-class InputError(ValueError):
-    """Something that a person wrote cannot be used; the text is one sentence, without any secret."""
+class InputError(SscardError, ValueError):
+    """An input cannot be used: a profile, a holder, root keys or an option; one sentence, without any secret.
+
+    Example:
+        >>> import sscard
+        >>> sscard.Card.issue(pin="12")
+        Traceback (most recent call last):
+        ...
+        cardfs.profile.inputs.IssueError: pin: a PIN has 4 to 16 digits
+    """
 
 
 class ProfileError(InputError):

@@ -97,7 +97,7 @@ class Profile:
 
 
 def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> Profile:
-    """Load a profile by shipped name or by path.
+    """Load a card type by shipped name or by path.
 
     Args:
         name: ``ssc-2.0``, or the path of a TOML file.
@@ -106,6 +106,12 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
 
     Raises:
         ProfileError: wrong; says file, place and reason.
+
+    Example:
+        >>> import sscard
+        >>> profile = sscard.load_profile("ssc-2.0", {"settings": {"pin": {"tries": 6}}})
+        >>> profile.title, profile.suite
+        ('Social-security card 2.0, DES/3DES', '3DES')
     """
     source = read_source(str(name), *overrides)
     _check_head_keys(source)

@@ -43,11 +43,18 @@ class Outcome(NamedTuple):
     """What happened to the last command, for people and tests; never on the wire.
 
     Attributes:
-        raw, response: the bytes.
-        command, row: as parsed, None if the card never got that far.
-        df, ef: paths of what was current afterwards.
-        word: the status word.
-        reason: why it answered so; empty for a plain success.
+        raw, response: bytes of the command and of the answer.
+        command, row: the command as parsed and its row of the command table; None if the card never got that far.
+        df, ef: paths of the DF and the EF that were current afterwards.
+        word: the status word, an integer.
+        reason: why the card refused, in one sentence; empty for a plain success.
+
+    Example:
+        >>> import sscard
+        >>> card = sscard.Card.issue()
+        >>> answer = card.transmit(bytes.fromhex("0020000003123456"))
+        >>> f"{card.last.word:04X}", card.last.reason
+        ('6A88', 'MF has no PIN; SSSE has one')
     """
 
     raw: bytes

@@ -26,7 +26,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     """
     from cardfs.memory.image import Image
 
-    from ..sscard.cards import Card
+    from ..cards import Card
     from ..trace.mask import masked_command
     from ..trace.traced import Traced
     from .console import console, trace_text

@@ -72,7 +72,7 @@ def _pay(stack: "Stack") -> None:
     """Load the card's account, as its issuer does, and pay from it: a PSAM in the second reader computes."""
     from cardfs.memory.image import Image
 
-    from ..sscard.cards import Card
+    from ..cards import Card
 
     link = stack.insert(Card(Image.in_memory(demo_contents("psam"))), 1)
     options = ["--pin", DEMO_PIN, "--reader", stack.readers[0], "--psam-reader", stack.readers[1]]

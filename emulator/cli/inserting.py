@@ -15,8 +15,8 @@ from .trace_display import TraceDisplay
 if TYPE_CHECKING:
     from cardfs.model.files import CardContents
 
+    from ..cards import Card
     from ..ports import Insertable
-    from ..sscard.cards import Card
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -33,7 +33,7 @@ def open_card(source: "Path | CardContents", display: TraceDisplay | None) -> "I
     """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
     from cardfs.memory.image import Image
 
-    from ..sscard.cards import Card
+    from ..cards import Card
 
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:

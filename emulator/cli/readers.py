@@ -73,8 +73,8 @@ def execute(
     Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
     away. `--psam demo` makes such a PSAM for a card of yours.
     """
+    from ..cards import Card  # noqa: F401 - once, for all processes that hold a card
     from ..reader.stack import TIMEOUT, run
-    from ..sscard.cards import Card  # noqa: F401 - once, for all processes that hold a card
 
     end_cleanly(128 + signal.SIGTERM)
     # What is made for the run is in no file: nothing can be left behind.

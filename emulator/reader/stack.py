@@ -32,6 +32,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Literal, Self, Union
 
+from keys.errors import SscardError
+
 from ..ports import Insertable
 from . import stack_enter as enter
 from . import stack_init as init
@@ -66,8 +68,16 @@ Inserter = Sequence[str] | Callable[["Stack"], object]
 """What holds a card: a command, or a function of the stack that goes on in a process of its own (`Forked`)."""
 
 
-class StackError(Exception):
-    """There is no PC/SC stack to be had, or a card did not get into it; the text is one sentence."""
+class StackError(SscardError):
+    """There is no PC/SC stack to be had, or a card did not get into it; the text is one sentence.
+
+    Example:
+        >>> import sscard
+        >>> sscard.Stack(17)
+        Traceback (most recent call last):
+        ...
+        emulator.reader.stack.StackError: a PC/SC stack has 1 to 16 slots, not 17
+    """
 
 
 def find_program(name: str) -> str | None:
@@ -92,12 +102,28 @@ def _report(line: str) -> None:
 
 
 class Stack:
-    """A PC/SC stack, from entry to exit of a ``with`` block.
+    """A private PC/SC stack: pcscd and virtual readers, from entry to exit of a ``with`` block.
 
-    ``slots`` is how many readers it has, 1 to 16. ``report`` gets a sentence when the stack is not a
-    private one; by default it goes to standard error. Raises `StackError` on entry where no stack is
-    possible, or no private one and ``private_only`` asks for it. After entry: ``mode``; ``readers``, the PC/SC
-    names of the slots in order; ``port``, of slot 0.
+    Args:
+        slots: how many readers it has, 1 to 16.
+        tell: gets a sentence when the stack is not a private one; by default it goes to standard error.
+        private_only: refuse a stack that others can reach, too.
+        timeout: seconds that the stack may take to start, and then each card to be seen.
+
+    Attributes, after entry:
+        mode: ``private``, ``own`` or ``running``.
+        readers: the PC/SC names of the slots in order.
+        port: TCP port of slot 0.
+
+    Raises:
+        StackError: on entry, if no stack is possible, or no private one and ``private_only`` asks for it.
+
+    Example:
+        >>> import sscard
+        >>> with sscard.Stack(1) as stack, stack.insert(sscard.Card.issue()):
+        ...     status = stack.call(["opensc-tool", "-a"])  # any PC/SC program
+        ...     print(stack.readers[0], status)
+        Virtual PCD 00 00 0
     """
 
     def __init__(

@@ -203,12 +203,24 @@ def dial(host: str, port: int) -> socket.socket:
 
 
 class Slot:
-    """A card in a slot of the virtual reader, until `close` pulls it out.
+    """A card in a slot of the virtual reader of a running pcscd, until `close` pulls it out.
 
-    `run` serves in the calling thread, `start` in one of its own. As a context manager: started on
-    entry, closed on exit. A lost link is dialled again for ever. ``port`` is the port of slot 0;
-    ``watch`` hears what happens, in the serving thread; ``service`` is the socket of the reader's pcscd, by
-    default the one that PC/SC clients of this process use.
+    `run` serves in the calling thread, `start` in one of its own. As a context manager: started on entry, closed on
+    exit. A lost link is dialled again for ever, so nothing is raised when no reader listens yet.
+
+    Args:
+        card: a card, or anything else with the five methods of `Insertable`.
+        slot: number of the slot, 0 to 15.
+        host, port: where the reader listens; ``port`` is that of slot 0.
+        watch: gets what happens, `Connected` and others, in the serving thread.
+        connect: dials; gets host and port, returns a socket or raises OSError.
+        service: socket of the reader's pcscd; by default the one that PC/SC clients of this process use.
+
+    Example:
+        >>> import sscard
+        >>> with sscard.Slot(sscard.Card.issue(), port=9) as slot:
+        ...     slot.wait(0.1)  # does a reader listen there?
+        False
     """
 
     def __init__(

@@ -5,6 +5,8 @@ A negative number up to 2204 is the terminal's own; a status word of a card beco
 
 from typing import Any, Final
 
+from keys.errors import SscardError
+
 from ..status import explain
 
 WRONG_CARD, NO_CARD, NO_POWER, NO_ANSWER, NO_LIBRARY = -1, -2, -3, -4, -5
@@ -80,13 +82,22 @@ _TABLE_SUM: Final = 2 * 0x63C0 + 2
 """Table A.1 prints the tries of -25536 to -25538 the other way round than the words have them."""
 
 
-class TerminalError(Exception):
+class TerminalError(SscardError):
     """A function of the terminal failed; as text one sentence on what happened and why.
 
     Attributes:
-        code: negative, as the national functions return it.
-        text: what the standard says of this code (table A.1).
+        code: negative, as the national functions return it (terminal interface, table A.1).
+        text: what the standard says of this code, in Chinese (table A.1).
         trade: of a trade that the card may or may not have booked: what `Terminal.proof` wants; else None.
+
+    Example:
+        >>> import sscard
+        >>> terminal = sscard.Terminal(None)
+        >>> try:
+        ...     terminal.read_basic()
+        ... except sscard.TerminalError as error:
+        ...     print(error.code, error.text)
+        -2 无卡
     """
 
     def __init__(self, sentence: str, code: int = NO_ANSWER, *, tries: int | None = None, trade: Any = None) -> None:

@@ -33,7 +33,13 @@ EXTERNAL: Final = ("RKSSSE", 1)
 
 
 class HsmCard(NamedTuple):
-    """What keys of a card are derived from: application city code and historical bytes."""
+    """What keys of a card are derived from: application city code and historical bytes.
+
+    Example:
+        >>> import sscard
+        >>> sscard.HsmCard("519900", bytes.fromhex("000000814A4446866051990000000042")[3:]).region
+        '519900'
+    """
 
     region: str
     historical: bytes
@@ -48,11 +54,21 @@ class HsmCard(NamedTuple):
 
 @dataclass(slots=True)
 class Hsm:
-    """Root keys, and what is computed with them.
+    """A small software HSM (加密机): root keys, and what a back office computes with them.
 
     Attributes:
+        roots: root keys, from `load_roots`; no key is ever shown.
+        settings: from `load_settings`.
         sequence: the terminal trade sequence (终端交易序号) of the next purchase, four bytes. Who makes a new object
             for each purchase sees to it that none comes twice.
+
+    Example:
+        >>> import sscard
+        >>> hsm = sscard.Hsm(sscard.load_roots())
+        >>> terminal = sscard.Terminal(sscard.InProcess(sscard.Card.issue()))
+        >>> first = terminal.read_basic_hsm_step1(1).text
+        >>> terminal.read_basic_hsm_step2(hsm.basic(first)).fields["name"]
+        '测试甲'
     """
 
     roots: Roots

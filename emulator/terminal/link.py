@@ -38,7 +38,19 @@ class Reader(Protocol):
 
 
 class InProcess:
-    """A reader of this process with a card object in it."""
+    """A reader of this process with a card in it, for `Terminal`; no PC/SC takes part.
+
+    Args:
+        card: a card, or anything else with the five methods of `Insertable`.
+        name: what people call the reader.
+
+    Example:
+        >>> import sscard
+        >>> card, psam = sscard.Card.issue(), sscard.Card.issue("psam")
+        >>> terminal = sscard.Terminal(sscard.InProcess(card), sscard.InProcess(psam))
+        >>> terminal.read_basic().fields["name"]
+        '测试甲'
+    """
 
     def __init__(self, card: Insertable, name: str = "this process") -> None:
         self.card = card
@@ -64,7 +76,25 @@ class InProcess:
 
 
 def exchange(channel: Channel, command: bytes) -> tuple[bytes, int]:
-    """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as under T=0."""
+    """Send one command; fetch what waits (61xx) and repeat with the right Le (6Cxx), as T=0 asks (Part 2, 9.3).
+
+    Args:
+        channel: sends one command APDU and returns the answer, status word last: ``card.transmit``.
+        command: the command APDU.
+
+    Returns:
+        response data and status word, an integer.
+
+    Raises:
+        TerminalError: the card gave no answer.
+
+    Example:
+        >>> import sscard
+        >>> card = sscard.Card.issue()
+        >>> data, word = sscard.exchange(card.transmit, bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+        >>> len(data), f"{word:04X}"
+        (30, '9000')
+    """
     answer = channel(command)
     if len(answer) >= 2 and answer[-2] == 0x6C:
         # What is sent stays (case 4); only Le is put right, or added.

@@ -95,7 +95,12 @@ class PcscConnection:
 
 
 class PcscReader:
-    """A PC/SC reader by its name."""
+    """A PC/SC reader by its name, for `Terminal`; nothing is asked of PC/SC before the terminal works.
+
+    Example:
+        >>> import sscard
+        >>> terminal = sscard.Terminal(sscard.PcscReader("Virtual PCD 00 00"), sscard.PcscReader("Virtual PCD 00 01"))
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name

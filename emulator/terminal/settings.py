@@ -54,10 +54,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
 
 def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Read settings from a TOML file, and lay others over them.
+    """Read the settings of a terminal from a TOML file, and lay others over them.
+
+    Args:
+        path: the file; None for the defaults.
+        overrides: by section, ``{"terminal": {"debit_amounts": "account"}}``.
 
     Raises:
         InputError: the file cannot be read, or a setting is unknown or has no such value.
+
+    Example:
+        >>> import sscard
+        >>> sscard.load_settings(overrides={"terminal": {"debit_amounts": "account"}}).terminal.debit_amounts
+        'account'
     """
     document = read_document(path, InputError) if path else None
     data: dict[str, Any] = dict(document.data) if document else {}

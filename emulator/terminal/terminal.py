@@ -13,7 +13,26 @@ from .trades import TradeFunctions
 
 
 class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions, InquiryFunctions):
-    """A terminal with the national functions; each opens the readers, works, and closes them again."""
+    """A terminal with the national functions; each opens the readers, works, and closes them again.
+
+    Args:
+        card: the reader of user cards with contacts: `PcscReader` or `InProcess`; None for a terminal without.
+        psam: the reader of the PSAM; None for a terminal that asks an HSM.
+        pad: asks for a PIN: gets the standard's prompt, returns the digits.
+        settings: from `load_settings`.
+        contactless: the reader of contactless cards, if there is one.
+        clock: returns the date of today.
+
+    Every function returns a result with ``text``, the standard's pOutInfo, and ``fields`` by name; it raises
+    `TerminalError`.
+
+    Example:
+        >>> import sscard
+        >>> card, psam = sscard.Card.issue(pin="4711"), sscard.Card.issue("psam")
+        >>> terminal = sscard.Terminal(sscard.InProcess(card), sscard.InProcess(psam), pad=lambda prompt: "4711")
+        >>> terminal.balance().fields["account"]  # in yuan
+        '0.00'
+    """
 
 
 FUNCTIONS: Final[dict[str, Callable[..., Result]]] = {
@@ -45,7 +64,24 @@ FUNCTIONS: Final[dict[str, Callable[..., Result]]] = {
 
 
 def call(terminal: Terminal, name: str, *parameters: Any) -> tuple[int, str]:
-    """Call a function as the standard has it: ``long`` and pOutInfo, which after a failure is the error's text."""
+    """Call a national function by its name, as the standard has it: ``iReadCardBas(iType, pOutInfo)``.
+
+    Args:
+        terminal: who works.
+        name: a name of `FUNCTIONS`.
+        parameters: those of the standard but the last one, pOutInfo.
+
+    Returns:
+        the function's result, 0 or a negative code, and pOutInfo, which after a failure is the error's text.
+
+    Example:
+        >>> import sscard
+        >>> card, psam = sscard.Card.issue(), sscard.Card.issue("psam")
+        >>> terminal = sscard.Terminal(sscard.InProcess(card), sscard.InProcess(psam))
+        >>> status, text = sscard.call(terminal, "iReadCardBas", 1)
+        >>> status, text.split("|")[0]
+        (0, '519900')
+    """
     function = FUNCTIONS.get(name)
     if function is None:
         return NO_FUNCTION, TEXTS[NO_FUNCTION]

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
+from emulator.cards import Card
 from emulator.commands.financial.debit.objects import Objects
-from emulator.sscard.cards import Card
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
 

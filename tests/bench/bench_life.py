@@ -17,8 +17,8 @@ from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SqliteStore
 from cardfs.memory.store import Cell, CellKey
 from cardfs.model.files import CardContents, Phase
+from emulator.cards import Card
 from emulator.commands.personalise import t514
-from emulator.sscard.cards import Card
 from keys.generate import system_random
 from keys.records import KeyRef, Usage
 

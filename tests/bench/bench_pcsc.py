@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cardfs.memory.image import Image
+from emulator.cards import Card
 from emulator.reader.stack import Stack
 from emulator.reader.vpcd import PORT
-from emulator.sscard.cards import Card
 
 from .. import child
 from ..support import contents

@@ -17,7 +17,7 @@ from Crypto.Cipher import DES, DES3
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from cardfs.memory.image import Image
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 from keys.generate import system_random
 
 from ..reference import Reference

@@ -20,8 +20,8 @@ from typing import Final
 from smartcard import scard
 
 from cardfs.memory.image import Image
+from emulator.cards import Card
 from emulator.reader.vpcd import Slot
-from emulator.sscard.cards import Card
 from keys.ciphers import warm_up
 from keys.records import KeyRef
 

@@ -22,7 +22,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.store import MemoryStore
 from cardfs.model.files import CardContents
 from cardfs.profile.loader import DEMO, load_profile
-from emulator.sscard.cards import Card
+from emulator.cards import Card
 
 from .. import child
 from .harness import PcscStack

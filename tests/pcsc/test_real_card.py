@@ -18,8 +18,8 @@ import pytest
 from smartcard import scard
 
 from cardfs.memory.image import Image
+from emulator.cards import Card
 from emulator.reader.stack import Stack
-from emulator.sscard.cards import Card
 
 from .. import child
 from ..reference import Reference, card_key

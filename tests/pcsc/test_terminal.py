@@ -8,8 +8,8 @@ import pytest
 
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey
+from emulator.cards import Card
 from emulator.reader.vpcd import Slot
-from emulator.sscard.cards import Card
 from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.terminal.pcsc import PcscReader, find_readers
 

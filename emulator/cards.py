@@ -3,8 +3,8 @@
 from cardfs.memory.image import Image
 from keys.generate import RandomSource, system_random
 
-from ..card import engine as card
-from ..commands.sets import SETS
+from .card import engine as card
+from .commands.sets import SETS
 
 
 class Card(card.Card):

@@ -1,0 +1,255 @@
+"""`Card`: a virtual card as a test sees it, made, kept and asked in one place."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from cardfs.issuing import issue as issuing
+from cardfs.issuing.holder import load_holder
+from cardfs.issuing.roots import Roots, load_roots
+from cardfs.memory import cells
+from cardfs.memory.image import Image
+from cardfs.model.files import CardContents
+from cardfs.profile.inputs import Document
+from cardfs.profile.loader import DEMO, Profile, load_profile
+from keys.generate import RandomSource, system_random
+
+from .. import cards
+from ..card.engine import Outcome
+from ..personaliser import Personaliser, Progress
+from ..terminal import Channel
+
+DEMO_REGION: Final = "519900"
+DEMO_PIN: Final = "123456"
+FilePath = str | PathLike[str]
+
+
+class Card:
+    """A virtual card: bytes in, bytes out, with a memory that people can look into.
+
+    A card made by `issue` or `blank` lives with the process until `save` writes it to an image file; one that
+    `open` reads keeps every acknowledged change in its file. It can sit in a reader: `Stack.insert`, `Slot` and
+    `InProcess` take it.
+
+    Example:
+        >>> import sscard
+        >>> card = sscard.Card.issue(pin="4711")
+        >>> card.transmit(bytes.fromhex("0020000003999999")).hex()
+        '6a88'
+        >>> card.last.reason
+        'MF has no PIN; SSSE has one'
+    """
+
+    def __init__(self, image: Image, *, random: RandomSource = system_random) -> None:
+        self._core = cards.Card(image, random)
+
+    # -- making -------------------------------------------------------------------------------
+
+    @classmethod
+    def issue(
+        cls,
+        profile: FilePath | Profile = "ssc-2.0",
+        *,
+        holder: FilePath | Mapping[str, Any] | None = None,
+        roots: FilePath | Roots | None = None,
+        region: str = DEMO_REGION,
+        serial: str = "",
+        pin: str = DEMO_PIN,
+        financial: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        issue_date: datetime.date | None = None,
+        expiry_date: datetime.date | None = None,
+        card_number: str = "",
+        seed: str | None = None,
+        random: RandomSource = system_random,
+    ) -> Self:
+        """Make a card, as `sscard issue` does.
+
+        Args:
+            profile: card type: a shipped name, ``ssc-2.0`` or ``psam`` for example, or a TOML file.
+            holder: TOML file or mapping with the holder's elements; an invented holder if left out.
+            roots: TOML file with root keys, or what `load_roots` returns; public test keys if left out.
+            region: application city code (应用城市代码), six digits.
+            serial: TA to TD of the answer to reset, 8 hexadecimal digits; drawn if empty. Of a PSAM up to 20 digits.
+            pin: 4 to 16 digits, or empty for a card without PIN.
+            financial: ``edep``, ``debit_credit`` or ``both``, to add a financial environment with these applications.
+            settings: laid over the profile's, ``{"pin": {"tries": 6}}``.
+            values: single elements laid over the holder's, ``{"name": "测试乙"}``.
+            issue_date, expiry_date, card_number: elements of SSSE/EF05.
+            seed: draw from it, so that the same inputs give the same card.
+            random: where the card's challenges come from: a number of bytes in, random bytes out.
+
+        Raises:
+            InputError: an input is wrong; the sentence names file, place and reason.
+        """
+        kind = _profile(profile, settings, financial)
+        contents = issuing.issue(
+            kind,
+            _holder(holder, kind),
+            roots if isinstance(roots, Roots) else load_roots(Path(roots or DEMO / "roots.toml")),
+            region=region,
+            serial=serial,
+            pin=pin,
+            seed=seed,
+            issue_date=issue_date,
+            expiry_date=expiry_date,
+            card_number=card_number,
+            values=Document("values", dict(values), Path.cwd()) if values else None,
+        )
+        return cls(Image.in_memory(contents), random=random)
+
+    @classmethod
+    def blank(
+        cls,
+        profile: FilePath | Profile = "ssc-2.0",
+        *,
+        settings: Mapping[str, Any] | None = None,
+        financial: str | None = None,
+        random: RandomSource = system_random,
+    ) -> Self:
+        """Make a card as it leaves its manufacturer: an MF and a transport key (Part 10, 5.1).
+
+        Args:
+            profile, settings, financial, random: as in `issue`; `personalise` builds such a card.
+
+        Raises:
+            InputError: an input is wrong, or a card of this type has no blank state.
+        """
+        return cls(Image.in_memory(issuing.blank(_profile(profile, settings, financial))), random=random)
+
+    @classmethod
+    def open(cls, path: FilePath, *, random: RandomSource = system_random) -> Self:
+        """Open an image file; no other process can use the card until `close`.
+
+        Raises:
+            ImageError: there is no such file, it is damaged or in use; one sentence that names it.
+        """
+        return cls(Image.open(path), random=random)
+
+    def save(self, path: FilePath, *, replace: bool = False) -> None:
+        """Write the card as it is now to a new image file.
+
+        Args:
+            replace: whether a file of this name may be replaced.
+
+        Raises:
+            ImageError: it exists, or cannot be written.
+        """
+        Image.create(path, self.contents, replace=replace)
+
+    def close(self) -> None:
+        """Give the image file back; a card in memory is gone. Closing twice is allowed."""
+        self._core.close()
+
+    def __enter__(self) -> Self:
+        """Return the card itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the card."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Name type and answer to reset; never a key or a PIN."""
+        return f"<Card {self.profile} ATR {self.atr.hex().upper()}>"
+
+    # -- as a reader sees it ------------------------------------------------------------------
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset (复位应答; Part 2, 8), 2 to 33 bytes."""
+        return self._core.atr
+
+    def power_on(self) -> None:
+        """Reset the card cold: the MF is current and nothing is proven."""
+        self._core.power_on()
+
+    def power_off(self) -> None:
+        """Take the power away: everything volatile is gone (Part 4, 7.5)."""
+        self._core.power_off()
+
+    def reset(self) -> None:
+        """Reset the card warm: everything volatile is gone."""
+        self._core.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return the answer to one command APDU: response data, then SW1 and SW2; any bytes get an answer.
+
+        Under T=0 data that wait (61xx) are fetched by another command, as on a real card; `exchange` does that.
+        """
+        return self._core.transmit(command)
+
+    # -- as people see it ---------------------------------------------------------------------
+
+    @property
+    def last(self) -> Outcome | None:
+        """What happened to the last command, with the reason for a refusal; None before the first."""
+        return self._core.last
+
+    @property
+    def bug(self) -> Exception | None:
+        """The exception behind the last 6F00 that no refusal explains: a defect of this program; mostly None."""
+        return self._core.bug
+
+    @property
+    def profile(self) -> str:
+        """Name of the card type."""
+        return self._core.image.info.profile
+
+    @property
+    def contents(self) -> CardContents:
+        """Everything that the card holds now, keys included; a copy that stays as it is."""
+        return cells.read_cells(self._core.image.store.load())
+
+
+def personalise(finished: Card, channel: Channel, *, progress: Progress = lambda *_: None) -> int:
+    """Build a card out of a blank one, command by command, as an issuing machine does (Part 10, 5).
+
+    Args:
+        finished: the card that shall come out, of the same type as the blank one.
+        channel: sends one command APDU and returns the answer: ``blank.transmit``, or a connection over PC/SC.
+        progress: gets title, number and count of the steps.
+
+    Returns:
+        how many commands were sent.
+
+    Raises:
+        PersonaliseError: the card refused a command, or cannot be built so; an `SscardError` that names the step.
+
+    Example:
+        >>> import sscard
+        >>> blank, finished = sscard.Card.blank(), sscard.Card.issue()
+        >>> sscard.personalise(finished, blank.transmit) > 100
+        True
+        >>> blank.atr == finished.atr
+        True
+    """
+    contents = finished.contents
+    key = bytes.fromhex(contents.info.settings.personalisation.maker_key)
+    return Personaliser(channel, contents, key).run(progress)
+
+
+def _profile(name: FilePath | Profile, settings: Mapping[str, Any] | None, financial: str | None) -> Profile:
+    if isinstance(name, Profile):
+        return name
+    layers = [Document("financial", {"settings": {"financial": {"kind": financial}}})] if financial else []
+    if settings:
+        layers.append(Document("settings", {"settings": dict(settings)}))
+    return load_profile(name if isinstance(name, str) else Path(name), *layers)
+
+
+def _holder(given: FilePath | Mapping[str, Any] | None, kind: Profile) -> Document:
+    if given is None:
+        # The invented holder of 1.0 cards has no elements that came later, with DF05.
+        invented = load_holder(DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
+        return replace(invented, name="the demo holder", lenient=True)
+    if isinstance(given, Mapping):
+        return Document("holder", dict(given), Path.cwd())
+    return load_holder(Path(given))
