@@ -1,12 +1,24 @@
 """What people write in files: encodings of other systems, other formats, and more than anybody means."""
 
 import itertools
+import pickle
 from pathlib import Path
 
 import pytest
 
+from cardfs.model.errors import DamagedImage, LogError
 from cardfs.model.rules import MAX_ALTERNATIVES, RuleSyntax, parse_rule
-from cardfs.profile.inputs import IssueError, TomlWrong, parse_toml, read_document, read_text
+from cardfs.model.settings import Settings
+from cardfs.profile.inputs import (
+    IssueError,
+    Misfit,
+    NoSuchElement,
+    TomlWrong,
+    convert,
+    parse_toml,
+    read_document,
+    read_text,
+)
 from keys.records import KeyRef
 
 from .test_cli import refused, sscard
@@ -110,3 +122,34 @@ def test_a_rule_that_nobody_means_is_refused_at_once(text: str, says: str) -> No
     with pytest.raises(RuleSyntax, match=says):
         parse_rule(text, resolve)
     assert parse_rule(" | ".join(f"A{at}" for at in range(MAX_ALTERNATIVES)), resolve)
+
+
+def test_errors_carry_what_their_sentences_are_made_of() -> None:
+    """Whoever shows an error builds a sentence from its fields, and takes none apart; a copy is the same error."""
+    wrong = IssueError("region", "six digits were expected")
+    missing = NoSuchElement("--value: pohne", "pohne", "; did you mean 'phone'?")
+    damaged = DamagedImage("a.sscard", "1 try is left of 0", "tries 3F00#PIN.1")
+    assert (wrong.place, wrong.reason, str(wrong)) == (
+        "region", "six digits were expected", "region: six digits were expected",
+    )  # fmt: skip
+    assert (missing.name, str(missing)) == ("pohne", "--value: pohne: no such data element; did you mean 'phone'?")
+    assert str(damaged) == "a.sscard: the image is damaged: tries 3F00#PIN.1: 1 try is left of 0"
+    for error in (wrong, missing, damaged, LogError("a.sscard", "the log is missing")):
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ({"pin": {"tries": "many"}}, (".pin.tries", "pin", "", "", "")),
+        ({"pin": {"trials": 3}}, (".pin", "pin", "trials", "", "")),
+        ({"status": {"no_such": "6985"}}, (".status", "status", "", "", "no_such")),
+        ({"nothing": 1}, ("", "", "nothing", "", "")),
+    ],
+)
+def test_what_does_not_fit_its_type_is_said_in_fields(data: dict[str, object], found: tuple[str, ...]) -> None:
+    with pytest.raises(Misfit) as error:
+        convert(data, Settings)
+    wrong = error.value
+    assert (wrong.path, wrong.key, wrong.unknown, wrong.missing, wrong.bad_key) == found

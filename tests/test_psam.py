@@ -243,7 +243,7 @@ def test_values_dates_and_what_is_missing(tmp_path: Path) -> None:
     card.close()
     result = sscard("issue", path, "--force", "--profile", "psam", "--value", "terminal_nummer='1'")
     assert (result.exit_code, result.stderr) == (
-        2, "sscard: --value: terminal_nummer: no such data element; is it terminal_number?\n",
+        2, "sscard: --value: terminal_nummer: no such data element; did you mean 'terminal_number'?\n",
     )  # fmt: skip
 
 

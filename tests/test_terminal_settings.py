@@ -50,10 +50,10 @@ def test_settings_come_from_a_file_and_from_the_command_line(tmp_path: Path) -> 
         ('debit_amounts="account"', "debit_amounts: no such setting; did you mean terminal.debit_amounts?"),
         ("terminl.pin_query=true", "terminl.pin_query: no such setting; did you mean terminal.pin_query?"),
         ("terminal.zhejiang_rule=true", "terminal.zhejiang_rule: no such setting; did you mean crypto.zhejiang_rule?"),
-        ("terminal=3", "terminal: Expected `object`, got `int`"),
-        ('terminal.debit_amounts="half"', "terminal.debit_amounts: Invalid enum value 'half'"),
-        ("terminal.key_index=256", "terminal.key_index: Expected `int` <= 255"),
-        ('terminal.device_number="a|b"', "terminal.device_number: Expected `str` matching regex"),
+        ("terminal=3", "terminal: expected `object`, got `int`"),
+        ('terminal.debit_amounts="half"', "terminal.debit_amounts: invalid enum value 'half'"),
+        ("terminal.key_index=256", "terminal.key_index: expected `int` <= 255"),
+        ('terminal.device_number="a|b"', "terminal.device_number: expected `str` matching regex"),
     ],
 )
 def test_what_is_no_setting_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:

@@ -85,7 +85,7 @@ def certificates(
         own = certify_card(issuer, card.public, pan=pan, expiry=expiry, serial=SERIAL_NUMBER, static=signed)
         signature = sign_static(issuer, AUTHENTICATION_CODE, signed)
     except ValueError as error:
-        raise IssueError(f"DEBIT: the records cannot be certified: {error}") from None
+        raise IssueError("DEBIT", f"the records cannot be certified: {error}") from None
     return {
         "issuer_certificate": above.certificate,
         "issuer_remainder": above.remainder,
@@ -101,7 +101,7 @@ def _expiry(value: bytes) -> datetime.date:
     try:
         return datetime.datetime.strptime(value.hex(), "%y%m%d").date()
     except ValueError:
-        raise IssueError(f"debit_expiry: no date YYMMDD: {value.hex().upper()}") from None
+        raise IssueError("debit_expiry", f"no date YYMMDD: {value.hex().upper()}") from None
 
 
 def _signed(locator: bytes, files: Mapping[int | None, Contents]) -> list[tuple[int, bytes]]:

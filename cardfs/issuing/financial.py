@@ -102,11 +102,11 @@ def collect(profile: Profile, placed: Mapping[str, Placed], person: Person) -> d
         try:
             pan = from_cn(found[PAN])
         except ValueError:
-            raise IssueError(f"{PAN}: an account number has 12 to 19 digits, and nothing else") from None
+            raise IssueError(PAN, "an account number has 12 to 19 digits, and nothing else") from None
         if not 12 <= len(pan) <= 19:
-            raise IssueError(f"{PAN}: an account number has 12 to 19 digits, not {len(pan)}")
+            raise IssueError(PAN, f"an account number has 12 to 19 digits, not {len(pan)}")
         if len(found.get(SEQUENCE, b"")) != 1 or not found[SEQUENCE].hex().isdecimal():
-            raise IssueError(f"{SEQUENCE}: the sequence number of an account has two digits")
+            raise IssueError(SEQUENCE, "the sequence number of an account has two digits")
         found.setdefault("track_2", _track_2(pan, person.expiry))
     return found
 
@@ -180,9 +180,7 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
     ]
     factor = values.get(SERIAL, bytes(6) + serial)[-FACTOR_LENGTH:]
     if len(factor) != FACTOR_LENGTH:
-        raise IssueError(
-            f"{SERIAL}: its last {FACTOR_LENGTH} bytes make the keys of the purse, there are {len(factor)}"
-        )
+        raise IssueError(SERIAL, f"its last {FACTOR_LENGTH} bytes make the keys of the purse, there are {len(factor)}")
     keys: dict[KeyId, Key] = {}
     for plan in plans:
         root = root_of(roots, plan)
@@ -229,7 +227,7 @@ def build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
         return records[0].ljust(plan.ef.size, b"\x00")
     whole = tuple(tlv.encode(tlv.RECORD_TEMPLATE, record) for record in records)
     if any(len(record) > 255 for record in whole):
-        raise IssueError(f"{plan.id}: a record has at most 255 bytes")
+        raise IssueError(plan.id, "a record has at most 255 bytes")
     return whole
 
 

@@ -5,7 +5,7 @@ of a cyclic file are an array of tables, newest first: ``[[DF02.EF07]]`` or ``[[
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from ..model.codecs import CodecError, card_number, encode
 from ..model.elements import decides_itself, filled
 from ..model.files import CommandSet, Element, Structure
 from ..profile.files import EfPlan
-from ..profile.inputs import Document, IssueError, read_document
+from ..profile.inputs import Document, IssueError, NoSuchElement, read_document
 from ..profile.loader import Profile
 
 ALIASES: Final = {
@@ -127,11 +127,11 @@ class _Placer:
             if self._holder.lenient:
                 return
             names = [*self._flat, *ALIASES, *self._profile.ids]
-            raise IssueError(f"{self._holder.name}: {name}: no such data element{_suggest(name, names)}")
+            raise NoSuchElement(f"{self._holder.name}: {name}", name, suggest(name, names))
         if len(found) > 1:
             ids = [plan.id for plan, _ in found]
             tables = " or ".join(f"[{each.replace('/', '.')}]" for each in ids)
-            raise IssueError(f"{self._holder.name}: {name}: in {' and in '.join(ids)}; write it in a table {tables}")
+            raise IssueError(f"{self._holder.name}: {name}", f"in {' and in '.join(ids)}; write it in a table {tables}")
         plan, element = found[0]
         if element is None:
             self._records(plan, value)
@@ -140,7 +140,7 @@ class _Placer:
 
     def _df(self, df: str, table: object) -> None:
         if not isinstance(table, Mapping):
-            raise IssueError(f"{self._holder.name}: {df}: a table [{df}.EF..] was expected")
+            raise IssueError(f"{self._holder.name}: {df}", f"a table [{df}.EF..] was expected")
         here = {
             plan.id.partition("/")[2]: plan
             for plan in self._profile.files.values()
@@ -151,7 +151,7 @@ class _Placer:
             if plan is None:
                 if self._holder.lenient:
                     continue
-                raise IssueError(f"{self._holder.name}: {df}.{ef}: no such file{_suggest(ef, list(here))}")
+                raise IssueError(f"{self._holder.name}: {df}.{ef}", f"no such file{suggest(ef, list(here))}")
             if plan.ef.structure is Structure.CYCLIC:
                 self._records(plan, value)
             else:
@@ -160,7 +160,7 @@ class _Placer:
     def _file(self, plan: EfPlan, table: object) -> None:
         where = f"{self._holder.name}: {plan.id}"
         if not isinstance(table, Mapping):
-            raise IssueError(f"{where}: a table [{plan.id.replace('/', '.')}] was expected")
+            raise IssueError(where, f"a table [{plan.id.replace('/', '.')}] was expected")
         if plan.ef.structure is Structure.TRANSPARENT and set(table) in _BYTES and len(plan.elements) == 1:
             self._element(plan, plan.elements[0], table)
             return
@@ -171,7 +171,7 @@ class _Placer:
             if element is None:
                 if self._holder.lenient:
                     continue
-                raise IssueError(f"{where} {name}: no such data element{_suggest(name, list(known))}")
+                raise NoSuchElement(f"{where} {name}", name, suggest(name, list(known)))
             self._element(plan, element, value)
 
     # -- encoding -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class _Placer:
         values = self._placed.setdefault(plan.ef.path, Placed()).values
         old = self._old.get((plan.ef.path, element.name))
         if (old or element).name in values:
-            raise IssueError(f"{place}: written twice")
+            raise IssueError(place, "written twice")
         if old is not None:
             values[old.name] = filled(old, self._encode(element, value, place))
             self._new.add((plan.ef.path, old.name))
@@ -207,27 +207,26 @@ class _Placer:
             where, old, new = f"{self._holder.name}: {plan.id}", element.name, element.later.name
             theirs, mine = ((plan.ef.path, each.name) in self._new for each in (other, element))
             if mine and not theirs and not decides_itself(element):
-                raise IssueError(f"{where} {new}: a card shows it together with {other.later.name} only; write both")
+                raise IssueError(f"{where} {new}", f"a card shows it together with {other.later.name} only; write both")
             if theirs and not mine:
-                raise IssueError(f"{where} {old}: beside {other.later.name} it is {new}")
+                raise IssueError(f"{where} {old}", f"beside {other.later.name} it is {new}")
 
     def _records(self, plan: EfPlan, rows: object) -> None:
         where = f"{self._holder.name}: {plan.id}"
         if not isinstance(rows, list):
-            raise IssueError(f"{where}: an array of tables [[{plan.id.replace('/', '.')}]] was expected")
+            raise IssueError(where, f"an array of tables [[{plan.id.replace('/', '.')}]] was expected")
         records = self._placed.setdefault(plan.ef.path, Placed()).records
         if records:
-            raise IssueError(f"{where}: written twice")
+            raise IssueError(where, "written twice")
         if len(rows) > plan.ef.max_records:
-            raise IssueError(f"{where}: {len(rows)} records, {plan.ef.max_records} fit")
+            raise IssueError(where, f"{len(rows)} records, {plan.ef.max_records} fit")
         known = {element.name: element for element in plan.elements}
         for index, row in enumerate(rows):
             if not isinstance(row, Mapping):
-                raise IssueError(f"{where}[{index}]: a table was expected")
+                raise IssueError(f"{where}[{index}]", "a table was expected")
             for name in row:
                 if name not in known:
-                    hint = _suggest(name, list(known))
-                    raise IssueError(f"{where}[{index}] {name}: no such data element{hint}")
+                    raise NoSuchElement(f"{where}[{index}] {name}", name, suggest(name, list(known)))
             record = b"".join(
                 self._encode(element, row.get(name, ""), f"{where}[{index}] {name}")
                 if name in row or element.type != "b"
@@ -242,7 +241,7 @@ class _Placer:
                 value = card_number(value)
             return encode(element, self._read_files(value), an_fill=self._an_fill, b_fill=b_fill)
         except CodecError as error:
-            raise IssueError(f"{place}: {error}") from None
+            raise IssueError(place, str(error)) from None
 
     def _read_files(self, value: object) -> object:
         """Replace ``{file = "..."}`` by the bytes of that file; relative paths stand on the holder's folder."""
@@ -269,6 +268,7 @@ def _split(text: str, length: int) -> tuple[str, str]:
     return text, ""
 
 
-def _suggest(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return the end of an error that names the most similar name; empty if none is similar."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -78,9 +78,11 @@ def issue(
         end = expiry_date or _years_later(start)
         return issue_psam(profile, roots, region=region, serial=serial, seed=seed, dates=(start, end), values=values)
     if profile.settings.personalisation.cos == "fmcos":
-        raise IssueError("settings.personalisation.cos: an FMCOS card is built over its own commands, from a blank one")
+        raise IssueError(
+            "settings.personalisation.cos", "an FMCOS card is built over its own commands, from a blank one"
+        )
     if len(region) != 6 or not (region.isascii() and region.isdigit()):
-        raise IssueError(f"region: six digits were expected, not {region!r}")
+        raise IssueError("region", f"six digits were expected, not {region!r}")
     random: RandomSource = system_random if seed is None else SeededRandom(seed)
     serial_bytes = _serial(serial, random)
     placed = place(holder, profile)
@@ -125,7 +127,7 @@ def _serial(text: str, random: RandomSource) -> bytes:
     except ValueError:
         serial = b""
     if len(serial) != 4:
-        raise IssueError(f"serial: eight hexadecimal digits were expected, not {text!r}")
+        raise IssueError("serial", f"eight hexadecimal digits were expected, not {text!r}")
     return serial
 
 
@@ -133,9 +135,9 @@ def _pins(profile: Profile, pin: str) -> dict[tuple[KeyRef, int], Key]:
     try:
         value = pin_to_cn(pin)
     except CodecError as error:
-        raise IssueError(f"pin: {error}") from None
+        raise IssueError("pin", str(error)) from None
     if len(pin) > financial.PIN_DIGITS and financial.has_environment(profile):
-        raise IssueError(f"pin: applications of the financial environment take at most {financial.PIN_DIGITS} digits")
+        raise IssueError("pin", f"applications of the financial environment take at most {financial.PIN_DIGITS} digits")
     return {(plan.ref, 1): plan.key(value, 1) for plan in profile.keys if plan.usage is Usage.PIN}
 
 
@@ -181,7 +183,7 @@ def _issuer_data(
                 value = complete_card_number(str(value))
             result[element.name] = encode(element, value, an_fill=_an_fill(profile))
         except CodecError as error:
-            raise IssueError(f"{element.name}: {error}") from None
+            raise IssueError(element.name, str(error)) from None
     return result
 
 
@@ -255,12 +257,12 @@ def blank(profile: Profile) -> CardContents:
         IssueError: FMCOS has not the cipher of the profile, or it is a security module.
     """
     if profile.is_psam:
-        raise IssueError(f"{profile.name}: a security module has no blank state; CREATE KEY fills an issued one")
+        raise IssueError(profile.name, "a security module has no blank state; CREATE KEY fills an issued one")
     settings = profile.settings
     historical = bytes(HISTORICAL_LENGTH)
     if settings.personalisation.cos == "fmcos":
         if profile.suite != "3DES":
-            raise IssueError(f"settings.personalisation.cos: FMCOS 2.0 has DES and 3DES, {profile.name} has not")
+            raise IssueError("settings.personalisation.cos", f"FMCOS 2.0 has DES and 3DES, {profile.name} has not")
         # FMCOS is contactless; readers show such a card with an ATR for T=1.
         atr = replace(profile.atr, head=HEADS["T=1"]).build(historical)
         return fmcos.blank(CardInfo(profile.name, profile.suite, atr, historical, settings), MF_PATH, MF_FID)

@@ -5,7 +5,6 @@ what comes of its root after all but the last n of province, city and card facto
 """
 
 import datetime
-import difflib
 from dataclasses import replace
 from typing import Final
 
@@ -29,9 +28,10 @@ from ..model.psam_keys import (
     usage_byte,
 )
 from ..profile.files import EfPlan
-from ..profile.inputs import Document, IssueError
+from ..profile.inputs import Document, IssueError, NoSuchElement
 from ..profile.loader import Profile
 from ..profile.tree import KeyPlan
+from .holder import suggest
 from .roots import LEVELS, Roots
 
 LABEL: Final = "社会保障应用"
@@ -63,7 +63,7 @@ def issue_psam(
         IssueError: an input is wrong; says file and key, never the value of a secret.
     """
     if len(region) != 6 or not (region.isascii() and region.isdigit()):
-        raise IssueError(f"region: six digits were expected, not {region!r}")
+        raise IssueError("region", f"six digits were expected, not {region!r}")
     digits = _serial(serial, seed)
     keys = _keys(profile, roots, region)
     contents = {path: _listed(keys, plan) for path, plan in profile.files.items()}
@@ -102,7 +102,7 @@ def _serial(text: str, seed: str | None) -> str:
     random = system_random if seed is None else SeededRandom(seed)
     digits = text or f"{int.from_bytes(random(8)) % 100_000_000:08d}"
     if len(digits) > SERIAL_DIGITS or not (digits.isascii() and digits.isdigit()):
-        raise IssueError(f"serial: of a security module at most {SERIAL_DIGITS} digits were expected, not {text!r}")
+        raise IssueError("serial", f"of a security module at most {SERIAL_DIGITS} digits were expected, not {text!r}")
     return digits.zfill(SERIAL_DIGITS)
 
 
@@ -116,7 +116,7 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
     keys: dict[KeyId, Key] = {}
     missing = [plan.root for plan in profile.keys if plan.usage not in TYPES and _root(plan) not in roots.values]
     if missing:
-        raise IssueError(f"{roots.source}: no root for {', '.join(dict.fromkeys(missing))}")
+        raise IssueError(roots.source, f"no root for {', '.join(dict.fromkeys(missing))}")
     # Roots that are already diversified make keys that are nearer to the card's.
     for plan in sorted(profile.keys, key=lambda plan: plan.levels > above):
         root = roots.values.get(_root(plan))
@@ -126,7 +126,7 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
         suite = SUITES[plan.suite_name]
         if len(root) < suite.key_length:
             raise IssueError(
-                f"{roots.source}: roots.{plan.root}: a {suite.name} key needs a root of {suite.key_length} bytes"
+                f"{roots.source}: roots.{plan.root}", f"a {suite.name} key needs a root of {suite.key_length} bytes"
             )
         walked = factors[LEVELS_MAX - above : LEVELS_MAX - levels] if plan.levels else []
         value = diversify(suite, root[: suite.key_length], walked)
@@ -135,7 +135,7 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
             if levels != plan.levels:
                 # Its place belongs to a key that is there at its own level.
                 continue
-            raise IssueError(f"{profile.source}: two keys are {ref.name} in one application, {_root(plan)[0]} is one")
+            raise IssueError(profile.source, f"two keys are {ref.name} in one application, {_root(plan)[0]} is one")
         keys[ref, 1] = key
     return keys
 
@@ -145,7 +145,7 @@ def _placed(plan: KeyPlan, value: bytes, levels: int) -> tuple[KeyRef, Key]:
     if plan.usage not in TYPES:
         return plan.ref, plan.key(value, 1)
     if plan.kid is None or file_for(plan.usage, plan.kid) is None:
-        raise IssueError(f"{plan.entry.at('kid')}: not an identifier of a security module (Part 9, appendix A)")
+        raise IssueError(plan.entry.at("kid"), "not an identifier of a security module (Part 9, appendix A)")
     ref = psam_ref(plan.ref.owner, usage_byte(plan.usage, levels), plan.kid)
     algorithm = ALGORITHM_BYTES[plan.suite_name]
     key = Key(ref.name, plan.usage, plan.suite_name, value, plan.kid, levels=levels, algorithm=algorithm)
@@ -168,7 +168,7 @@ def _listed(keys: dict[KeyId, Key], plan: EfPlan) -> Contents:
         if ref.owner == plan.ef.parent and key.usage in TYPES and file_for(key.usage, key.kid or 0) == plan.ef.fid
     )
     if room_taken(contents) > plan.ef.size:
-        raise IssueError(f"{plan.id}: the keys take {room_taken(contents)} bytes, {plan.ef.size} fit")
+        raise IssueError(plan.id, f"the keys take {room_taken(contents)} bytes, {plan.ef.size} fit")
     return contents
 
 
@@ -199,9 +199,7 @@ def _data(profile: Profile, defaults: dict[str, object], values: Document | None
     names = {element.name for plan in profile.files.values() for element in plan.elements}
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"; is it {near[0]}?" if near else ""
-            raise IssueError(f"{values.name if values else ''}: {name}: no such data element{hint}")
+            raise NoSuchElement(f"{values.name}: {name}" if values else name, name, suggest(name, names))
     result: dict[str, Contents] = {}
     for path, plan in profile.files.items():
         if not plan.elements:
@@ -212,7 +210,7 @@ def _data(profile: Profile, defaults: dict[str, object], values: Document | None
             try:
                 data = encode(element, value)
             except CodecError as error:
-                raise IssueError(f"{element.name}: {error}") from None
+                raise IssueError(element.name, str(error)) from None
             parts.append(data if element.tag is None else tlv.encode(element.tag, data))
         linear = plan.ef.structure is not Structure.TRANSPARENT
         result[path] = tuple(parts) if linear else b"".join(parts).ljust(plan.ef.size, b"\x00")

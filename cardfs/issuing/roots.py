@@ -57,38 +57,38 @@ def parse_roots(document: Document) -> Roots:
     where = document.name
     for key in document.data:
         if key not in ("level", "roots"):
-            raise IssueError(f"{where}: {key}: unknown key; there are level and [roots]")
+            raise IssueError(f"{where}: {key}", "unknown key; there are level and [roots]")
     level = document.data.get("level", "nation")
     if level not in LEVELS:
-        raise IssueError(f"{where}: level: one of {', '.join(LEVELS)} was expected")
+        raise IssueError(f"{where}: level", f"one of {', '.join(LEVELS)} was expected")
     table = document.data.get("roots")
     if not isinstance(table, dict):
-        raise IssueError(f"{where}: the table [roots] is missing")
+        raise IssueError(where, "the table [roots] is missing")
     values: dict[tuple[str, int], bytes] = {}
     for name, text in table.items():
         match = _NAME.fullmatch(name)
         if match is None:
             hint = ' (a version stands in quotes: "NAME.2")' if isinstance(text, dict) else ""
-            raise IssueError(f"{where}: roots.{name}: not a key name{hint}")
+            raise IssueError(f"{where}: roots.{name}", f"not a key name{hint}")
         ref = (match["name"], int(match["version"] or 1))
         if ref in values:
-            raise IssueError(f"{where}: roots.{name}: version {ref[1]} stands here twice")
+            raise IssueError(f"{where}: roots.{name}", f"version {ref[1]} stands here twice")
         values[ref] = _value(text, f"{where}: roots.{name}")
     for name, version in values:
         if (name, 1) not in values:
-            raise IssueError(f"{where}: roots.{name}.{version}: no {name} beside it")
+            raise IssueError(f"{where}: roots.{name}.{version}", f"no {name} beside it")
     return Roots(where, level, values)
 
 
 def _value(text: object, place: str) -> bytes:
     if isinstance(text, dict):
-        raise IssueError(f'{place}: 32 hexadecimal digits were expected; a version stands in quotes: "NAME.2"')
+        raise IssueError(place, '32 hexadecimal digits were expected; a version stands in quotes: "NAME.2"')
     try:
         value = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         value = b""
     if len(value) not in _SIZES:
-        raise IssueError(f"{place}: 32 hexadecimal digits were expected (16 for a key of 8 bytes)")
+        raise IssueError(place, "32 hexadecimal digits were expected (16 for a key of 8 bytes)")
     return value
 
 
@@ -124,9 +124,9 @@ def root_value(roots: Roots, name: str) -> bytes:
     """A root by name; `IssueError` if it is missing or has not 16 bytes."""
     root = roots.values.get((name, 1))
     if root is None:
-        raise IssueError(f"{roots.source}: no root for {name}")
+        raise IssueError(roots.source, f"no root for {name}")
     if len(root) != max(_SIZES):
-        raise IssueError(f"{roots.source}: roots.{name}: 32 hexadecimal digits were expected")
+        raise IssueError(f"{roots.source}: roots.{name}", "32 hexadecimal digits were expected")
     return root
 
 
@@ -147,7 +147,7 @@ def card_keys(plans: Iterable[KeyPlan], roots: Roots, factors: list[bytes]) -> d
     plans = [plan for plan in plans if plan.usage is not Usage.PIN]
     missing = [plan.root for plan in plans if (plan.root, 1) not in roots.values]
     if missing:
-        raise IssueError(f"{roots.source}: no root for {', '.join(dict.fromkeys(missing))}")
+        raise IssueError(roots.source, f"no root for {', '.join(dict.fromkeys(missing))}")
     keys = {}
     for plan in plans:
         suite = SUITES[plan.suite_name]
@@ -157,10 +157,12 @@ def card_keys(plans: Iterable[KeyPlan], roots: Roots, factors: list[bytes]) -> d
                 continue
             name = plan.root if version == 1 else f"{plan.root}.{version}"
             if version > plan.versions:
-                raise IssueError(f"{roots.source}: roots.{name}: {plan.ref.name} has {plan.versions} version(s) only")
+                raise IssueError(
+                    f"{roots.source}: roots.{name}", f"{plan.ref.name} has {plan.versions} version(s) only"
+                )
             try:
                 value = card_value(suite, root, factors)
             except ValueError as error:
-                raise IssueError(f"{roots.source}: roots.{name}: {error}") from None
+                raise IssueError(f"{roots.source}: roots.{name}", str(error)) from None
             keys[plan.ref, version] = plan.key(value, version)
     return keys

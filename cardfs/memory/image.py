@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from keys.records import KeyId
 
-from ..model.errors import ImageError
+from ..model.errors import DamagedImage
 from ..model.files import CardContents
 from . import cells
 from .contents import UNLIMITED, LoadedContents
@@ -64,7 +64,7 @@ class Image(LoadedContents):
             return cls(require_whole(cells.read_cells(store.load())), store)
         except cells.Damaged as error:
             store.close()
-            raise ImageError(f"{path}: the image is damaged: {error}") from None
+            raise DamagedImage(path, error.reason, error.place) from None
         except BaseException:
             store.close()
             raise

@@ -90,9 +90,10 @@ def require_own_log(image: Path) -> None:
     if not log.exists():
         if mark.in_use:
             raise LogError(
-                f"{image}: its last writes are missing: it was copied or moved without its log while the card was in "
+                image,
+                f"its last writes are missing: it was copied or moved without its log while the card was in "
                 f"use or after its process was killed; bring {log.name} from the same place, or copy the card again "
-                "when it is out of the reader"
+                "when it is out of the reader",
             )
         return
     salt = salt_of(image)
@@ -103,8 +104,9 @@ def require_own_log(image: Path) -> None:
         return
     more = "bring the log that belongs to it" if mark.in_use else "move the log away to use the image as it is"
     raise LogError(
-        f"{image}: {log.name} beside it is the log of another image, or of another state of this one, and would "
-        f"destroy it; {more}"
+        image,
+        f"{log.name} beside it is the log of another image, or of another state of this one, and would "
+        f"destroy it; {more}",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from ..model.errors import ImageError, LogError, StoreFailed
+from ..model.errors import DamagedImage, ImageError, LogError, StoreFailed
 from .log import MARK, Mark, allocate_log, log_of, read_mark, require_own_log, salt_of
 from .store import Cell, CellKey
 
@@ -104,9 +104,9 @@ class SqliteStore:
                 remove_log(path)
             os.link(temporary, path)
         except FileExistsError:
-            raise ImageError(f"{path}: the file exists already") from None
+            raise ImageError(path, "the file exists already") from None
         except (OSError, sqlite3.Error) as error:
-            raise ImageError(f"{path}: the image cannot be written: {_why(error)}") from error
+            raise ImageError(path, f"the image cannot be written: {_why(error)}") from error
         finally:
             # On a read-only file system even this is refused, and names a file that nobody knows.
             with contextlib.suppress(OSError):
@@ -118,10 +118,10 @@ class SqliteStore:
                 "SELECT kind, path, meta, data FROM cell WHERE kind != ?", (MARK,)
             ).fetchall()
         except sqlite3.Error as error:
-            raise ImageError(f"{self._path}: the image is damaged: {_why(error)}") from error
+            raise DamagedImage(self._path, _why(error)) from error
         for kind, path, meta, data in rows:
             if (type(kind), type(path), type(meta), type(data)) != (str, str, str, bytes):
-                raise ImageError(f"{self._path}: the image is damaged: {kind} {path}: text and bytes are mixed up")
+                raise DamagedImage(self._path, "text and bytes are mixed up", f"{kind} {path}")
         return {(kind, path): Cell(meta, data) for kind, path, meta, data in rows}
 
     def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
@@ -233,7 +233,7 @@ class SqliteStore:
                 f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
             )
         except sqlite3.Error as error:
-            raise ImageError(f"{path}: the image cannot be opened: {_why(error)}") from error
+            raise ImageError(path, f"the image cannot be opened: {_why(error)}") from error
         return connection
 
     def _check(self) -> None:
@@ -248,16 +248,16 @@ class SqliteStore:
             execute("PRAGMA wal_autocheckpoint = 0")
         except sqlite3.OperationalError as error:
             # Not the file is at fault: the disk is full, or the folder takes no log.
-            raise ImageError(f"{self._path}: the image cannot be opened: {_why(error)}") from error
+            raise ImageError(self._path, f"the image cannot be opened: {_why(error)}") from error
         except sqlite3.Error as error:
-            raise ImageError(f"{self._path}: this is not a card image: {_why(error)}") from error
+            raise ImageError(self._path, f"this is not a card image: {_why(error)}") from error
         if application != APPLICATION_ID:
-            raise ImageError(f"{self._path}: this is not a card image")
+            raise ImageError(self._path, "this is not a card image")
         # SQLite takes the missing end of a cut page for zeros. A log that waits to be played back may mend it.
         if self._path.stat().st_size % page and salt_of(self._path) is None:
-            raise ImageError(f"{self._path}: the image is damaged: its end is missing")
+            raise DamagedImage(self._path, "its end is missing")
         if version > SCHEMA_VERSION:
-            raise ImageError(f"{self._path}: the image has schema {version}, this version knows {SCHEMA_VERSION}")
+            raise ImageError(self._path, f"the image has schema {version}, this version knows {SCHEMA_VERSION}")
 
     def _claim(self) -> None:
         """Take the image for this process, so that it has one writer."""
@@ -271,9 +271,9 @@ class SqliteStore:
                 return
         except OSError as error:
             if self._lock < 0:
-                raise ImageError(f"{self._path}: the image cannot be opened: {_why(error)}") from None
+                raise ImageError(self._path, f"the image cannot be opened: {_why(error)}") from None
             self._release()
-        raise ImageError(f"{self._path}: another process has this card in use")
+        raise ImageError(self._path, "another process has this card in use")
 
     def _release(self) -> None:
         if self._lock >= 0:
@@ -319,15 +319,15 @@ def _require(path: Path, writable: bool) -> None:
     try:
         found = path.is_file()
     except OSError as error:
-        raise ImageError(f"{path}: the image cannot be opened: {_why(error)}") from None
+        raise ImageError(path, f"the image cannot be opened: {_why(error)}") from None
     if not found:
-        raise ImageError(f"{path}: there is no such image file")
+        raise ImageError(path, "there is no such image file")
     if writable and not os.access(path, os.W_OK):
-        raise ImageError(f"{path}: the image is read-only, and a card must be able to write")
+        raise ImageError(path, "the image is read-only, and a card must be able to write")
     if writable and not os.access(path.absolute().parent, os.W_OK):
-        raise ImageError(f"{path}: the folder is read-only, and a card in use keeps a log beside its image")
+        raise ImageError(path, "the folder is read-only, and a card in use keeps a log beside its image")
     if not os.access(path, os.R_OK):
-        raise ImageError(f"{path}: the image cannot be opened: permission denied")
+        raise ImageError(path, "the image cannot be opened: permission denied")
 
 
 def _why(error: Exception) -> str:

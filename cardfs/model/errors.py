@@ -1,5 +1,7 @@
 """What the file system refuses, in its own words; see `keys.errors` for the root."""
 
+from os import PathLike
+
 from keys.errors import CardError, SscardError
 
 
@@ -64,7 +66,13 @@ class StoreFailed(CardError):
 
 
 class ImageError(SscardError):
-    """An image cannot be opened or made; the text is one sentence that names the file.
+    """An image cannot be opened or made.
+
+    The text is one sentence, ``path: reason``.
+
+    Attributes:
+        path: of the image file.
+        reason: why.
 
     Example:
         >>> import sscard
@@ -73,6 +81,28 @@ class ImageError(SscardError):
         ...
         cardfs.model.errors.ImageError: none.sscard: there is no such image file
     """
+
+    def __init__(self, path: str | PathLike[str], reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class DamagedImage(ImageError):
+    """A part of an image cannot be read, or does not fit the others.
+
+    Attributes:
+        place: kind and path of the cell, ``tries 3F00/DDF1#PIN.1``; empty if it is the file as a whole.
+    """
+
+    def __init__(self, path: str | PathLike[str], damage: str, place: str = "") -> None:
+        super().__init__(
+            path, f"the image is damaged: {place}: {damage}" if place else f"the image is damaged: {damage}"
+        )
+        self.args = (path, damage, place)
+        self.place = place
 
 
 class LogError(ImageError):

@@ -94,7 +94,7 @@ def build_efs(
 def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
     df, _, hexa = row.id.partition("/")
     if df not in tree.paths:
-        raise ProfileError(f"{entry.at('id')}: no DF {df!r}")
+        raise ProfileError(entry.at("id"), f"no DF {df!r}")
     path, fid = child(tree.paths[df], int(hexa, 16)), int(hexa, 16)
     tlv = row.tlv if row.tlv is not None else row.structure in _LINEAR
     if row.objects:
@@ -123,7 +123,7 @@ def _secured(row: EfRow, entry: Entry, command_set: CommandSet) -> tuple[Protect
     if isinstance(row.secured, bool):
         return Protection.MAC if row.secured else Protection.NONE, Protection.NONE
     if command_set is not CommandSet.SOCIAL:
-        raise ProfileError(f"{entry.at('secured')}: a table is for files of the MF and the social-security environment")
+        raise ProfileError(entry.at("secured"), "a table is for files of the MF and the social-security environment")
     return row.secured.update, Protection(row.secured.read)
 
 
@@ -131,10 +131,10 @@ def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[s
     """FIDs and SFIs are unique in a DF (Part 3, 5.2)."""
     ef = plan.ef
     if ef.fid in (0x3F00, 0x3FFF, 0xFFFF) or ef.path in tree.dfs or ef.path in plans:
-        raise ProfileError(f"{at_id}: FID {ef.fid:04X} is taken in {tree.path_name(ef.parent)}")
+        raise ProfileError(at_id, f"FID {ef.fid:04X} is taken in {tree.path_name(ef.parent)}")
     for other in plans.values():
         if ef.sfi is not None and other.ef.parent == ef.parent and other.ef.sfi == ef.sfi:
-            raise ProfileError(f"{at_sfi}: SFI {ef.sfi:02X} is taken by {other.id}")
+            raise ProfileError(at_sfi, f"SFI {ef.sfi:02X} is taken by {other.id}")
 
 
 # -- elements -----------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Ele
     for each in entry.entries("inner"):
         row = read_row(each, ElementRow)
         if row.tag is None or row.holds:
-            raise ProfileError(f"{each.place}: an inner element has a tag and holds no others")
+            raise ProfileError(each.place, "an inner element has a tag and holds no others")
         inner[row.tag] = _element(row, ())
     result = []
     for each in entry.entries("elements"):
@@ -153,13 +153,13 @@ def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Ele
         if not tree.keeps(row.when, each):
             continue
         if (tlv or objects) and row.tag is None:
-            raise ProfileError(f"{each.place}: 'tag' is missing")
+            raise ProfileError(each.place, "'tag' is missing")
         if not (tlv or objects) and row.tag is not None:
-            raise ProfileError(f"{each.at('tag')}: records of this file have no tags")
+            raise ProfileError(each.at("tag"), "records of this file have no tags")
         if tlv and (row.tag or 0) > 0xFE:
-            raise ProfileError(f"{each.at('tag')}: expected `int` <= 254")
+            raise ProfileError(each.at("tag"), "expected `int` <= 254")
         if tlv and row.length > _LONGEST_RECORD - _TLV_HEAD:
-            raise ProfileError(f"{each.at('length')}: a value has at most 253 bytes in a TLV record")
+            raise ProfileError(each.at("length"), "a value has at most 253 bytes in a TLV record")
         result.append(_element(row, _held(row, each, inner)))
     return result
 
@@ -167,15 +167,15 @@ def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Ele
 def _held(row: ElementRow, entry: Entry, inner: dict[int, Element]) -> tuple[Element, ...]:
     if row.type != "B-TLV":
         if row.holds:
-            raise ProfileError(f"{entry.at('holds')}: only a B-TLV holds elements")
+            raise ProfileError(entry.at("holds"), "only a B-TLV holds elements")
         return ()
     for tag in row.holds:
         if tag not in inner:
-            raise ProfileError(f"{entry.at('holds')}: no inner element with tag {tag:02X}")
+            raise ProfileError(entry.at("holds"), f"no inner element with tag {tag:02X}")
     fields = tuple(inner[tag] for tag in row.holds)
     length = sum(len(encode(field.tag or 0, bytes(field.length))) for field in fields)
     if length != row.length:
-        raise ProfileError(f"{entry.at('length')}: the inner elements take {length:02X} bytes, not {row.length:02X}")
+        raise ProfileError(entry.at("length"), f"the inner elements take {length:02X} bytes, not {row.length:02X}")
     return fields
 
 
@@ -196,11 +196,11 @@ def _check_later(elements: Sequence[Element], entry: Entry, tlv: bool) -> None:
             continue
         place = f"{entry.at('elements')}: {each.name}"
         if not tlv or each.fields:
-            raise ProfileError(f"{place}: only an element in a record of its own has a later meaning")
+            raise ProfileError(place, "only an element in a record of its own has a later meaning")
         if each.together is None and not decides_itself(each):
-            raise ProfileError(f"{place}: a later meaning as long as the one before needs 'with_tag'")
+            raise ProfileError(place, "a later meaning as long as the one before needs 'with_tag'")
         if each.together is not None and each.together not in deciding:
-            raise ProfileError(f"{place}: with_tag {each.together:02X} is no element whose end tells its meaning")
+            raise ProfileError(place, f"with_tag {each.together:02X} is no element whose end tells its meaning")
 
 
 # -- sizes --------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def _layout(entry: Entry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...
         if row.name in kept:
             places.setdefault(row.record, []).append(row.name)
     if sorted(places) != list(range(1, len(places) + 1)):
-        raise ProfileError(f"{entry.at('elements')}: a number of a record is missing, there are {sorted(places)}")
+        raise ProfileError(entry.at("elements"), f"a number of a record is missing, there are {sorted(places)}")
     return tuple(tuple(places[number]) for number in sorted(places))
 
 
@@ -225,7 +225,7 @@ def _object_sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], recor
     if row.structure is Structure.INTERNAL:
         return _checked(row.size, needed, entry, "size"), 0, 0
     if row.structure is not Structure.LINEAR_VARIABLE:
-        raise ProfileError(f"{entry.at('structure')}: data objects stand in an internal or a linear variable file")
+        raise ProfileError(entry.at("structure"), "data objects stand in an internal or a linear variable file")
     return _checked(row.size, needed + _TEMPLATE_HEAD * records, entry, "size"), 0, _count(row, entry, records, records)
 
 
@@ -241,41 +241,41 @@ def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool, *
     if row.structure is Structure.CYCLIC:
         return 0, _record_length(row, entry, {total} if elements else set()), _count(row, entry, 1, or_else=0)
     if row.structure is Structure.TRANSPARENT and len(elements) > 1 and one:
-        raise ProfileError(f"{entry.at('elements')}: a transparent file is one element")
+        raise ProfileError(entry.at("elements"), "a transparent file is one element")
     return _checked(row.size, total, entry, "size"), 0, 0
 
 
 def _checked(written: int | None, needed: int, entry: Entry, key: str) -> int:
     value = needed if written is None else written
     if value < needed:
-        raise ProfileError(f"{entry.at(key)}: {value} bytes, its elements take {needed}")
+        raise ProfileError(entry.at(key), f"{value} bytes, its elements take {needed}")
     if value == 0:
-        raise ProfileError(f"{entry.place}: {key!r} is missing, there are no elements to take it from")
+        raise ProfileError(entry.place, f"{key!r} is missing, there are no elements to take it from")
     return value
 
 
 def _record_length(row: EfRow, entry: Entry, lengths: set[int]) -> int:
     written = row.record_length
     if len(lengths) > 1:
-        raise ProfileError(f"{entry.at('elements')}: records of a fixed file have one length, here {sorted(lengths)}")
+        raise ProfileError(entry.at("elements"), f"records of a fixed file have one length, here {sorted(lengths)}")
     needed = lengths.pop() if lengths else written
     if needed is None:
-        raise ProfileError(f"{entry.place}: 'record_length' is missing, there are no elements to take it from")
+        raise ProfileError(entry.place, "'record_length' is missing, there are no elements to take it from")
     if written is not None and written != needed:
-        raise ProfileError(f"{entry.at('record_length')}: {written:02X}, but its elements take {needed:02X}")
+        raise ProfileError(entry.at("record_length"), f"{written:02X}, but its elements take {needed:02X}")
     if needed > _LONGEST_RECORD:
-        raise ProfileError(f"{entry.at('elements')}: a record has at most 255 bytes, this one {needed}")
+        raise ProfileError(entry.at("elements"), f"a record has at most 255 bytes, this one {needed}")
     return needed
 
 
 def _count(row: EfRow, entry: Entry, needed: int, or_else: int = MAX_RECORDS) -> int:
     count = or_else if row.max_records is None else row.max_records
     if needed > MAX_RECORDS:
-        raise ProfileError(f"{entry.at('elements')}: a file has at most {MAX_RECORDS} records, this one {needed}")
+        raise ProfileError(entry.at("elements"), f"a file has at most {MAX_RECORDS} records, this one {needed}")
     if count == 0:
-        raise ProfileError(f"{entry.place}: 'max_records' is missing")
+        raise ProfileError(entry.place, "'max_records' is missing")
     if count < needed:
-        raise ProfileError(f"{entry.at('max_records')}: {count}, but there are {needed} elements")
+        raise ProfileError(entry.at("max_records"), f"{count}, but there are {needed} elements")
     return count
 
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from keys.records import KeyRef, Usage
 from keys.suites import SUITES
 
@@ -22,8 +20,8 @@ from ..model.files import FINANCIAL_SETS, MF_FID, MF_PATH, CommandSet, Df, DfKin
 from ..model.psam_keys import ROOT_LEVELS, TYPES
 from ..model.settings import Settings, near_setting
 from .files import PAYMENT_SFI, DirectoryPlan, EfPlan, build_efs, listed, payment_listing
-from .inputs import Document, ProfileError
-from .rows import AtrRow, DfRow, HeadRow, KeyRow, read_row, split_message
+from .inputs import Document, Misfit, ProfileError, convert
+from .rows import AtrRow, DfRow, HeadRow, KeyRow, read_row
 from .source import SHIPPED, Entry, Source, read_source, shipped_profiles
 from .tree import KeyPlan, Tree, check_keys, resolve
 
@@ -167,25 +165,24 @@ def _check_head_keys(source: Source) -> None:
     for name, entries in source.head.lists.items():
         if name not in ("df", "ef"):
             place = next(iter(entries.values())).place if entries else source.file
-            raise ProfileError(f"{place}: {name!r} belongs into a [[df]] or [[ef]]")
+            raise ProfileError(place, f"{name!r} belongs into a [[df]] or [[ef]]")
     for name, value in source.head.values.items():
         if name not in HeadRow.__struct_fields__:
             inner = next(iter(value), "") if isinstance(value, Mapping) else ""
             near = near_setting(f"{name}.{inner}" if inner else name)
-            raise ProfileError(f"{source.head.at(name)}: unknown key{near}")
+            raise ProfileError(source.head.at(name), f"unknown key{near}")
 
 
 def _settings(source: Source) -> Settings:
     try:
-        return msgspec.convert(source.tables["settings"], Settings)
-    except msgspec.ValidationError as error:
-        reason, path = split_message(str(error))
-        if reason.endswith(" - at `key` in `$.status`"):
-            reason, path = f"no such refusal: {reason.split(chr(39))[1]}", ".status"
-        unknown = reason.partition("unknown field `")[2].rstrip("`")
-        dotted = "settings" + path + (f".{unknown}" if unknown else "")
-        place = source.table_places.get(dotted, f"{source.file}: {dotted}")
-        raise ProfileError(f"{place}: {'no such setting' + near_setting(dotted) if unknown else reason}") from None
+        return convert(source.tables["settings"], Settings)
+    except Misfit as error:
+        dotted = f"settings{error.path}" + (f".{error.unknown}" if error.unknown else "")
+        if error.unknown:
+            reason = f"no such setting{near_setting(dotted)}"
+        else:
+            reason = f"no such refusal: {error.bad_key}" if error.bad_key else error.reason
+        raise ProfileError(source.table_places.get(dotted, f"{source.file}: {dotted}"), reason) from None
 
 
 def _check_financial(source: Source, tree: Tree, name: str) -> None:
@@ -194,9 +191,9 @@ def _check_financial(source: Source, tree: Tree, name: str) -> None:
     has_files = _has_financial(source)
     if tree.settings.financial.kind != "none" and not has_files:
         others = ", ".join(each for each in shipped_profiles() if _has_financial(read_source(each)))
-        raise ProfileError(f"{place}: {name} has no financial environment; {others} have one")
+        raise ProfileError(place, f"{name} has no financial environment; {others} have one")
     if has_files and KIND in source.table_places and set(tree.dfs) == {MF_PATH}:
-        raise ProfileError(f"{place}: {name} has nothing but the financial environment")
+        raise ProfileError(place, f"{name} has nothing but the financial environment")
 
 
 def _has_financial(source: Source) -> bool:
@@ -208,12 +205,12 @@ def _suites(source: Source, head: HeadRow) -> dict[Usage, str]:
     maintenance = head.maintenance_suite or head.suite
     for key, name in (("suite", head.suite), ("maintenance_suite", maintenance)):
         if name == "SSF33":
-            raise ProfileError(f"{source.head.at(key)}: SSF33 is not public, so no card can be made with it")
+            raise ProfileError(source.head.at(key), "SSF33 is not public, so no card can be made with it")
         if name not in SUITES:
-            raise ProfileError(f"{source.head.at(key)}: no suite {name!r}; there are {', '.join(SUITES)}")
+            raise ProfileError(source.head.at(key), f"no suite {name!r}; there are {', '.join(SUITES)}")
     if SUITES[maintenance].block != SUITES[head.suite].block:
         raise ProfileError(
-            f"{source.head.at('maintenance_suite')}: a card holds one algorithm; {maintenance} and {head.suite} are two"
+            source.head.at("maintenance_suite"), f"a card holds one algorithm; {maintenance} and {head.suite} are two"
         )
     return {usage: maintenance if usage is Usage.MAC_ENC else head.suite for usage in Usage}
 
@@ -228,7 +225,7 @@ def _dfs(source: Source, tree: Tree, suite: str) -> list[tuple[DfRow, Entry]]:
             rows.append((row, entry))
             _df(tree, row, entry, suite)
     if MF_PATH not in tree.dfs:
-        raise ProfileError(f"{source.file}: df: there is no MF")
+        raise ProfileError(f"{source.file}: df", "there is no MF")
     return rows
 
 
@@ -238,7 +235,7 @@ def _key_entries(row: DfRow, entry: Entry, rows: list[tuple[DfRow, Entry]]) -> l
         return entry.entries("keys")
     other = next((each for its_row, each in rows if its_row.id == row.keys_of), None)
     if other is None:
-        raise ProfileError(f"{entry.at('keys_of')}: no DF {row.keys_of!r}")
+        raise ProfileError(entry.at("keys_of"), f"no DF {row.keys_of!r}")
     return [*other.entries("keys"), *entry.entries("keys")]
 
 
@@ -247,15 +244,15 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     issuer_data = tlv.encode(fci.ALGORITHM, bytes((ALGORITHM_BYTES[suite],))) if row.algorithm else b""
     if row.kind == "mf":
         if row.parent or row.fid not in (None, MF_FID):
-            raise ProfileError(f"{entry.place}: the MF has FID 3F00 and no parent")
+            raise ProfileError(entry.place, "the MF has FID 3F00 and no parent")
         command_set = row.regime or CommandSet.SOCIAL
         tree.add(row.id, Df(MF_PATH, MF_FID, DfKind.MF, name, issuer_data=issuer_data, command_set=command_set), entry)
         return
     above = tree.paths.get(row.parent)
     if above is None:
-        raise ProfileError(f"{entry.at('parent')}: no DF {row.parent!r} before this one")
+        raise ProfileError(entry.at("parent"), f"no DF {row.parent!r} before this one")
     if row.kind == "ddf" and tree.dfs[above].kind is DfKind.ADF:
-        raise ProfileError(f"{entry.at('parent')}: a DDF cannot stand in the ADF {row.parent}")
+        raise ProfileError(entry.at("parent"), f"a DDF cannot stand in the ADF {row.parent}")
     if row.joins_parent and tree.keeps(row.joins_parent, entry):
         joined = replace(tree.dfs[above], name=name, issuer_data=issuer_data)
         tree.join(row.id, joined, entry)
@@ -266,7 +263,7 @@ def _df(tree: Tree, row: DfRow, entry: Entry, suite: str) -> None:
     try:
         proprietary = bytes.fromhex(str(written))
     except ValueError:
-        raise ProfileError(f"{entry.at('proprietary')}: not hexadecimal") from None
+        raise ProfileError(entry.at("proprietary"), "not hexadecimal") from None
     if command_set is CommandSet.DEBIT:
         proprietary = _debit_head(row, proprietary) + proprietary
     path = child(above, fid)
@@ -282,7 +279,7 @@ def _check_labels(rows: list[tuple[DfRow, Entry]], tree: Tree, priorities: dict[
     named = {df.path for owner in owners for df in listed(tree, owner, priorities)}
     for row, entry in rows:
         if tree.paths[row.id] in named and not row.label:
-            raise ProfileError(f"{entry.at('label')}: the directory lists {row.id}, so it has an application label")
+            raise ProfileError(entry.at("label"), f"the directory lists {row.id}, so it has an application label")
 
 
 def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
@@ -291,13 +288,13 @@ def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
         try:
             list(tlv.objects(df.proprietary))
         except tlv.TlvError as error:
-            raise ProfileError(f"{place}: not whole data objects: {error}") from None
+            raise ProfileError(place, f"not whole data objects: {error}") from None
     shown = files.get(child(df.path, fci.PURSE_DATA)) if df.command_set is CommandSet.PURSE else None
     told = df.issuer_data if shown is None else bytes(shown.ef.size)
     length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(told)))
     if length > fci.LONGEST:
         whole = "the FCI" if shown is None else f"the FCI, which shows {shown.id},"
-        raise ProfileError(f"{place}: {whole} would have {length} bytes, an answer carries {fci.LONGEST}")
+        raise ProfileError(place, f"{whole} would have {length} bytes, an answer carries {fci.LONGEST}")
 
 
 def _debit_head(row: DfRow, proprietary: bytes) -> bytes:
@@ -315,14 +312,14 @@ def _df_fid(row: DfRow, entry: Entry, settings: Settings) -> int:
     if row.fid is not None:
         fid = resolve(row.fid, settings, entry.at("fid"))
         if not isinstance(fid, int):
-            raise ProfileError(f"{entry.at('fid')}: a FID is a number")
+            raise ProfileError(entry.at("fid"), "a FID is a number")
         return fid
     try:
         if len(row.id) == 4:
             return int(row.id, 16)
     except ValueError:
         pass
-    raise ProfileError(f"{entry.place}: 'fid' is missing")
+    raise ProfileError(entry.place, "'fid' is missing")
 
 
 def _df_name(row: DfRow, entry: Entry) -> bytes:
@@ -331,11 +328,11 @@ def _df_name(row: DfRow, entry: Entry) -> bytes:
     try:
         name = bytes.fromhex(row.aid) if row.aid else (row.name or row.label).encode("gb18030")
     except UnicodeEncodeError:
-        raise ProfileError(f"{entry.at(key)}: not text that GB 18030 can write") from None
+        raise ProfileError(entry.at(key), "not text that GB 18030 can write") from None
     if len(row.label.encode("gb18030", "replace")) > 16:
-        raise ProfileError(f"{entry.at('label')}: an application label has 1 to 16 bytes (Part 3, 6.3, table 3)")
+        raise ProfileError(entry.at("label"), "an application label has 1 to 16 bytes (Part 3, 6.3, table 3)")
     if name and not 5 <= len(name) <= 16:
-        raise ProfileError(f"{entry.at(key)}: a DF name has 5 to 16 bytes, this one {len(name)}")
+        raise ProfileError(entry.at(key), f"a DF name has 5 to 16 bytes, this one {len(name)}")
     return name
 
 
@@ -344,7 +341,7 @@ def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[U
     usage = _usage(row, entry, settings)
     kid = resolve(row.kid, settings, entry.at("kid")) if row.kid is not None else None
     if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
-        raise ProfileError(f"{entry.at('kid')}: a KID is one byte")
+        raise ProfileError(entry.at("kid"), "a KID is one byte")
     pin = usage is Usage.PIN
     command_set = tree.dfs[tree.paths[df.id]].command_set
     # Only the social-security card has maintenance keys of another length.
@@ -353,7 +350,7 @@ def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[U
     if row.short and suite == "3DES":
         suite = "DES"
     if suite and suite not in SUITES:
-        raise ProfileError(f"{entry.at('suite')}: no suite {suite!r}; there are {', '.join(SUITES)}")
+        raise ProfileError(entry.at("suite"), f"no suite {suite!r}; there are {', '.join(SUITES)}")
     tries = row.tries
     if tries is None:
         counted = (usage.proves and usage.can_lock) or usage is Usage.MASTER
@@ -371,13 +368,13 @@ def _key(tree: Tree, df: DfRow, entry: Entry, settings: Settings, suites: dict[U
 def _usage(row: KeyRow, entry: Entry, settings: Settings) -> Usage:
     usage = resolve(row.usage, settings, entry.at("usage"))
     if usage not in list(Usage):
-        raise ProfileError(f"{entry.at('usage')}: there is no usage {usage!r}")
+        raise ProfileError(entry.at("usage"), f"there is no usage {usage!r}")
     return Usage(usage)
 
 
 def _atr(source: Source) -> AtrPlan:
     if not source.tables["atr"]:
-        raise ProfileError(f"{source.file}: atr: the table is missing")
+        raise ProfileError(f"{source.file}: atr", "the table is missing")
     places = {key.partition(".")[2]: place for key, place in source.table_places.items() if key.startswith("atr.")}
     entry = Entry(f"{source.file}: atr", source.tables["atr"], places)
     row = read_row(entry, AtrRow)
@@ -385,5 +382,5 @@ def _atr(source: Source) -> AtrPlan:
         head = bytes.fromhex(row.head) if row.head else HEADS[row.protocol]
         check_head(head)
     except ValueError as error:
-        raise ProfileError(f"{entry.at('head')}: {error}") from None
+        raise ProfileError(entry.at("head"), str(error)) from None
     return AtrPlan(head, bytes.fromhex(row.chip_maker + row.cos + row.card_maker))

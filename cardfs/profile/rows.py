@@ -5,16 +5,14 @@ value, ``values`` translates it, and ``when = { "data.tag60_home" = "DF02/EF06" 
 only if the setting has that value, or one of a list.
 """
 
-import re
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from keys.records import Usage
 
 from ..model.files import MAX_RECORDS, CommandSet, Protection, Structure
-from .inputs import ProfileError
+from .inputs import Misfit, ProfileError, convert
 from .source import Entry
 
 Scalar = str | int | bool
@@ -23,8 +21,6 @@ Fid = Annotated[int, Meta(ge=0, le=0xFFFF)]
 Tag = Annotated[int, Meta(ge=1, le=0xFFFF)]
 Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2} ?)*$")]
 Name = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_]*$")]
-
-_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 
 
 class _Row(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,31 +190,18 @@ class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
 R = TypeVar("R", bound=_Row)
 
 
-def read_row(entry: Entry, kind: type[R], *, extra: dict[str, Any] | None = None) -> R:
-    """Convert a merged entry to its row; what does not fit is a `ProfileError` with its place."""
+def read_row(entry: Entry, kind: type[R]) -> R:
+    """Convert a merged entry to its row.
+
+    Raises:
+        ProfileError: a value does not fit, or a key is unknown or missing.
+    """
     try:
-        return msgspec.convert({**(extra or {}), **entry.values}, kind)
-    except msgspec.ValidationError as error:
-        raise ProfileError(explain(str(error), entry)) from None
-
-
-def explain(message: str, entry: Entry) -> str:
-    """Turn a message of the validator into place and reason."""
-    reason, path = split_message(message)
-    key = re.split(r"[.\[]", path.lstrip("."), maxsplit=1)[0]
-    unknown = re.search(r"unknown field `([^`]*)`", reason)
-    if unknown and not key:
-        return f"{entry.at(unknown[1])}: unknown key"
-    missing = re.search(r"required field `([^`]*)`", reason)
-    if missing and not key:
-        return f"{entry.place}: {missing[1]!r} is missing"
-    place = entry.at(key) + path.lstrip(".")[len(key) :] if key else entry.place
-    return f"{place}: {reason}"
-
-
-def split_message(message: str) -> tuple[str, str]:
-    """Split a validator's message into the reason and the path below the root, ``.read.le_mismatch``."""
-    match = _PATH.match(message)
-    assert match is not None  # noqa: S101 - the pattern takes every text
-    reason = match["reason"]
-    return reason[:1].lower() + reason[1:], match["path"] or ""
+        return convert(entry.values, kind)
+    except Misfit as error:
+        key = error.key
+        if key:
+            raise ProfileError(entry.at(key) + error.path.lstrip(".")[len(key) :], error.reason) from None
+        if error.unknown:
+            raise ProfileError(entry.at(error.unknown), "unknown key") from None
+        raise ProfileError(entry.place, f"{error.missing!r} is missing" if error.missing else error.reason) from None

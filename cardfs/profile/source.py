@@ -74,7 +74,7 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
     path = (folder or Path()) / name
     if not path.is_file():
         known = ", ".join(shipped_profiles())
-        raise ProfileError(f"{name}: neither a file nor a shipped profile ({known})")
+        raise ProfileError(name, f"neither a file nor a shipped profile ({known})")
     return path
 
 
@@ -101,25 +101,27 @@ def _chain(path: Path) -> list[Document]:
         if base is None:
             return documents
         if not isinstance(base, str):
-            raise ProfileError(f"{document.name}: extends: expected the name or path of a profile")
+            raise ProfileError(f"{document.name}: extends", "expected the name or path of a profile")
         try:
             path = find_profile(base, document.folder)
         except ProfileError as reason:
-            raise ProfileError(f"{document.name}: extends: {reason}") from None
+            raise ProfileError(f"{document.name}: extends", str(reason)) from None
         if path.resolve() in seen:
             circle = " -> ".join(each.name for each in (*seen[seen.index(path.resolve()) :], path))
-            raise ProfileError(f"{document.name}: extends: {circle} is a circle")
+            raise ProfileError(f"{document.name}: extends", f"{circle} is a circle")
 
 
 def _included(document: Document) -> list[Document]:
     """The fragments that a document names; each is laid over it, and under what extends it."""
     names = document.data.get("includes", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ProfileError(f"{document.name}: includes: expected a list of names")
+        raise ProfileError(f"{document.name}: includes", "expected a list of names")
     parts = {path.stem: path for path in PARTS.glob("*.toml")}
     for name in names:
         if name not in parts:
-            raise ProfileError(f"{document.name}: includes: no fragment {name!r}; there is {', '.join(sorted(parts))}")
+            raise ProfileError(
+                f"{document.name}: includes", f"no fragment {name!r}; there is {', '.join(sorted(parts))}"
+            )
     return [read_document(parts[name], ProfileError) for name in names]
 
 
@@ -133,7 +135,7 @@ def _merge_document(source: Source, document: Document) -> None:
         if name in document.data:
             table = document.data[name]
             if not isinstance(table, Mapping):
-                raise ProfileError(f"{where}{name}: expected a table")
+                raise ProfileError(f"{where}{name}", "expected a table")
             _merge_table(source, source.tables[name], table, name, where)
 
 
@@ -162,17 +164,17 @@ def _merge_entry(entry: Entry, row: Mapping[str, Any], where: str) -> None:
 
 def _merge_list(entries: dict[str, Entry], rows: Any, where: str, id_key: str) -> None:
     if not isinstance(rows, list):
-        raise ProfileError(f"{where}: expected a list of tables")
+        raise ProfileError(where, "expected a list of tables")
     written: set[str] = set()
     for index, row in enumerate(rows):
         place = f"{where}[{index}]"
         if not isinstance(row, Mapping):
-            raise ProfileError(f"{place}: expected a table")
+            raise ProfileError(place, "expected a table")
         name = row.get(id_key)
         if not isinstance(name, str) or not name:
-            raise ProfileError(f"{place}: {id_key!r} is missing")
+            raise ProfileError(place, f"{id_key!r} is missing")
         if name in written:
-            raise ProfileError(f"{place}.{id_key}: {name!r} stands here twice")
+            raise ProfileError(f"{place}.{id_key}", f"{name!r} stands here twice")
         written.add(name)
         if "remove" in row:
             _remove(entries, row, name, place)
@@ -194,7 +196,7 @@ def _remove_below(head: Entry, inherited: dict[str, list[str]]) -> None:
 
 def _remove(entries: dict[str, Entry], row: Mapping[str, Any], name: str, place: str) -> None:
     if row["remove"] is not True or len(row) != 2:
-        raise ProfileError(f"{place}.remove: only 'remove = true' beside the identifier")
+        raise ProfileError(f"{place}.remove", "only 'remove = true' beside the identifier")
     if name not in entries:
-        raise ProfileError(f"{place}: {name!r} is not inherited and cannot be removed")
+        raise ProfileError(place, f"{name!r} is not inherited and cannot be removed")
     del entries[name]

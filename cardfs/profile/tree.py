@@ -66,7 +66,7 @@ class Tree:
     def add(self, name: str, df: Df, entry: Entry) -> None:
         """Put a DF into the tree."""
         if df.path in self.dfs:
-            raise ProfileError(f"{entry.at('fid')}: {df.fid:04X} is taken by {self.id_of(df.path)}")
+            raise ProfileError(entry.at("fid"), f"{df.fid:04X} is taken by {self.id_of(df.path)}")
         self._check_name(df, entry)
         self.dfs[df.path] = df
         self.paths[name] = df.path
@@ -104,7 +104,7 @@ class Tree:
         try:
             return parse_rule(str(written), lambda name: self._resolve(name, df, place))
         except RuleSyntax as error:
-            raise ProfileError(f"{place}: {error}") from None
+            raise ProfileError(place, str(error)) from None
 
     def _resolve(self, name: str, df: str, place: str) -> KeyRef:
         """Find what a name means: at or above the EF's DF, up to its environment, never beyond."""
@@ -113,12 +113,12 @@ class Tree:
             plan = self.keys.get(KeyRef(at, name))
             if plan is not None:
                 if plan.usage not in self._opening(at):
-                    raise ProfileError(f"{place}: {name} is a {plan.usage} key and opens no file")
+                    raise ProfileError(place, f"{name} is a {plan.usage} key and opens no file")
                 return plan.ref
             if self._is_environment(at):
                 break
             at = parent(at)
-        raise ProfileError(f"{place}: no key {name!r} at or above {self.path_name(df)}")
+        raise ProfileError(place, f"no key {name!r} at or above {self.path_name(df)}")
 
     def _opening(self, path: str) -> tuple[Usage, ...]:
         """What opens files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
@@ -135,7 +135,7 @@ class Tree:
                 df.command_set is CommandSet.PSAM and df.kind is DfKind.ADF and parent(df.path) != parent(other.path)
             )
             if df.name and other.name == df.name and other.path != df.path and not apart:
-                raise ProfileError(f"{entry.place}: {self.id_of(other.path)} has the same name")
+                raise ProfileError(entry.place, f"{self.id_of(other.path)} has the same name")
 
 
 def check_keys(tree: Tree) -> None:
@@ -147,12 +147,12 @@ def check_keys(tree: Tree) -> None:
         roots.setdefault(plan.root, plan)
         if plan.usage is Usage.PIN:
             if plan.kid is not None or plan.versions != 1:
-                raise ProfileError(f"{plan.entry.place}: a PIN has neither a KID nor versions")
+                raise ProfileError(plan.entry.place, "a PIN has neither a KID nor versions")
             continue
         if plan.kid is None:
             if plan.usage in _ADDRESSED:
                 raise ProfileError(
-                    f"{plan.entry.place}: keys of usage {plan.usage} are addressed by KID; 'kid' is missing"
+                    plan.entry.place, f"keys of usage {plan.usage} are addressed by KID; 'kid' is missing"
                 )
             continue
         if tree.dfs[plan.ref.owner].command_set is not CommandSet.SOCIAL:
@@ -161,12 +161,12 @@ def check_keys(tree: Tree) -> None:
         local = tree.dfs[plan.ref.owner].kind is DfKind.ADF
         if bool(plan.kid & 0x80) is not local:
             where = "an application has its highest bit set" if local else "an environment has its highest bit clear"
-            raise ProfileError(f"{place}: the KID of a key of {where}, {plan.kid:02X} does not fit")
+            raise ProfileError(place, f"the KID of a key of {where}, {plan.kid:02X} does not fit")
         if plan.kid & 0x70:
-            raise ProfileError(f"{place}: bits b6 to b4 of a KID are not used, {plan.kid:02X} does not fit")
+            raise ProfileError(place, f"bits b6 to b4 of a KID are not used, {plan.kid:02X} does not fit")
         other = taken.setdefault((plan.ref.owner, plan.kid), plan)
         if other is not plan:
-            raise ProfileError(f"{place}: KID {plan.kid:02X} is taken by {other.ref.name}")
+            raise ProfileError(place, f"KID {plan.kid:02X} is taken by {other.ref.name}")
 
 
 def resolve(value: Scalar | Switch, settings: Settings, place: str) -> Scalar:
@@ -183,5 +183,5 @@ def read_setting(settings: Settings, dotted: str, place: str) -> Scalar:
     for name in dotted.split("."):
         at = getattr(at, name, None) if name.isidentifier() else None
     if not isinstance(at, (str, int)):
-        raise ProfileError(f"{place}: no setting {dotted!r}")
+        raise ProfileError(place, f"no setting {dotted!r}")
     return at

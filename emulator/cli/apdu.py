@@ -66,7 +66,7 @@ def _script(script: Any) -> list[bytes | None]:
     name = getattr(script, "name", "<stdin>")
     if script.isatty():
         click.echo("Waiting for APDUs in hex, one a line; Ctrl-D ends the script and runs it.", err=True)
-    text = decode_text(script.read(), name, UsageFault)
+    text = decode_text(script.read(), name)
     lines = [(number, line.split("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     return [_script_line(name, number, line) for number, line in lines if line]
 

@@ -63,8 +63,10 @@ def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = N
             profile, Document("--with-financial", said), Document("--set", assignments("--set", settings))
         )
     except ProfileError as error:
+        if error.place != f"--with-financial: {KIND}":
+            raise
         # The option's name says already which setting it is.
-        raise ProfileError(str(error).replace(f"--with-financial: {KIND}:", "--with-financial:")) from None
+        raise ProfileError("--with-financial", error.reason) from None
 
 
 def issue_contents(
@@ -82,7 +84,7 @@ def issue_contents(
     from cardfs.issuing.holder import load_holder
     from cardfs.issuing.issue import issue as make
     from cardfs.issuing.roots import load_roots
-    from cardfs.profile.inputs import Document, IssueError
+    from cardfs.profile.inputs import Document, NoSuchElement
     from cardfs.profile.loader import DEMO
 
     kind = load_kind(profile, settings)
@@ -105,13 +107,11 @@ def issue_contents(
             values=said,
             **rest,
         )
-    except IssueError as error:
-        sentence, unknown, _ = str(error).partition(": no such data element")
-        name = sentence.rpartition(" ")[2]
-        if unknown and _is_financial(name, kind, profile, settings):
-            more = "" if kind.settings.financial.kind == "none" else "=both"
-            raise IssueError(f"{sentence}{unknown}; --with-financial{more} brings it") from None
-        raise
+    except NoSuchElement as error:
+        if not _is_financial(error.name, kind, profile, settings):
+            raise
+        more = "" if kind.settings.financial.kind == "none" else "=both"
+        raise NoSuchElement(error.place, error.name, f"; --with-financial{more} brings it") from None
 
 
 def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[str, ...]) -> bool:

@@ -95,7 +95,7 @@ def _script(path: Path) -> "Callable[[Channel], int]":
     from ..terminal import exchange
 
     steps: list[tuple[int, bytes, int]] = []
-    for number, line in enumerate(read_text(path, UsageFault).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         text, _, wanted = line.split("#")[0].partition("->")
         if not text.strip():
             continue

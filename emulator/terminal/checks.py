@@ -74,9 +74,9 @@ def load_black_list(path: Path) -> BlackList:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as reason:
-        raise InputError(f"{path}: {reason.strerror or reason}") from reason
+        raise InputError(str(path), reason.strerror or str(reason)) from reason
     except UnicodeDecodeError as reason:
-        raise InputError(f"{path.name}: not UTF-8 at byte {reason.start}; save it as UTF-8") from reason
+        raise InputError(path.name, f"not UTF-8 at byte {reason.start}; save it as UTF-8") from reason
     cards, ranges = set(), []
     for at, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()
@@ -87,7 +87,7 @@ def load_black_list(path: Path) -> BlackList:
         if span is None:
             cards.add(_card(text, place))
         elif len(span[1]) != len(span[2]) or span[1] > span[2]:
-            raise InputError(f"{place}: {text} is no range: write the first and the last card number, equally long")
+            raise InputError(place, f"{text} is no range: write the first and the last card number, equally long")
         else:
             ranges.append((span[1], span[2]))
     return BlackList(frozenset(cards), tuple(ranges))
@@ -97,11 +97,11 @@ def _card(text: str, place: str) -> tuple[str, str]:
     match = _LISTED.fullmatch(text)
     if match is None:
         raise InputError(
-            f"{place}: {text!r} is no record: write 'identification code|card number|' or 'first number-last number'"
+            place, f"{text!r} is no record: write 'identification code|card number|' or 'first number-last number'"
         )
     code, number = match[1].upper(), match[2].strip()
     if len(code) not in (0, _FIRST_CODE_DIGITS) or not (code or number):
-        raise InputError(f"{place}: {text!r}: an identification code has {_FIRST_CODE_DIGITS} hexadecimal digits")
+        raise InputError(f"{place}: {text!r}", f"an identification code has {_FIRST_CODE_DIGITS} hexadecimal digits")
     return code, number
 
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct, structs
 
 from cardfs.model.settings import CryptoSettings
-from cardfs.profile.inputs import InputError, read_document
+from cardfs.profile.inputs import InputError, Misfit, convert, read_document
 
 
 class TerminalSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -76,10 +75,9 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
         data[section] = {**below, **values} if isinstance(below, dict) and isinstance(values, dict) else values
     _refuse_unknown(data, where)
     try:
-        return msgspec.convert(data, Settings)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        raise InputError(f"{where}: {place.rstrip('`') or 'settings'}: {reason}") from None
+        return convert(data, Settings)
+    except Misfit as error:
+        raise InputError(f"{where}: {error.path.lstrip('.') or 'settings'}", error.reason) from None
 
 
 def _refuse_unknown(data: Mapping[str, Any], where: str) -> None:
@@ -97,6 +95,5 @@ def _refuse_unknown(data: Mapping[str, Any], where: str) -> None:
         if name not in known:
             last = {each.rpartition(".")[2]: each for each in sorted(known)}
             close = difflib.get_close_matches(name.rpartition(".")[2], last, n=1)
-            raise InputError(
-                f"{where}: {name}: no such setting" + (f"; did you mean {last[close[0]]}?" if close else "")
-            )
+            near = f"; did you mean {last[close[0]]}?" if close else ""
+            raise InputError(f"{where}: {name}", f"no such setting{near}")
