@@ -4,6 +4,7 @@ Whatever the moment, the card that is inserted again is the one before the comma
 never a mixture; only a try that was charged for stays spent (Part 7, 5.8, 6.6 and 14; Part 4, 5 to 7).
 """
 
+import hmac
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -25,6 +26,7 @@ from cardfs.model.files import DfKind, Ef, Phase, Structure
 from cardfs.model.rules import FREE_RULE
 from cardfs.model.settings import Settings, SmSettings
 from cardfs.profile.loader import load_profile
+from emulator.card import tries
 from emulator.card.table import Row
 from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
@@ -700,6 +702,44 @@ def test_a_scenario_is_where_it_says(scenario: Scenario) -> None:
 
 
 # -- every moment of every command ----------------------------------------------------------------
+
+
+WRONG: Final = tuple(each for each in SCENARIOS if each.word[:3] == "63C" or each.word == "6988")
+"""Commands with a wrong secret."""
+
+
+@pytest.mark.parametrize("scenario", WRONG, ids=str)
+def test_a_try_is_spent_durably_when_a_wrong_secret_is_compared(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one comparison, in one place; where a failure costs a try, the store has it by then."""
+    states, _, _ = uncut(scenario)
+    recording = Recording(scenario.cells())
+    bench = Torn(recording)
+    command = scenario.prepare(bench)
+    before, seen = recording.load(), []
+
+    def compare(expected: bytes, given: bytes) -> bool:
+        seen.append(recording.load())
+        return hmac.compare_digest(expected, given)
+
+    monkeypatch.setattr(tries, "same", compare)
+    assert bench.send(command)[-4:] == scenario.word
+    assert len(seen) == 1
+    counted = spent(states[0], states[-1])
+    assert spent(before, seen[0]) if counted else seen[0] == before
+    assert recording.load() == seen[0]
+
+
+@pytest.mark.parametrize("scenario", WRONG, ids=str)
+def test_a_command_with_a_wrong_secret_succeeds_where_everything_is_the_same(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other comparison stands behind that one: a handler that compared for itself would refuse here."""
+    bench = Torn(Recording(scenario.cells()))
+    command = scenario.prepare(bench)
+    monkeypatch.setattr(tries, "same", lambda _expected, _given: True)
+    assert bench.send(command)[-4:] == "9000"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -9,10 +9,9 @@ from cardfs.model.errors import AccessDenied, NoCurrentEf, StructureMismatch
 from cardfs.model.files import Ef, Structure
 from cardfs.model.rules import Rule
 from cardfs.model.settings import Settings
-from keys.errors import CardError, ChallengeUnusable, KeyUnknown, MacWrong, MethodBlocked
+from keys.errors import CardError, ChallengeUnusable, KeyUnknown, MethodBlocked
 from keys.generate import RandomSource
-from keys.records import Key, KeyRef, KeyState, Usage, same
-from keys.suites import MAC_LENGTH
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from ..status import status_words
 from . import reasons
@@ -53,9 +52,10 @@ class Context:
         trade: what the INITIALIZE command directly before prepared.
         selections: how DFs of each command set are selected, where they have ways of their own.
         transaction: the changes to the image, None as long as there is none.
+        charged: the key or PIN that has spent a try and was right; see `emulator.card.tries`.
     """
 
-    __slots__ = ("challenge", "command", "image", "random", "selections", "session", "trade", "transaction")
+    __slots__ = ("challenge", "charged", "command", "image", "random", "selections", "session", "trade", "transaction")
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Context:
         self.trade = trade
         self.selections = selections
         self.transaction: Transaction | None = None
+        self.charged: KeyId | None = None
 
     @property
     def settings(self) -> Settings:
@@ -224,22 +225,6 @@ class Context:
     def session_key(self, key: Key) -> bytes:
         """Derive the session key of this command from the challenge (Part 4, 8.4)."""
         return key.suite.session_key(key.value, self.require_challenge())
-
-    def unwrap(self, key: Key, session_key: bytes) -> bytes:
-        """Verify the MAC of the command and return its data without it (Part 4, 8.2 and 8.5).
-
-        The MAC covers CLA to Lc, with the secure-messaging nibble and the MAC's own 4 bytes counted,
-        and the data before it.
-
-        Raises:
-            MacWrong
-        """
-        command = self.command
-        data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
-        covered = command.header + bytes((len(command.data),)) + data
-        if not same(key.suite.mac(session_key, covered), mac):
-            raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
-        return data
 
 
 _RECORDS = frozenset((Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE, Structure.CYCLIC))

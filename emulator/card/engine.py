@@ -28,7 +28,7 @@ from ..status import (
     status_words,
     waiting_word,
 )
-from . import reasons
+from . import reasons, tries
 from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
 from .context import DONE, FAILED_TRY, Answer, Context
 from .row import any_turn
@@ -216,21 +216,20 @@ class Card:
             raise ParametersWrong(reasons.parameters(rows))
         check_lengths(row, command)
         challenge = session.challenge
-        if challenge is not None:
-            if row.takes_challenge or command.secured or self._forgetful:
-                # It leaves the session before the command runs, so that no way out gives it back.
-                session.challenge = None
-            else:
-                challenge = None
+        if challenge is not None and not self._take_challenge(row, command):
+            challenge = None
         ctx = Context(image, session.copy(), command, self.random, challenge, trade, self.sets.selections)
         try:
             answer = row.handler(ctx)
             if answer.data and not row.fetches:
                 answer = self._deliver(row, ctx, answer)
+            if ctx.charged is not None:
+                tries.restore(ctx)
             if ctx.transaction is not None:
                 ctx.transaction.commit()
         except CardError:
             self._keep_challenge(challenge)
+            tries.refund(ctx)
             raise
         self._session = session = ctx.session
         if trade is not None and row.keeps_trade and session.trade is None:
@@ -238,6 +237,14 @@ class Card:
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer
+
+    def _take_challenge(self, row: Row, command: Command) -> bool:
+        """Take the challenge out of the session if the command uses it up; return whether it does."""
+        if row.takes_challenge or command.secured or self._forgetful:
+            # It leaves the session before the command runs, so that no way out gives it back.
+            self._session.challenge = None
+            return True
+        return False
 
     def _locked(self, row: Row, command: Command, df: Df) -> Answer | None:
         """What a locked application answers instead of the command, if anything; data that wait are still fetched."""

@@ -235,8 +235,7 @@ def write_key(ctx: Context) -> Answer:
         return DONE
     ref, key = master_key(ctx)
     data = authority.verified(ctx, ref, key)
-    with authority.Uncharged(ctx, ref):
-        _store(ctx, file, heads, old, decipher(key.suite, key.value, data))
+    _store(ctx, file, heads, old, decipher(key.suite, key.value, data))
     return DONE
 
 

@@ -39,11 +39,12 @@ from cardfs.model.fci import fci as template
 from cardfs.model.fci import fits, issuer_data
 from cardfs.model.files import CommandSet, Ef, Records, Structure, child
 from cardfs.model.records import Mode, find
-from keys.errors import ChallengeUnusable, CipherDataWrong, KeyUnknown, MacMissing, MethodBlocked
+from keys.errors import ChallengeUnusable, CipherDataWrong, KeyUnknown, MacMissing
 from keys.purse import decipher
-from keys.records import Key, KeyRef, same
+from keys.records import Key, KeyRef
 
 from ...card.context import DONE, FAILED_TRY, Answer, Context
+from ...card.tries import compare, require_tries
 from ...status import LengthWrong, UnknownClass
 from ..fmcos_state import leave, prepare, reach, require
 from ..personalise import authority
@@ -107,8 +108,7 @@ def external_authenticate(ctx: Context) -> Answer:
     """Compare the enciphered challenge; then the directory is in the state that follows (7.1)."""
     prepare(ctx)
     head, ref, key = find_key(ctx, AUTHENTICATION, ctx.command.p2, ctx.session.df)
-    if ctx.image.locked((ref, 1)):
-        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    require_tries(ctx, (ref, 1), key.name)
     challenge = ctx.require_challenge()
     if len(challenge) > BLOCK:
         raise ChallengeUnusable("the challenge is longer than a block")
@@ -120,17 +120,15 @@ def verify_pin(ctx: Context) -> Answer:
     """Compare a PIN, bytes FF at its end apart; then the directory is in the state that follows (7.10)."""
     prepare(ctx)
     head, ref, key = find_key(ctx, PIN, ctx.command.p2, ctx.session.df)
-    if ctx.image.locked((ref, 1)):
-        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    require_tries(ctx, (ref, 1), key.name)
     return _compare(ctx, head, ref, ctx.command.data.rstrip(b"\xff"), key.value.rstrip(b"\xff"))
 
 
 def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: bytes) -> Answer:
-    """Charge a try, then compare."""
-    left = ctx.image.charge((ref, 1))
-    if not same(given, expected):
+    """Compare what proves a key or a PIN; then the directory is in the state that follows."""
+    left = compare(ctx, (ref, 1), expected, given)
+    if left is not None:
         return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
-    ctx.change().restore((ref, 1))
     reach(ctx, head.next)
     if head.kind == PIN and ctx.image.dfs[ref.owner].command_set is CommandSet.PURSE:
         # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
@@ -197,14 +195,13 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
         if head.reads_secured:
             raise MacMissing(f"{ctx.image.label(ef.path)} is read with a MAC only")
         return handler(ctx)
-    ref, key, data = _protected(ctx, ef, head, read=True)
+    key, data = _protected(ctx, ef, head, read=True)
     enciphered = bool(head.type & CIPHER_BIT)
-    with authority.Uncharged(ctx, ref):
-        le = _enciphered_le(key, head, data) if data else command.le
-        ctx.command = command._replace(le=min(le or LD_MAX, LD_MAX) if enciphered else le)
-        data = _as_plain(ctx, b"", handler).data
-        if enciphered and len(data) > LD_MAX:
-            raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
+    le = _enciphered_le(key, head, data) if data else command.le
+    ctx.command = command._replace(le=min(le or LD_MAX, LD_MAX) if enciphered else le)
+    data = _as_plain(ctx, b"", handler).data
+    if enciphered and len(data) > LD_MAX:
+        raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
     if enciphered:
         data = key.suite.encrypt_data(key.value, data)
     # What is sent is longer than Le, which counts the data.
@@ -234,13 +231,12 @@ def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> An
         if head.type & MAC_BIT:
             raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
         return handler(ctx)
-    ref, key, data = _protected(ctx, ef, head, read=False)
-    with authority.Uncharged(ctx, ref):
-        plain = decipher(key.suite, key.value, data) if head.type & CIPHER_BIT else data
-        return _as_plain(ctx, plain, handler)
+    key, data = _protected(ctx, ef, head, read=False)
+    plain = decipher(key.suite, key.value, data) if head.type & CIPHER_BIT else data
+    return _as_plain(ctx, plain, handler)
 
 
-def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[KeyRef, Key, bytes]:
+def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[Key, bytes]:
     """The line-protection key of a file, and the data of the command, their MAC verified.
 
     Raises:
@@ -250,7 +246,7 @@ def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[Key
     if not head.type & MAC_BIT:
         raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
     _, ref, key = find_key(ctx, LINE, head.line_key(read=read), ef.parent)
-    return ref, key, authority.verified(ctx, ref, key, least=0 if read else 1)
+    return key, authority.verified(ctx, ref, key, least=0 if read else 1)
 
 
 def _as_plain(ctx: Context, data: bytes, handler: Handler) -> Answer:

@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs.model.errors import ConditionsUnmet
-from keys.records import Usage, same
+from keys.records import Usage
 from keys.suites import MAC_LENGTH
 from keys.trades import LOAD_TYPE, load_mac1, load_mac2, load_session_key, load_tac
 
 from ...card.context import Answer, Context
+from ...card.tries import compare_once
 from ...status import CounterExhausted, TradeMacWrong
 from .money import AMOUNT_MAX, COUNTER_MAX, Proof, commit_trade, open_account, require_log, trade_record
 from .state import Load, algorithm_byte, mac_type, record_sequence, require_pin, trade_key
@@ -50,7 +51,7 @@ def credit_for_load(ctx: Context) -> Answer:
     assert isinstance(trade, Load)  # noqa: S101 - the gate lets nothing else through
     time, mac2 = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
     kind, amount, terminal = mac_type(ctx, LOAD_TYPE), trade.amount, trade.terminal
-    if not same(load_mac2(trade.suite, trade.session, amount, kind, terminal, time), mac2):
+    if not compare_once(load_mac2(trade.suite, trade.session, amount, kind, terminal, time), mac2):
         raise TradeMacWrong("MAC2 does not verify")
     account = open_account(ctx.image, ctx.session.df)
     old = account.money

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Final
 
-from keys.records import Usage, same
+from keys.records import Usage
 from keys.suites import MAC_LENGTH
 from keys.trades import PURCHASE_TYPE, purchase_mac1, purchase_mac2, purchase_session_key, purchase_tac
 
 from ...card.context import Answer, Context
+from ...card.tries import compare_once
 from ...status import BalanceShort, CounterExhausted, TradeMacWrong
 from .load import RANDOM_LENGTH
 from .money import COUNTER_MAX, Proof, commit_trade, open_account, require_log, trade_record
@@ -56,7 +57,7 @@ def debit_for_purchase(ctx: Context) -> Answer:
     sequence = old.purchase_counter.to_bytes(2)
     derived = purchase_session_key(suite, ctx.image.expanded(trade.key), trade.random, sequence, terminal_sequence)
     session = suite.expand(derived)
-    if not same(purchase_mac1(suite, session, amounts, kind, terminal, time), data[-MAC_LENGTH:]):
+    if not compare_once(purchase_mac1(suite, session, amounts, kind, terminal, time), data[-MAC_LENGTH:]):
         raise TradeMacWrong("MAC1 does not verify")
     paid, self_paid, fund = (int.from_bytes(amounts[at : at + 4]) for at in (0, 4, 8))
     money = old if account.account_only else settle(old, self_paid, fund, time[:_DATE])

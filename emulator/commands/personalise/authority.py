@@ -9,12 +9,13 @@ from typing import Final
 
 from cardfs.life import Act, Authority, Edge, controlling_key, edge_for
 from cardfs.model.errors import AccessDenied
-from keys.errors import CardError, KeyUnknown, MacMissing, MacWrong, MethodBlocked
-from keys.records import Key, KeyRef, Usage, same
+from keys.errors import KeyUnknown, MacMissing
+from keys.records import Key, KeyRef, Usage
 from keys.suites import MAC_LENGTH
 
 from ...card.context import Context
 from ...card.session import Session
+from ...card.tries import compare, require_tries, split, wrong_mac
 
 MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
 KEYLESS: Final = frozenset((Authority.NOBODY, Authority.DIRECTORY))
@@ -37,8 +38,8 @@ def allow(ctx: Context, act: Act) -> Edge:
 def unwrap_load(ctx: Context, edge: Edge) -> bytes:
     """Verify the MAC of a key load under the controlling key and decipher its data (Part 4, 7.3).
 
-    A wrong MAC costs the controlling key a try; it is charged before the comparison. The initial
-    value is the challenge, so a recorded load cannot be repeated (Part 9, 7.1.3 and 7.2.3).
+    A wrong MAC costs the controlling key a try. The initial value is the challenge, so a recorded load cannot be
+    repeated (Part 9, 7.1.3 and 7.2.3).
 
     Raises:
         MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong
@@ -48,14 +49,13 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
         raise KeyUnknown(f"the card has no key for {edge.authority}")
     key = ctx.image.key(ref, ctx.image.versions(ref)[-1]).require(*MASTER_USAGES)
     data = verified(ctx, ref, key)
-    with Uncharged(ctx, ref):
-        return key.suite.decrypt_data(ctx.image.expanded((ref, key.version)), data)
+    return key.suite.decrypt_data(ctx.image.expanded((ref, key.version)), data)
 
 
 def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
     """Return the data of a command without the MAC that a long-term key makes from the challenge.
 
-    A wrong MAC costs the key a try; it is charged before the comparison.
+    A wrong MAC costs the key a try; what is refused after a right one costs none (Part 7, 13.3).
 
     Args:
         least: how many bytes come before the MAC at least.
@@ -67,39 +67,13 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
     if not command.secured or len(command.data) < MAC_LENGTH + least:
         raise MacMissing(f"the command ends in no MAC under {key.name}")
     at = (ref, key.version)
-    if ctx.image.locked(at):
-        raise MethodBlocked(f"{ref.name} is locked, no tries left")
+    require_tries(ctx, at, ref.name)
     challenge = key.suite.check_challenge(ctx.require_challenge())
-    if key.tries_max:
-        ctx.image.charge(at)
-    data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
-    covered = command.header + bytes((len(command.data),)) + data
-    if not same(key.suite.key_load_mac(ctx.image.expanded(at), challenge, covered), mac):
-        raise MacWrong(f"the MAC does not verify under {key.name} with this challenge")
-    ctx.change().restore(at)
+    data, mac, covered = split(ctx)
+    expected = key.suite.key_load_mac(ctx.image.expanded(at), challenge, covered)
+    if compare(ctx, at, expected, mac, counts=bool(key.tries_max)) is not None:
+        raise wrong_mac(key)
     return data
-
-
-def mac_was_right(ctx: Context, edge: Edge) -> "Uncharged":
-    """What is refused in this block, after `unwrap_load`, costs no try: the MAC was right (Part 7, 13.3)."""
-    ref = controller(ctx, edge)
-    assert ref is not None  # noqa: S101 - its MAC has been verified
-    return Uncharged(ctx, ref)
-
-
-class Uncharged:
-    """A block in which a refusal, after `verified`, costs the key no try."""
-
-    def __init__(self, ctx: Context, ref: KeyRef) -> None:
-        self._image = ctx.image
-        self._at = (ref, ctx.image.versions(ref)[-1])
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, CardError):
-            self._image.refund(self._at)
 
 
 def controller(ctx: Context, edge: Edge) -> KeyRef | None:

@@ -183,15 +183,14 @@ def write_key(ctx: Context) -> Answer:
     if len(ctx.command.data) in CIPHER_LENGTHS:
         raise MacMissing("the cipher is there, its MAC is not")
     plain = authority.unwrap_load(ctx, edge)
-    with authority.mac_was_right(ctx, edge):
-        load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].command_set in FINANCIAL_SETS)
-        if retire:
-            acts_keys.retire_key(ctx, load)
-        else:
-            act = acts_keys.act_for(load.usage, update=update)
-            if act is not edge.act:
-                edge = edge_for(ctx.image, ctx.session.df, act)
-            acts_keys.load_key(ctx, load, edge, update=update)
+    load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].command_set in FINANCIAL_SETS)
+    if retire:
+        acts_keys.retire_key(ctx, load)
+    else:
+        act = acts_keys.act_for(load.usage, update=update)
+        if act is not edge.act:
+            edge = edge_for(ctx.image, ctx.session.df, act)
+        acts_keys.load_key(ctx, load, edge, update=update)
     return DONE
 
 

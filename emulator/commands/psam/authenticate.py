@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from cardfs.memory.contents import UNLIMITED
 from cardfs.model.errors import AccessDenied
-from keys.errors import KeyUnknown, MethodBlocked
-from keys.records import KeyRef, Usage, same
+from keys.errors import KeyUnknown
+from keys.records import KeyRef, Usage
 
 from ...card.context import DONE, FAILED_TRY, Answer, Context
+from ...card.tries import compare, require_tries
 from ..social.authenticate import ORIGINAL_AT, VERSION_AT
 from .state import application, not_there
 
@@ -21,18 +21,16 @@ def external_authentication(ctx: Context) -> Answer:
     key = ctx.version_of(ref, data[VERSION_AT] if len(data) > VERSION_AT else None)
     key.require(Usage.EXTERNAL_AUTH, Usage.MASTER)
     at = (ref, key.version)
-    if ctx.image.locked(at):
-        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    require_tries(ctx, at, key.name)
     expected = key.suite.authentication_data(
         ctx.image.expanded(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT]
     )
-    left = ctx.image.charge(at) if key.tries_max else UNLIMITED
-    if not same(expected, data[:ORIGINAL_AT]):
+    left = compare(ctx, at, expected, data[:ORIGINAL_AT], counts=bool(key.tries_max))
+    if left is not None:
         reason = f"authentication with {key.name} failed"
         if ctx.settings.psam.auth_error == "6982":
             raise AccessDenied(reason)
         return Answer(word=FAILED_TRY | left, reason=reason)
-    ctx.image.restore(at)
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
     return DONE
 

@@ -28,7 +28,7 @@ from keys.suites import MAC_LENGTH, SUITES
 from ...card.context import DONE, Answer, Context
 from ...card.reasons import numbers
 from ...status import DataWrong, LengthWrong
-from ..personalise.authority import Uncharged, verified
+from ..personalise.authority import verified
 from .authenticate import own_key
 from .state import application, block_length, not_there
 
@@ -46,42 +46,40 @@ LENGTHS: Final = {
 
 def create_key(ctx: Context) -> Answer:
     """Load a key that is not there yet (CREATE KEY)."""
-    ef, plain, done = _unwrapped(ctx)
-    with done:
-        head, value = _created(plain, ctx)
-        ref = psam_ref(ef.parent, head.usage, head.identifier)
-        if (ref, 1) in ctx.image.keys:
-            raise DataWrong(f"{ref.name} is there already: CHANGE KEY replaces it")
-        listed = ctx.image.contents[ef.path]
-        assert isinstance(listed, bytes)  # noqa: S101 - key files are internal
-        new = listed + head.encode()
-        if room_taken(new) > ef.size or len(new) > MAX_RECORDS * HEAD_LENGTH:
-            raise NoSpace(f"{ctx.image.label(ef.path)} is full")
-        change = ctx.change()
-        change.put_contents(ef.path, new)
-        change.put_key(ref, _key(head, value))
+    ef, plain = _unwrapped(ctx)
+    head, value = _created(plain, ctx)
+    ref = psam_ref(ef.parent, head.usage, head.identifier)
+    if (ref, 1) in ctx.image.keys:
+        raise DataWrong(f"{ref.name} is there already: CHANGE KEY replaces it")
+    listed = ctx.image.contents[ef.path]
+    assert isinstance(listed, bytes)  # noqa: S101 - key files are internal
+    new = listed + head.encode()
+    if room_taken(new) > ef.size or len(new) > MAX_RECORDS * HEAD_LENGTH:
+        raise NoSpace(f"{ctx.image.label(ef.path)} is full")
+    change = ctx.change()
+    change.put_contents(ef.path, new)
+    change.put_key(ref, _key(head, value))
     return DONE
 
 
 def change_key(ctx: Context) -> Answer:
     """Replace the value of a key that is there (CHANGE KEY); algorithm and place stay."""
-    ef, plain, done = _unwrapped(ctx)
-    with done:
-        if len(plain) < CHANGE_HEAD or plain[2]:
-            raise DataWrong("the deciphered data are not usage || identifier || 00 || key")
-        ref = psam_ref(ef.parent, plain[0], plain[1])
-        key, listed = ctx.image.keys.get((ref, 1)), ctx.image.contents[ef.path]
-        assert isinstance(listed, bytes)  # noqa: S101 - key files are internal
-        if key is None or all((each.usage, each.identifier) != (plain[0], plain[1]) for each in heads(listed)):
-            raise not_there(ctx, f"{ref.name} in {ctx.image.label(ef.path)}")
-        value = plain[CHANGE_HEAD:]
-        if len(value) != len(key.value):
-            raise DataWrong(f"{ref.name} is a key of {len(key.value)} bytes, not {len(value)}")
-        ctx.change().put_key(ref, replace(key, value=value))
+    ef, plain = _unwrapped(ctx)
+    if len(plain) < CHANGE_HEAD or plain[2]:
+        raise DataWrong("the deciphered data are not usage || identifier || 00 || key")
+    ref = psam_ref(ef.parent, plain[0], plain[1])
+    key, listed = ctx.image.keys.get((ref, 1)), ctx.image.contents[ef.path]
+    assert isinstance(listed, bytes)  # noqa: S101 - key files are internal
+    if key is None or all((each.usage, each.identifier) != (plain[0], plain[1]) for each in heads(listed)):
+        raise not_there(ctx, f"{ref.name} in {ctx.image.label(ef.path)}")
+    value = plain[CHANGE_HEAD:]
+    if len(value) != len(key.value):
+        raise DataWrong(f"{ref.name} is a key of {len(key.value)} bytes, not {len(value)}")
+    ctx.change().put_key(ref, replace(key, value=value))
     return DONE
 
 
-def _unwrapped(ctx: Context) -> tuple[Ef, bytes, Uncharged]:
+def _unwrapped(ctx: Context) -> tuple[Ef, bytes]:
     """Check the right, verify the MAC and decipher.
 
     Returns:
@@ -102,13 +100,11 @@ def _unwrapped(ctx: Context) -> tuple[Ef, bytes, Uncharged]:
         raise AccessDenied(f"writing {ctx.image.label(ef.path)} needs {right.name}, authenticated in this DF")
     ref, master = ctx.key_for(Usage.MASTER, here)
     data = verified(ctx, ref, master)
-    done = Uncharged(ctx, ref)
-    with done:
-        try:
-            return ef, master.suite.decrypt_data(ctx.image.expanded((ref, master.version)), data), done
-        except CipherDataWrong as error:
-            # Table 20 has one word for MAC and cipher (安全信息（MAC 和密文）数据错误).
-            raise MacWrong(error.reason) from error
+    try:
+        return ef, master.suite.decrypt_data(ctx.image.expanded((ref, master.version)), data)
+    except CipherDataWrong as error:
+        # Table 20 has one word for MAC and cipher (安全信息（MAC 和密文）数据错误).
+        raise MacWrong(error.reason) from error
 
 
 def _key_files(ctx: Context, here: str) -> list[int]:

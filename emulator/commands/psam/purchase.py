@@ -11,11 +11,12 @@ from cardfs.model.errors import ConditionsUnmet
 from cardfs.model.files import child
 from cardfs.model.psam_keys import LEVELS_MAX, SEQUENCE_FILE, TERMINAL_FILE, psam_ref, usage_byte
 from keys.errors import CardError, KeyUnknown
-from keys.records import Key, Usage, same
+from keys.records import Key, Usage
 from keys.suites import FACTOR_LENGTH, SUITES
 from keys.trades import purchase_mac1, purchase_mac2, purchase_session_key
 
 from ...card.context import DONE, Answer, Context
+from ...card.tries import compare_once
 from ...status import DataWrong, LengthWrong, TradeMacWrong, TradeStateWrong
 from .cipher import diversified
 from .state import Purchase, application, not_there, remember, work_of
@@ -59,7 +60,7 @@ def credit_sam(ctx: Context) -> Answer:
         raise TradeStateWrong("there is no purchase to credit: INIT SAM FOR PURCHASE first")
     remember(ctx, work_of(ctx)._replace(purchase=None))
     expected = purchase_mac2(SUITES[purchase.suite_name], purchase.session, purchase.amounts)
-    if not same(expected, ctx.command.data):
+    if not compare_once(expected, ctx.command.data):
         reason = f"MAC2 of purchase {purchase.sequence} does not verify"
         if ctx.settings.psam.mac2_error == "63CF":
             return Answer(word=0x63CF, reason=reason)

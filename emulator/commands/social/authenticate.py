@@ -3,12 +3,11 @@
 from typing import Final
 
 from cardfs.life import master_of
-from cardfs.memory.contents import UNLIMITED
-from keys.errors import MethodBlocked
-from keys.records import KeyRef, Usage, same
+from keys.records import KeyRef, Usage
 
 from ...card.context import DONE, FAILED_TRY, Answer, Context
 from ...card.reasons import no_key, of
+from ...card.tries import compare, require_tries
 
 LOCAL_KEY: Final = 0x80
 ORIGINAL_AT: Final = 8
@@ -33,15 +32,12 @@ def external_authentication(ctx: Context) -> Answer:
     ref = _named_key(ctx, ctx.command.p2)
     key = ctx.version_of(ref, _version(data)).require(*_PROVING)
     at = (ref, key.version)
-    if image.locked(at):
-        raise MethodBlocked(f"{key.name} is locked, no tries left")
+    require_tries(ctx, at, key.name)
     expected = key.suite.authentication_data(image.expanded(at), ctx.require_challenge(), data[ORIGINAL_AT:VERSION_AT])
-    counted = key.tries_max and key.usage.can_lock
-    left = image.charge(at) if counted else key.tries_max or UNLIMITED
-    if not same(expected, data[:ORIGINAL_AT]):
+    counts = bool(key.tries_max) and key.usage.can_lock
+    left = compare(ctx, at, expected, data[:ORIGINAL_AT], counts=counts)
+    if left is not None:
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {key.name} failed")
-    if counted:
-        image.restore(at)
     ctx.session.proofs |= {ref}
     return DONE
 

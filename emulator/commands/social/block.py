@@ -5,6 +5,7 @@ from dataclasses import replace
 from keys.records import Usage
 
 from ...card.context import DONE, Answer, Context
+from ...card.tries import unwrap
 
 
 def application_block(ctx: Context) -> Answer:
@@ -35,4 +36,4 @@ def _verify(ctx: Context, usage: Usage, owner: str, what: str) -> None:
     _, maintenance = ctx.key_for(Usage.MAC_ENC, owner)
     session_key = ctx.session_key(maintenance)
     ctx.require_proof(lock_ref, what)
-    ctx.unwrap(maintenance, session_key)
+    unwrap(ctx, maintenance, session_key)

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 from cardfs.model.errors import ConditionsUnmet
-from keys.errors import CardError, KeyUnknown, MethodBlocked
-from keys.records import Key, KeyRef, Usage, same
+from keys.errors import KeyUnknown
+from keys.records import Key, KeyRef, Usage
 from keys.suites import MAC_LENGTH
 
 from ...card.context import DONE, FAILED_TRY, Answer, Context
 from ...card.reasons import numbers
+from ...card.tries import compare, require_tries, unwrap
 from ...status import DataWrong, FunctionMissing, LengthWrong, PinFormWrong
 
 SEPARATOR: Final = 0xFF
@@ -33,17 +34,15 @@ def verify(ctx: Context) -> Answer:
     if not given:
         if not pin.value:
             return DONE
-        if ctx.image.locked((ref, 1)) and ctx.settings.pin.query_when_locked == "6983":
-            raise MethodBlocked("the PIN is locked")
+        if ctx.settings.pin.query_when_locked == "6983":
+            require_tries(ctx, (ref, 1), "the PIN")
         return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="a PIN is set, and none was given")
-    if ctx.image.locked((ref, 1)):
-        raise MethodBlocked("the PIN is locked")
+    require_tries(ctx, (ref, 1), "the PIN")
     if ctx.settings.pin.ill_formed == "refuse" and not is_pin(given):
         raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
     failed = _compare(ctx, ref, pin, given)
     if failed is not None:
         return failed
-    ctx.image.restore((ref, 1))
     ctx.session.proofs |= {ref}
     return DONE
 
@@ -55,19 +54,17 @@ def change_pin(ctx: Context) -> Answer:
     except KeyUnknown as error:
         # Table 12 has no 6A88.
         raise FunctionMissing(error.reason) from error
-    if ctx.image.locked((ref, 1)):
-        raise MethodBlocked("the PIN is locked")
+    require_tries(ctx, (ref, 1), "the PIN")
     current, new = split(ctx, lambda part: not part or is_pin(part))
     if current or pin.value:
         failed = _compare(ctx, ref, pin, current)
         if failed is not None:
             return failed
     if new and not is_pin(new):
-        if pin.value:
-            ctx.image.refund((ref, 1))
         raise DataWrong("the new PIN is none in cn of 4 to 16 digits")
     change = ctx.change()
     change.put_key(ref, replace(pin, value=new))
+    # Also where no PIN was set, so that none was compared.
     change.restore((ref, 1))
     return DONE
 
@@ -90,33 +87,25 @@ def pin_change_unblock(ctx: Context) -> Answer:
     ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
     if ctx.image.locked((puk_ref, 1)):
         raise ConditionsUnmet(f"{puk.name} is locked: too many failures")
-    # A wrong MAC costs the unblock key a try (Part 7, 13.3): charged before the comparison.
-    ctx.image.charge((puk_ref, 1))
-    enciphered = ctx.unwrap(maintenance, session_key)
+    # A wrong MAC costs the unblock key a try (Part 7, 13.3).
+    enciphered = unwrap(ctx, maintenance, session_key, (puk_ref, 1))
     change = ctx.change()
     if changes:
-        try:
-            value = _new_pin(ctx, maintenance, session_key, enciphered)
-        except CardError:
-            ctx.image.refund((puk_ref, 1))
-            raise
+        value = _new_pin(ctx, maintenance, session_key, enciphered)
         change.put_key(ref, replace(pin, value=value))
-    change.restore((puk_ref, 1))
     change.restore((ref, 1))
     return DONE
 
 
 def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None:
-    """Charge a try, then compare; None if the PIN is right.
+    """Compare the PIN; return None if it is right, else the answer.
 
     With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
     """
     if not pin.value:
         return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="no PIN is set, so none can be right")
-    left = ctx.image.charge((ref, 1))
-    if same(pin.value, given):
-        return None
-    return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
+    left = compare(ctx, (ref, 1), pin.value, given)
+    return None if left is None else Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
 
 
 def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ from keys.records import Key, Usage
 from keys.suites import MAC_LENGTH
 
 from ...card.context import Context
+from ...card.tries import unwrap
 from ...status import SecuringUnsupported
 
 
@@ -51,7 +52,7 @@ def verified(ctx: Context, ef: Ef, *, least: int = 0) -> tuple[Key, bytes, bytes
     session_key = ctx.session_key(maintenance)
     if len(ctx.command.data) < MAC_LENGTH + least:
         raise MacMissing("the data field is too short to end in a MAC")
-    return maintenance, session_key, ctx.unwrap(maintenance, session_key)
+    return maintenance, session_key, unwrap(ctx, maintenance, session_key)
 
 
 def _deciphered(maintenance: Key, session_key: bytes, data: bytes) -> bytes:

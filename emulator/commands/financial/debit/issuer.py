@@ -6,9 +6,10 @@ from typing import Final
 from cardfs.model.errors import ConditionsUnmet, IssuerDataWrong
 from keys import cryptograms
 from keys.errors import MethodBlocked
-from keys.records import Usage, same
+from keys.records import Usage
 
 from ....card.context import DONE, FAILED_TRY, Answer, Context
+from ....card.tries import compare, compare_counted
 from . import objects, risk
 from .application import here, session
 from .objects import Ada, Last
@@ -43,8 +44,7 @@ def external_authenticate(ctx: Context) -> Answer:
     given, code = ctx.command.data[:CRYPTOGRAM_LENGTH], ctx.command.data[CRYPTOGRAM_LENGTH : CRYPTOGRAM_LENGTH + 2]
     expected = cryptograms.response_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), work.first, code)
     counted = {objects.FAILURES: bytes((failures + 1, macs))}
-    objects.save_at_once(ctx, store.with_values(counted))
-    if not same(expected, given):
+    if not compare_counted(expected, given, lambda: objects.save_at_once(ctx, store.with_values(counted))):
         objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts).with_values(counted))
         keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
         word = ISSUER_FAILED
@@ -72,9 +72,8 @@ def verify(ctx: Context) -> Answer:
         return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")
     # What the card cannot read of itself refuses the command before a try is taken.
     expected, blocks = pin_block(pin.value), bool(objects.load(ctx).actions & Ada.PIN_EXCEEDED_BLOCK)
-    left = ctx.image.charge(at)
-    if same(expected, ctx.command.data):
-        ctx.change().restore(at)
+    left = compare(ctx, at, expected, ctx.command.data)
+    if left is None:
         keep(ctx, work._replace(verified=True, results=results & ~Cvr.PIN_FAILED))
         return DONE
     results |= Cvr.PIN_FAILED

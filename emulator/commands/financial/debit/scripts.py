@@ -13,11 +13,12 @@ from cardfs.model.files import Structure
 from cardfs.model.records import Mode, written
 from keys import cryptograms
 from keys.errors import CardError, KeyUnknown, MacWrong
-from keys.records import Usage, same
+from keys.records import Usage
 from keys.suites import MAC_LENGTH
 
 from ....card.context import DONE, Answer, Context
 from ....card.reasons import misfit, no_file
+from ....card.tries import compare_counted
 from ....status import DataWrong, LengthWrong
 from ..block import block_environment
 from . import objects
@@ -58,8 +59,8 @@ def _script(act: Act) -> Callable[[Context], Answer]:
         failed = store.with_last(store.last | Last.SCRIPT_FAILED, scripts)
         counted = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], failures + 1))}
         data, mac, whole = _unwrap(ctx, work)
-        objects.save_at_once(ctx, store.with_values(counted))
-        if not same(whole[:MAC_LENGTH], mac):
+        expected = whole[:MAC_LENGTH]
+        if not compare_counted(expected, mac, lambda: objects.save_at_once(ctx, store.with_values(counted))):
             objects.save(ctx, failed.with_values(counted))
             keep(ctx, work._replace(dead=True))
             return ctx.refuse(MacWrong("the MAC of the script command does not verify"))

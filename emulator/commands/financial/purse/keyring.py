@@ -1,19 +1,18 @@
 """The keys of a purse application: found by function and index, their MACs, what too many failures do."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from cardfs.memory.fmcos_heads import USAGES, key_file, key_heads, pack_keys, right
 from cardfs.model.errors import AccessDenied, ApplicationBlocked
 from cardfs.model.files import child
-from keys.errors import CardError, KeyUnknown, MacWrong
+from keys.errors import CardError, KeyUnknown
 from keys.purse import line_mac
-from keys.records import Key, KeyId, KeyRef, KeyState, Usage, same
-from keys.suites import MAC_LENGTH
+from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 
 from ....card.context import Answer, Context
 from ....card.reasons import numbers
+from ....card.tries import compare, compare_once, split, wrong_mac
 from ....status import KeyIndexUnknown
 from ...fmcos_state import prepare, require
 
@@ -134,47 +133,43 @@ def initial_value(ctx: Context, held: Held) -> bytes:
     return held.key.suite.check_challenge(ctx.require_challenge())
 
 
-def mac_is_right(ctx: Context, held: Held) -> bool:
-    """Tell whether the MAC at the end of the command verifies.
+def unwrap(ctx: Context, held: Held) -> bytes:
+    """Verify the MAC of the command, and return its data without it; a wrong one costs no try.
 
-    It covers CLA to Lc, its own 4 bytes counted, and the data before it.
+    The MAC covers CLA to Lc, its own 4 bytes counted, and the data before it.
 
     Raises:
-        ChallengeUnusable
+        ChallengeUnusable, MacWrong
     """
-    command, suite = ctx.command, held.key.suite
-    data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
-    covered = command.header + bytes((len(command.data),)) + data
-    return same(line_mac(suite, ctx.image.expanded(held.at), initial_value(ctx, held), covered), mac)
+    data, mac, covered = split(ctx)
+    if not compare_once(_mac(ctx, held, covered), mac):
+        raise wrong_mac(held.key)
+    return data
 
 
-def unwrap(ctx: Context, held: Held) -> bytes:
-    """Return the data of the command without its MAC, verified: `MacWrong`."""
-    if not mac_is_right(ctx, held):
-        raise wrong_mac(held)
-    return ctx.command.data[:-MAC_LENGTH]
-
-
-def wrong_mac(held: Held) -> MacWrong:
-    """The refusal of a wrong MAC of a command."""
-    return MacWrong(f"the MAC does not verify under {held.key.name} with this challenge")
+def _mac(ctx: Context, held: Held, covered: bytes) -> bytes:
+    return line_mac(held.key.suite, ctx.image.expanded(held.at), initial_value(ctx, held), covered)
 
 
 # -- failures that lock the application ---------------------------------------------------------------
 
 
 def counted_mac(ctx: Context, held: Held) -> Answer | None:
-    """`counted` for the MAC at the end of the command."""
-    # Without a challenge nothing is compared, so nothing is charged.
-    initial_value(ctx, held)
-    return counted(ctx, held, lambda: mac_is_right(ctx, held), wrong_mac(held))
+    """Compare the MAC at the end of the command as `counted` does.
+
+    Raises:
+        ChallengeUnusable: nothing was compared, so nothing is charged.
+        MacWrong
+    """
+    _, mac, covered = split(ctx)
+    return counted(ctx, held, _mac(ctx, held, covered), mac, wrong_mac(held.key))
 
 
-def counted(ctx: Context, held: Held, is_right: Callable[[], bool], refusal: CardError) -> Answer | None:
-    """Charge a try of a key, then compare; the last failure locks the application for good.
+def counted(ctx: Context, held: Held, expected: bytes, given: bytes, refusal: CardError) -> Answer | None:
+    """Compare what proves a key, charged; the last failure locks the application for good.
 
     Returns:
-        None if it was right, and then the tries come back with the command; else what to answer.
+        None if it is right, else what to answer.
 
     Raises:
         CardError: ``refusal``, while tries are left.
@@ -182,9 +177,8 @@ def counted(ctx: Context, held: Held, is_right: Callable[[], bool], refusal: Car
     if ctx.image.locked(held.at):
         # Power went between the last failure and the lock.
         return lock(ctx, f"{held.key.name} has no tries left")
-    left = ctx.image.charge(held.at)
-    if is_right():
-        ctx.change().restore(held.at)
+    left = compare(ctx, held.at, expected, given)
+    if left is None:
         return None
     if left:
         raise refusal

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from keys.errors import KeyUnknown, MethodBlocked
-from keys.records import Usage, same
+from keys.errors import KeyUnknown
+from keys.records import Usage
 
 from ....card.context import DONE, FAILED_TRY, Answer, Context
+from ....card.tries import compare, require_tries
 from ....status import LengthWrong
 from ..block import block_environment
 from .keyring import Held, counted_mac, find, lock_for_good, missing, the_key, unwrap
@@ -46,17 +47,15 @@ def card_block(ctx: Context) -> Answer:
 def external_authentication(ctx: Context) -> Answer:
     """Let the terminal prove that it knows a key (外部认证): the key enciphers the challenge, 00 on the right."""
     held = _named(ctx, Usage.EXTERNAL_AUTH)
-    if ctx.image.locked(held.at):
-        raise MethodBlocked(f"{held.key.name} is locked, no tries left")
+    require_tries(ctx, held.at, held.key.name)
     suite, data = held.key.suite, ctx.command.data
     if len(data) != suite.block:
         raise LengthWrong(f"{held.key.name} makes {suite.block} bytes")
     challenge = suite.check_challenge(ctx.require_challenge())
     expected = ctx.image.expanded(held.at).encrypt(challenge.ljust(suite.block, b"\x00"))
-    left = ctx.image.charge(held.at)
-    if not same(expected, data):
+    left = compare(ctx, held.at, expected, data)
+    if left is not None:
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {held.key.name} failed")
-    ctx.change().restore(held.at)
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {held.at[0]})
     return DONE
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from keys import purse as crypto
-from keys.errors import CardError, MethodBlocked
-from keys.records import Usage, same
+from keys.records import Usage
 from keys.suites import MAC_LENGTH
 
 from ....card.context import DONE, FAILED_TRY, Answer, Context
+from ....card.tries import compare, require_tries
 from ....status import DataWrong, LengthWrong, TradeMacWrong
 from ...social.pin import split
 from .keyring import Held, counted, counted_mac, replace_pin, the_key, trade_key
@@ -26,7 +26,6 @@ def verify(ctx: Context) -> Answer:
     failed = _compare(ctx, pin, ctx.command.data)
     if failed is not None:
         return failed
-    ctx.change().restore(pin.at)
     ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {pin.at[0]})
     return DONE
 
@@ -39,7 +38,6 @@ def change_pin(ctx: Context) -> Answer:
     if failed is not None:
         return failed
     if len(new) not in LENGTHS:
-        ctx.image.refund(pin.at)
         raise DataWrong("a PIN has 2 to 6 bytes")
     replace_pin(ctx, pin, new)
     return DONE
@@ -50,10 +48,8 @@ def reload_pin(ctx: Context) -> Answer:
     pin, held = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
     new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
     key = held.key
-    refusal = TradeMacWrong(f"the MAC does not verify under {key.name}")
-    failed = counted(
-        ctx, held, lambda: same(crypto.reload_mac(key.suite, ctx.image.tac_expanded(held.at), new), mac), refusal
-    )
+    expected = crypto.reload_mac(key.suite, ctx.image.tac_expanded(held.at), new)
+    failed = counted(ctx, held, expected, mac, TradeMacWrong(f"the MAC does not verify under {key.name}"))
     if failed is not None:
         return failed
     replace_pin(ctx, pin, new)
@@ -69,26 +65,22 @@ def pin_unblock(ctx: Context) -> Answer:
     failed = counted_mac(ctx, held)
     if failed is not None:
         return failed
-    try:
-        new = crypto.decipher(key.suite, ctx.image.expanded(held.at), enciphered)
-        if len(new) not in LENGTHS:
-            raise DataWrong("a PIN has 2 to 6 bytes")
-    except CardError:
-        ctx.image.refund(held.at)
-        raise
+    new = crypto.decipher(key.suite, ctx.image.expanded(held.at), enciphered)
+    if len(new) not in LENGTHS:
+        raise DataWrong("a PIN has 2 to 6 bytes")
     replace_pin(ctx, pin, new)
     return DONE
 
 
 def _compare(ctx: Context, pin: Held, given: bytes) -> Answer | None:
-    """Charge a try, then compare; None if the PIN is right.
+    """Compare the PIN, bytes FF at its end apart; return None if it is right, else the answer.
 
     Raises:
         MethodBlocked
     """
-    if ctx.image.locked(pin.at):
-        raise MethodBlocked("the PIN is locked")
-    left = ctx.image.charge(pin.at)
-    if pin.key.value and same(pin.key.value.rstrip(FILL), given.rstrip(FILL)):
+    require_tries(ctx, pin.at, "the PIN")
+    expected = pin.key.value.rstrip(FILL) if pin.key.value else None
+    left = compare(ctx, pin.at, expected, given.rstrip(FILL))
+    if left is None:
         return None
     return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")

@@ -8,10 +8,11 @@ from cardfs.model.files import Ef, Records, Structure
 from cardfs.model.records import Mode
 from keys import purse as crypto
 from keys.ciphers import ExpandedKey
-from keys.records import KeyId, Usage, same
+from keys.records import KeyId, Usage
 from keys.suites import Suite
 
 from ....card.context import DONE, Answer, Context
+from ....card.tries import compare_once
 from ....status import BalanceShort, CounterExhausted, ProofMissing, TradeMacWrong, TradeStateWrong
 from .account import MAX_BALANCE, MAX_COUNTER, Account, account, log, settle
 from .keyring import require_pin, the_key, trade_key
@@ -238,7 +239,7 @@ def _online(ctx: Context, trade: Trade) -> tuple[Suite, ExpandedKey]:
 
 
 def _require_mac(ctx: Context, name: str, expected: bytes) -> None:
-    if not same(expected, ctx.command.data[-4:]):
+    if not compare_once(expected, ctx.command.data[-4:]):
         raise TradeMacWrong(f"{name} does not verify")
 
 

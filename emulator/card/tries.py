@@ -1,0 +1,134 @@
+"""Charge, compare, restore: the one rule for every secret that a terminal shows (Part 7, 5.8, 6.6 and 13.3).
+
+1. Charge: a try is taken, durably, before anything is compared. A power cut after that never gives it back.
+2. Compare, in constant time, here and nowhere else in the card.
+3. Wrong: the try stays spent. Right: the engine puts the counter back to its maximum together with the other
+   changes of the command (`restore`), or gives back the one try if the command is refused later (`refund`).
+
+`compare` is for keys and PINs with a try counter, `compare_counted` for failures that an application counts itself.
+`compare_once` is for MACs that have no counter, because what they are computed from serves one command only: its
+challenge or its trade has left the session before the handler runs.
+"""
+
+from collections.abc import Callable
+
+from cardfs.memory.contents import UNLIMITED
+from keys.errors import MacWrong, MethodBlocked
+from keys.records import Key, KeyId, same
+from keys.suites import MAC_LENGTH
+
+from .context import Context
+
+
+def require_tries(ctx: Context, at: KeyId, name: str) -> None:
+    """Refuse a key or PIN whose try counter is at zero.
+
+    Args:
+        at: the key with its version.
+        name: what the reason calls it.
+
+    Raises:
+        MethodBlocked
+    """
+    if ctx.image.locked(at):
+        raise MethodBlocked(f"{name} is locked: no tries left")
+
+
+def compare(ctx: Context, at: KeyId, expected: bytes | None, given: bytes, *, counts: bool = True) -> int | None:
+    """Charge a try of a key or PIN, then compare what came with what is right.
+
+    Args:
+        at: the key with its version, not locked.
+        expected: the secret, or what only its owner can compute; None if there is none, so that nothing is right.
+        given: what came, of any length.
+        counts: whether failures count; a key without a counter has `UNLIMITED` tries whatever this says.
+
+    Returns:
+        None if it is right, else how many tries are left: the x of 63Cx.
+
+    Raises:
+        StoreFailed: nothing was charged, so nothing was compared.
+    """
+    left = ctx.image.charge(at) if counts else ctx.image.keys[at].tries_max or UNLIMITED
+    if expected is None or not same(expected, given):
+        return left
+    if counts:
+        ctx.charged = at
+    return None
+
+
+def compare_counted(expected: bytes, given: bytes, count: Callable[[], None]) -> bool:
+    """Count a failure, then compare; the handler takes the failure back if it was none.
+
+    Args:
+        count: writes the failure durably, or raises.
+
+    Returns:
+        Whether it is right.
+    """
+    count()
+    return same(expected, given)
+
+
+def compare_once(expected: bytes, given: bytes) -> bool:
+    """Return whether a MAC is right that the terminal cannot try a second time: its challenge or trade is gone."""
+    return same(expected, given)
+
+
+def restore(ctx: Context) -> None:
+    """Put the counter of the secret that was right back to its maximum, with the other changes of the command.
+
+    Raises:
+        StoreFailed: the try stays spent.
+    """
+    at, ctx.charged = ctx.charged, None
+    if at is None:
+        return
+    if ctx.transaction is None:
+        ctx.image.restore(at)
+    else:
+        ctx.transaction.restore(at)
+
+
+def refund(ctx: Context) -> None:
+    """Give back the try of a secret that was right: the command was refused for another reason.
+
+    Raises:
+        StoreFailed: the try stays spent.
+    """
+    at, ctx.charged = ctx.charged, None
+    if at is not None:
+        ctx.image.refund(at)
+
+
+def unwrap(ctx: Context, key: Key, session_key: bytes, at: KeyId | None = None) -> bytes:
+    """Verify the MAC of the command under a session key, and return its data without it (Part 4, 8.2 and 8.5).
+
+    The MAC covers CLA to Lc, with the secure-messaging nibble and the MAC's own 4 bytes counted,
+    and the data before it.
+
+    Args:
+        key: whose suite computes the MAC.
+        at: the key whose try a wrong MAC costs; None if it costs none.
+
+    Raises:
+        MacWrong
+    """
+    data, mac, covered = split(ctx)
+    expected = key.suite.mac(session_key, covered)
+    right = compare_once(expected, mac) if at is None else compare(ctx, at, expected, mac) is None
+    if not right:
+        raise wrong_mac(key)
+    return data
+
+
+def split(ctx: Context) -> tuple[bytes, bytes, bytes]:
+    """Return the data of a secured command, its MAC of 4 bytes, and what that MAC covers: CLA to Lc and the data."""
+    command = ctx.command
+    data = command.data[:-MAC_LENGTH]
+    return data, command.data[-MAC_LENGTH:], command.header + bytes((len(command.data),)) + data
+
+
+def wrong_mac(key: Key) -> MacWrong:
+    """Return the refusal of a command whose MAC does not verify under a key."""
+    return MacWrong(f"the MAC does not verify under {key.name} with this challenge")
