@@ -80,7 +80,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from cardfs.model.errors import ImageError
     from cardfs.profile.inputs import InputError
 
-    from ..reader.stack import StackError
+    from ..reader.errors import StackError
     from .errors import UsageFault
 
     return ImageError, InputError, StackError, UsageFault

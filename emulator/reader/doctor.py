@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import stack_init as init
-from .stack import Stack, StackError, find_driver, find_program, may_start_pcscd
+from .errors import StackError
+from .machine import connection_error, find_driver, find_program, may_start_pcscd
+from .stack import Stack
+from .stack_place import COMM, IPC
 from .vpcd import PORT
 
 TIMEOUT: Final = 10.0
@@ -130,28 +131,16 @@ def _private() -> Check:
 
 
 def _running() -> Check:
-    found = _listens()
+    found = connection_error(COMM)
     ok = not found
-    return _result(
-        "running pcscd", ok, found or str(init.COMM), "systemctl start pcscd, or pcscd as root", needed=False
-    )
-
-
-def _listens() -> str:
-    """Say why no pcscd can be reached, nothing if one can."""
-    try:
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(init.COMM))
-    except OSError as error:
-        return f"{init.COMM}: {error.strerror}"
-    return ""
+    return _result("running pcscd", ok, found or str(COMM), "systemctl start pcscd, or pcscd as root", needed=False)
 
 
 def _own() -> Check:
-    if not _listens():
+    if not connection_error(COMM):
         return _result("own pcscd", False, "one runs already", "not needed then", needed=False)
     ok = may_start_pcscd()
-    found = "may be started" if ok else f"{init.IPC} is not ours to write"
+    found = "may be started" if ok else f"{IPC} is not ours to write"
     return _result("own pcscd", ok, found, "needs root", needed=False)
 
 

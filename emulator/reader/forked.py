@@ -20,28 +20,28 @@ class Forked:
     """A process that runs a function and ends: with status 0, or with 2 after writing the error as one line.
 
     Args:
-        work: what it does; it keeps none of the parent's signal handlers, and its standard input and output lead
-            nowhere.
+        function: called in the child, which keeps none of the parent's signal handlers; its standard input and
+            output lead nowhere.
         errors: where its standard error goes.
-        prepare: done in the child, before everything else.
+        prepare: called in the child, before the function.
 
     The child gets SIGTERM when the thread that made it ends. Make it before there are other threads: they are
     not in the child, and the locks they hold stay locked.
     """
 
-    def __init__(self, work: Callable[[], object], errors: IO[bytes], prepare: Callable[[], object]) -> None:
+    def __init__(self, function: Callable[[], object], errors: IO[bytes], prepare: Callable[[], object]) -> None:
         self.returncode: int | None = None
         parent = os.getpid()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()  # or the child would write it once more
         self.pid = os.fork()
         if not self.pid:
-            self._become(work, errors, prepare, parent)
+            self._become(function, errors, prepare, parent)
 
     def _become(
-        self, work: Callable[[], object], errors: IO[bytes], prepare: Callable[[], object], parent: int
+        self, function: Callable[[], object], errors: IO[bytes], prepare: Callable[[], object], parent: int
     ) -> None:
-        """Do the work; never returns."""
+        """Call the function and end; never return."""
         status = 2
         try:
             for number in enter.PASSED_ON:
@@ -52,7 +52,7 @@ class Forked:
                 os.dup2(source, target)
             enter.end_with_parent(parent, signal.SIGTERM)
             prepare()
-            work()
+            function()
             status = 0
         except BaseException as error:  # nobody above may go on in this process
             with contextlib.suppress(OSError):
@@ -61,13 +61,13 @@ class Forked:
             os._exit(status)
 
     def poll(self) -> int | None:
-        """Return the status if it has ended: the exit status, or -n after signal n."""
+        """Return the exit status, -n after signal n, or None while it runs."""
         if self.returncode is None and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
             self.returncode = os.waitstatus_to_exitcode(ended[1])
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end; `subprocess.TimeoutExpired` when it does not come in time."""
+        """Wait for the end and return the status; raise `subprocess.TimeoutExpired` after ``timeout`` seconds."""
         end, pause = time.monotonic() + (math.inf if timeout is None else timeout), 0.001
         while (status := self.poll()) is None:
             if time.monotonic() > end:
@@ -77,11 +77,11 @@ class Forked:
         return status
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask it to end: SIGTERM."""
         self._send(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
+        """End it: SIGKILL."""
         self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:

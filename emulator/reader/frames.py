@@ -22,11 +22,11 @@ GET_ATR: Final = b"\x04"
 """The reader asks for the ATR, several times a second, to see whether a card is there."""
 
 Receive = Callable[[int], bytes]
-"""Give at least one and at most so many of the next bytes, none at the end, as `socket.socket.recv` does."""
+"""Returns 1 to n of the next bytes, none at the end, as `socket.socket.recv` does."""
 
 
 def read_frame(receive: Receive) -> bytes | None:
-    """Read the payload of the next frame, and no byte more; None when the stream ends before.
+    """Read the payload of the next frame and no byte more; return None if the stream ends before its end.
 
     The driver sends length and payload apart, so that asking for just these costs nothing.
     """
@@ -46,7 +46,7 @@ def read_frame(receive: Receive) -> bytes | None:
 
 
 def encode(payload: bytes) -> bytes:
-    """Put the length before a payload of 1 to 65,535 bytes; ValueError for any other size."""
+    """Return a payload with its length before it, 3 to 65,537 bytes; raise `ValueError` unless it has 1 to 65,535."""
     length = len(payload)
     if not 0 < length <= MAX_PAYLOAD:
         raise ValueError(f"a frame holds 1 to {MAX_PAYLOAD} bytes, not {length}")

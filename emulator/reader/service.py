@@ -1,7 +1,7 @@
 """A question that costs a pcscd nothing: is it awake?
 
 A pcscd that is stopped, starved or hung answers no client. To ask it needs no PC/SC library: the first message
-of every client tells its version, and gets one back.
+of every client names its version, and gets one back.
 """
 
 import os
@@ -22,10 +22,7 @@ def socket_name() -> str:
 
 
 def is_held_up(path: str, patience: float) -> bool:
-    """Tell whether a pcscd listens at a socket and says nothing for ``patience`` seconds.
-
-    False where none listens: there is nothing to be learned then.
-    """
+    """Return whether a pcscd listens at a socket and sends nothing for ``patience`` seconds; False if none listens."""
     try:
         with socket.socket(socket.AF_UNIX) as asked:
             asked.settimeout(patience)

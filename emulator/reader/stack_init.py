@@ -1,9 +1,9 @@
 """The first process of a PC/SC stack: prepares its place, runs pcscd, answers its owner.
 
-`emulator.reader.stack` starts this file as a script, ``stack_init.py FD SETTINGS``, so it needs nothing but the
-standard library and pyscard. It serves requests on the control socket FD until the other end closes: JSON
-objects, a packet each way, a request at a time. As process 1 of a process namespace it takes everything in
-the stack along when it ends.
+`emulator.reader.stack` starts `main` in a Python without site packages, with arguments FD and SETTINGS, so it needs
+only the standard library, `emulator.reader.stack_place` and pyscard. It serves requests on the control socket FD until
+the other end closes: JSON objects, a packet each way, a request at a time. As process 1 of a process namespace it
+takes everything in the stack along when it ends.
 
 Without namespaces a stack can still be apart from the machine's: pcscd takes over a socket that is bound for it,
 as from systemd, and has a reader configuration and free ports of its own. Clients find it by PCSCLITE_CSOCK_NAME.
@@ -18,18 +18,25 @@ import select
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
-IPC: Final = Path("/run/pcscd")
-COMM: Final = IPC / "pcscd.comm"
+from .stack_place import (
+    COMM,
+    FIRST_PORT,
+    IPC,
+    Refused,
+    Trouble,
+    claim_ports,
+    make_folder,
+    prepare_namespaces,
+    require_folder,
+)
+
 READER: Final = "Virtual PCD"
-FIRST_PORT: Final = 35963
 RUNNING_TIMEOUT: Final = 3.0
 UNPOLLED: Final = 1.0
 """Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
@@ -38,100 +45,11 @@ SOCKET_FD: Final = 3
 """Where pcscd expects the socket that it takes over (sd_listen_fds)."""
 
 NOBODY: Final = 65534
-LONGEST_PATH: Final = 100
-"""Bytes that the path of a socket may have, with a little room."""
-
 _PR_SET_PDEATHSIG: Final = 1
-_MS_BIND, _MS_REC = 0x1000, 0x4000
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
-
-
-class Trouble(Exception):
-    """The stack cannot be built; the text is the sentence for the user."""
-
-
-class Refused(Trouble):
-    """The stack cannot be built in this way, because the kernel refuses it; another way may be open."""
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    texts = [text.encode() if text else None for text in (source, target, kind, data)]
-    if libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"mount on {target}: {os.strerror(code)}")
-
-
-def _make_room() -> None:
-    """Give the stack an empty /run/pcscd of its own, where the machine may have none to mount on."""
-    if not IPC.is_dir():
-        # Nobody here may create it, and root should not leave it behind: a /run that shows the same,
-        # and has room for one directory more.
-        old = os.open("/run", os.O_PATH)
-        _mount("tmpfs", "/run", "tmpfs", data="mode=755")
-        for source in Path(f"/proc/self/fd/{old}").iterdir():
-            target = Path("/run", source.name)
-            with contextlib.suppress(OSError):  # an entry we may not see is one we cannot show
-                if source.is_symlink():
-                    target.symlink_to(source.readlink())
-                    continue
-                if source.is_dir():
-                    target.mkdir()
-                else:
-                    target.touch()
-                _mount(str(source), str(target), None, _MS_BIND | _MS_REC)
-        os.close(old)
-        IPC.mkdir()
-    _mount("tmpfs", str(IPC), "tmpfs", data="mode=755")
-
-
-def _hide_real_readers() -> None:
-    """Leave pcscd no USB driver: it must not take readers away from the machine's own pcscd."""
-    for bundle in Path("/usr/lib/pcsc/drivers").glob("*.bundle"):
-        _mount("tmpfs", str(bundle), "tmpfs", data="mode=755")
-
-
-def _loopback_up() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = fcntl.ioctl(sock, _SIOCGIFFLAGS, struct.pack("16sH22x", b"lo", 0))
-        (flags,) = struct.unpack_from("H", request, 16)
-        fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
-
-
-def _make_folder() -> Path:
-    """Make a folder whose files others may read, so that pcscd need not be root, and alone its owner may change."""
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # a fresh folder in it
-        if len(os.fsencode(parent)) < LONGEST_PATH - 30:
-            break
-    work = Path(tempfile.mkdtemp(prefix="sscard-", dir=parent))
-    work.chmod(0o755)
-    os.umask(0o022)
-    return work
-
-
-def _claim_ports(count: int) -> list[socket.socket]:
-    """Hold so many free ports in a row: nobody else can bind them, but one that lets others reuse its address.
-
-    As the driver does, and it alone listens at them.
-    """
-    for _ in range(100):
-        claims: list[socket.socket] = []
-        try:
-            for place in range(count):
-                claims.append(socket.socket())
-                claims[-1].bind(("0.0.0.0", claims[0].getsockname()[1] + place if place else 0))  # noqa: S104
-        except (OSError, OverflowError):
-            for claim in claims:
-                claim.close()
-        else:
-            for claim in claims:
-                claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            return claims
-    raise Refused(f"there are no {count} free ports in a row")
 
 
 def _lead_nowhere(number: int) -> None:
-    """Hold a file number, so that nothing else gets it."""
+    """Occupy a file descriptor with /dev/null, so that nothing else gets its number."""
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     if null != number:
         os.dup2(null, number, inheritable=False)
@@ -158,11 +76,11 @@ class Init:
         pid = int(Path("/proc/self").readlink().name)
         try:
             if self.mode == "private":
-                self.prepare()
+                prepare_namespaces()
                 self.folder = IPC / "sscard"
                 self.folder.mkdir()
             elif self.mode in ("apart", "own"):
-                self.folder = _make_folder()
+                self.folder = make_folder()
             if self.mode == "apart":
                 self.prepare_apart()
             if self.mode != "running":
@@ -178,35 +96,23 @@ class Init:
             if self.mode in ("apart", "own"):
                 shutil.rmtree(self.folder, ignore_errors=True)
 
-    def prepare(self) -> None:
-        try:
-            _loopback_up()
-            _make_room()
-            _hide_real_readers()
-        except OSError as error:
-            raise Refused(f"the kernel refuses it a place of its own: {error}") from None
-        # So that ps shows the stack's processes; refused where parts of /proc are masked.
-        with contextlib.suppress(OSError):
-            _mount("proc", "/proc", "proc")
-
     def prepare_apart(self) -> None:
         """Claim ports, and see to the folder without which no pcscd starts."""
-        try:
-            IPC.mkdir(exist_ok=True)
-        except OSError:
-            raise Refused(f"there is no {IPC}: make it as root, `mkdir {IPC}`") from None
-        self.claims = _claim_ports((self.settings["slots"] + 1) // 2 * 2)
+        require_folder()
+        self.claims = claim_ports((self.settings["slots"] + 1) // 2 * 2)
         self.port = self.claims[0].getsockname()[1]
         # Before the PC/SC library is loaded: it asks once.
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self.socket_path())
 
     def socket_path(self) -> Path:
-        """Return where clients in the stack reach pcscd."""
+        """Return the path of the socket at which clients in the stack reach pcscd."""
         return self.folder / "pcscd.comm" if self.mode == "apart" else COMM
 
     def configure(self) -> None:
-        """Write one entry for each pair of slots; the driver keeps its slots in static memory, so each
-        entry but the first needs a copy of the driver of its own."""
+        """Write pcscd's reader configuration: one reader for each pair of slots.
+
+        The driver keeps its slots in static memory, so each reader but the first needs its own copy of it.
+        """
         driver = Path(self.settings["driver"])
         text = []
         for pair in range((self.settings["slots"] + 1) // 2):
@@ -269,6 +175,7 @@ class Init:
             os.dup2(listener.fileno(), SOCKET_FD)
 
     def stop(self) -> None:
+        """End pcscd, within two seconds; do nothing if it does not run."""
         if self.pcscd is not None and self.pcscd.poll() is None:
             self.pcscd.terminate()
             try:
@@ -278,7 +185,11 @@ class Init:
                 self.pcscd.wait()
 
     def find_readers(self, timeout: float) -> list[str]:
-        """Wait until pcscd shows the virtual reader; return the names of its slots in order."""
+        """Wait until pcscd shows the virtual reader; return the PC/SC names of its slots in order.
+
+        Raises:
+            Trouble: pcscd ended, or does not show them within ``timeout`` seconds.
+        """
         from smartcard import scard  # noqa: PLC0415  # only this process needs it, and late
 
         deadline, wanted = time.monotonic() + timeout, self.settings["slots"]
@@ -313,7 +224,8 @@ class Init:
     # Requests
 
     def send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # the other end may be gone: the next receive will tell
+        """Send an answer to the owner."""
+        with contextlib.suppress(OSError):  # the other end may be gone: the next receive shows it
             self.control.send(json.dumps(message).encode())
 
     def serve(self) -> None:
@@ -351,7 +263,7 @@ class Init:
                     os.waitpid(info.si_pid, 0)
 
     def connect(self, port: int) -> None:
-        """Hand a connection to a port of the stack to the outside."""
+        """Connect to a port of the stack and send the socket to the owner, or the error number."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
             try:
                 sock.connect(("127.0.0.1", port))
@@ -361,7 +273,7 @@ class Init:
                 socket.send_fds(self.control, [b"{}"], [sock.fileno()])
 
     def wait(self, readers: list[str], present: bool, timeout: float) -> list[str]:
-        """Wait until every reader holds a card, or none does; return those that still differ."""
+        """Wait at most ``timeout`` seconds until every reader holds a card, or none does; return those that differ."""
         from smartcard import scard  # noqa: PLC0415
 
         code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
@@ -383,7 +295,7 @@ class Init:
         return differing
 
     def settled(self, reader: str, state: int, present: bool) -> bool:
-        """Tell whether a slot holds a card, or is empty and pcscd has seen that.
+        """Return whether a slot holds a card, or is empty and pcscd has seen that.
 
         A client whose reset fails makes pcscd say "no card" before its next poll; a card that comes before that
         poll is taken for the one that went. Insertions and removals that were seen are counted in the upper half
@@ -411,7 +323,3 @@ def main() -> int:
     with socket.socket(fileno=control_fd) as control:
         Init(control, settings).run()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cardfs.profile.inputs import InputError
     from cardfs.profile.loader import load_profile
     from emulator.card.engine import Outcome
-    from emulator.reader.stack import Stack, StackError
+    from emulator.reader.errors import StackError
+    from emulator.reader.stack import Stack
     from emulator.reader.vpcd import Slot
     from emulator.rig.card import Card, personalise
     from emulator.terminal import Hsm, HsmCard, InProcess, Terminal, TerminalError, call, exchange, load_settings
@@ -45,7 +46,7 @@ _PLACES: "Final" = {
     "Slot": "emulator.reader.vpcd",
     "SscardError": "keys.errors",
     "Stack": "emulator.reader.stack",
-    "StackError": "emulator.reader.stack",
+    "StackError": "emulator.reader.errors",
     "Terminal": "emulator.terminal",
     "TerminalError": "emulator.terminal",
     "call": "emulator.terminal",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.reader.stack import Stack, StackError, find_program
+from emulator.reader.machine import find_program
+from emulator.reader.stack import Stack, StackError
 
 from .. import child
 from .harness import EchoCard, PcscStack

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from emulator.reader import doctor
-from emulator.reader import stack as stack_module
-from emulator.reader.stack import Stack, StackError, find_driver, find_program, run
+from emulator.reader.machine import find_driver, find_program, pcscd_command
+from emulator.reader.stack import Stack, StackError, run
 
 from .. import child
 from .harness import PcscStack
@@ -223,8 +223,7 @@ def test_a_closed_stack_says_so() -> None:
 def test_a_stack_that_does_not_answer_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     with Stack() as stack:
         os.kill(stack.pid, signal.SIGSTOP)
-        monkeypatch.setattr(stack, "_timeout", 0.1)
-        monkeypatch.setattr("emulator.reader.stack.GRACE", 0.1)
+        monkeypatch.setattr(stack._control, "limit", 0.3)
         with pytest.raises(StackError, match=r"gone \(it does not answer\)"):
             stack.wait_until_empty([0])
 
@@ -255,12 +254,12 @@ def test_the_driver_is_found_by_the_configuration_or_by_its_place(tmp_path: Path
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "emulator.reader.stack.find_program", lambda name: None if name == "pcscd" else find_program(name)
+        "emulator.reader.machine.find_program", lambda name: None if name == "pcscd" else find_program(name)
     )
     with pytest.raises(StackError, match="apt install pcscd"):
         Stack().__enter__()
     monkeypatch.undo()
-    monkeypatch.setattr("emulator.reader.stack.find_driver", lambda: None)
+    monkeypatch.setattr("emulator.reader.machine.find_driver", lambda: None)
     with pytest.raises(StackError, match="apt install vsmartcard-vpcd"):
         Stack().__enter__()
 
@@ -276,9 +275,9 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 def test_a_pcscd_that_takes_over_a_socket_is_known_by_its_features(
     features: str, able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.reader.stack._output_of", lambda *_: f"Enabled features: {features}\n")
+    monkeypatch.setattr("emulator.reader.machine.output_of", lambda *_: f"Enabled features: {features}\n")
     with nullcontext() if able else pytest.raises(Exception, match="does not take over a socket"):
-        assert stack_module._pcscd("apart")
+        assert pcscd_command(takes_socket=True)
 
 
 def test_the_doctor_finds_a_machine_that_is_fit() -> None:
