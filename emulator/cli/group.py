@@ -65,7 +65,9 @@ def _one_sentence(command: str) -> Iterator[None]:
     except OSError as error:
         _refuse(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
     except Exception as error:
-        if not isinstance(error, _refusals()):
+        from keys.errors import SscardError
+
+        if not isinstance(error, SscardError):
             raise
         _refuse(str(error))
 
@@ -73,17 +75,6 @@ def _one_sentence(command: str) -> Iterator[None]:
 def _refuse(sentence: str) -> NoReturn:
     print_message(sentence)
     raise click.exceptions.Exit(2)
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """The errors whose text is one sentence for the person who called."""
-    from cardfs.model.errors import ImageError
-    from cardfs.profile.inputs import InputError
-
-    from ..reader.errors import StackError
-    from .errors import UsageFault
-
-    return ImageError, InputError, StackError, UsageFault
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..cards import Card
     from ..ports import Insertable
+    from ..reader.vpcd import Watcher
+    from ..reader.vpicc import VpiccLink
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,7 +57,9 @@ def link_text(event: object) -> str:
 
     match event:
         case vpcd.Connected(host, port):
-            return f"in the reader at {host}:{port}"
+            return f"in the reader at {host}:{port}" if host else f"in the reader that called port {port}"
+        case vpcd.Disconnected(reason, 0):
+            return f"out of the reader: {reason}"
         case vpcd.Disconnected(reason, again):
             return f"out of the reader: {reason}; again in {again:g} s"
         case vpcd.Unreachable(host, port, reason):
@@ -79,8 +83,13 @@ def serve(
     port: int = PORT,
     quiet: bool = True,
     service: str | None = None,
+    vpicc: bool = False,
 ) -> None:
-    """Hold a card in a slot until a signal ends it."""
+    """Hold a card in a slot until a signal ends it, or with ``vpicc`` until the reader goes away.
+
+    Args:
+        vpicc: whether vsmartcard's own emulator is the link; without ``host`` in its reversed mode.
+    """
     from keys.ciphers import warm_up
 
     from ..reader.vpcd import Connected, Slot
@@ -95,12 +104,22 @@ def serve(
 
     try:
         with open_card(source, display) as card:
-            link = Slot(card, slot, host=host, port=port, watch=watch, service=service)
+            link = (
+                _vpicc(card, host, port + slot, watch)
+                if vpicc
+                else Slot(card, slot, host=host, port=port, watch=watch, service=service)
+            )
             with ended_by_a_signal(link.close):
                 link.run()
     finally:
         if display:
             display.close()
+
+
+def _vpicc(card: "Insertable", host: str, port: int, watch: "Watcher") -> "VpiccLink":
+    from ..reader.vpicc import VpiccLink
+
+    return VpiccLink(card, host, port, watch=watch)
 
 
 def end_cleanly(status: int) -> None:

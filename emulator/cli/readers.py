@@ -38,12 +38,37 @@ DEMO_PSAM = Path("demo")
     show_default=True,
     help="Port of slot 0; `sscard exec` gives its own as SSCARD_PORT.",
 )
+@click.option(
+    "--link",
+    type=click.Choice(["own", "vpicc"]),
+    default="own",
+    show_default=True,
+    help="Who talks to the reader: this program, or vsmartcard's own emulator (python3-virtualsmartcard).",
+)
+@click.option(
+    "--reversed",
+    "is_reversed",
+    is_flag=True,
+    help="Wait on --port for a reader in vsmartcard's reversed mode; with --link vpicc.",
+)
 @click.option("--quiet", is_flag=True, help="Show no trace.")
 @TRACE
-def insert(image: Path, slot: int, host: str, port: int, trace: Path | None, *, quiet: bool) -> None:
+def insert(
+    image: Path,
+    slot: int,
+    host: str,
+    port: int,
+    link: str,
+    trace: Path | None,
+    *,
+    is_reversed: bool,
+    quiet: bool,
+) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
+    if is_reversed and link != "vpicc":
+        raise UsageFault("--reversed: only vsmartcard's own link has this mode; add --link vpicc")
     end_cleanly(0)
-    serve(image, slot, trace, host=host, port=port, quiet=quiet)
+    serve(image, slot, trace, host="" if is_reversed else host, port=port, quiet=quiet, vpicc=link == "vpicc")
 
 
 @main.command(
