@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from . import child
+from tests.kit import child
 
 child.forget_habits()
 

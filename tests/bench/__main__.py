@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from .measure import ROWS
+from tests.bench.measure import ROWS
 
 HERE = Path(__file__).parent
 RESULT = HERE.parents[1] / "bench.json"

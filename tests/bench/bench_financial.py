@@ -16,12 +16,11 @@ from emulator.cards import Card
 from emulator.commands.financial.debit.objects import Objects
 from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
-
-from ..debit_desk import IssuedDesk
-from ..purse_desk import AID, EP, TERMINAL, TIME, mac, session_key
-from ..reference import Reference, xor
-from ..support import contents, roots
-from .measure import Row, leave, pairs
+from tests.bench.measure import Row, leave, pairs
+from tests.kit.card import contents, roots
+from tests.kit.debit import IssuedDesk
+from tests.kit.purse import AID, EP, TERMINAL, TIME, mac, session_key
+from tests.kit.reference import Reference, xor
 
 RANDOM = bytes(range(8))
 SEQUENCE = bytes.fromhex("00000001")

@@ -21,10 +21,9 @@ from emulator.cards import Card
 from emulator.commands.personalise import t514
 from keys.generate import system_random
 from keys.records import KeyRef, Usage
-
-from ..reference import Reference
-from ..support import SSSE, contents
-from .measure import Pairs, Row, leave
+from tests.bench.measure import Pairs, Row, leave
+from tests.kit.card import SSSE, contents
+from tests.kit.reference import Reference
 
 CHALLENGE = bytes(range(8))
 GET_CHALLENGE = b"\x00\x84\x00\x00\x08"

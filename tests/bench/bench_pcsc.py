@@ -10,11 +10,10 @@ from cardfs.memory.image import Image
 from emulator.cards import Card
 from emulator.reader.stack import Stack
 from emulator.reader.vpcd import PORT
-
-from .. import child
-from ..support import contents
-from .bench_process import SELECT, read_record
-from .measure import Row, leave
+from tests.bench.bench_process import SELECT, read_record
+from tests.bench.measure import Row, leave
+from tests.kit import child
+from tests.kit.card import contents
 
 HERE = Path(__file__).parent
 ROUNDS = 4000

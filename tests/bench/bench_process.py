@@ -19,10 +19,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cardfs.memory.image import Image
 from emulator.cards import Card
 from keys.generate import system_random
-
-from ..reference import Reference
-from ..support import ORIGINAL, SSSE_NAME, contents, reference_key
-from .measure import Row, leave, pairs
+from tests.bench.measure import Row, leave, pairs
+from tests.kit.card import ORIGINAL, SSSE_NAME, contents, reference_key
+from tests.kit.reference import Reference
 
 SELECT = b"\x00\xa4\x04\x00\x0f" + SSSE_NAME
 CHALLENGE = bytes(range(8))

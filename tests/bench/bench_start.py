@@ -12,12 +12,11 @@ from time import perf_counter
 from typing import Any
 
 from cardfs.memory.image import Image
-
-from .. import child
-from ..reference import Reference
-from ..support import ORIGINAL, contents, reference_key
-from .bench_process import SELECT
-from .measure import Row, leave
+from tests.bench.bench_process import SELECT
+from tests.bench.measure import Row, leave
+from tests.kit import child
+from tests.kit.card import ORIGINAL, contents, reference_key
+from tests.kit.reference import Reference
 
 SSCARD = Path(sys.executable).with_name("sscard")
 STARTS = 7

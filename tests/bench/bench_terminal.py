@@ -16,12 +16,11 @@ import pytest
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
 from emulator.reader.stack import Stack
-
-from .. import child
-from ..support import contents
-from ..terminal_desk import psam_contents
-from .bench_pcsc import noop
-from .measure import Row, leave
+from tests.bench.bench_pcsc import noop
+from tests.bench.measure import Row, leave
+from tests.kit import child
+from tests.kit.card import contents
+from tests.kit.terminal import psam_contents
 
 HERE = Path(__file__).parent
 ROUNDS = 60

@@ -12,8 +12,8 @@ from typing import Any
 
 from emulator.terminal import Terminal
 from emulator.terminal.pcsc import PcscReader
-from tests.support import PIN
-from tests.terminal_desk import INFO, PAYMENT
+from tests.kit.card import PIN
+from tests.kit.terminal import INFO, PAYMENT
 
 
 class Recorded:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .harness import PcscStack
+from tests.pcsc.harness import PcscStack
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,7 @@ from smartcard import scard
 from emulator.ports import Insertable
 from emulator.reader.stack import Stack
 from emulator.reader.vpcd import Slot, Watcher
-
-from .. import child
+from tests.kit import child
 
 ATR = bytes.fromhex("3b6500002063cb6800")
 CLIENT_TIMEOUT = 30.0

@@ -24,11 +24,10 @@ from emulator.cards import Card
 from emulator.reader.vpcd import Slot
 from keys.ciphers import warm_up
 from keys.records import KeyRef
-
-from .. import child
-from ..reference import Reference
-from ..support import LONG_FILE, ORIGINAL, PIN_CN, SSSE, SSSE_NAME, handmade, handmade_value
-from .harness import PcscError, Terminal, checked
+from tests.kit import child
+from tests.kit.card import LONG_FILE, ORIGINAL, PIN_CN, SSSE, SSSE_NAME, handmade, handmade_value
+from tests.kit.reference import Reference
+from tests.pcsc.harness import PcscError, Terminal, checked
 
 TRIES: Final = 15
 """The most a counter can have: also a right secret costs a try when the card is pulled before it is put back."""

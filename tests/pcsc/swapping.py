@@ -13,14 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Final
 
 from smartcard import scard
 
 from emulator.reader.vpcd import Slot
-
-from .harness import EchoCard, PcscError, PcscStack, Terminal, checked
+from tests.kit.places import ROOT
+from tests.pcsc.harness import EchoCard, PcscError, PcscStack, Terminal, checked
 
 PATIENCE: Final = 10.0
 """Seconds that a card may take until a terminal can talk to it: as long as `Stack` waits for one."""
@@ -147,7 +146,7 @@ def killed(stack: PcscStack, slot: int, count: int, chance: random.Random) -> Co
 
 HOLD: Final = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(ROOT)!r})
 from emulator.reader.vpcd import Slot
 from tests.pcsc.harness import EchoCard
 Slot(EchoCard(sys.argv[1].encode()), int(sys.argv[2])).run()

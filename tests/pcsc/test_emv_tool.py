@@ -23,9 +23,8 @@ from cardfs.memory.store import MemoryStore
 from cardfs.model.files import CardContents
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cards import Card
-
-from .. import child
-from .harness import PcscStack
+from tests.kit import child
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .. import child
-from ..soak.__main__ import kills, starts
+from tests.kit import child
+from tests.soak.__main__ import kills, starts
 
 pytestmark = pytest.mark.pcsc
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from ..purse_desk import AID, ED, EP, TERMINAL
-from ..support import PIN_CN
-from ..test_purse_issued import DIRECT, Bank
-from .harness import PcscStack
+from tests.conformance.purse.test_issued import DIRECT, Bank
+from tests.kit.card import PIN_CN
+from tests.kit.purse import AID, ED, EP, TERMINAL
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 

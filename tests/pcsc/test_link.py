@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Slot
-
-from .. import child
-from .harness import ATR, EchoCard, PcscError, PcscStack, Terminal
+from tests.kit import child
+from tests.kit.places import ROOT
+from tests.pcsc.harness import ATR, EchoCard, PcscError, PcscStack, Terminal
 
 pytestmark = pytest.mark.pcsc
 
@@ -267,9 +267,7 @@ def test_pcsc_scan_sees_a_card_come_and_go(stack: PcscStack) -> None:
 def test_a_card_held_by_a_process_inside(stack: PcscStack) -> None:
     imports = "from emulator.reader.vpcd import Slot\nfrom tests.pcsc.harness import EchoCard"
     script = f"{imports}\nSlot(EchoCard(b'held'), 1).run()\n"
-    holder = stack.hold(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2])]}\n{script}"]
-    )
+    holder = stack.hold([sys.executable, "-c", f"import sys; sys.path[:0] = {[str(ROOT)]}\n{script}"])
     stack.wait_for_cards([1])
     with stack.terminal(1) as terminal:
         assert terminal.transmit(SELECT) == b"held" + SELECT + b"\x90\x00"

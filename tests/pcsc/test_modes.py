@@ -13,10 +13,9 @@ import pytest
 
 from emulator.reader.machine import find_program
 from emulator.reader.stack import Stack, StackError
-
-from .. import child
-from .harness import EchoCard, PcscStack
-from .test_stack import RUN, gone, mark
+from tests.kit import child
+from tests.pcsc.harness import EchoCard, PcscStack
+from tests.pcsc.test_stack import RUN, gone, mark
 
 pytestmark = pytest.mark.pcsc
 

@@ -7,8 +7,7 @@ import pytest
 
 from cardfs.memory.sqlite import SqliteStore
 from cardfs.memory.store import Cell, CellKey
-
-from .harness import PcscStack
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from .. import child
-from .harness import PcscStack
+from tests.kit import child
+from tests.kit.places import ROOT
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 
-ROOT = Path(__file__).parents[2]
 SLOTS = 8
 PULLS = 25
 TIMEOUT = 300

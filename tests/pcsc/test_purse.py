@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 from smartcard import scard
 
-from ..purse_desk import ED, EP, Desk, money
-from ..support import ATR_T1
-from .harness import PcscStack
+from tests.kit.card import ATR_T1
+from tests.kit.purse import ED, EP, Desk, money
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 

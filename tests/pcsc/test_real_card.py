@@ -20,11 +20,10 @@ from smartcard import scard
 from cardfs.memory.image import Image
 from emulator.cards import Card
 from emulator.reader.stack import Stack
-
-from .. import child
-from ..reference import Reference, card_key
-from ..support import ORIGINAL, REGION, SERIAL, SSSE_NAME, roots
-from .harness import PcscStack, Terminal
+from tests.kit import child
+from tests.kit.card import ORIGINAL, REGION, SERIAL, SSSE_NAME, roots
+from tests.kit.reference import Reference, card_key
+from tests.pcsc.harness import PcscStack, Terminal
 
 pytestmark = pytest.mark.pcsc
 

@@ -4,9 +4,8 @@ import pytest
 from smartcard import scard
 
 from cardfs.model.settings import Settings, SmSettings
-
-from ..support import RECORDS, Handmade
-from .harness import PcscStack
+from tests.kit.card import RECORDS, Handmade
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 

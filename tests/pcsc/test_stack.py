@@ -13,13 +13,12 @@ import pytest
 from emulator.reader import doctor
 from emulator.reader.machine import find_driver, find_program, pcscd_command
 from emulator.reader.stack import Stack, StackError, run
-
-from .. import child
-from .harness import PcscStack
+from tests.kit import child
+from tests.kit.places import ROOT
+from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
 
-ROOT = Path(__file__).parents[2]
 HOLD = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})

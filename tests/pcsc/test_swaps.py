@@ -12,10 +12,9 @@ import pytest
 from smartcard import scard
 
 from emulator.reader.vpcd import SILENCE, Connected, Event
-
-from .. import child
-from .harness import EchoCard, PcscStack
-from .swapping import COMMAND, KINDS
+from tests.kit import child
+from tests.pcsc.harness import EchoCard, PcscStack
+from tests.pcsc.swapping import COMMAND, KINDS
 
 pytestmark = pytest.mark.pcsc
 

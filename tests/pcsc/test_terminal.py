@@ -12,12 +12,11 @@ from emulator.cards import Card
 from emulator.reader.vpcd import Slot
 from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.terminal.pcsc import PcscReader, find_readers
-
-from .. import child
-from ..support import PIN, SSSE, contents
-from ..terminal_desk import INFO, PAYMENT, TERMINAL_NUMBER, TIME, expected_tac, psam_contents, with_money
-from ..test_visible import NAME, harmless
-from .harness import PcscStack
+from tests.kit import child
+from tests.kit.card import PIN, SSSE, contents
+from tests.kit.terminal import INFO, PAYMENT, TERMINAL_NUMBER, TIME, expected_tac, psam_contents, with_money
+from tests.pcsc.harness import PcscStack
+from tests.unit.emulator.trace.test_visible import NAME, harmless
 
 pytestmark = pytest.mark.pcsc
 

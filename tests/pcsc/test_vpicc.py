@@ -14,9 +14,8 @@ import pytest
 from cardfs.memory.image import Image
 from emulator.reader import vpicc
 from emulator.reader.vpicc import VpiccCard, VpiccError, VpiccLink
-
-from .. import child
-from .harness import EchoCard, PcscStack
+from tests.kit import child
+from tests.pcsc.harness import EchoCard, PcscStack
 
 INSERT = [sys.executable, "-m", "emulator.cli", "insert", "--link", "vpicc"]
 SELECT = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from .. import child
-from ..pcsc.swapping import KINDS
+from tests.kit import child
+from tests.kit.places import ROOT
+from tests.pcsc.swapping import KINDS
 
-ROOT: Final = Path(__file__).parents[2]
 SSCARD: Final = Path(sys.executable).with_name("sscard")
 SLOTS: Final = 8
 

@@ -1,0 +1,164 @@
+"""A security module on the bench, and a terminal and issuers that know its keys from the roots, by themselves."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from cardfs.memory.cells import write_cells
+from cardfs.memory.image import Image
+from cardfs.memory.store import Store
+from cardfs.model.files import CardContents
+from emulator.cards import Card
+from keys.generate import RandomSource, SeededRandom
+from keys.records import KeyRef, Usage
+from tests.kit.card import HISTORICAL, ORIGINAL, REGION, Bench, FailingStore, contents, roots
+from tests.kit.reference import Reference
+
+SUITES: Final = ("3DES", "SM4")
+NAMES: Final = {"3DES": "7378312E73682EC9E7BBE1B1A3D5CF", "SM4": "7378332E73682EC9E7BBE1B1A3D5CF"}
+ENVIRONMENT: Final = {"3DES": "3F00", "SM4": "3F00/DDF2"}
+APPLICATION: Final = {suite: f"{path}/DF01" for suite, path in ENVIRONMENT.items()}
+BLOCK: Final = {"3DES": 8, "SM4": 16}
+ALGORITHM: Final = {"3DES": "00", "DES": "01", "SM4": "03"}
+
+CARD: Final = HISTORICAL[5:]
+CITY: Final = REGION.encode() + b"sx"
+PROVINCE: Final = REGION[:2].encode() + b"0000sh"
+FACTORS: Final = (CARD, CITY, PROVINCE)
+"""As a terminal sends them: third, second, first level (Part 9, 9.9.3)."""
+
+
+def psam_key(name: str, suite: str, levels: int) -> bytes:
+    """What a module holds of a national root, computed independently: after all factors but the last ``levels``."""
+    key = roots()[name][: 8 if suite == "DES" else 16]
+    for factor in (PROVINCE, CITY, CARD)[: 3 - levels]:
+        key = Reference(suite).child(key, factor)
+    return key
+
+
+def walked(suite: str, key: bytes, levels: int) -> bytes:
+    """The card's key from a module's key."""
+    for factor in reversed(FACTORS[:levels]):
+        key = Reference(suite).child(key, factor)
+    return key
+
+
+class PsamDesk(Bench):
+    """A module with the application of one environment selected; answers are hex."""
+
+    def __init__(
+        self,
+        suite: str = "3DES",
+        overrides: str = "",
+        *,
+        made: CardContents | None = None,
+        store: Store | None = None,
+        random: RandomSource | None = None,
+        select: bool = True,
+    ) -> None:
+        made = made or contents("psam", overrides)
+        self.store = store or FailingStore(dict(write_cells(made)))
+        super().__init__(card=Card(Image(made, self.store), random or SeededRandom("psam")))
+        self.suite = suite
+        if select:
+            self.select_application()
+
+    @property
+    def failing(self) -> FailingStore:
+        assert isinstance(self.store, FailingStore)
+        return self.store
+
+    @property
+    def rules(self) -> Reference:
+        return Reference(self.suite)
+
+    def select_environment(self) -> None:
+        assert self.word(f"00A404000F{NAMES[self.suite]}") == "9000"
+
+    def select_application(self) -> None:
+        self.select_environment()
+        assert self.word("00A4000002DF01") == "9000"
+
+    def authentication(  # type: ignore[override]
+        self, kid: int, root: str = "", *, wrong: bool = False, version: str = ""
+    ) -> str:
+        """GET CHALLENGE, and the EXTERNAL AUTHENTICATION with an own or a master key that follows from it."""
+        key = roots()[root or f"PSAMKID{kid:02d}"]
+        data = self.rules.auth(key, self.challenge(), ORIGINAL)
+        if wrong:
+            data = bytes((data[0] ^ 1,)) + data[1:]
+        body = data.hex() + ORIGINAL.hex() + version
+        return f"008200{kid:02X}{len(body) // 2:02X}{body}"
+
+    def prove_kid(self, kid: int, root: str = "") -> None:
+        assert self.send(self.authentication(kid, root)) == "9000"
+
+    def load(
+        self,
+        plain: str | bytes,
+        *,
+        change: bool = False,
+        file: int = 0x11,
+        challenge: int = 4,
+        spoil: Callable[[bytearray], None] | None = None,
+        key: bytes | None = None,
+    ) -> str:
+        """CREATE KEY, or CHANGE KEY, of plain data; the command."""
+        plain = bytes.fromhex(plain) if isinstance(plain, str) else plain
+        key = key or roots()["PSAMADFMK"]
+        rules = Reference("DES") if len(key) == 8 else self.rules
+        cipher = rules.encrypt(key, plain)
+        head = bytes((0x84, 0xD4, change, file, len(cipher) + 4))
+        mac = rules.key_load_mac(key, self.challenge(challenge), head + cipher)
+        raw = bytearray(head + cipher + mac)
+        if spoil:
+            spoil(raw)
+        return raw.hex()
+
+    def deliver(self, usage: int, identifier: int, factor: bytes, levels: int | None = None) -> str:
+        """DELIVERY SESSION KEY with the factors of a card of this region."""
+        factors = b"".join(FACTORS[: usage >> 5 if levels is None else levels])
+        data = factors + factor.ljust(BLOCK[self.suite], b"\x00")
+        return self.send(bytes((0xBF, 0xDE, usage, identifier, len(data))) + data)
+
+    def cipher(self, p1: int, data: bytes) -> str:
+        """CIPHER DATA, with the answer fetched."""
+        return self.ask(bytes((0x80, 0xFA, p1, 0, len(data))) + data)
+
+    def init_sam(self, version: int = 1, levels: int = 1, algorithm: int | None = None, *, head: str = "") -> str:
+        """INIT SAM FOR PURCHASE; the command."""
+        byte = int(ALGORITHM[self.suite], 16) if algorithm is None else algorithm
+        fixed = head or PURCHASE_HEAD
+        data = bytes.fromhex(fixed) + bytes((version, byte)) + b"".join(FACTORS[:levels])
+        return f"80700100{len(data):02X}{data.hex()}"
+
+    def sequence(self) -> str:
+        """What file 0019 holds."""
+        contents_of = self.card.image.contents[f"{APPLICATION[self.suite]}/0019"]
+        assert isinstance(contents_of, bytes)
+        return contents_of.hex().upper()
+
+
+PURCHASE_HEAD: Final = "01020304" + "0001" + "00000064" + "0000000A" + "00000014" + "32" + "20240131" + "121500"
+AMOUNTS: Final = bytes.fromhex(PURCHASE_HEAD[12:36])
+
+
+def with_value(made: CardContents, suite: str, name: str, value: bytes, kind: str = "") -> CardContents:
+    """The same module, one key of its application with another value."""
+    at = KeyRef(APPLICATION[suite], name), 1
+    key = made.keys[at]
+    changed = replace(key, value=value, suite_name=kind or key.suite_name)
+    return replace(made, keys={**made.keys, at: changed})
+
+
+def with_sequence(made: CardContents, suite: str, number: int) -> CardContents:
+    """The same module with another terminal trade sequence."""
+    return replace(made, contents={**made.contents, f"{APPLICATION[suite]}/0019": number.to_bytes(4)})
+
+
+def without_application_keys(made: CardContents) -> CardContents:
+    """The same module as one without application keys is issued."""
+    own = (Usage.MASTER, Usage.EXTERNAL_AUTH)
+    keys = {at: key for at, key in made.keys.items() if key.usage in own}
+    files = {f"{path}/{fid}": b"" for path in APPLICATION.values() for fid in ("0011", "0012", "0013")}
+    return replace(made, keys=keys, contents={**made.contents, **files})

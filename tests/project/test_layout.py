@@ -1,0 +1,31 @@
+"""Where tests stand: the unit tests mirror the packages, and little lies loose."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit.places import ROOT, TESTS
+
+UNIT = TESTS / "unit"
+KINDS = {"bench", "conformance", "data", "durability", "kit", "pcsc", "project", "security", "soak", "unit"}
+
+
+def mirrored(test: Path) -> Path:
+    """Return the module or package that a unit test is named after: ``unit/keys/test_suites.py`` → ``keys/suites``."""
+    return ROOT / test.relative_to(UNIT).with_name(test.stem.removeprefix("test_"))
+
+
+@pytest.mark.parametrize("test", sorted(UNIT.rglob("*.py")), ids=lambda test: str(test.relative_to(UNIT)))
+def test_a_unit_test_has_the_place_and_the_name_of_its_module(test: Path) -> None:
+    if test.name == "__init__.py":
+        assert test.parent == UNIT or (ROOT / test.parent.relative_to(UNIT)).is_dir()
+    else:
+        assert test.name.startswith("test_")
+        module = mirrored(test)
+        assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()
+
+
+def test_each_kind_of_test_has_its_folder_and_few_files_lie_beside_them() -> None:
+    assert {each.name for each in TESTS.iterdir() if each.is_dir() and each.name != "__pycache__"} == KINDS
+    assert len(list(TESTS.glob("*.py"))) <= 5
+    assert list(TESTS.glob("test_*.py")) == []
