@@ -28,8 +28,8 @@ from emulator.cards import Card
 from keys.records import KeyRef
 from tests.kit import child
 from tests.kit.card import SSSE, Bench, handmade, handmade_value
-from tests.unit.cardfs.memory.test_store import DAMAGES, names
-from tests.unit.emulator.test_cli import refused, sscard
+from tests.kit.cli import refused, sscard
+from tests.kit.damage import DAMAGES, names
 
 NOBODY: Final = 65534
 UPDATE: Final = "00D6870002"

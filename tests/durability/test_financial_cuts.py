@@ -16,8 +16,8 @@ from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
 from emulator.commands.financial.rows import PAYMENT_ROWS
 from keys.generate import SeededRandom
-from tests.conformance.financial.test_words import FMK, SELECT_PSE, Watched, half_built
 from tests.kit.card import Bench
+from tests.kit.financial import FMK, SELECT_PSE, Watched, half_built
 
 TRIES: Final = ("tries", f"{FMK.owner}#{FMK.name}.1")
 

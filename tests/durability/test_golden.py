@@ -20,11 +20,11 @@ from cardfs.profile.loader import load_profile
 from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
-from tests.conformance.fmcos.test_words import ready as fmcos_ready
-from tests.conformance.purse.test_issued import Bank
-from tests.durability.test_power_cuts import built
+from tests.kit.bank import Bank
 from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents
+from tests.kit.cuts import built
 from tests.kit.debit import IssuedDesk
+from tests.kit.fmcos import ready as fmcos_ready
 from tests.kit.medical import TERMINAL, TIME, Purse, TradeBench, b2, b4
 from tests.kit.places import DATA
 from tests.kit.psam import PsamDesk, walked

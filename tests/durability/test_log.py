@@ -23,8 +23,8 @@ from cardfs.model.errors import ImageError, LogError, StoreFailed
 from emulator.cards import Card
 from keys.records import KeyState
 from tests.kit.card import PIN_CN, SSSE, Bench, contents, handmade
+from tests.kit.cli import refused, sscard
 from tests.kit.fmcos import made as fmcos_card
-from tests.unit.emulator.test_cli import refused, sscard
 
 COUNTER = (TRIES, f"{SSSE}#PIN.1")
 

@@ -15,7 +15,6 @@ from typing import Final
 
 import pytest
 
-from cardfs.issuing.issue import blank
 from cardfs.life import EDGES, Act, phase_of
 from cardfs.memory.cells import TRIES, read_cells, write_cells
 from cardfs.memory.image import Image
@@ -25,53 +24,23 @@ from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from cardfs.model.files import DfKind, Ef, Phase, Structure
 from cardfs.model.rules import FREE_RULE
 from cardfs.model.settings import Settings, SmSettings
-from cardfs.profile.loader import load_profile
 from emulator.card import tries
 from emulator.card.table import Row
-from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.personalise import t514
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS
-from emulator.personaliser import Personaliser, Step
 from emulator.reader.vpcd import answer
-from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, Usage
-from tests.conformance.fmcos.test_words import SAMPLES as FMCOS_SAMPLES
-from tests.conformance.fmcos.test_words import ready as fmcos_ready
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, contents, handmade
+from tests.kit.card import MF, PIN_CN, SSSE, Bench, handmade
+from tests.kit.cuts import Built, Cells, Torn, built
+from tests.kit.fmcos import SAMPLES as FMCOS_SAMPLES
 from tests.kit.fmcos import Desk
+from tests.kit.fmcos import ready as fmcos_ready
 from tests.kit.reference import Reference
 
-Cells = dict[CellKey, Cell]
 WRONG_PIN: Final = bytes.fromhex("000000")
 NEW_PIN: Final = bytes.fromhex("4321")
-MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
-
-
-class Torn(Bench):
-    """A card whose power can be cut, and a terminal that knows whatever keys it has."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = TearingStore(store)
-        super().__init__(card=Card(Image(read_cells(dict(store.load())), self.store), SeededRandom("torn")))
-
-    def select(self, fid: str) -> None:
-        """SELECT by FID."""
-        assert self.word(f"00A4000002{fid}") == "9000"
-
-    def master(self, ref: KeyRef) -> None:
-        """Authenticate with the key in control, P2 00."""
-        key = self.card.image.keys[ref, 1]
-        data = Reference(key.suite_name).auth(key.value, self.challenge(), ORIGINAL) + ORIGINAL
-        assert self.send(bytes((0x00, 0x82, 0x00, 0x00, len(data))) + data) == "9000"
-
-    def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
-        return next(
-            key.value
-            for (ref, each), key in self.card.image.keys.items()
-            if (ref.name, key.suite_name, each) == (name, suite, version)
-        )
 
 
 # -- a card in use --------------------------------------------------------------------------------
@@ -793,53 +762,6 @@ def inserted_again(store: Store) -> None:
 
 
 # -- a whole personalisation ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Built:
-    """A whole personalisation that nothing disturbed: its steps, and the card before each and at the end."""
-
-    machine: Personaliser
-    steps: tuple[Step, ...]
-    cells: tuple[Cells, ...]
-
-    def at(self, title: str) -> int:
-        """Number of the first step with this title."""
-        return next(at for at, step in enumerate(self.steps) if step.title == title)
-
-    def on(self, bench: Torn) -> Personaliser:
-        """The machine at this card."""
-        return replace(self.machine, channel=bench.card.transmit)
-
-    def way_to(self, at: int) -> list[Step]:
-        """What a machine repeats after a power cut, to go on with a step: selections, and the proof last shown."""
-        start = max((each for each in range(at + 1) if self.steps[each].title == "select the MF"), default=at)
-        way = self.steps[start:at]
-        proofs = [] if _authenticates(self.steps[at]) else list(filter(_authenticates, way))
-        return [step for step in way if step.title.startswith("select ") or step in proofs[-1:]]
-
-    def do(self, bench: Torn, steps: Iterable[Step]) -> None:
-        """Do steps that all succeed."""
-        machine = self.on(bench)
-        for step in steps:
-            assert bench.word(step.build(machine)) == "9000", (step.title, bench.reason)
-
-
-def _authenticates(step: Step) -> bool:
-    return step.title.startswith("authenticate ")
-
-
-@cache
-def built(profile: str = "ssc-2.0") -> Built:
-    """Build a card of a profile from a blank one, in memory."""
-    bench = Torn(MemoryStore(dict(write_cells(blank(load_profile(profile))))))
-    machine = Personaliser(lambda _: b"", contents(profile), MAKER_KEY, SeededRandom("machine"))
-    whole = Built(machine, tuple(machine._steps()), ())
-    cells = [bench.cells()]
-    for step in whole.steps:
-        whole.do(bench, [step])
-        cells.append(bench.cells())
-    return replace(whole, cells=tuple(cells))
 
 
 def torn_states(whole: Built) -> Iterator[tuple[int, Cells]]:

@@ -14,9 +14,8 @@ from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
 from emulator.commands.psam.rows import PSAM_ROWS
 from keys.generate import SeededRandom
-from tests.conformance.psam.test_words import CHANGE_PLAIN, NEW_PLAIN, mac2, spoil_mac
 from tests.kit.card import contents
-from tests.kit.psam import APPLICATION, PsamDesk
+from tests.kit.psam import APPLICATION, CHANGE_PLAIN, NEW_PLAIN, PsamDesk, mac2, spoil_mac
 
 CREDITED: Final = '[settings.psam]\nsequence_step = "credit"'
 

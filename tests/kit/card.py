@@ -414,3 +414,11 @@ def scripted(*answers: str) -> RandomSource:
 def without_key(made: CardContents, name: str) -> CardContents:
     """The same card, but one key is not on it."""
     return replace(made, keys={at: key for at, key in made.keys.items() if at[0].name != name})
+
+
+def family(word: str) -> int:
+    """A status word as rows list it: 63C2 is 63C0, 611C is 6100, 6C05 is 6C00."""
+    value = int(word, 16)
+    if value >> 8 in (0x61, 0x6C):
+        return value & 0xFF00
+    return value & 0xFFF0 if value & 0xFFF0 == 0x63C0 else value

@@ -3,6 +3,7 @@
 MACs and ciphers come from `tests.kit.reference`.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -145,4 +146,46 @@ def application(desk: Desk, create_erase: str = "F0FA") -> Desk:
     desk.ok(create(0x0100, "280008F0F0FFFF"))
     desk.ok("00A40000023F00")
     desk.ok("00A40000023F01")
+    return desk
+
+
+def raw(apdu: str | bytes) -> Callable[[Desk], bytes]:
+    """A command that needs no terminal."""
+    data = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+    return lambda _desk: data
+
+
+ADDED: Final = key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, SINGLE)
+
+
+SAMPLES: Final[dict[tuple[int, int], Callable[[Desk], bytes]]] = {
+    (0x80, 0xE0): raw(create(0x0200, "280008F0F0FFFF")),
+    (0x80, 0xD4): raw(write_key(0x39, SINGLE, identifier=3)),
+    (0x84, 0xD4): lambda desk: desk.load("84D40103", ADDED),
+    (0x80, 0x0E): raw("800E000000"),
+    (0x00, 0xA4): raw("00A40000023F01"),
+    (0x00, 0x84): raw("0084000008"),
+    (0x00, 0x82): lambda desk: desk.authenticated(0, MASTER),
+    (0x00, 0x88): raw("00880002080102030405060708"),
+    (0x00, 0x20): raw(b"\x00\x20\x00\x00\x03" + PIN),
+    (0x00, 0xB0): raw("00B0820020"),
+    (0x04, 0xB0): lambda desk: desk.mac("04B08300", le=b"\x10"),
+    (0x00, 0xB2): raw("00B2012C00"),
+    (0x04, 0xB2): lambda desk: desk.mac("04B20134", le=b"\x00"),
+    (0x00, 0xD6): raw("00D6820002BEEF"),
+    (0x04, 0xD6): lambda desk: desk.mac("04D68300", DATA),
+    (0x00, 0xDC): raw(b"\x00\xdc\x01\x2c\x10" + DATA),
+    (0x04, 0xDC): lambda desk: desk.mac("04DC0134", DATA),
+    (0x00, 0xE2): raw(b"\x00\xe2\x00\x2c\x10" + DATA),
+    (0x04, 0xE2): lambda desk: desk.mac("04E20034", DATA),
+}
+"""One command of each row that succeeds in the application, a record being in 05 and 06 and its state A."""
+
+
+def ready() -> Desk:
+    """The application with a record in 05 and 06, in state A."""
+    desk = application(Desk())
+    desk.ok(b"\x00\xe2\x00\x2c\x10" + DATA)
+    desk.ok(desk.mac("04E20034", DATA))
+    desk.ok(desk.authenticated(0, MASTER))
     return desk

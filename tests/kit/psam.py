@@ -162,3 +162,18 @@ def without_application_keys(made: CardContents) -> CardContents:
     keys = {at: key for at, key in made.keys.items() if key.usage in own}
     files = {f"{path}/{fid}": b"" for path in APPLICATION.values() for fid in ("0011", "0012", "0013")}
     return replace(made, keys=keys, contents={**made.contents, **files})
+
+
+NEW_PLAIN: Final = {"3DES": "2730000000000000" + "C0" * 16, "SM4": "2730000300000000" + "C0" * 16}
+CHANGE_PLAIN: Final = "272400" + "C1" * 16
+
+
+def spoil_mac(raw: bytearray) -> None:
+    raw[-1] ^= 1
+
+
+def mac2(desk: PsamDesk, number: int = 1) -> str:
+    """MAC2 as the user card computes it (Part 7, 12.2 and 12.6)."""
+    key = walked(desk.suite, psam_key("DPK", desk.suite, 1), 1)
+    session = desk.rules.session_key(key, bytes.fromhex("010203040001") + number.to_bytes(2))
+    return desk.rules.mac(session, bytes.fromhex("000000640000000A00000014")).hex()

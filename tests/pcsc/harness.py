@@ -14,6 +14,7 @@ A card object stays in the test's own process: the test can look at it while a c
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from emulator.ports import Insertable
 from emulator.reader.stack import Stack
 from emulator.reader.vpcd import Slot, Watcher
 from tests.kit import child
+from tests.kit.places import ROOT
 
 ATR = bytes.fromhex("3b6500002063cb6800")
 CLIENT_TIMEOUT = 30.0
@@ -162,3 +164,39 @@ class PcscStack(Stack):
     def python(self, script: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run a Python script inside."""
         return self.run([sys.executable, "-c", script], **options)
+
+
+RUN = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from emulator.reader.stack import StackError, run
+try:
+    sys.exit(run(sys.argv[1:]))
+except StackError as error:
+    sys.exit(f"error: {{error}}")
+"""
+
+
+def marked(seconds: int) -> list[int]:
+    """Return the processes, of all the machine, that sleep for exactly so many seconds."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if entry.read_bytes() == b"sleep\0%d\0" % seconds:
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(seconds: int) -> bool:
+    """Tell whether the marked processes end, within the time that a kill takes."""
+    deadline = time.monotonic() + 5
+    while marked(seconds) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not marked(seconds)
+
+
+def mark() -> int:
+    """Return a number of seconds that no other process sleeps for."""
+    return 100_000 + time.time_ns() // 1000 % 1_000_000_000

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.conformance.purse.test_issued import DIRECT, Bank
+from tests.kit.bank import DIRECT, Bank
 from tests.kit.card import PIN_CN
 from tests.kit.purse import AID, ED, EP, TERMINAL
 from tests.pcsc.harness import PcscStack

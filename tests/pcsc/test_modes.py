@@ -14,8 +14,7 @@ import pytest
 from emulator.reader.machine import find_program
 from emulator.reader.stack import Stack, StackError
 from tests.kit import child
-from tests.pcsc.harness import EchoCard, PcscStack
-from tests.pcsc.test_stack import RUN, gone, mark
+from tests.pcsc.harness import RUN, EchoCard, PcscStack, gone, mark
 
 pytestmark = pytest.mark.pcsc
 

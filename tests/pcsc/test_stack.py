@@ -15,7 +15,7 @@ from emulator.reader.machine import find_driver, find_program, pcscd_command
 from emulator.reader.stack import Stack, StackError, run
 from tests.kit import child
 from tests.kit.places import ROOT
-from tests.pcsc.harness import PcscStack
+from tests.pcsc.harness import RUN, PcscStack, gone, mark, marked
 
 pytestmark = pytest.mark.pcsc
 
@@ -25,15 +25,6 @@ sys.path.insert(0, {str(ROOT)!r})
 from emulator.reader.vpcd import Slot
 from tests.pcsc.harness import EchoCard
 Slot(EchoCard(), int(sys.argv[1])).run()
-"""
-RUN = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from emulator.reader.stack import StackError, run
-try:
-    sys.exit(run(sys.argv[1:]))
-except StackError as error:
-    sys.exit(f"error: {{error}}")
 """
 COUNT = """
 import signal, sys, time
@@ -53,36 +44,11 @@ def holder(slot: int) -> list[str]:
     return [sys.executable, "-c", HOLD, str(slot)]
 
 
-def marked(seconds: int) -> list[int]:
-    """Return the processes, of all the machine, that sleep for exactly so many seconds."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if entry.read_bytes() == b"sleep\0%d\0" % seconds:
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
-
-
-def gone(seconds: int) -> bool:
-    """Tell whether the marked processes end, within the time that a kill takes."""
-    deadline = time.monotonic() + 5
-    while marked(seconds) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not marked(seconds)
-
-
 def await_marked(seconds: int) -> None:
     deadline = time.monotonic() + 15
     while not marked(seconds):
         assert time.monotonic() < deadline, "the command did not start"
         time.sleep(0.02)
-
-
-def mark() -> int:
-    """Return a number of seconds that no other process sleeps for."""
-    return 100_000 + time.time_ns() // 1000 % 1_000_000_000
 
 
 # Status and signals ---------------------------------------------------------------------------------

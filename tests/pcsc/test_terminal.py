@@ -14,9 +14,9 @@ from emulator.terminal import Settings, Terminal, TerminalError
 from emulator.terminal.pcsc import PcscReader, find_readers
 from tests.kit import child
 from tests.kit.card import PIN, SSSE, contents
+from tests.kit.cli import NAME, harmless
 from tests.kit.terminal import INFO, PAYMENT, TERMINAL_NUMBER, TIME, expected_tac, psam_contents, with_money
 from tests.pcsc.harness import PcscStack
-from tests.unit.emulator.trace.test_visible import NAME, harmless
 
 pytestmark = pytest.mark.pcsc
 

@@ -1,5 +1,6 @@
-"""Where tests stand: the unit tests mirror the packages, and little lies loose."""
+"""Where tests stand: the unit tests mirror the packages, little lies loose, and what tests share is in the kit."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,10 @@ def test_each_kind_of_test_has_its_folder_and_few_files_lie_beside_them() -> Non
     assert {each.name for each in TESTS.iterdir() if each.is_dir() and each.name != "__pycache__"} == KINDS
     assert len(list(TESTS.glob("*.py"))) <= 5
     assert list(TESTS.glob("test_*.py")) == []
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_nothing_imports_a_test(path: Path) -> None:
+    """What two tests need is in the kit; `pcsc/harness.py` serves the tests with a reader."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^\W*(?:from \S*\btest_\w+ import|import \S*\btest_).*", text, re.MULTILINE) == []

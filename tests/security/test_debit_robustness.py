@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
-from tests.conformance.social.test_words import family
+from tests.kit.card import family
 from tests.kit.debit import CASH, CDOL1, PDOL, Desk
 
 STAGES: Final = ("selected", "begun", "cash", "asked", "proven", "done", "blocked")

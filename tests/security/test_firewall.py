@@ -13,10 +13,10 @@ from cardfs.firewall import surviving
 from cardfs.model.files import parent
 from cardfs.model.settings import StateSettings
 from keys.records import KeyRef, KeyState, Usage
+from tests.kit.access import Row, check, holds, proving_keys, read, version_2
 from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, reference_key
 from tests.kit.places import DATA
 from tests.kit.reference import Reference
-from tests.security.test_access import Row, check, holds, proving_keys, read, version_2
 
 TWO = str(DATA / "two-environments.toml")
 PSE = "3F00/DDF2"

@@ -21,7 +21,7 @@ from emulator.cards import Card
 from emulator.personaliser import Personaliser
 from keys.generate import SeededRandom
 from tests.kit.debit import STORE, IssuedDesk, tlv, walk
-from tests.security.test_issuer_data import FLOWS, Terminal
+from tests.kit.issuer_data import FLOWS, Terminal
 
 MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 OBJECTS: Final = [each.name for each in load_profile("pboc").files[STORE].elements]

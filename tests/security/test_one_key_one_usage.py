@@ -13,9 +13,9 @@ from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage
+from tests.kit.access import PROFILES, PROVING, csv_rows, names, table
 from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents, handmade, reference_key
 from tests.kit.reference import Reference
-from tests.security.test_access import PROFILES, PROVING, csv_rows, names, table
 
 profiles = pytest.mark.parametrize("profile", PROFILES)
 

@@ -11,8 +11,7 @@ from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from emulator.status import MEANINGS
 from keys.certificates import generate_rsa
 from keys.generate import SeededRandom
-from tests.conformance.social.test_words import family
-from tests.kit.card import MF, SSSE, SSSE_NAME
+from tests.kit.card import MF, SSSE, SSSE_NAME, family
 from tests.kit.debit import AID, CASH, PIN_BLOCK, WRONG_BLOCK, Desk, contents, emv
 
 Scenario = Callable[[], str]

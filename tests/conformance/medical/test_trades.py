@@ -15,8 +15,8 @@ from cardfs.model.files import CardContents, Ef, Element
 from emulator.commands.medical.money import open_account
 from keys import suites, trades
 from keys.records import KeyRef, KeyState, Usage
-from tests.durability.test_power_cuts import built
 from tests.kit.card import contents, reference_key, scripted
+from tests.kit.cuts import built
 from tests.kit.medical import DF04, LOG, MONEY, TERMINAL, TIME, Purse, TradeBench, b2, b4, card_with
 from tests.kit.places import DATA
 

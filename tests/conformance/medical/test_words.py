@@ -19,8 +19,7 @@ from emulator.commands.medical.rows import TRADE_ROWS
 from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
 from keys.records import KeyRef
-from tests.conformance.social.test_words import family
-from tests.kit.card import FailingStore
+from tests.kit.card import FailingStore, family
 from tests.kit.medical import DF04, Purse, TradeBench, card_with
 
 TABLE: Final = SETS.table(Settings())

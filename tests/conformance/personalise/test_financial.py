@@ -12,8 +12,8 @@ import pytest
 from cardfs.memory.store import MemoryStore
 from cardfs.model.files import CommandSet, DfKind, Phase
 from keys.records import KeyRef, Usage
-from tests.durability.test_power_cuts import Cells, Torn, built
 from tests.kit.card import MF, SSSE
+from tests.kit.cuts import Cells, Torn, built
 from tests.kit.reference import Reference
 
 PSE, EDEP, DEBIT = "3F00/DDF2", "3F00/DDF2/3F01", "3F00/DDF2/3F02"

@@ -13,8 +13,7 @@ import pytest
 
 from emulator.card.table import Row
 from emulator.commands.personalise.t514_rows import T514_ROWS
-from tests.conformance.social.test_words import family
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, family
 from tests.kit.issuer import ADF, ENVIRONMENT_KEYS, INSTALL, NAMES, RETIRE, UPDATE, Maker, Secret, master, secret, stage
 from tests.kit.reference import Reference
 

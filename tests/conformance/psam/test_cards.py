@@ -17,7 +17,6 @@ from cardfs.profile.inputs import IssueError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
 from keys.records import KeyRef
-from tests.conformance.psam.test_words import mac2
 from tests.kit.card import HISTORICAL, ORIGINAL, REGION, Bench, contents, roots
 from tests.kit.places import DATA
 from tests.kit.psam import (
@@ -28,6 +27,7 @@ from tests.kit.psam import (
     NAMES,
     SUITES,
     PsamDesk,
+    mac2,
     psam_key,
     walked,
     with_sequence,

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conformance.psam.test_words import mac2
-from tests.kit.psam import BLOCK, PsamDesk, psam_key, walked
+from tests.kit.psam import BLOCK, PsamDesk, mac2, psam_key, walked
 from tests.kit.reference import Reference, xor
 
 LIFETIMES: Final = ("per_kind", "single", "until_next_delivery")

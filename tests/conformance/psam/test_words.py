@@ -9,7 +9,17 @@ import pytest
 from emulator.card.row import COMMON, Row
 from emulator.commands.psam.rows import PSAM_ROWS
 from tests.kit.card import contents, long_answer, roots
-from tests.kit.psam import APPLICATION, ENVIRONMENT, PsamDesk, psam_key, walked, with_sequence
+from tests.kit.psam import (
+    APPLICATION,
+    CHANGE_PLAIN,
+    ENVIRONMENT,
+    NEW_PLAIN,
+    PsamDesk,
+    mac2,
+    psam_key,
+    spoil_mac,
+    with_sequence,
+)
 from tests.kit.reference import Reference
 
 Scenario = Callable[[PsamDesk], str]
@@ -42,8 +52,6 @@ def say(name: str, word: int, *apdus: str, overrides: str = "") -> None:
 
 
 FACTOR16: Final = "86605199000001AC1122334455667788"
-NEW_PLAIN: Final = {"3DES": "2730000000000000" + "C0" * 16, "SM4": "2730000300000000" + "C0" * 16}
-CHANGE_PLAIN: Final = "272400" + "C1" * 16
 ALWAYS: Final = {
     # A right command; a wrong P1 P2; a wrong length.
     SELECT: ("00A4000002DF01", "00A4010002DF01", "00A4000003DF0100"),
@@ -221,10 +229,6 @@ def wear_out(desk: PsamDesk) -> None:
     desk.failing.writes_left = 0
 
 
-def spoil_mac(raw: bytearray) -> None:
-    raw[-1] ^= 1
-
-
 def lock_master(desk: PsamDesk) -> None:
     for _ in range(3):
         assert desk.send(desk.load(NEW_PLAIN[desk.suite], spoil=spoil_mac)) == "6988"
@@ -334,13 +338,6 @@ def _(desk: PsamDesk) -> str:
 @scenario(INIT, 0x6A88)
 def _(desk: PsamDesk) -> str:
     return desk.send(desk.init_sam(version=4))
-
-
-def mac2(desk: PsamDesk, number: int = 1) -> str:
-    """MAC2 as the user card computes it (Part 7, 12.2 and 12.6)."""
-    key = walked(desk.suite, psam_key("DPK", desk.suite, 1), 1)
-    session = desk.rules.session_key(key, bytes.fromhex("010203040001") + number.to_bytes(2))
-    return desk.rules.mac(session, bytes.fromhex("000000640000000A00000014")).hex()
 
 
 def crediting(*, wrong: bool = False, broken: bool = False) -> Scenario:

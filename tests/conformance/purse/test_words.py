@@ -17,10 +17,9 @@ from emulator.card.row import Row
 from emulator.commands.financial.purse.rows import PURSE_ROWS
 from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
-from tests.conformance.purse.test_fmcos import Wallet
-from tests.conformance.social.test_words import family
-from tests.kit.card import SSSE, SSSE_NAME, FailingStore, long_answer
+from tests.kit.card import SSSE, SSSE_NAME, FailingStore, family, long_answer
 from tests.kit.purse import ADF, EP, PIN, Desk, contents, flipped, money, with_ef
+from tests.kit.wallet import Wallet
 
 Where = tuple[int, int, int | None]
 Maker = Callable[["Watched"], bytes]

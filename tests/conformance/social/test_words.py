@@ -14,7 +14,7 @@ from cardfs.model.files import CommandSet
 from cardfs.model.settings import PinSettings, Settings, SmSettings
 from emulator.card.table import Row
 from emulator.commands.social.rows import ROWS
-from tests.kit.card import PIN_CN, PSE, Handmade, handmade, long_answer, without_key
+from tests.kit.card import PIN_CN, PSE, Handmade, family, handmade, long_answer, without_key
 from tests.kit.reference import Reference
 
 WRONG_PIN: Final = bytes.fromhex("111111")
@@ -22,14 +22,6 @@ ON: Final = Settings(sm=SmSettings(update_commands="per-file"))
 Where = tuple[str, int]
 Scenario = Callable[["Watched"], str]
 BY_CODE: Final = {(row.cla, row.ins): row for row in ROWS}
-
-
-def family(word: str) -> int:
-    """A status word as rows list it: 63C2 is 63C0, 611C is 6100, 6C05 is 6C00."""
-    value = int(word, 16)
-    if value >> 8 in (0x61, 0x6C):
-        return value & 0xFF00
-    return value & 0xFFF0 if value & 0xFFF0 == 0x63C0 else value
 
 
 class Watched(Handmade):

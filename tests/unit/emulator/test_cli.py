@@ -9,48 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SqliteStore
 from cardfs.profile.loader import DEMO, shipped_profiles
 from emulator.cli import main
 from tests.kit import child
-from tests.kit.card import HISTORICAL, ORIGINAL, SSSE_NAME, contents, reference_key
+from tests.kit.card import HISTORICAL, ORIGINAL, contents, reference_key
+from tests.kit.cli import SAME, SELECT_SSSE, SSCARD, Reader, process, refused, sscard
 from tests.kit.reference import Reference
 
-SSCARD = [sys.executable, "-m", "emulator.cli"]
 COMMANDS = tuple(main.commands)
-SELECT_SSSE = "00A404000F" + SSSE_NAME.hex().upper()
-SAME = ("--seed", "one", "--region", "519900", "--serial", "000001AC")
-
-
-def sscard(*arguments: object, stdin: str | bytes | None = None) -> Result:
-    """Run a subcommand in this process; an exception of the program fails the test."""
-    result = CliRunner().invoke(main, [str(each) for each in arguments], input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def process(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run a subcommand as a process."""
-    return child.run([*SSCARD, *arguments], **options)
-
-
-def refused(result: "Result | subprocess.CompletedProcess[str]") -> str:
-    """Check that a refusal is one sentence on standard error, with status 2; return it."""
-    status = result.exit_code if isinstance(result, Result) else result.returncode
-    assert (status, result.stdout) == (2, ""), result
-    assert result.stderr.startswith("sscard: "), result.stderr
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stderr.removeprefix("sscard: ").rstrip("\n")
 
 
 def cells(path: Path) -> dict[tuple[str, str], tuple[str, bytes]]:
@@ -567,44 +540,6 @@ def test_what_a_script_changes_stays(image: Path) -> None:
 def test_an_image_in_use_is_said(in_use: Path, command: str) -> None:
     arguments = ["exec", "--card", in_use, "true"] if command == "exec" else [command, in_use]
     assert refused(process(*arguments)) == f"{in_use}: another process has this card in use"
-
-
-class Reader:
-    """The driver's end of the link, without pcscd."""
-
-    def __init__(self, image: Path, *options: str) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(20)
-        port = self._server.getsockname()[1]
-        command = [*SSCARD, "insert", str(image), "--port", str(port), *options]
-        self._running = ExitStack()
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-        self.process = self._running.enter_context(child.start(command, **pipes))
-        self._link, _ = self._server.accept()
-        self._link.settimeout(20)
-
-    def send(self, payload: bytes) -> None:
-        self.send_raw(len(payload).to_bytes(2) + payload)
-
-    def send_raw(self, frames: bytes) -> None:
-        self._link.sendall(frames)
-
-    def receive(self, most: int) -> bytes:
-        return self._link.recv(most)
-
-    def ask(self, payload: bytes) -> bytes:
-        self.send(payload)
-        length = int.from_bytes(self._link.recv(2, socket.MSG_WAITALL))
-        return self._link.recv(length, socket.MSG_WAITALL)
-
-    def end(self, number: signal.Signals) -> tuple[int, str, str]:
-        """End the card's process by a signal; its status and what it wrote."""
-        self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=20)
-        self._running.close()
-        self._link.close()
-        self._server.close()
-        return self.process.returncode, output, errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

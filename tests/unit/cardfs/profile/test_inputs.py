@@ -20,7 +20,7 @@ from cardfs.profile.inputs import (
     read_text,
 )
 from keys.records import KeyRef
-from tests.unit.emulator.test_cli import refused, sscard
+from tests.kit.cli import refused, sscard
 
 HOLDER = '[holder]\nname = "测试甲"\n'
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.kit import child
+from tests.kit.cli import SSCARD
 from tests.kit.places import ROOT
-from tests.unit.emulator.test_cli import SSCARD
 
 WAIT = "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
 """A module that holds up whoever imports it."""

@@ -14,7 +14,7 @@ from cardfs.profile.loader import DEMO
 from emulator.cards import Card
 from keys.records import Usage
 from tests.kit.card import Bench, reference_key, roots
-from tests.unit.emulator.test_cli import SAME, refused, sscard
+from tests.kit.cli import SAME, refused, sscard
 
 
 @pytest.fixture(scope="module")

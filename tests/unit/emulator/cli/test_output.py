@@ -16,7 +16,7 @@ import pytest
 from cardfs.memory.image import Image
 from tests.kit import child
 from tests.kit.card import contents
-from tests.unit.emulator.test_cli import SELECT_SSSE, SSCARD, Reader
+from tests.kit.cli import SELECT_SSSE, SSCARD, Reader
 
 SCRIPT = f"{SELECT_SSSE}\n0084000008\n"
 

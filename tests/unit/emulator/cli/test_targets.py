@@ -12,7 +12,7 @@ from emulator.cli import main
 from emulator.cli.targets import Target
 from tests.kit import child
 from tests.kit.card import contents
-from tests.unit.emulator.test_cli import SSCARD, process, refused, sscard
+from tests.kit.cli import SSCARD, process, refused, sscard
 
 WRITES = {("issue", "image"), ("issue", "ca_out"), ("blank", "image"), ("demo", "image")}
 WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo")}

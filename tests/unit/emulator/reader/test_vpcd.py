@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import TypeVar
@@ -21,37 +20,11 @@ from emulator.reader.frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RE
 from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Slot, Unnoticed, Unreachable, answer
 from tests.kit import child
 from tests.kit.places import ROOT
+from tests.kit.reader import ATR, OK, FakeCard
 
-ATR = bytes.fromhex("3b6500002063cb6800")
 SELECT = bytes.fromhex("00a4000002ef05")
-OK = b"\x90\x00"
 PATIENCE = 5.0
 T = TypeVar("T")
-
-
-@dataclass
-class FakeCard:
-    """Answers what it is told to, and remembers what it was asked."""
-
-    atr: bytes = ATR
-    replies: dict[bytes, bytes | Exception] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-
-    def power_on(self) -> None:
-        self.calls.append("on")
-
-    def power_off(self) -> None:
-        self.calls.append("off")
-
-    def reset(self) -> None:
-        self.calls.append("reset")
-
-    def transmit(self, command: bytes) -> bytes:
-        self.calls.append(command.hex())
-        reply = self.replies.get(command, command + OK)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
 
 
 class BrokenCard:
@@ -553,7 +526,7 @@ def test_a_signal_handler_may_close(driver: Driver, *, reads: bool) -> None:
     script = (
         "import signal, sys\n"
         "from emulator.reader.vpcd import Slot\n"
-        "from tests.unit.emulator.reader.test_vpcd import FakeCard\n"
+        "from tests.kit.reader import FakeCard\n"
         "card = FakeCard(replies={bytes.fromhex('00a4000002ef05'): bytes(int(sys.argv[2]))})\n"
         "link = Slot(card, port=int(sys.argv[1]))\n"
         "signal.signal(signal.SIGTERM, lambda *_: link.close())\n"

@@ -23,18 +23,10 @@ from emulator.terminal.reading import Item
 from emulator.trace.visible import one_line, visible
 from tests.kit import child
 from tests.kit.card import SSSE, contents
-from tests.unit.emulator.test_cli import SELECT_SSSE, SSCARD, sscard
+from tests.kit.cli import NAME, SELECT_SSSE, SSCARD, harmless, sscard
 
 EVIL = "a\x1b]0;title\x07\x1b[31m\x9b31m\x85\u202eb\u2066\u200f\r\x7f\u2028\U000e0041c"
 """Escape sequences, with C1 characters too, bidirectional overrides, a carriage return, what has no width."""
-
-NAME = "\x1b]0;title\x07\x9b3m\u202e\u200f\n"
-"""As much of it as a name has room for."""
-
-
-def harmless(text: str) -> bool:
-    """Tell whether a text is nothing but characters and lines."""
-    return not [each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp")]
 
 
 def width(line: str) -> int:

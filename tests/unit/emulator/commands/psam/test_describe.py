@@ -7,9 +7,8 @@ import pytest
 from emulator.trace.event import Event
 from emulator.trace.mask import masked_command
 from emulator.trace.traced import Traced
-from tests.conformance.psam.test_words import NEW_PLAIN, mac2
 from tests.kit.card import contents, roots
-from tests.kit.psam import APPLICATION, PsamDesk, psam_key, walked
+from tests.kit.psam import APPLICATION, NEW_PLAIN, PsamDesk, mac2, psam_key, walked
 
 
 class Told(PsamDesk):

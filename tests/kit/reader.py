@@ -1,0 +1,31 @@
+"""A stand-in for a card in a reader."""
+
+from dataclasses import dataclass, field
+
+ATR = bytes.fromhex("3b6500002063cb6800")
+OK = b"\x90\x00"
+
+
+@dataclass
+class FakeCard:
+    """Answers what it is told to, and remembers what it was asked."""
+
+    atr: bytes = ATR
+    replies: dict[bytes, bytes | Exception] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def power_on(self) -> None:
+        self.calls.append("on")
+
+    def power_off(self) -> None:
+        self.calls.append("off")
+
+    def reset(self) -> None:
+        self.calls.append("reset")
+
+    def transmit(self, command: bytes) -> bytes:
+        self.calls.append(command.hex())
+        reply = self.replies.get(command, command + OK)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
