@@ -13,9 +13,8 @@ from cardfs.memory import cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, MemoryStore
 from cardfs.model.errors import StoreFailed
-from emulator.card import context
+from emulator.card import tries
 from emulator.cards import Card
-from emulator.commands.social import authenticate, pin
 from keys.generate import SeededRandom
 from keys.records import KeyId
 from tests.kit.card import PIN_CN, Bench, contents, ref, reference_key
@@ -54,8 +53,7 @@ class Recorded(Bench):
             self.diary.append(("compare", self.card.image.tries.copy()))
             return left == right
 
-        for module in (authenticate, pin, context):
-            monkeypatch.setattr(module, "same", spy)
+        monkeypatch.setattr(tries, "same", spy)
 
     def again(self) -> Bench:
         """The same memory after a power cut: loaded from the cells, nothing else is left."""
