@@ -30,3 +30,14 @@ class Insertable(Protocol):
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU: response data followed by SW1 SW2."""
         ...
+
+
+class CardRemoved(Exception):
+    """The card left the reader in the middle of a command: whoever waits gets no answer.
+
+    A card raises it out of ``transmit``. The link then hangs up, as a reader loses a card that is pulled out.
+    """
+
+
+class AsIs(bytes):
+    """An answer that goes on the wire as it is, also one that no card would give: under two bytes, or too long."""

@@ -22,7 +22,6 @@ from ..trace.event import Event
 from ..trace.visible import one_line, visible
 from .output import Styled
 
-_GOOD: Final = ("90", "61", "6C")
 _PREVIEW: Final = 24
 _ON_A_LINE: Final = 8
 """Fields of one file that are shown on one line; more make a table."""
@@ -46,7 +45,7 @@ def trace_text(event: Event) -> Text:
     line = Text().append(f"{time}  ", style=QUIET)
     if event.kind != "command":
         return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style=f"italic {QUIET}")
-    good = event.sw.startswith(_GOOD)
+    good = not event.refused
     line.append(f"{event.name:<24}", style="bold")
     line.append(f"{event.file:<10} ", style=WHERE)
     line.append(event.fields)

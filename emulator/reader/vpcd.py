@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..ports import Insertable
+from ..ports import AsIs, CardRemoved, Insertable
 from .events import Connected, Disconnected, Event, Failed, Unnoticed, Unreachable, Watcher
 from .frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
 from .insertion import Insertion
@@ -103,6 +103,8 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
         else:
             # Any other byte looks like a control byte, and no bytes are no command.
             return WRONG_LENGTH
+    except CardRemoved:
+        raise
     except Exception as error:  # whatever a card's bug raises
         watch(Failed(error, frame))
         if len(frame) > 1:
@@ -112,7 +114,7 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
 
 
 def _checked(payload: bytes) -> bytes:
-    if not 2 <= len(payload) <= MAX_PAYLOAD:
+    if not 2 <= len(payload) <= MAX_PAYLOAD and not isinstance(payload, AsIs):
         raise ValueError(f"the card answered with {len(payload)} bytes, not with 2 to {MAX_PAYLOAD}")
     return payload
 
@@ -254,6 +256,9 @@ class Slot:
             return self._answer_all(connection)
         except _Stuck:
             return "the reader waits for an answer to a command of one byte"
+        except CardRemoved:
+            self._stopping = True
+            return "the card was pulled out in the middle of a command"
         except OSError as error:
             return reason_of(error)
 

@@ -1,8 +1,9 @@
 """`Card`: a virtual card as a test sees it, made, kept and asked in one place."""
 
 import datetime
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from cardfs.issuing.holder import load_holder
 from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory import cells
 from cardfs.memory.image import Image
+from cardfs.memory.store import Cell, CellKey, MemoryStore
 from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document
 from cardfs.profile.loader import DEMO, Profile, load_profile
@@ -22,10 +24,24 @@ from .. import cards
 from ..card.engine import Outcome
 from ..personaliser import Personaliser, Progress
 from ..terminal import Channel
+from ..trace.event import Event
+from ..trace.traced import Traced
+from .trace import Trace
 
 DEMO_REGION: Final = "519900"
 DEMO_PIN: Final = "123456"
 FilePath = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The memory of a card at one moment, from `Card.snapshot`.
+
+    Attributes:
+        cells: everything that the card held, keys included; never printed.
+    """
+
+    cells: Mapping[CellKey, Cell] = field(repr=False)
 
 
 class Card:
@@ -45,7 +61,10 @@ class Card:
     """
 
     def __init__(self, image: Image, *, random: RandomSource = system_random) -> None:
+        self._random = random
+        self._trace: Trace | None = None
         self._core = cards.Card(image, random)
+        self._send: Channel = self._core.transmit
 
     # -- making -------------------------------------------------------------------------------
 
@@ -170,21 +189,84 @@ class Card:
     def power_on(self) -> None:
         """Reset the card cold: the MF is current and nothing is proven."""
         self._core.power_on()
+        self._record("power on")
 
     def power_off(self) -> None:
         """Take the power away: everything volatile is gone (Part 4, 7.5)."""
         self._core.power_off()
+        self._record("power off")
 
     def reset(self) -> None:
         """Reset the card warm: everything volatile is gone."""
         self._core.reset()
+        self._record("reset")
 
     def transmit(self, command: bytes) -> bytes:
         """Return the answer to one command APDU: response data, then SW1 and SW2; any bytes get an answer.
 
         Under T=0 data that wait (61xx) are fetched by another command, as on a real card; `exchange` does that.
         """
-        return self._core.transmit(command)
+        return self._send(command)
+
+    # -- states -------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Return the memory of the card as it is now; it never changes, and its ``repr`` shows no key.
+
+        Example:
+            >>> import sscard
+            >>> card = sscard.Card.issue(pin="4711")
+            >>> before = card.snapshot()
+            >>> sscard.exchange(card.transmit, bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))[1] == 0x9000
+            True
+            >>> card.transmit(bytes.fromhex("00200000024712")).hex()  # a wrong PIN costs a try
+            '63c2'
+            >>> card.restore(before)
+            >>> card.snapshot() == before
+            True
+        """
+        return Snapshot(self._core.image.store.load())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put the memory of the card back, in one durable write; the session ends, as at a loss of power.
+
+        Args:
+            snapshot: of this card or of a fork of it; with another card's, this one becomes that one.
+        """
+        store = self._core.image.store
+        now = store.load()
+        changes: dict[CellKey, Cell | None] = {key: None for key in now if key not in snapshot.cells}
+        changes |= {key: cell for key, cell in snapshot.cells.items() if now.get(key) != cell}
+        if changes:
+            store.write(changes, erases=True)
+        self._core = cards.Card(Image(cells.read_cells(store.load()), store), self._random)
+        self._connect()
+
+    def fork(self) -> "Card":
+        """Return another card with the same memory, which lives with the process, whatever this one is kept in."""
+        held = self._core.image.store.load()
+        return Card(Image(cells.read_cells(held), MemoryStore(held)), random=self._random)
+
+    # -- what happened ------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace | None:
+        """Where the card's commands are recorded; None, as at first, for nowhere. Assign a `Trace`."""
+        return self._trace
+
+    @trace.setter
+    def trace(self, trace: Trace | None) -> None:
+        self._trace = trace
+        self._connect()
+
+    def _connect(self) -> None:
+        """Choose the way of a command: straight to the card where nobody records."""
+        core, trace = self._core, self._trace
+        self._send = core.transmit if trace is None else Traced(core, trace.record).transmit
+
+    def _record(self, kind: str) -> None:
+        if self._trace is not None:
+            self._trace.record(Event(time.time(), kind))
 
     # -- as people see it ---------------------------------------------------------------------
 

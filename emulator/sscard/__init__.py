@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from emulator.reader.stack import Stack
     from emulator.reader.vpcd import Slot
     from emulator.rig.card import Card, personalise
+    from emulator.rig.trace import Trace
     from emulator.terminal import Hsm, HsmCard, InProcess, Terminal, TerminalError, call, exchange, load_settings
     from emulator.terminal.pcsc import PcscReader
     from keys.errors import SscardError
@@ -49,6 +50,7 @@ _PLACES: "Final" = {
     "StackError": "emulator.reader.errors",
     "Terminal": "emulator.terminal",
     "TerminalError": "emulator.terminal",
+    "Trace": "emulator.rig.trace",
     "call": "emulator.terminal",
     "exchange": "emulator.terminal",
     "load_profile": "cardfs.profile.loader",
@@ -73,6 +75,7 @@ __all__ = [
     "StackError",
     "Terminal",
     "TerminalError",
+    "Trace",
     "__version__",
     "call",
     "exchange",

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from .visible import visible
+
+ACCEPTED: Final = ("90", "61", "6C")
+"""How status words begin that are no refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Event:
     clause: str = ""
     reason: str = ""
     seconds: float = 0.0
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is a command that the card refused; data that wait (61xx) and a right Le (6Cxx) are none."""
+        return self.kind == "command" and not self.sw.startswith(ACCEPTED)
 
     def json(self) -> str:
         """One JSON object on one line."""

@@ -1,0 +1,99 @@
+"""`Trace`: what passed between readers and cards, newest last."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from ..trace.event import Event
+from ..trace.text import event_lines
+
+LIMIT: Final = 10_000
+"""Events that a trace keeps; older ones are dropped."""
+
+
+class Trace:
+    """A record of commands with their meaning and the reasons of refusals; secrets are masked.
+
+    Args:
+        limit: how many events it keeps; older ones are dropped.
+
+    Iterating gives the events, oldest first.
+
+    Example:
+        >>> import sscard
+        >>> card = sscard.Card.issue()
+        >>> card.trace = sscard.Trace()
+        >>> answer = card.transmit(bytes.fromhex("0020000003123456"))
+        >>> event = card.trace.events[-1]
+        >>> event.name, event.apdu, event.sw, event.reason
+        ('VERIFY', '0020000003******', '6A88', 'MF has no PIN; SSSE has one')
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._events: deque[Event] = deque(maxlen=limit)
+        self._lock = threading.Lock()
+        self._watchers: list[Callable[[Event], None]] = []
+
+    def record(self, event: Event) -> None:
+        """Take an event; called in whatever thread the card answers."""
+        with self._lock:
+            self._events.append(event)
+            watchers = tuple(self._watchers)
+        for watch in watchers:
+            watch(event)
+
+    def watch(self, sink: Callable[[Event], None]) -> Callable[[], None]:
+        """Let a function get every event from now on; return what ends that."""
+        with self._lock:
+            self._watchers.append(sink)
+
+        def end() -> None:
+            with self._lock:
+                self._watchers.remove(sink)
+
+        return end
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events so far, oldest first."""
+        with self._lock:
+            return tuple(self._events)
+
+    @property
+    def commands(self) -> tuple[Event, ...]:
+        """The commands among the events, without resets and notes."""
+        return tuple(event for event in self.events if event.kind == "command")
+
+    @property
+    def refusals(self) -> tuple[Event, ...]:
+        """The commands that the card refused."""
+        return tuple(event for event in self.commands if event.refused)
+
+    def __iter__(self) -> Iterator[Event]:
+        """Give the events, oldest first."""
+        return iter(self.events)
+
+    def __len__(self) -> int:
+        """Return how many events there are."""
+        return len(self._events)
+
+    def __str__(self) -> str:
+        """Return the events as `sscard` shows them, without colours."""
+        return self.text()
+
+    def text(self, last: int | None = None) -> str:
+        """Return the events, or the last ones, as `sscard` shows them, without colours."""
+        events = self.events if last is None else self.events[-last:]
+        return "\n".join(line for event in events for line in event_lines(event))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the events as JSON lines, secrets masked; OSError."""
+        Path(path).write_text("".join(event.json() + "\n" for event in self.events), encoding="utf-8")
+
+    def clear(self) -> None:
+        """Forget the events."""
+        with self._lock:
+            self._events.clear()

@@ -1,0 +1,23 @@
+"""Events of the trace as plain lines."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from .event import Event
+
+INDENT: Final = 14
+
+
+def event_lines(event: Event) -> Iterator[str]:
+    """Give one event as people read it: what it was, its bytes, and the reason of a refusal."""
+    time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
+    if event.kind != "command":
+        yield f"{time}  {event.kind}{f' {event.fields}' if event.fields else ''}"
+        return
+    yield f"{time}  {event.name:<24}{event.file:<10} {event.fields}".rstrip()
+    answer = f"{event.answer} {event.sw}" if event.answer else event.sw
+    clause = f" ({event.clause})" if event.clause else ""
+    yield f"{'':{INDENT}}> {event.apdu}  < {answer} {event.meaning}{clause}"
+    if event.refused and event.reason:
+        yield f"{'':{INDENT}}why: {event.reason}"
