@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..trace.event import Event
 
 
-@main.command(short_help="Run a script of hex APDUs on a card, without a reader.")
+@main.command()
 @IMAGE
 @click.argument("script", type=click.File("rb"), default="-")
 @TRACE

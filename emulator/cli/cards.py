@@ -11,7 +11,7 @@ from .issuing import DEMO_NOTE, authority_json, issue_contents, issue_inputs, lo
 from .targets import Target, require_free, require_no_image, write_file
 
 
-@main.command(short_help="Make a card image from a profile, holder and root keys.")
+@main.command()
 @click.argument("image", type=Target(), default=Path("card.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @issue_inputs

@@ -24,7 +24,7 @@ LOADED: Final = (
 """What the fields of a load are, as its raw line has them."""
 
 
-@main.command(short_help="Make a card, read it and pay with it, in a private reader.")
+@main.command()
 @click.argument("image", type=Target(), default=DEMO_IMAGE)
 @click.option("--once", is_flag=True, help="End after reading and paying.")
 @TRACE

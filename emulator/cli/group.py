@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from .helping import GroupedHelp, HelpedCommand
 from .interrupt import unwind
 from .output import prepare, print_message
 from .targets import Target
@@ -37,8 +38,11 @@ IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
 
 
-class _Group(click.Group):
+class _Group(GroupedHelp):
     """A group whose refusals are one sentence and exit status 2, never a traceback."""
+
+    command_class = HelpedCommand
+    group_class = GroupedHelp
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Read the command line's beginning: the options before the subcommand."""

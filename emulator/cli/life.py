@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..terminal import Channel
 
 
-@main.command(short_help="Make a blank card, to be personalised.")
+@main.command()
 @click.argument("image", type=Target(), default=Path("blank.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
 @click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
@@ -39,7 +39,7 @@ def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: 
     click.echo(f"{image}: blank, {contents.info.suite}, ATR {contents.info.atr.hex().upper()}")
 
 
-@main.command(short_help="Build a card over PC/SC from a profile or a script.")
+@main.command()
 @click.argument("source", metavar="SCRIPT|PROFILE")
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @issue_inputs

@@ -18,7 +18,7 @@ _COLUMN: Final = 32
 """Hex digits of the longest key that stands in a table."""
 
 
-@main.command(short_help="Show a card's files, contents and states of keys.")
+@main.command()
 @IMAGE
 @click.argument("directory", default="", metavar="[DF]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,7 +43,7 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
         card.close()
 
 
-@main.command(short_help="Print the values of a card's keys, and the roots that make them.")
+@main.command()
 @IMAGE
 @click.argument("name", default="")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")

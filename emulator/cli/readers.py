@@ -26,7 +26,7 @@ DEMO_PSAM = Path("demo")
 """What `exec --psam` calls a PSAM that is made for the run."""
 
 
-@main.command(short_help="Put a card into the virtual reader of a running pcscd.")
+@main.command()
 @IMAGE
 @click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
 @click.option("--host", default=HOST, show_default=True, help="Where pcscd with the virtual reader runs.")
@@ -73,7 +73,6 @@ def insert(
 
 @main.command(
     "exec",
-    short_help="Run a command in a private PC/SC stack with cards inserted.",
     options_metavar="[OPTIONS] --",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
@@ -152,7 +151,7 @@ def _is_made(psam: Path) -> bool:
     return psam == DEMO_PSAM and not psam.exists()
 
 
-@main.command(short_help="Read a card through PC/SC as a terminal does.")
+@main.command()
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
 @click.option("--profile", default="ssc-2.0", help="Card type, where its keys are diversified in its own way.")
@@ -212,7 +211,7 @@ def _reading_json(reader: str, reading: Any) -> str:
     )
 
 
-@main.command(short_help="Say what PC/SC needs here, and how to get it.")
+@main.command()
 def doctor() -> None:
     """Say what PC/SC needs here, what is missing, and how to get it."""
     from rich.table import Table

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..terminal import Result, TerminalError
 
 
-@main.group(short_help="Trade with a card as a terminal of the region does.")
+@main.group()
 def terminal() -> None:
     """Work with a user card as a terminal does: the national functions, with a PSAM or an HSM."""
 

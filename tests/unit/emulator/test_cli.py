@@ -638,12 +638,6 @@ def test_exec_names_a_missing_image_before_it_builds_anything(tmp_path: Path) ->
     assert refused(process("exec", "--card", missing, "--", "true")) == f"{missing}: there is no such image file"
 
 
-def test_no_summary_of_a_command_is_cut() -> None:
-    lines = sscard("--help").stdout.partition("Commands:\n")[2].splitlines()
-    assert len(lines) == len(COMMANDS)
-    assert not [line for line in lines if not line.endswith(".") or line.endswith("...")]
-
-
 def test_exec_takes_an_image_once(image: Path) -> None:
     """A link to it is the same card."""
     link = image.with_name("link.sscard")
