@@ -200,6 +200,14 @@ class Maker(Bench):
         """Maintenance keys have 8 bytes in the DES world (Part 9, appendix B)."""
         return "DES" if name == "STK" and self.suite == "3DES" else self.suite
 
+    def key_suite(self, name: str) -> str:
+        """Return the suite of a key as this bench loads it."""
+        return self.kind_of(name)
+
+    def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
+        """Return a key of the current DF as this bench loads it."""
+        return self.value(self.here, name, version)
+
     def secrets(self, df: str) -> list[tuple[str, Secret]]:
         """Every key that this bench loads into a DF, by name."""
         rows = ENVIRONMENT_KEYS if df in NAMES else APPLICATION_KEYS
@@ -314,24 +322,6 @@ class Maker(Bench):
     def write_key(self, df: str, name: str) -> Secret:
         """One key of a DF as this bench loads it, version 1."""
         return next(each for its, each in self.secrets(df) if its == name)
-
-    def secured(
-        self,
-        header: str,
-        data: bytes = b"",
-        key: str = "STK",
-        *,
-        challenge: bytes | None = None,
-        enciphered: bool = False,
-    ) -> bytes:
-        """A command with a MAC under the maintenance key of the current DF."""
-        rules = Reference(self.kind_of(key))
-        drawn = self.challenge() if challenge is None else challenge
-        session = rules.session_key(self.value(self.here, key), drawn)
-        if enciphered:
-            data = rules.encrypt(session, data)
-        covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
-        return covered + rules.mac(session, covered)
 
 
 # -- places in the life of a card ------------------------------------------------------------------------
