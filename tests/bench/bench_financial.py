@@ -18,7 +18,7 @@ from keys.certificates import RsaPrivateKey
 from keys.generate import system_random
 from tests.bench.measure import Row, leave, pairs
 from tests.kit.card import contents, roots
-from tests.kit.debit import IssuedDesk
+from tests.kit.debit import IssuedDebitBench
 from tests.kit.purse import AID, EP, TERMINAL, TIME, mac, session_key
 from tests.kit.reference import Reference, xor
 
@@ -116,7 +116,7 @@ def bench_a_purse_purchase(benchmark: Any, suite: str) -> None:
     leave(benchmark, Row(what, measured.one * 1e6, "us", measured.other * 1e6, measured.ratio, 2.0, note=note))
 
 
-class Recorder(IssuedDesk):
+class Recorder(IssuedDebitBench):
     """Notes what the terminal sends."""
 
     def __init__(self, made: CardContents) -> None:
@@ -133,19 +133,19 @@ class Recorder(IssuedDesk):
 
 def transaction(made: CardContents, *, signed: bool) -> tuple[Card, list[bytes]]:
     """Carry a transaction to the issuer and back; the card as it was, and every command of the terminal."""
-    desk = Recorder(made)
-    began = bytes.fromhex(desk.start())
+    bench = Recorder(made)
+    began = bytes.fromhex(bench.start())
     files = began[4:-2]  # behind tag, length and AIP
     for at in range(0, len(files), 4):
         sfi, first, last, _ = files[at : at + 4]
         for number in range(first, last + 1):
-            assert desk.word(bytes((0x00, 0xB2, number, sfi | 0x04, 0x00))) == "9000"
+            assert bench.word(bytes((0x00, 0xB2, number, sfi | 0x04, 0x00))) == "9000"
     if signed:
-        assert desk.word("0088000004" + "CAFEBABE" + "00") == "9000"
-    assert desk.ac("ARQC").kind == "ARQC"
-    assert desk.arpc() == "9000"
-    assert desk.ac("TC", code="00").kind == "TC"
-    return Card(Image.in_memory(made)), desk.sent
+        assert bench.word("0088000004" + "CAFEBABE" + "00") == "9000"
+    assert bench.ac("ARQC").kind == "ARQC"
+    assert bench.arpc() == "9000"
+    assert bench.ac("TC", code="00").kind == "TC"
+    return Card(Image.in_memory(made)), bench.sent
 
 
 def private_key(value: bytes) -> RsaPrivateKey:

@@ -21,14 +21,24 @@ from cardfs.model.settings import Settings
 from cardfs.profile.inputs import ProfileError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cards import Card
-from tests.kit.card import AIDS, HISTORICAL, ORIGINAL, PIN_CN, REGION, SERIAL, SSSE_NAME, Bench, Handmade, roots
-from tests.kit.debit import Desk
-from tests.kit.fmcos import MASTER, create, directory, write_key
-from tests.kit.fmcos import Desk as Fmcos
+from tests.kit.card import (
+    AIDS,
+    HISTORICAL,
+    ORIGINAL,
+    PIN_CN,
+    REGION,
+    SERIAL,
+    SSSE_NAME,
+    CardBench,
+    HandmadeBench,
+    roots,
+)
+from tests.kit.debit import DebitBench
+from tests.kit.fmcos import MASTER, FmcosBench, create, directory, write_key
 from tests.kit.fmcos import key as fmcos_key
 from tests.kit.fmcos import made as fmcos_made
-from tests.kit.medical import TradeBench, card_with
-from tests.kit.psam import PsamDesk
+from tests.kit.medical import MedicalBench, card_with
+from tests.kit.psam import PsamBench
 from tests.kit.purse import AID, TERMINAL, TIME, line_mac, tac
 from tests.kit.purse import ready as purse
 from tests.kit.reference import Reference, card_key
@@ -54,13 +64,13 @@ def settings(name: str, value: Any) -> Settings:
     return msgspec.convert({section: {field: value}} if field else {section: value}, Settings)
 
 
-def issued(name: str, value: Any, profile: str = "ssc-2.0") -> Bench:
+def issued(name: str, value: Any, profile: str = "ssc-2.0") -> CardBench:
     """An issued card with one setting written as a profile writes it."""
     section, _, field = name.partition(".")
-    return Bench(profile, f"[settings.{section}]\n{field} = {json.dumps(value)}\n")
+    return CardBench(profile, f"[settings.{section}]\n{field} = {json.dumps(value)}\n")
 
 
-def files(bench: Bench, path: str) -> Any:
+def files(bench: CardBench, path: str) -> Any:
     """Contents of a file, looked up by the end of its path."""
     return next(contents for key, contents in bench.card.image.contents.items() if key.endswith(path))
 
@@ -83,7 +93,7 @@ def _(value: str) -> None:
 @exercise("structure.medical_mode", "offline", "online", "both")
 def _(value: str) -> None:
     """Part 6, 6.6 and table 8: EF06 is there online, EF08 and the money file offline; EF05 and EF09 always."""
-    bench = Bench("ssc-1.0", f'[settings.structure]\nmedical_mode = "{value}"')
+    bench = CardBench("ssc-1.0", f'[settings.structure]\nmedical_mode = "{value}"')
     bench.select_df("DF04")
     found = {fid for fid in ("05", "06", "08", "09") if bench.word(f"00A4020002EF{fid}") == "9000"}
     assert found == {"05", "09"} | {"offline": {"08"}, "online": {"06"}, "both": {"06", "08"}}[value]
@@ -134,27 +144,27 @@ def _(value: str) -> None:
 
 @exercise("select.ef_with_p1_00", True, False)
 def _(value: bool) -> None:
-    bench = Handmade(settings("select.ef_with_p1_00", value))
+    bench = HandmadeBench(settings("select.ef_with_p1_00", value))
     assert bench.send("00A4000002EF05") == ("9000" if value else "6A82")
 
 
 @exercise("select.partial_names", True, False)
 def _(value: bool) -> None:
     """Part 5, 6.11.5."""
-    bench = Handmade(settings("select.partial_names", value))
+    bench = HandmadeBench(settings("select.partial_names", value))
     assert bench.word(b"\x00\xa4\x04\x00\x05" + AIDS["DF01"][:5]) == ("9000" if value else "6A82")
 
 
 @exercise("select.mf_fci", "empty", "fid")
 def _(value: str) -> None:
-    bench = Handmade(settings("select.mf_fci", value))
+    bench = HandmadeBench(settings("select.mf_fci", value))
     assert bench.ask("00A40000023F00") == {"empty": "6F02A5009000", "fid": "6F0684023F00A5009000"}[value]
 
 
 @exercise("read.le_mismatch", "6Cxx", "shorter")
 def _(value: str) -> None:
     """Part 2, 9.3.2.1 against Part 5, 6.10.1."""
-    bench = Handmade(settings("read.le_mismatch", value))
+    bench = HandmadeBench(settings("read.le_mismatch", value))
     assert bench.send("00B2012C02") == {"6Cxx": "6C04", "shorter": "01029000"}[value]
 
 
@@ -226,7 +236,7 @@ def _(value: int) -> None:
 def _(value: bool) -> None:
     """Part 7, 5.6."""
     for pin in (b"", bytes.fromhex("1234")):
-        bench = Handmade(settings("pin.empty_satisfies", value), pin=pin)
+        bench = HandmadeBench(settings("pin.empty_satisfies", value), pin=pin)
         opens = value and not pin
         assert bench.word("00B2017C04") == ("9000" if opens else "6982")
         assert bench.word("00DC018403010101") == ("9000" if opens else "6982")
@@ -237,10 +247,10 @@ def _(value: bool) -> None:
 @exercise("pin.empty_form", "both", "lc04", "ld00")
 def _(value: str) -> None:
     """Part 5, 6.8.3."""
-    bench = Handmade(settings("pin.empty_form", value))
+    bench = HandmadeBench(settings("pin.empty_form", value))
     bench.prove(("PUK",))
     assert bench.send(bench.secured("84240001")) == ("6700" if value == "ld00" else "9000")
-    bench = Handmade(settings("pin.empty_form", value))
+    bench = HandmadeBench(settings("pin.empty_form", value))
     bench.prove(("PUK",))
     challenge = bench.challenge()
     rules = Reference("DES")
@@ -251,7 +261,7 @@ def _(value: str) -> None:
 @exercise("pin.query_when_locked", "63C0", "6983")
 def _(value: str) -> None:
     """Part 5, 6.14.5, second paragraph, against Part 7, 5.8."""
-    bench = Handmade(settings("pin.query_when_locked", value), tries=1)
+    bench = HandmadeBench(settings("pin.query_when_locked", value), tries=1)
     assert bench.send("0020000000") == "63C1"
     assert bench.verify(b"\x11\x11") == "63C0"
     assert bench.send("0020000000") == value
@@ -261,7 +271,7 @@ def _(value: str) -> None:
 @exercise("pin.ill_formed", "compare", "refuse")
 def _(value: str) -> None:
     """Part 7, 5.8: equal and different only; Part 5, table 48 has 6984, too."""
-    bench = Handmade(settings("pin.ill_formed", value))
+    bench = HandmadeBench(settings("pin.ill_formed", value))
     padded = PIN_CN.ljust(8, b"\xff")
     assert bench.verify(padded) == {"compare": "63C2", "refuse": "6984"}[value]
     assert bench.send("805E01000500FF123456") == {"compare": "63C1", "refuse": "6A80"}[value]
@@ -282,7 +292,7 @@ def _(value: int) -> None:
 @exercise("key.version_absent", "1", "current")
 def _(value: str) -> None:
     """Part 5, 6.4.3: the version byte may be left out."""
-    bench = Handmade(settings("key.version_absent", value))
+    bench = HandmadeBench(settings("key.version_absent", value))
     for version in (1, 3):
         command = bench.authentication("UK", 4, version)
         taken = version == (1 if value == "1" else 3)
@@ -291,7 +301,7 @@ def _(value: str) -> None:
 
 @exercise("key.version_unknown", "6A88", "6983")
 def _(value: str) -> None:
-    bench = Handmade(settings("key.version_unknown", value))
+    bench = HandmadeBench(settings("key.version_unknown", value))
     assert bench.authenticate("UK", version=9) == value
     assert bench.send("0088000011" + "00" * 16 + "09") == value
     assert bench.send("0082000E10" + "00" * 16) == "6A88"
@@ -303,7 +313,7 @@ def _(value: str) -> None:
 @exercise("challenge.survives", "reading", "nothing")
 def _(value: str) -> None:
     """Part 5, 6.5.1."""
-    bench = Handmade(settings("challenge.survives", value))
+    bench = HandmadeBench(settings("challenge.survives", value))
     command = bench.authentication("UK", 4)
     bench.ask("00B2012C00")
     assert bench.send(command) == ("9000" if value == "reading" else "6984")
@@ -311,7 +321,7 @@ def _(value: str) -> None:
 
 @exercise("challenge.failure_consumes", True, False)
 def _(value: bool) -> None:
-    bench = Handmade(settings("challenge.failure_consumes", value))
+    bench = HandmadeBench(settings("challenge.failure_consumes", value))
     command = bench.authentication("UK", 4)
     assert bench.send(command[:-1] + b"\x00") == "63C2"
     assert bench.send(command) == ("6984" if value else "9000")
@@ -324,7 +334,7 @@ def _(value: bool) -> None:
 @exercise("state.global_rights", "within_environment", "strict")
 def _(value: str) -> None:
     """Part 7, 6.6."""
-    bench = Handmade(settings("state.global_rights", value))
+    bench = HandmadeBench(settings("state.global_rights", value))
     bench.prove(("UK",))
     bench.word("00A4000002DF01")
     assert {ref.name for ref in bench.session.proofs} == ({"UK"} if value == "within_environment" else set())
@@ -333,7 +343,7 @@ def _(value: str) -> None:
 @exercise("state.pin_scope", "power-off", "df-change")
 def _(value: str) -> None:
     """Part 7, 5.8."""
-    bench = Handmade(settings("state.pin_scope", value))
+    bench = HandmadeBench(settings("state.pin_scope", value))
     bench.verify()
     bench.word("00A4000002DF01")
     assert bench.word("00B2012C04") == ("9000" if value == "power-off" else "6982")
@@ -345,7 +355,7 @@ def _(value: str) -> None:
 @exercise("block.repeat_sw", "9000", "9303")
 def _(value: str) -> None:
     """Part 5, 6.1.5 against Part 7, 13.2."""
-    bench = Handmade(settings("block.repeat_sw", value))
+    bench = HandmadeBench(settings("block.repeat_sw", value))
     bench.lock_application()
     assert bench.send("841E00010400000000") == value
 
@@ -353,7 +363,7 @@ def _(value: str) -> None:
 @exercise("block.ef_readable", False, True)
 def _(value: bool) -> None:
     """Part 7, 13.2 against Part 5, 6.1.1."""
-    bench = Handmade(settings("block.ef_readable", value))
+    bench = HandmadeBench(settings("block.ef_readable", value))
     bench.verify()
     bench.lock_application()
     assert bench.word("00B2012C04") == ("9000" if value else "9303")
@@ -363,7 +373,7 @@ def _(value: bool) -> None:
 @exercise("sm.update_commands", "off", "per-file")
 def _(value: str) -> None:
     """Part 7, 7.3 and 7.4."""
-    bench = Handmade(settings("sm.update_commands", value))
+    bench = HandmadeBench(settings("sm.update_commands", value))
     assert bench.send("00DC0164040102FFFF") == ("9000" if value == "off" else "6987")
     secured = bench.secured("04DC0164", bytes.fromhex("0102EEEE"))
     assert bench.send(secured) == ("6A81" if value == "off" else "9000")
@@ -372,7 +382,7 @@ def _(value: str) -> None:
 @exercise("sm.read_commands", "off", "per-file")
 def _(value: str) -> None:
     """Part 4, 8.5, case 2."""
-    bench = Handmade(settings("sm.read_commands", value))
+    bench = HandmadeBench(settings("sm.read_commands", value))
     assert bench.send("00B201B404") == ("0102A1A29000" if value == "off" else "6987")
     assert bench.send(bench.secured("04B201B4")) == ("6E00" if value == "off" else "6104")
 
@@ -380,7 +390,7 @@ def _(value: str) -> None:
 # -- diversification -------------------------------------------------------------------------------
 
 
-def _proves(bench: Bench, key: bytes) -> str:
+def _proves(bench: CardBench, key: bytes) -> str:
     """EXTERNAL AUTHENTICATION with UKSSSE under a value of one's own."""
     bench.select_ssse()
     data = Reference("3DES").auth(key, bench.challenge(), ORIGINAL) + ORIGINAL
@@ -410,7 +420,7 @@ def _(value: bool) -> None:
         seed="tests",
     )
     key = card_key("3DES", roots()["UKSSSE"], "330200" if value else "330283", made.info.historical)
-    assert _proves(Bench(card=Card(Image.in_memory(made))), key) == "9000"
+    assert _proves(CardBench(card=Card(Image.in_memory(made))), key) == "9000"
 
 
 @exercise("crypto.ssf33", "refuse")
@@ -443,11 +453,11 @@ def _(value: int) -> None:
 FINE: Final = "0123456789ABCDEFFEDCBA9876543210"
 
 
-def blank_card(name: str, value: Any) -> Bench:
+def blank_card(name: str, value: Any) -> CardBench:
     """A blank card, before its transport key is set (Part 10, 5.1)."""
     section, _, field = name.partition(".")
     profile = load_profile("ssc-2.0", {"settings": {section: {field: value}}})
-    return Bench(card=Card(Image.in_memory(blank(profile))))
+    return CardBench(card=Card(Image.in_memory(blank(profile))))
 
 
 def _transport_key(name: str, value: Any, key: str) -> str:
@@ -496,33 +506,33 @@ def _(value: str) -> None:
 @exercise("personalisation.space", "card", "directory")
 def _(value: str) -> None:
     """FMCOS manual, 4.2 and the issuing sample, against the size in CREATE FILE."""
-    desk = Fmcos(fmcos_made(f"personalisation space {value}"))
-    desk.ok(directory(0x3F01, size=100))
-    desk.ok("00A40000023F01")
-    assert desk.word(create(0x0002, "280100F0F0FFFF")) == ("9000" if value == "card" else "6A84")
+    bench = FmcosBench(fmcos_made(f"personalisation space {value}"))
+    bench.ok(directory(0x3F01, size=100))
+    bench.ok("00A40000023F01")
+    assert bench.word(create(0x0002, "280100F0F0FFFF")) == ("9000" if value == "card" else "6A84")
 
 
 @exercise("personalisation.protect", "plain", "enciphered")
 def _(value: str) -> None:
     """FMCOS manual, 7.12, example 3, against a public account of the same card."""
-    desk = Fmcos(fmcos_made(f"personalisation protect {value}"))
-    desk.ok("800E000000")
-    desk.ok(create(0x0001, "3F004000F0FFFF"))
-    desk.ok(write_key(0x39, MASTER))
+    bench = FmcosBench(fmcos_made(f"personalisation protect {value}"))
+    bench.ok("800E000000")
+    bench.ok(create(0x0001, "3F004000F0FFFF"))
+    bench.ok(write_key(0x39, MASTER))
     update = b"\x80\xd4\x39\x00\x15" + fmcos_key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, MASTER)
-    assert desk.word(update) == ("9000" if value == "plain" else "6987")
+    assert bench.word(update) == ("9000" if value == "plain" else "6987")
     # Once it is so it is updated enciphered only.
-    assert desk.word(update) == "6987"
+    assert bench.word(update) == "6987"
 
 
 # -- trades ----------------------------------------------------------------------------------------
 
 
-def trading(name: str, value: str, suite: str = "3DES", *, binary: bool = False) -> TradeBench:
+def trading(name: str, value: str, suite: str = "3DES", *, binary: bool = False) -> MedicalBench:
     """A card with money and one setting."""
     section, _, field = name.partition(".")
     overrides = f"[settings.{section}]\n{field} = {json.dumps(value)}\n"
-    return TradeBench(card_with(suite=suite, overrides=overrides), binary=binary)
+    return MedicalBench(card_with(suite=suite, overrides=overrides), binary=binary)
 
 
 @exercise("trade.type_byte", "ascii", "binary")
@@ -598,38 +608,38 @@ def _(value: str) -> None:
 # -- the security module (Part 9) ------------------------------------------------------------------
 
 
-def module(name: str, value: Any, suite: str = "3DES") -> PsamDesk:
+def module(name: str, value: Any, suite: str = "3DES") -> PsamBench:
     """A security module with one setting."""
-    return PsamDesk(suite, f"[settings.psam]\n{name} = {json.dumps(value)}\n")
+    return PsamBench(suite, f"[settings.psam]\n{name} = {json.dumps(value)}\n")
 
 
 @exercise("psam.sm4_fid", 0xDDF2, 0xDDF1, 0x3F02)
 def _(value: int) -> None:
     """The FID is not published; as DDF1 it takes the place of the SSF33 environment."""
-    desk = module("sm4_fid", value)
+    bench = module("sm4_fid", value)
     for fid in (0xDDF2, 0xDDF1, 0x3F02):
-        desk.select_environment()
-        assert desk.word(f"00A4000002{fid:04X}") == ("9000" if fid == value else "6A82")
-    desk.suite = "SM4"
-    desk.select_environment()
-    assert desk.card.session.df == f"3F00/{value:04X}"
+        bench.select_environment()
+        assert bench.word(f"00A4000002{fid:04X}") == ("9000" if fid == value else "6A82")
+    bench.suite = "SM4"
+    bench.select_environment()
+    assert bench.card.session.df == f"3F00/{value:04X}"
 
 
 @exercise("psam.mac_answer", "block", "mac4")
 def _(value: str) -> None:
     for suite in ("3DES", "SM4"):
-        desk = module("mac_answer", value, suite)
-        assert desk.deliver(0x28, 0x12, b"12345678") == "9000"
+        bench = module("mac_answer", value, suite)
+        assert bench.deliver(0x28, 0x12, b"12345678") == "9000"
         block = 8 if suite == "3DES" else 16
-        assert len(desk.cipher(0x05, bytes(2 * block))) == 2 * (block if value == "block" else 4) + 4
+        assert len(bench.cipher(0x05, bytes(2 * block))) == 2 * (block if value == "block" else 4) + 4
 
 
 @exercise("psam.session_key_lifetime", "per_kind", "single", "until_next_delivery")
 def _(value: str) -> None:
     """Part 9, 9.8.2; any order of commands is in the tests of the states."""
-    desk = module("session_key_lifetime", value)
-    assert desk.deliver(0x28, 0x12, b"12345678") == "9000"
-    answers = [desk.cipher(p1, bytes(16))[-4:] for p1 in (0x00, 0x05, 0x00)]
+    bench = module("session_key_lifetime", value)
+    assert bench.deliver(0x28, 0x12, b"12345678") == "9000"
+    answers = [bench.cipher(p1, bytes(16))[-4:] for p1 in (0x00, 0x05, 0x00)]
     ends = {"per_kind": "9000 9000 6901", "single": "9000 6901 6901", "until_next_delivery": "9000 9000 9000"}
     assert " ".join(answers) == ends[value]
 
@@ -637,8 +647,8 @@ def _(value: str) -> None:
 @exercise("psam.sequence_step", "init", "credit")
 def _(value: str) -> None:
     """Losses of power are in the tests of power cuts."""
-    desk = module("sequence_step", value)
-    assert [desk.ask(desk.init_sam())[:8] for _ in range(2)] == [
+    bench = module("sequence_step", value)
+    assert [bench.ask(bench.init_sam())[:8] for _ in range(2)] == [
         "00000001",
         "00000002" if value == "init" else "00000001",
     ]
@@ -647,57 +657,57 @@ def _(value: str) -> None:
 @exercise("psam.mac2_error", "9302", "63CF")
 def _(value: str) -> None:
     """Part 9, table 31 against 9.10.1."""
-    desk = module("mac2_error", value)
-    assert desk.word(desk.init_sam()) == "9000"
-    assert desk.send("807200000400000000") == value
-    assert desk.send("807200000400000000") == "6901"
+    bench = module("mac2_error", value)
+    assert bench.word(bench.init_sam()) == "9000"
+    assert bench.send("807200000400000000") == value
+    assert bench.send("807200000400000000") == "6901"
 
 
 @exercise("psam.level_error_init_sam", "6700", "6A80")
 def _(value: str) -> None:
-    desk = module("level_error_init_sam", value)
-    assert desk.send(desk.init_sam(levels=3)) == value
+    bench = module("level_error_init_sam", value)
+    assert bench.send(bench.init_sam(levels=3)) == value
 
 
 @exercise("psam.check_algorithm_byte", False, True)
 def _(value: bool) -> None:
     for suite in ("3DES", "SM4"):
-        desk = module("check_algorithm_byte", value, suite)
-        assert desk.word(desk.init_sam(algorithm=0x01)) == ("6A88" if value else "9000")
-        assert desk.word(desk.init_sam()) == "9000"
+        bench = module("check_algorithm_byte", value, suite)
+        assert bench.word(bench.init_sam(algorithm=0x01)) == ("6A88" if value else "9000")
+        assert bench.word(bench.init_sam()) == "9000"
 
 
 @exercise("psam.auth_error", "63Cx", "6982")
 def _(value: str) -> None:
-    desk = module("auth_error", value)
-    words = [desk.send(desk.authentication(1, wrong=True)) for _ in range(3)]
+    bench = module("auth_error", value)
+    words = [bench.send(bench.authentication(1, wrong=True)) for _ in range(3)]
     assert words == (["63C2", "63C1", "63C0"] if value == "63Cx" else ["6982"] * 3)
-    assert desk.send(desk.authentication(1)) == "6983"
+    assert bench.send(bench.authentication(1)) == "6983"
 
 
 @exercise("psam.init_environment", "remember", "ignore")
 def _(value: str) -> None:
-    desk = module("init_environment", value)
-    assert desk.send("BFEC00000151") == "9000"
-    assert getattr(desk.card.session.work, "region", None) == (0x51 if value == "remember" else None)
-    assert desk.send("BFEC0000015A") == ("6A80" if value == "remember" else "9000")
+    bench = module("init_environment", value)
+    assert bench.send("BFEC00000151") == "9000"
+    assert getattr(bench.card.session.work, "region", None) == (0x51 if value == "remember" else None)
+    assert bench.send("BFEC0000015A") == ("6A80" if value == "remember" else "9000")
 
 
 @exercise("psam.root_level", "third", "second")
 def _(value: str) -> None:
     """Part 9, appendix B, note **; every key is in the tests of the module."""
-    desk = module("root_level", value)
-    assert desk.deliver(0x28, 0x12, b"12345678") == ("9000" if value == "third" else "6A88")
-    assert desk.deliver(0x48, 0x12, b"12345678") == ("9000" if value == "second" else "6A88")
+    bench = module("root_level", value)
+    assert bench.deliver(0x28, 0x12, b"12345678") == ("9000" if value == "third" else "6A88")
+    assert bench.deliver(0x48, 0x12, b"12345678") == ("9000" if value == "second" else "6A88")
 
 
 @exercise("psam.stk_type", "08", "06")
 def _(value: str) -> None:
-    desk = module("stk_type", value)
-    assert desk.deliver(0x28, 0x09, b"12345678") == ("9000" if value == "08" else "6A88")
-    assert desk.deliver(0x26, 0x09, b"12345678") == ("9000" if value == "06" else "6A88")
-    assert desk.deliver(int(f"2{value[1]}", 16), 0x09, b"12345678") == "9000"
-    assert desk.cipher(0x00, bytes(8))[-4:] == ("9000" if value == "08" else "6985")
+    bench = module("stk_type", value)
+    assert bench.deliver(0x28, 0x09, b"12345678") == ("9000" if value == "08" else "6A88")
+    assert bench.deliver(0x26, 0x09, b"12345678") == ("9000" if value == "06" else "6A88")
+    assert bench.deliver(int(f"2{value[1]}", 16), 0x09, b"12345678") == "9000"
+    assert bench.cipher(0x00, bytes(8))[-4:] == ("9000" if value == "08" else "6985")
 
 
 # -- transport, order, words -----------------------------------------------------------------------
@@ -706,20 +716,20 @@ def _(value: str) -> None:
 @exercise("transport.level", "tpdu", "apdu")
 def _(value: str) -> None:
     """Part 2, 9.3."""
-    bench = Handmade(settings("transport.level", value))
+    bench = HandmadeBench(settings("transport.level", value))
     assert bench.send("00A4000002DF01") == ("610A" if value == "tpdu" else "6F088406D156000005009000")
 
 
 @exercise("transport.extended", False, True)
 def _(value: bool) -> None:
-    bench = Handmade(settings("transport.extended", value))
+    bench = HandmadeBench(settings("transport.extended", value))
     assert bench.send("00DC012C000004" + "0102FFFF") == ("9000" if value else "6700")
 
 
 @exercise("transport.get_response_short", "61xx", "6Cxx")
 def _(value: str) -> None:
     """Part 5, table 20, against Part 2, 9.3.2.1."""
-    bench = Handmade(settings("transport.get_response_short", value))
+    bench = HandmadeBench(settings("transport.get_response_short", value))
     assert bench.send("00A4000002DF01") == "610A"
     assert bench.send("00C0000004") == {"61xx": "6F0884066106", "6Cxx": "6C0A"}[value]
 
@@ -727,7 +737,7 @@ def _(value: str) -> None:
 @exercise("check_order", "default")
 def _(value: str) -> None:
     """The order itself is tested with the words of the commands; there is no other one yet."""
-    assert Handmade(settings("check_order", value)).send("0084000105") == "6A86"
+    assert HandmadeBench(settings("check_order", value)).send("0084000105") == "6A86"
     with pytest.raises(msgspec.ValidationError):
         settings("check_order", "reversed")
 
@@ -735,7 +745,7 @@ def _(value: str) -> None:
 @exercise("status", {}, {"access_denied": "6985"})
 def _(value: dict[str, str]) -> None:
     """Words of a card maker."""
-    bench = Handmade(settings("status", value))
+    bench = HandmadeBench(settings("status", value))
     assert bench.send("00B2013404") == value.get("access_denied", "6982")
 
 
@@ -745,33 +755,33 @@ def _(value: dict[str, str]) -> None:
 @exercise("emv.script_chaining", False, True)
 def _(value: bool) -> None:
     """Issuer scripts: the second MAC covers the cryptogram, or the MAC before (EMV Book 2, 9.2.3)."""
-    desk = Desk(settings=settings("emv.script_chaining", value))
-    desk.online()
-    assert desk.send(desk.script("04DA9F58", "05")) == "9000"
-    assert desk.send(desk.script("04DA9F59", "06", chain=desk.last_mac)) == ("9000" if value else "6988")
+    bench = DebitBench(settings=settings("emv.script_chaining", value))
+    bench.online()
+    assert bench.send(bench.script("04DA9F58", "05")) == "9000"
+    assert bench.send(bench.script("04DA9F59", "06", chain=bench.last_mac)) == ("9000" if value else "6988")
 
 
 @exercise("emv.pin_block_key", "ac", "enc")
 def _(value: str) -> None:
-    desk = Desk(settings=settings("emv.pin_block_key", value))
-    desk.online()
-    sealed = desk.sealed_pin("2468", half="UDKAC")
-    assert desk.send(desk.script("84240002", sealed)) == {"ac": "9000", "enc": "6A80"}[value]
+    bench = DebitBench(settings=settings("emv.pin_block_key", value))
+    bench.online()
+    sealed = bench.sealed_pin("2468", half="UDKAC")
+    assert bench.send(bench.script("84240002", sealed)) == {"ac": "9000", "enc": "6A80"}[value]
 
 
 @exercise("emv.arpc_error", "6300", "63Cx")
 def _(value: str) -> None:
-    desk = Desk(settings=settings("emv.arpc_error", value))
-    desk.online()
-    assert desk.arpc(wrong=True) == {"6300": "6300", "63Cx": "63CF"}[value]
+    bench = DebitBench(settings=settings("emv.arpc_error", value))
+    bench.online()
+    assert bench.arpc(wrong=True) == {"6300": "6300", "63Cx": "63CF"}[value]
 
 
 @exercise("emv.failure_limit", 1, 100)
 def _(value: int) -> None:
-    desk = Desk(settings=settings("emv.failure_limit", value))
+    bench = DebitBench(settings=settings("emv.failure_limit", value))
     for _ in range(2):
-        desk.online()
-        word = desk.arpc(wrong=True)
+        bench.online()
+        word = bench.arpc(wrong=True)
     assert word == {1: "6985", 100: "6300"}[value]
 
 
@@ -779,8 +789,8 @@ def _(value: int) -> None:
 def _(value: int) -> None:
     """9F10: length, key index, version, results of 1 + 3 bytes, algorithm."""
     for suite, found in (("SM4", value), ("3DES", 1)):
-        desk = Desk(suite=suite, settings=settings("emv.sm4_algorithm_id", value))
-        assert desk.online().iad[7] == found
+        bench = DebitBench(suite=suite, settings=settings("emv.sm4_algorithm_id", value))
+        assert bench.online().iad[7] == found
 
 
 # -- passbook and purse ----------------------------------------------------------------------------
@@ -797,11 +807,11 @@ def _(value: str) -> None:
 @exercise("edep.blocked_select", "coding", "6283", "6A81")
 def _(value: str) -> None:
     """FMCOS manual, 8.3, against what other cards are said to do; this card is no FMCOS card."""
-    desk = purse(settings=settings("edep.blocked_select", value))
+    bench = purse(settings=settings("edep.blocked_select", value))
     word = "6283" if value == "coding" else value
-    assert desk.word(desk.protected("841E0000")) == "9000"
-    assert (desk.select()[-4:], desk.select()[:2] == "6F") == (word, word == "6283")
-    assert desk.word(desk.protected("84180000")) == "9000"
+    assert bench.word(bench.protected("841E0000")) == "9000"
+    assert (bench.select()[-4:], bench.select()[:2] == "6F") == (word, word == "6283")
+    assert bench.word(bench.protected("84180000")) == "9000"
 
 
 @exercise("edep.balance_error", "9401", "6985")
@@ -816,32 +826,32 @@ def _(value: str) -> None:
 
 @exercise("edep.pin_cleared_after_trade", False, True)
 def _(value: bool) -> None:
-    desk = purse(settings=settings("edep.pin_cleared_after_trade", value))
-    desk.do(desk.spend(1, 2, 5, 6))
-    assert desk.word("805C000104") == ("6982" if value else "9000")
+    bench = purse(settings=settings("edep.pin_cleared_after_trade", value))
+    bench.do(bench.spend(1, 2, 5, 6))
+    assert bench.word("805C000104") == ("6982" if value else "9000")
 
 
 @exercise("edep.overdraft_tac_key", "xor", "direct")
 def _(value: str) -> None:
     """FMCOS manual, 8.12.2.4, against its public client."""
-    desk = purse(settings=settings("edep.overdraft_tac_key", value))
-    suite, key = desk.key_of("DTK")
+    bench = purse(settings=settings("edep.overdraft_tac_key", value))
+    suite, key = bench.key_of("DTK")
     data = (10500).to_bytes(4) + b"\0\x01" + (500).to_bytes(3) + b"\x07" + TERMINAL + TIME
     expected = {"xor": tac(suite, key, data), "direct": line_mac(suite, key, b"", data)}
-    assert desk.do(desk.limit(500)) == expected[value]
+    assert bench.do(bench.limit(500)) == expected[value]
 
 
 @exercise("edep.command_iv", "challenge", "zero")
 def _(value: str) -> None:
-    desk = purse(settings=settings("edep.command_iv", value))
-    assert desk.word(desk.protected("04D69500", b"\xaa")) == ("9000" if value == "challenge" else "6988")
-    assert desk.word(desk.protected("04D69500", b"\xaa", zero=True)) == ("9000" if value == "zero" else "6984")
+    bench = purse(settings=settings("edep.command_iv", value))
+    assert bench.word(bench.protected("04D69500", b"\xaa")) == ("9000" if value == "challenge" else "6988")
+    assert bench.word(bench.protected("04D69500", b"\xaa", zero=True)) == ("9000" if value == "zero" else "6984")
 
 
 @exercise("edep.reload_pin_tries", 3, 1, 15)
 def _(value: int) -> None:
     """FMCOS manual, 8.5: 9303 after failures on end, three with other cards."""
-    bench = Bench("pboc", f"[settings.edep]\nreload_pin_tries = {value}\n")
+    bench = CardBench("pboc", f"[settings.edep]\nreload_pin_tries = {value}\n")
     bench.ask(b"\x00\xa4\x04\x00\x09" + AID)
     words = [bench.word("805E000007123456" + "00" * 4) for _ in range(value)]
     assert words == ["9302"] * (value - 1) + ["9303"]
@@ -863,7 +873,7 @@ def _(value: str) -> None:
 @exercise("financial.listed", "all", "debit_credit")
 def _(value: str) -> None:
     """The published directory of a bank card has debit/credit alone."""
-    bench = Bench("pboc", f'[settings.financial]\nlisted = "{value}"\n')
+    bench = CardBench("pboc", f'[settings.financial]\nlisted = "{value}"\n')
     assert bench.word("00A404000E315041592E5359532E4444463031") == "9000"
     assert bench.ask("00B2010C00")[8:26] == "4F08A000000333010101"[:18]
     assert bench.ask("00B2020C00")[8:28] == ("4F09A000000003869807" if value == "all" else "")
@@ -874,7 +884,9 @@ def _(value: str) -> None:
 def _(value: bool) -> None:
     """A second name, which contactless terminals select first."""
     settings = f'[settings.financial]\nkind = "both"\ncontactless = {json.dumps(value)}\n'
-    assert Bench("ssc-2.0", settings).word("00A404000E325041592E5359532E4444463031") == ("9000" if value else "6A82")
+    assert CardBench("ssc-2.0", settings).word("00A404000E325041592E5359532E4444463031") == (
+        "9000" if value else "6A82"
+    )
 
 
 NOT_READ: Final[dict[str, str]] = {}

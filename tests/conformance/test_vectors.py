@@ -13,7 +13,7 @@ from cardfs.model.codecs import check_character
 from keys import suites
 from keys.diversify import card_factor, city_factor, diversify, province_factor
 from keys.suites import SM4, Suite
-from tests.kit.card import PIN_CN, Handmade, scripted
+from tests.kit.card import PIN_CN, HandmadeBench, scripted
 from tests.kit.places import DATA
 
 Vector = Mapping[str, Any]
@@ -176,11 +176,11 @@ def init_sam_for_purchase(v: Vector) -> bytes:
 # -- commands, sent to a card that holds the vector's key ------------------------------------------
 
 
-def _terminal(v: Vector, key: str, lead: str, **changes: Any) -> Handmade:
+def _terminal(v: Vector, key: str, lead: str, **changes: Any) -> HandmadeBench:
     """A card whose ``key`` is the vector's, whose challenges are ``lead`` and then the vector's."""
     random = scripted(*([lead] if lead else []), v["challenge"])
     suite = "SM4" if v["suite"] == "SM4" else "3DES"
-    return Handmade(suite=suite, random=random, values={key: key_of(v)}, **changes)
+    return HandmadeBench(suite=suite, random=random, values={key: key_of(v)}, **changes)
 
 
 LEAD: Final = "5566778811223344"
@@ -193,7 +193,7 @@ def external_authentication(v: Vector) -> None:
     assert {ref.name for ref in bench.session.proofs} == {"UK"}
 
 
-def _ready(v: Vector) -> Handmade:
+def _ready(v: Vector) -> HandmadeBench:
     """A card where the right of the command is proven and the vector's challenge was drawn last."""
     right, key = {"24": ("PUK", "STK"), "1E": ("LK01", "STK01"), "16": ("BK", "STK")}[v["expect"][2:4]]
     bench = _terminal(v, key, LEAD, maintenance=v["suite"])
@@ -204,7 +204,7 @@ def _ready(v: Vector) -> Handmade:
     return bench
 
 
-def maintenance(v: Vector) -> Handmade:
+def maintenance(v: Vector) -> HandmadeBench:
     """Prove the right with a first challenge, then send the command under the vector's (Part 7, 13)."""
     sent = raw(v["expect"])
     assert _ready(v).send(sent[:-1] + bytes((sent[-1] ^ 1,))) == "6988"
@@ -265,7 +265,7 @@ def command(v: Vector) -> bytes:
 
 def internal_authentication(v: Vector) -> bytes:
     """Part 5, 6.7: the card that holds the key gives the answer."""
-    bench = Handmade(suite=v["suite"], values={"IRK": key_of(v)})
+    bench = HandmadeBench(suite=v["suite"], values={"IRK": key_of(v)})
     answer = bench.ask(v["command"])
     assert answer[-4:] == "9000"
     return raw(answer[:-4])

@@ -27,7 +27,7 @@ from cardfs.model.errors import ImageError
 from emulator.cards import Card
 from keys.records import KeyRef
 from tests.kit import child
-from tests.kit.card import SSSE, Bench, handmade, handmade_value
+from tests.kit.card import SSSE, CardBench, handmade, handmade_value
 from tests.kit.cli import refused, sscard
 from tests.kit.damage import DAMAGES, names
 
@@ -41,7 +41,7 @@ MS_RDONLY, MS_REMOUNT = 0x1, 0x20
 DISK: Final = 512 * 1024
 
 
-class OnDisk(Bench):
+class OnDisk(CardBench):
     """The card made by hand in an image file, inserted, with its SSSE selected."""
 
     def __init__(self, path: Path) -> None:

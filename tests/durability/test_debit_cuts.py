@@ -18,7 +18,7 @@ from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from keys.generate import SeededRandom
-from tests.kit.debit import CASH, LOAD_FORMAT, LOG, PIN_BLOCK, STORE, WRONG_BLOCK, Desk, contents, walk
+from tests.kit.debit import CASH, LOAD_FORMAT, LOG, PIN_BLOCK, STORE, WRONG_BLOCK, DebitBench, contents, walk
 
 Cells = dict[CellKey, Cell]
 OBJECTS: Final = {**CASH, "DF4F": LOAD_FORMAT}
@@ -47,7 +47,7 @@ def _cells(suite: str, counter: str, action: str) -> Cells:
     return dict(write_cells(contents({**OBJECTS, "9F36": counter, "9F52": action}, suite=suite)))
 
 
-class Torn(Desk):
+class Torn(DebitBench):
     """The card on a memory whose power can be cut."""
 
     def __init__(self, cells: Cells) -> None:
@@ -62,18 +62,18 @@ def plain(apdu: str) -> Callable[[Torn], bytes]:
 
 
 def selected(apdu: str) -> Callable[[Torn], bytes]:
-    def prepare(desk: Torn) -> bytes:
-        desk.select()
+    def prepare(bench: Torn) -> bytes:
+        bench.select()
         return bytes.fromhex(apdu)
 
     return prepare
 
 
 def begun(apdu: str, *, cash: bool = False, wrong_pins: int = 0) -> Callable[[Torn], bytes]:
-    def prepare(desk: Torn) -> bytes:
-        desk.start(cash=cash)
+    def prepare(bench: Torn) -> bytes:
+        bench.start(cash=cash)
         for _ in range(wrong_pins):
-            desk.send("0020008008" + WRONG_BLOCK)
+            bench.send("0020008008" + WRONG_BLOCK)
         return bytes.fromhex(apdu)
 
     return prepare
@@ -84,36 +84,36 @@ def generated(
 ) -> Callable[[Torn], bytes]:
     """GENERATE AC; with a code the second one, after the issuer's proof."""
 
-    def prepare(desk: Torn) -> bytes:
-        desk.start(cash=cash)
+    def prepare(bench: Torn) -> bytes:
+        bench.start(cash=cash)
         if code:
-            desk.ac("ARQC", **more)
+            bench.ac("ARQC", **more)
             if code not in ("Y3", "Z3"):
-                desk.arpc(wrong=wrong)
-        values = desk.cdol(code=code, **more)
+                bench.arpc(wrong=wrong)
+        values = bench.cdol(code=code, **more)
         return bytes.fromhex(f"80AE{p1}00{len(values) // 2:02X}{values}")
 
     return prepare
 
 
 def proof(*, wrong: bool = False, again: bool = False) -> Callable[[Torn], bytes]:
-    def prepare(desk: Torn) -> bytes:
-        desk.online()
+    def prepare(bench: Torn) -> bytes:
+        bench.online()
         if again:
-            desk.arpc()
-        return desk.proof(wrong=wrong)
+            bench.arpc()
+        return bench.proof(wrong=wrong)
 
     return prepare
 
 
 def script(header: str, data: str = "", *, wrong: bool = False, pin: str = "") -> Callable[[Torn], bytes]:
-    def prepare(desk: Torn) -> bytes:
-        desk.start()
-        desk.send("0020008008" + WRONG_BLOCK)
-        desk.ac("ARQC")
-        desk.arpc()
-        desk.ac("TC", code="00")
-        return desk.script(header, desk.sealed_pin(pin) if pin else data, wrong=wrong)
+    def prepare(bench: Torn) -> bytes:
+        bench.start()
+        bench.send("0020008008" + WRONG_BLOCK)
+        bench.ac("ARQC")
+        bench.arpc()
+        bench.ac("TC", code="00")
+        return bench.script(header, bench.sealed_pin(pin) if pin else data, wrong=wrong)
 
     return prepare
 
@@ -182,12 +182,12 @@ class Recording(MemoryStore):
 
 def uncut(scenario: Scenario) -> tuple[list[Cells], str]:
     """The states that a command leads through, and its word."""
-    desk = Torn(scenario.cells())
+    bench = Torn(scenario.cells())
     recording = Recording(scenario.cells())
-    desk.card = Card(Image(read_cells(dict(scenario.cells())), recording), SeededRandom("torn"))
-    command = scenario.prepare(desk)
+    bench.card = Card(Image(read_cells(dict(scenario.cells())), recording), SeededRandom("torn"))
+    command = scenario.prepare(bench)
     start = len(recording.states) - 1
-    word = desk.send(command)[-4:]
+    word = bench.send(command)[-4:]
     return recording.states[start:], word
 
 
@@ -204,12 +204,12 @@ def test_uncut_a_command_is_one_transaction_after_at_most_one_charge(scenario: S
 def test_a_card_cut_at_any_write_is_the_old_or_the_new_one(scenario: Scenario, moment: Moment) -> None:
     states, _ = uncut(scenario)
     for write in range(1, len(states)):
-        desk = Torn(scenario.cells())
-        command = scenario.prepare(desk)
-        desk.torn.cut(write, moment)
+        bench = Torn(scenario.cells())
+        command = scenario.prepare(bench)
+        bench.torn.cut(write, moment)
         with pytest.raises(PowerCut):
-            desk.card.transmit(command)
-        found = dict(desk.torn.store.load())
+            bench.card.transmit(command)
+        found = dict(bench.torn.store.load())
         assert found == states[write - (moment is Moment.BEFORE)]
         assert found in (states[0], states[-1]) or charged(states[0], found)
         again = Torn(found)
@@ -222,27 +222,27 @@ def test_no_counter_serves_two_transactions(moment: Moment) -> None:
     cells = _cells("3DES", "0000", "0000")
     seen: list[int] = []
     for _ in range(4):
-        desk = Torn(cells)
-        desk.select()
-        desk.torn.cut(1, moment)
+        bench = Torn(cells)
+        bench.select()
+        bench.torn.cut(1, moment)
         with pytest.raises(PowerCut):
-            desk.options()
-        desk = Torn(dict(desk.torn.store.load()))
-        desk.start()
-        seen.append(desk.ac("ARQC").atc)
-        cells = dict(desk.torn.store.load())
+            bench.options()
+        bench = Torn(dict(bench.torn.store.load()))
+        bench.start()
+        seen.append(bench.ac("ARQC").atc)
+        cells = dict(bench.torn.store.load())
     assert seen == ([2, 4, 6, 8] if moment is Moment.AFTER else [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("moment", Moment)
 def test_balance_and_log_change_together_and_only_with_an_answer(moment: Moment) -> None:
     scenario = next(each for each in SCENARIOS if each.name == "GENERATE AC: electronic cash")
-    desk = Torn(scenario.cells())
-    command = scenario.prepare(desk)
-    desk.torn.cut(1, moment)
+    bench = Torn(scenario.cells())
+    command = scenario.prepare(bench)
+    bench.torn.cut(1, moment)
     with pytest.raises(PowerCut):
-        desk.card.transmit(command)
-    found = dict(desk.torn.store.load())
+        bench.card.transmit(command)
+    found = dict(bench.torn.store.load())
     paid = moment is Moment.AFTER
     assert objects(found)["9F79"] == ("000000009000" if paid else "000000010000")
     assert bool(found["contents", LOG].data) is paid
@@ -257,10 +257,10 @@ def test_every_row_that_writes_has_its_scenarios() -> None:
 
 def test_a_row_that_does_not_write_writes_nothing() -> None:
     """SELECT, READ RECORD, GET DATA, GET CHALLENGE, GET RESPONSE, and what is refused."""
-    desk = Torn(_cells("3DES", "0000", "0000"))
-    desk.start()
-    before = dict(desk.torn.store.load())
+    bench = Torn(_cells("3DES", "0000", "0000"))
+    bench.start()
+    before = dict(bench.torn.store.load())
     for command in ("00B2010C00", "80CA9F3600", "0084000008", "00C0000000", "008800000411223344"):
-        desk.word(command)
-    desk.select()
-    assert dict(desk.torn.store.load()) == before
+        bench.word(command)
+    bench.select()
+    assert dict(bench.torn.store.load()) == before

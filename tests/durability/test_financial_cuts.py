@@ -16,21 +16,21 @@ from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
 from emulator.commands.financial.rows import PAYMENT_ROWS
 from keys.generate import SeededRandom
-from tests.kit.card import Bench
-from tests.kit.financial import FMK, SELECT_PSE, Watched, half_built
+from tests.kit.card import CardBench
+from tests.kit.financial import FMK, SELECT_PSE, FinancialBench, half_built
 
 TRIES: Final = ("tries", f"{FMK.owner}#{FMK.name}.1")
 
 
-class Torn(Watched):
+class Torn(FinancialBench):
     """The card that is being built, on a memory that loses power."""
 
     def __init__(self, inside: MemoryStore) -> None:
         self.torn = TearingStore(inside)
-        Bench.__init__(self, card=Card(Image(read_cells(dict(inside.load())), self.torn), SeededRandom("torn")))
+        CardBench.__init__(self, card=Card(Image(read_cells(dict(inside.load())), self.torn), SeededRandom("torn")))
 
     def send(self, apdu: str | bytes) -> str:
-        return Bench.send(self, apdu)
+        return CardBench.send(self, apdu)
 
 
 @cache

@@ -20,14 +20,14 @@ from cardfs.profile.loader import load_profile
 from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyRef, KeyState
-from tests.kit.bank import Bank
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents
+from tests.kit.bank import IssuedPurseBench
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, CardBench, HandmadeBench, contents
 from tests.kit.cuts import built
-from tests.kit.debit import IssuedDesk
+from tests.kit.debit import IssuedDebitBench
 from tests.kit.fmcos import ready as fmcos_ready
-from tests.kit.medical import TERMINAL, TIME, Purse, TradeBench, b2, b4
+from tests.kit.medical import TERMINAL, TIME, MedicalBench, Purse, b2, b4
 from tests.kit.places import DATA
-from tests.kit.psam import PsamDesk, walked
+from tests.kit.psam import PsamBench, walked
 from tests.kit.purse import EP
 from tests.kit.reference import Reference
 
@@ -80,7 +80,7 @@ def make_golden(folder: Path) -> None:
     Image.create(folder / "blank.sscard", blank(load_profile("ssc-2.0")))
     whole = built()
     SqliteStore.create(folder / "half-personalised.sscard", whole.cells[whole.at(HALF)].items())
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.verify(bytes.fromhex("000000")) == "63C2"
     assert bench.authenticate("UK", version=2, wrong=True) == "63C2"
     assert bench.send("00DC0053036E6F77") == "9000"
@@ -92,22 +92,22 @@ def make_golden(folder: Path) -> None:
 
 def make_golden_of_trades(folder: Path) -> None:
     """Those that came later: a card of two worlds and a security module, both used."""
-    trades = TradeBench(contents("ssc-2.0", TWO_WORLDS))
+    trades = MedicalBench(contents("ssc-2.0", TWO_WORLDS))
     assert trades.load(500)
     assert trades.purchase((100, 10, 20))
-    bank = Bank("3DES", "")
+    bank = IssuedPurseBench("3DES", "")
     bank.card = Card(Image.in_memory(read_cells(trades.store.load())), SeededRandom("golden"))
     bank.select()
     assert bank.pin(PIN_CN) == "9000"
     assert bank.do(bank.load(EP, 5000))
     said, _ = bank.initialize(1, EP, 1, 1200)
     assert bank.do(bank.debit(said, 1200, 6, index=1))
-    terminal = IssuedDesk(made=read_cells(bank.card.image.store.load()))
+    terminal = IssuedDebitBench(made=read_cells(bank.card.image.store.load()))
     assert terminal.online().kind == "ARQC"
     assert terminal.arpc() == "9000"
     assert terminal.ac("TC", code="00").kind == "TC"
     SqliteStore.create(folder / "two-worlds.sscard", terminal.store.load().items())
-    module = PsamDesk("SM4")
+    module = PsamBench("SM4")
     assert module.word(module.init_sam()) == "9000"
     module.prove_kid(3)
     assert module.word(module.load("27C00003" + "00" * 4 + PSAM_KEY, file=0x13)) == "9000"
@@ -123,12 +123,12 @@ def _copy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(shutil.copy(GOLDEN / "schema-1" / f"{request.param}.sscard", tmp_path))
 
 
-def inserted(path: Path) -> Bench:
+def inserted(path: Path) -> CardBench:
     """The card in this image."""
-    return Bench(card=Card(Image.open(path), SeededRandom("golden")))
+    return CardBench(card=Card(Image.open(path), SeededRandom("golden")))
 
 
-def proof(bench: Bench, suite: str, key: bytes, kid: int) -> str:
+def proof(bench: CardBench, suite: str, key: bytes, kid: int) -> str:
     """EXTERNAL AUTHENTICATION with a key that is known here; the status word."""
     data = Reference(suite).auth(key, bench.challenge(), ORIGINAL) + ORIGINAL
     return bench.send(bytes((0x00, 0x82, 0x00, kid, len(data))) + data)
@@ -258,12 +258,12 @@ def test_a_card_of_the_coding_fmcos_works(copy: Path) -> None:
 def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
     with closing(Image.open(copy)) as image:
         held = read_cells(image.store.load())
-    trades = TradeBench(held)
+    trades = MedicalBench(held)
     assert trades.purse == Purse(1, 1, 400, 10, 20, "2024", trades.purse.day)
     data = b"".join(map(b4, (100, 10, 20))) + b"2" + TERMINAL + b4(7) + TIME
     assert trades.proof("2", 0)[8:] == trades.tac(1, data).hex().upper() + "9000"
     assert trades.begin_purchase().sequence == b2(1)
-    bank = Bank("3DES", "")
+    bank = IssuedPurseBench("3DES", "")
     bank.card = Card(Image.in_memory(held), SeededRandom("golden"))
     bank.select()
     assert bank.balance(EP) == 3800
@@ -271,7 +271,7 @@ def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
     assert (said[:6], word) == (b4(3800) + b2(1), "9000")
     assert bank.do(bank.debit(said, 800, 6, index=1))
     assert bank.balance(EP) == 3000
-    terminal = IssuedDesk(made=held)
+    terminal = IssuedDebitBench(made=held)
     assert terminal.online().atc == 2
     assert terminal.arpc() == "9000"
 
@@ -279,7 +279,7 @@ def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
 @pytest.mark.parametrize("copy", ["psam"], indirect=True)
 def test_a_used_security_module_goes_on_counting(copy: Path) -> None:
     with closing(Image.open(copy)) as image:
-        module = PsamDesk("SM4", made=read_cells(image.store.load()))
+        module = PsamBench("SM4", made=read_cells(image.store.load()))
     assert module.ask(module.init_sam())[:8] == "00000002"
     factor = bytes(range(16))
     assert module.deliver(0x27, 0xC0, factor) == "9000"

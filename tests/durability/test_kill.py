@@ -34,7 +34,7 @@ import os, random, sys
 from pathlib import Path
 from cardfs.memory.image import Image
 from emulator.cards import Card
-from tests.kit.card import PIN_CN, Bench
+from tests.kit.card import PIN_CN, CardBench
 
 PINS = (PIN_CN, bytes.fromhex("1234"))
 
@@ -43,7 +43,7 @@ def say(text):
 
 def traffic(path, seed):
     chance = random.Random(seed)
-    bench = Bench(card=Card(Image.open(path)))
+    bench = CardBench(card=Card(Image.open(path)))
     image = bench.card.image
     at = next(at for at in image.keys if at[0].name == "PIN")
     bench.select_df("DF01")

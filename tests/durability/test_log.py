@@ -22,7 +22,7 @@ from cardfs.memory.store import Cell
 from cardfs.model.errors import ImageError, LogError, StoreFailed
 from emulator.cards import Card
 from keys.records import KeyState
-from tests.kit.card import PIN_CN, SSSE, Bench, contents, handmade
+from tests.kit.card import PIN_CN, SSSE, CardBench, contents, handmade
 from tests.kit.cli import refused, sscard
 from tests.kit.fmcos import made as fmcos_card
 
@@ -271,7 +271,7 @@ def test_an_image_whose_log_is_lost_can_be_replaced(path: Path) -> None:
 # -- what is replaced leaves no copy behind -------------------------------------------------------
 
 
-class Reader(Bench):
+class Reader(CardBench):
     """An issued card in an image file."""
 
     def __init__(self, path: Path) -> None:

@@ -19,7 +19,7 @@ from cardfs.memory.sqlite import SqliteStore
 from cardfs.memory.store import MemoryStore, Store
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.commands.medical.rows import TRADE_ROWS
-from tests.kit.medical import LOAD, PURCHASE, TERMINAL, TIME, Purse, TradeBench, b2, b4, card_with
+from tests.kit.medical import LOAD, PURCHASE, TERMINAL, TIME, MedicalBench, Purse, b2, b4, card_with
 from tests.kit.places import DATA
 
 GOLDEN: Final = DATA / "golden" / "schema-1"
@@ -43,10 +43,10 @@ class Expected:
     proof: str = ""
 
 
-Prepare = Callable[[TradeBench, str], Expected]
+Prepare = Callable[[MedicalBench, str], Expected]
 
 
-def credit(b: TradeBench, mode: str) -> Expected:
+def credit(b: MedicalBench, mode: str) -> Expected:
     """A load of 500 (Part 7, 11)."""
     old = b.purse
     begun = b.begin_load(500)
@@ -61,18 +61,18 @@ def credit(b: TradeBench, mode: str) -> Expected:
     )
 
 
-def debit(b: TradeBench, mode: str) -> Expected:
+def debit(b: MedicalBench, mode: str) -> Expected:
     """A purchase in the payment year (Part 7, 12)."""
     return _purchase(b, mode, TIME, lambda old: old._replace(self_paid=old.self_paid + 10, fund=old.fund + 20))
 
 
-def new_year(b: TradeBench, mode: str) -> Expected:
+def new_year(b: MedicalBench, mode: str) -> Expected:
     """A purchase with which a payment year begins."""
     time = bytes.fromhex("20250101000000")
     return _purchase(b, mode, time, lambda old: old._replace(self_paid=10, fund=20, year="2025"))
 
 
-def _purchase(b: TradeBench, mode: str, time: bytes, settle: Callable[[Purse], Purse]) -> Expected:
+def _purchase(b: MedicalBench, mode: str, time: bytes, settle: Callable[[Purse], Purse]) -> Expected:
     old = b.purse
     begun = b.begin_purchase((100, 10, 20))
     record = b2(old.purchases + 1) + b"2" + TERMINAL + time + b4(100) + (b"" if mode == "account" else b4(10) + b4(20))
@@ -87,7 +87,7 @@ def _purchase(b: TradeBench, mode: str, time: bytes, settle: Callable[[Purse], P
     )
 
 
-def starting_day(b: TradeBench, _mode: str) -> Expected:
+def starting_day(b: MedicalBench, _mode: str) -> Expected:
     """UPDATE STARTING DAY, which leaves the proof of the last trade."""
     b.prove(("DSK",))
     return Expected(bytes.fromhex("B0560000020701"), b.purse._replace(day="0701"), b.records)
@@ -114,18 +114,18 @@ CASES: Final = list(cases())
 
 def card(suite: str, mode: str) -> MemoryStore:
     """A card that has made a load and a purchase, so that there are records and a proof already."""
-    b = TradeBench(card_with(suite=suite, mode=mode), store=None)
+    b = MedicalBench(card_with(suite=suite, mode=mode), store=None)
     b.load(7)
     b.purchase((5, 0, 0))
     return MemoryStore(b.store.load())
 
 
-def insert(store: Store) -> TradeBench:
+def insert(store: Store) -> MedicalBench:
     """A card made of what the memory holds, ready."""
-    return TradeBench(read_cells(dict(store.load())), store=store)
+    return MedicalBench(read_cells(dict(store.load())), store=store)
 
 
-def tell(b: TradeBench, expected: Expected, before: tuple[Purse, tuple[bytes, ...], str], *, happened: bool) -> None:
+def tell(b: MedicalBench, expected: Expected, before: tuple[Purse, tuple[bytes, ...], str], *, happened: bool) -> None:
     """The card that is inserted again is the old one or the new one, and its proof says which."""
     old_purse, old_records, old_proof = before
     assert b.purse == (expected.purse if happened else old_purse)
@@ -152,7 +152,7 @@ def writes_of(name: str, suite: str, mode: str) -> int:
     return tearing.writes - start
 
 
-def cut_off(b: TradeBench, tearing: TearingStore, name: str, mode: str, write: int, moment: Moment) -> Expected:
+def cut_off(b: MedicalBench, tearing: TearingStore, name: str, mode: str, write: int, moment: Moment) -> Expected:
     """Cut power at a write of the command."""
     expected = SCENES[name][0](b, mode)
     tearing.cut(write, moment)

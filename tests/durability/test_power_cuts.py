@@ -32,10 +32,10 @@ from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS
 from emulator.reader.vpcd import answer
 from keys.records import Key, KeyRef, Usage
-from tests.kit.card import MF, PIN_CN, SSSE, Bench, handmade
-from tests.kit.cuts import Built, Cells, Torn, built
+from tests.kit.card import MF, PIN_CN, SSSE, CardBench, handmade
+from tests.kit.cuts import Built, Cells, TornBench, built
 from tests.kit.fmcos import SAMPLES as FMCOS_SAMPLES
-from tests.kit.fmcos import Desk
+from tests.kit.fmcos import FmcosBench
 from tests.kit.fmcos import ready as fmcos_ready
 from tests.kit.reference import Reference
 
@@ -59,7 +59,7 @@ class Scenario:
 
     name: str
     cells: Callable[[], Cells]
-    prepare: Callable[[Torn], bytes]
+    prepare: Callable[[TornBench], bytes]
     word: str = "9000"
     edge: tuple[Act, DfKind, Phase] | None = None
 
@@ -73,8 +73,8 @@ def _handmade(suite: str) -> Cells:
     return dict(write_cells(handmade(settings, suite=suite, maintenance=suite)))
 
 
-def _plain(apdu: str, *proofs: str) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+def _plain(apdu: str, *proofs: str) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         bench.select_ssse()
         bench.prove(proofs)
         return bytes.fromhex(apdu)
@@ -84,8 +84,8 @@ def _plain(apdu: str, *proofs: str) -> Callable[[Torn], bytes]:
 
 def _secured(
     header: str, data: str = "", *proofs: str, df: str = "SSSE", key: str = "STK", enciphered: bool = False
-) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         bench.select_df(df)
         bench.prove(proofs)
         return bench.secured(header, bytes.fromhex(data), key, enciphered=enciphered)
@@ -93,8 +93,8 @@ def _secured(
     return prepare
 
 
-def _authentication(name: str, *, wrong: bool = False, failures: int = 0) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+def _authentication(name: str, *, wrong: bool = False, failures: int = 0) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         bench.select_ssse()
         for _ in range(failures):
             bench.authenticate(name, wrong=True)
@@ -103,8 +103,8 @@ def _authentication(name: str, *, wrong: bool = False, failures: int = 0) -> Cal
     return prepare
 
 
-def _verification(pin: bytes, failures: int = 0) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+def _verification(pin: bytes, failures: int = 0) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         bench.select_ssse()
         for _ in range(failures):
             bench.verify(WRONG_PIN)
@@ -113,13 +113,13 @@ def _verification(pin: bytes, failures: int = 0) -> Callable[[Torn], bytes]:
     return prepare
 
 
-def _change(current: bytes) -> Callable[[Torn], bytes]:
+def _change(current: bytes) -> Callable[[TornBench], bytes]:
     data = current + b"\xff" + NEW_PIN
     return _plain(bytes((0x80, 0x5E, 0x01, 0x00, len(data))).hex() + data.hex())
 
 
-def _new_pin(new: bytes) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+def _new_pin(new: bytes) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         bench.select_ssse()
         bench.verify(WRONG_PIN)
         bench.prove(("PUK",))
@@ -131,17 +131,17 @@ def _new_pin(new: bytes) -> Callable[[Torn], bytes]:
     return prepare
 
 
-def _flipped(prepare: Callable[[Torn], bytes]) -> Callable[[Torn], bytes]:
+def _flipped(prepare: Callable[[TornBench], bytes]) -> Callable[[TornBench], bytes]:
     """The same command with a wrong MAC."""
 
-    def flip(bench: Torn) -> bytes:
+    def flip(bench: TornBench) -> bytes:
         command = prepare(bench)
         return command[:-1] + bytes((command[-1] ^ 1,))
 
     return flip
 
 
-_IN_USE: Final[tuple[tuple[str, Callable[[Torn], bytes], str], ...]] = (
+_IN_USE: Final[tuple[tuple[str, Callable[[TornBench], bytes], str], ...]] = (
     ("UPDATE RECORD of a TLV file", _plain("00DC012C04 0102F1F2"), "9000"),
     ("UPDATE RECORD of a fixed file", _plain("00DC014C04 43434343"), "9000"),
     ("UPDATE RECORD appends to a fixed file", _plain("00DC004A04 43434343"), "9000"),
@@ -186,21 +186,21 @@ Way = tuple[str | KeyRef, ...]
 """How a terminal gets to where it gives the command: FIDs to select, keys in control to authenticate with."""
 
 
-def _create_df(kind: DfKind, fid: int, name: bytes) -> Callable[[Torn], bytes]:
+def _create_df(kind: DfKind, fid: int, name: bytes) -> Callable[[TornBench], bytes]:
     data = t514.df_data(fid, kind, name, None, 0x1E, b"")
     return lambda _: bytes((0x80, 0xE0, 0x01, 0x00, len(data))) + data
 
 
-def _create_ef(df: str) -> Callable[[Torn], bytes]:
+def _create_ef(df: str) -> Callable[[TornBench], bytes]:
     ef = Ef(f"{df}/EF1D", 0xEF1D, 0x1D, Structure.LINEAR_FIXED, FREE_RULE, FREE_RULE, 0, 4, 3)
     data = t514.ef_data(ef, {})
     return lambda _: bytes((0x80, 0xE0, 0x01, 0x00, len(data))) + data
 
 
-def _load(mode: int, key: Key, controlling: KeyRef) -> Callable[[Torn], bytes]:
+def _load(mode: int, key: Key, controlling: KeyRef) -> Callable[[TornBench], bytes]:
     """WRITE KEY under the key that controls, computed by the reference (Part 9, 7.1.3 and 7.2.3)."""
 
-    def prepare(bench: Torn) -> bytes:
+    def prepare(bench: TornBench) -> bytes:
         control = bench.card.image.keys[controlling, 1]
         rules = Reference(control.suite_name)
         cipher = rules.encrypt(control.value, t514.key_data(key))
@@ -210,17 +210,17 @@ def _load(mode: int, key: Key, controlling: KeyRef) -> Callable[[Torn], bytes]:
     return prepare
 
 
-def _existing(mode: int, at: KeyRef) -> Callable[[Torn], bytes]:
+def _existing(mode: int, at: KeyRef) -> Callable[[TornBench], bytes]:
     """WRITE KEY for a key that is there, with another value."""
 
-    def prepare(bench: Torn) -> bytes:
+    def prepare(bench: TornBench) -> bytes:
         key = replace(bench.card.image.keys[at, 1], value=NEW_VALUE)
         return _load(mode, key, ENVIRONMENT_KEY)(bench)
 
     return prepare
 
 
-def _apdu(text: str) -> Callable[[Torn], bytes]:
+def _apdu(text: str) -> Callable[[TornBench], bytes]:
     return lambda _: bytes.fromhex(text)
 
 
@@ -228,7 +228,7 @@ def _new(usage: Usage, kid: int | None = None) -> Key:
     return Key("new", usage, "3DES", NEW_VALUE, kid, 1, 3)
 
 
-_BUILDING: Final[tuple[tuple[str, str, Way, Callable[[Torn], bytes], Act, DfKind, Phase], ...]] = (
+_BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, DfKind, Phase], ...]] = (
     # name, step before which the card is taken, way there, command; act, kind of the current DF, phase
     *(
         (name, before, way, command, act, DfKind.MF, phase)
@@ -468,8 +468,8 @@ def _taken(before: str) -> Callable[[], Cells]:
     return lambda: built().cells[built().at(before) if before else -1]
 
 
-def _going(way: Way, command: Callable[[Torn], bytes]) -> Callable[[Torn], bytes]:
-    def prepare(bench: Torn) -> bytes:
+def _going(way: Way, command: Callable[[TornBench], bytes]) -> Callable[[TornBench], bytes]:
+    def prepare(bench: TornBench) -> bytes:
         for step in way:
             if isinstance(step, KeyRef):
                 bench.master(step)
@@ -497,22 +497,22 @@ def _fmcos() -> Cells:
     return dict(fmcos_ready().cells())
 
 
-def _at_desk(make: Callable[[Desk], bytes], *, wrong: bool = False) -> Callable[[Torn], bytes]:
+def _by_issuer(make: Callable[[FmcosBench], bytes], *, wrong: bool = False) -> Callable[[TornBench], bytes]:
     """Select the application, reach state A, and let its issuer make the command."""
 
-    def prepare(bench: Torn) -> bytes:
-        desk = Desk.__new__(Desk)
-        Bench.__init__(desk, card=bench.card)
-        desk.seen = set()
-        desk.ok("00A40000023F01")
-        desk.ok(FMCOS_SAMPLES[0x00, 0x20](desk))
-        command = make(desk)
+    def prepare(bench: TornBench) -> bytes:
+        issuer = FmcosBench.__new__(FmcosBench)
+        CardBench.__init__(issuer, card=bench.card)
+        issuer.seen = set()
+        issuer.ok("00A40000023F01")
+        issuer.ok(FMCOS_SAMPLES[0x00, 0x20](issuer))
+        command = make(issuer)
         return command[:-1] + bytes((command[-1] ^ 1,)) if wrong else command
 
     return prepare
 
 
-_FMCOS_OTHERS: Final[dict[tuple[int, int], Callable[[Desk], bytes]]] = {
+_FMCOS_OTHERS: Final[dict[tuple[int, int], Callable[[FmcosBench], bytes]]] = {
     (0x00, 0xDC): lambda _: bytes.fromhex("00DC012C10") + bytes(range(0x31, 0x41)),
 }
 """Where the sample writes what is there already."""
@@ -523,10 +523,10 @@ def _fmcos_scenarios() -> Iterator[Scenario]:
     for row in FMCOS_ROWS:
         make = _FMCOS_OTHERS.get((row.cla, row.ins), FMCOS_SAMPLES[row.cla, row.ins])
         if row.writes:
-            yield Scenario(f"fmcos: {row.name} {row.cla:02X}", _fmcos, _at_desk(make))
+            yield Scenario(f"fmcos: {row.name} {row.cla:02X}", _fmcos, _by_issuer(make))
         if row.writes and (0x63C0 in row.status_words or 0x6988 in row.status_words) and row.le is None:
             word = "63C2" if 0x63C0 in row.status_words else "6988"
-            yield Scenario(f"fmcos: {row.name} {row.cla:02X}, wrong", _fmcos, _at_desk(make, wrong=True), word)
+            yield Scenario(f"fmcos: {row.name} {row.cla:02X}, wrong", _fmcos, _by_issuer(make, wrong=True), word)
 
 
 SCENARIOS: Final = (*_in_use(), *_building(), *_fmcos_scenarios())
@@ -561,7 +561,7 @@ def spent(old: Cells, found: Cells) -> bool:
 def uncut(scenario: Scenario) -> tuple[tuple[Cells, ...], str, Row]:
     """The card before the command and after each of its writes, the answer, and the row of the table."""
     recording = Recording(scenario.cells())
-    bench = Torn(recording)
+    bench = TornBench(recording)
     command = scenario.prepare(bench)
     start = len(recording.states) - 1
     word = bench.send(command)[-4:]
@@ -573,7 +573,7 @@ def uncut(scenario: Scenario) -> tuple[tuple[Cells, ...], str, Row]:
 
 def cut_off(scenario: Scenario, store: Store, write: int, moment: Moment) -> Cells:
     """Cut power at a write of the command; what the store then holds before anybody closes it."""
-    bench = Torn(store)
+    bench = TornBench(store)
     command = scenario.prepare(bench)
     last = bench.card.last
     bench.store.cut(write, moment)
@@ -616,7 +616,7 @@ def test_writes_are_counted_from_when_the_cut_is_set() -> None:
 
 @pytest.mark.parametrize("moment", Moment)
 def test_a_power_cut_is_no_status_word_neither_on_the_card_nor_on_the_link(moment: Moment) -> None:
-    bench = Torn(MemoryStore(_handmade("3DES")))
+    bench = TornBench(MemoryStore(_handmade("3DES")))
     bench.select_ssse()
     bench.store.cut(1, moment)
     events: list[object] = []
@@ -662,7 +662,7 @@ def test_every_edge_of_the_life_of_a_card_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.edge], ids=str)
 def test_a_scenario_is_where_it_says(scenario: Scenario) -> None:
-    bench = Torn(MemoryStore(scenario.cells()))
+    bench = TornBench(MemoryStore(scenario.cells()))
     scenario.prepare(bench)
     image, here = bench.card.image, bench.card.session.df
     assert scenario.edge is not None
@@ -683,7 +683,7 @@ def test_a_try_is_spent_durably_when_a_wrong_secret_is_compared(
     """There is one comparison, in one place; where a failure costs a try, the store has it by then."""
     states, _, _ = uncut(scenario)
     recording = Recording(scenario.cells())
-    bench = Torn(recording)
+    bench = TornBench(recording)
     command = scenario.prepare(bench)
     before, seen = recording.load(), []
 
@@ -704,7 +704,7 @@ def test_a_command_with_a_wrong_secret_succeeds_where_everything_is_the_same(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No other comparison stands behind that one: a handler that compared for itself would refuse here."""
-    bench = Torn(Recording(scenario.cells()))
+    bench = TornBench(Recording(scenario.cells()))
     command = scenario.prepare(bench)
     monkeypatch.setattr(tries, "same", lambda _expected, _given: True)
     assert bench.send(command)[-4:] == "9000"
@@ -755,7 +755,7 @@ def test_the_same_with_an_image_file(scenario: Scenario, tmp_path: Path) -> None
 
 def inserted_again(store: Store) -> None:
     """A new card is made of what survived: it is whole, and it remembers nothing volatile (Part 4, 7.5)."""
-    bench = Torn(store)
+    bench = TornBench(store)
     assert dict(write_cells(read_cells(store.load()))) == store.load()
     assert not bench.card.session.proofs
     assert bench.word("00A40000023F00") in ("9000", "6A81")
@@ -771,7 +771,7 @@ def torn_states(whole: Built) -> Iterator[tuple[int, Cells]]:
     """
     for at, step in enumerate(whole.steps):
         recording = Recording(whole.cells[at])
-        bench = Torn(recording)
+        bench = TornBench(recording)
         whole.do(bench, whole.way_to(at))
         start = len(recording.states)
         whole.do(bench, [step])
@@ -791,7 +791,7 @@ def test_a_personalisation_cut_at_any_write_goes_on_where_it_was(profile: str) -
         following = min(at + done, len(whole.steps) - 1)
         if done and following == at:
             continue
-        bench = Torn(MemoryStore(state))
+        bench = TornBench(MemoryStore(state))
         whole.do(bench, [*whole.way_to(following), whole.steps[following]])
         assert bench.cells() == whole.cells[following + 1], whole.steps[at].title
     assert seen > len(whole.steps)
@@ -806,7 +806,7 @@ def test_a_personalisation_cut_again_and_again_ends_with_the_same_card(moment: M
     at = cuts = 0
     while at < len(whole.steps):
         with closing(SqliteStore(path)) as store:
-            bench = Torn(store)
+            bench = TornBench(store)
             whole.do(bench, whole.way_to(at))
             cuts += 1
             bench.store.cut(cuts, moment)
@@ -837,7 +837,7 @@ def test_a_personalisation_that_was_cut_can_start_again(before: str, way: Way, a
         for moment in Moment:
             survivor = MemoryStore(scenario.cells())
             cut_off(scenario, survivor, write, moment)
-            bench = Torn(survivor)
+            bench = TornBench(survivor)
             if survivor.load() == scenario.cells():
                 assert bench.send(scenario.prepare(bench)) == "9000"
             bench.card.power_on()
@@ -851,7 +851,7 @@ def test_a_personalisation_that_was_cut_can_start_again(before: str, way: Way, a
 def test_a_card_being_built_finds_the_same_files_and_keys_as_one_inserted_again(profile: str) -> None:
     """What is found through identifiers and names is kept up to date with each command, and made anew on insertion."""
     whole = built(profile)
-    bench = Torn(MemoryStore(whole.cells[0]))
+    bench = TornBench(MemoryStore(whole.cells[0]))
     for step in whole.steps:
         whole.do(bench, [step])
         image, anew = bench.card.image, Image(read_cells(bench.cells()), MemoryStore())

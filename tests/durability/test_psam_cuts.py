@@ -15,12 +15,12 @@ from emulator.cards import Card
 from emulator.commands.psam.rows import PSAM_ROWS
 from keys.generate import SeededRandom
 from tests.kit.card import contents
-from tests.kit.psam import APPLICATION, CHANGE_PLAIN, NEW_PLAIN, PsamDesk, mac2, spoil_mac
+from tests.kit.psam import APPLICATION, CHANGE_PLAIN, NEW_PLAIN, PsamBench, mac2, spoil_mac
 
 CREDITED: Final = '[settings.psam]\nsequence_step = "credit"'
 
 
-class Torn(PsamDesk):
+class Torn(PsamBench):
     """A module on memory that loses power."""
 
     def __init__(self, memory: MemoryStore, suite: str = "3DES") -> None:
@@ -33,56 +33,56 @@ def memory(overrides: str = "") -> MemoryStore:
     return MemoryStore(dict(write_cells(contents("psam", overrides))))
 
 
-Way = Callable[[PsamDesk], str]
+Way = Callable[[PsamBench], str]
 
 
-def purchase(desk: PsamDesk) -> str:
-    return desk.init_sam()
+def purchase(bench: PsamBench) -> str:
+    return bench.init_sam()
 
 
-def credit(desk: PsamDesk) -> str:
-    number = int(desk.ask(desk.init_sam())[:8], 16)
-    return f"8072000004{mac2(desk, number)}"
+def credit(bench: PsamBench) -> str:
+    number = int(bench.ask(bench.init_sam())[:8], 16)
+    return f"8072000004{mac2(bench, number)}"
 
 
-def create(desk: PsamDesk) -> str:
-    desk.prove_kid(1)
-    return desk.load(NEW_PLAIN[desk.suite])
+def create(bench: PsamBench) -> str:
+    bench.prove_kid(1)
+    return bench.load(NEW_PLAIN[bench.suite])
 
 
-def change(desk: PsamDesk) -> str:
-    desk.prove_kid(1)
-    return desk.load(CHANGE_PLAIN, change=True)
+def change(bench: PsamBench) -> str:
+    bench.prove_kid(1)
+    return bench.load(CHANGE_PLAIN, change=True)
 
 
-def wrong_load(desk: PsamDesk) -> str:
-    desk.prove_kid(1)
-    return desk.load(NEW_PLAIN[desk.suite], spoil=spoil_mac)
+def wrong_load(bench: PsamBench) -> str:
+    bench.prove_kid(1)
+    return bench.load(NEW_PLAIN[bench.suite], spoil=spoil_mac)
 
 
-def refused_load(desk: PsamDesk) -> str:
-    desk.prove_kid(1)
-    return desk.load("2724000000000000" + "C0" * 16 if desk.suite == "3DES" else "2724000300000000" + "C0" * 16)
+def refused_load(bench: PsamBench) -> str:
+    bench.prove_kid(1)
+    return bench.load("2724000000000000" + "C0" * 16 if bench.suite == "3DES" else "2724000300000000" + "C0" * 16)
 
 
-def right(desk: PsamDesk) -> str:
-    desk.send(desk.authentication(1, wrong=True))
-    return desk.authentication(1)
+def right(bench: PsamBench) -> str:
+    bench.send(bench.authentication(1, wrong=True))
+    return bench.authentication(1)
 
 
-def wrong(desk: PsamDesk) -> str:
-    return desk.authentication(1, wrong=True)
+def wrong(bench: PsamBench) -> str:
+    return bench.authentication(1, wrong=True)
 
 
-def binary(desk: PsamDesk) -> str:
-    desk.select_environment()
-    desk.prove_kid(0, "PSAMDDFMK")
+def binary(bench: PsamBench) -> str:
+    bench.select_environment()
+    bench.prove_kid(0, "PSAMDDFMK")
     return "00D69600" + "06519900000002"
 
 
-def record(desk: PsamDesk) -> str:
-    desk.select_environment()
-    desk.prove_kid(0, "PSAMDDFMK")
+def record(bench: PsamBench) -> str:
+    bench.select_environment()
+    bench.prove_kid(0, "PSAMDDFMK")
     return "00DC010C18" + "6116" + "AA" * 22
 
 
@@ -109,19 +109,19 @@ def test_every_row_that_writes_is_cut() -> None:
 @pytest.mark.parametrize("name", list(WAYS))
 def test_a_cut_leaves_the_state_before_or_after_a_write_and_nothing_between(name: str, suite: str) -> None:
     way, overrides, writes, word = WAYS[name]
-    desk = Torn(memory(overrides), suite)
-    command, before = way(desk), desk.tearing.writes
-    assert desk.send(command) == word
-    assert desk.tearing.writes - before == writes
+    bench = Torn(memory(overrides), suite)
+    command, before = way(bench), bench.tearing.writes
+    assert bench.send(command) == word
+    assert bench.tearing.writes - before == writes
     for write in range(1, writes + 1):
         for moment in Moment:
             inside = memory(overrides)
-            desk = Torn(inside, suite)
-            command = way(desk)
+            bench = Torn(inside, suite)
+            command = way(bench)
             start = dict(inside.load())
-            desk.tearing.cut(write, moment)
+            bench.tearing.cut(write, moment)
             with pytest.raises(PowerCut):
-                desk.card.transmit(bytes.fromhex(command))
+                bench.card.transmit(bytes.fromhex(command))
             left = dict(inside.load())
             if (write, moment) == (1, Moment.BEFORE):
                 assert left == start
@@ -143,20 +143,20 @@ def test_a_cut_before_the_answer_gives_no_free_try(name: str, suite: str) -> Non
     """The try is charged before the comparison: cut off right then, the guess has cost one."""
     way, overrides, _, _ = WAYS[name]
     inside = memory(overrides)
-    desk = Torn(inside, suite)
-    command = way(desk)
-    desk.tearing.cut(1, Moment.AFTER)
+    bench = Torn(inside, suite)
+    command = way(bench)
+    bench.tearing.cut(1, Moment.AFTER)
     with pytest.raises(PowerCut):
-        desk.card.transmit(bytes.fromhex(command))
+        bench.card.transmit(bytes.fromhex(command))
     assert 2 in Torn(inside, suite).card.image.tries.values()
 
 
 # -- the terminal trade sequence ------------------------------------------------------------------------
 
 
-def number_given(desk: PsamDesk) -> int | None:
+def number_given(bench: PsamBench) -> int | None:
     """Begin a purchase; the number if one came out."""
-    answer = desk.ask(desk.init_sam())
+    answer = bench.ask(bench.init_sam())
     assert answer[-4:] == "9000"
     return int(answer[:8], 16)
 
@@ -171,31 +171,31 @@ def number_given(desk: PsamDesk) -> int | None:
 def test_no_number_is_given_out_twice(acts: list[str], suite: str) -> None:
     """psam.sequence_step = init: whatever happens, also losses of power at the write itself."""
     inside = memory()
-    desk = Torn(inside, suite)
+    bench = Torn(inside, suite)
     given_out: list[int] = []
     for act in acts:
         if act.startswith("cut"):
-            desk.tearing.cut(1, Moment.BEFORE if act == "cut before" else Moment.AFTER)
+            bench.tearing.cut(1, Moment.BEFORE if act == "cut before" else Moment.AFTER)
             with pytest.raises(PowerCut):
-                desk.card.transmit(bytes.fromhex(desk.init_sam()))
-            desk = Torn(inside, suite)
+                bench.card.transmit(bytes.fromhex(bench.init_sam()))
+            bench = Torn(inside, suite)
             continue
         if act == "power":
-            desk = Torn(inside, suite)
+            bench = Torn(inside, suite)
             continue
-        number = number_given(desk)
+        number = number_given(bench)
         assert number is not None
         given_out.append(number)
         if act == "trade":
-            assert desk.send(f"8072000004{mac2(desk, number)}") == "9000"
+            assert bench.send(f"8072000004{mac2(bench, number)}") == "9000"
         elif act == "wrong":
-            assert desk.send("807200000400000000") == "9302"
-            assert desk.send(f"8072000004{mac2(desk, number)}") == "6901"
+            assert bench.send("807200000400000000") == "9302"
+            assert bench.send(f"8072000004{mac2(bench, number)}") == "6901"
     assert len(set(given_out)) == len(given_out)
     assert given_out == sorted(given_out)
     # A cut after the write loses its number, one before does not: no other is lost.
     lost = acts.count("cut after")
-    assert desk.sequence() == f"{1 + len(given_out) + lost:08X}"
+    assert bench.sequence() == f"{1 + len(given_out) + lost:08X}"
 
 
 @settings(max_examples=40, deadline=None)
@@ -208,49 +208,49 @@ def test_no_number_is_given_out_twice(acts: list[str], suite: str) -> None:
 def test_no_number_is_credited_twice(acts: list[str], suite: str) -> None:
     """psam.sequence_step = credit: a number serves again only if its trade was not credited."""
     inside = memory(CREDITED)
-    desk = Torn(inside, suite)
+    bench = Torn(inside, suite)
     credited: list[int] = []
     for act in acts:
         if act == "power":
-            desk = Torn(inside, suite)
+            bench = Torn(inside, suite)
             continue
-        number = number_given(desk)
+        number = number_given(bench)
         assert number is not None
         assert number == 1 + len(credited)
         if act == "abandon":
             continue
         if act == "wrong":
-            assert desk.send("807200000400000000") == "9302"
+            assert bench.send("807200000400000000") == "9302"
             continue
-        command = f"8072000004{mac2(desk, number)}"
+        command = f"8072000004{mac2(bench, number)}"
         if act == "trade":
-            assert desk.send(command) == "9000"
+            assert bench.send(command) == "9000"
             credited.append(number)
             continue
-        desk.tearing.cut(1, Moment.BEFORE if act == "cut before" else Moment.AFTER)
+        bench.tearing.cut(1, Moment.BEFORE if act == "cut before" else Moment.AFTER)
         with pytest.raises(PowerCut):
-            desk.card.transmit(bytes.fromhex(command))
+            bench.card.transmit(bytes.fromhex(command))
         if act == "cut after":
             credited.append(number)
-        desk = Torn(inside, suite)
+        bench = Torn(inside, suite)
     assert credited == list(range(1, 1 + len(credited)))
 
 
 def test_the_step_is_durable_before_the_answer_leaves() -> None:
     """Under T=0 the number waits for GET RESPONSE; by then the memory has taken the step."""
     inside = memory()
-    desk = Torn(inside)
-    assert desk.send(desk.init_sam()) == "6108"
+    bench = Torn(inside)
+    assert bench.send(bench.init_sam()) == "6108"
     assert Torn(inside).sequence() == "00000002"
-    assert desk.send("00C0000008")[:8] == "00000001"
+    assert bench.send("00C0000008")[:8] == "00000001"
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_the_two_environments_count_apart(suite: str) -> None:
-    desk = PsamDesk(suite)
-    assert number_given(desk) == 1
-    other = PsamDesk("SM4" if suite == "3DES" else "3DES", made=contents("psam"))
-    other.card = Card(Image(read_cells(dict(desk.store.load())), desk.store), SeededRandom("again"))
+    bench = PsamBench(suite)
+    assert number_given(bench) == 1
+    other = PsamBench("SM4" if suite == "3DES" else "3DES", made=contents("psam"))
+    other.card = Card(Image(read_cells(dict(bench.store.load())), bench.store), SeededRandom("again"))
     other.select_application()
     assert number_given(other) == 1
     assert number_given(other) == 2

@@ -19,10 +19,10 @@ from cardfs.memory.store import Cell, CellKey, MemoryStore, Store
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.card.row import Row
 from emulator.commands.financial.purse.rows import PURSE_ROWS
-from tests.kit.purse import ED, EP, PIN, Desk, contents, flipped, money
+from tests.kit.purse import ED, EP, PIN, PurseBench, contents, flipped, money
 
 Cells = dict[CellKey, Cell]
-Prepare = Callable[[Desk], bytes]
+Prepare = Callable[[PurseBench], bytes]
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,25 @@ class Scenario:
 def failed(times: int, prepare: Prepare) -> Prepare:
     """After failures."""
 
-    def after(desk: Desk) -> bytes:
+    def after(bench: PurseBench) -> bytes:
         for _ in range(times):
-            desk.ask(flipped(prepare(desk)))
-        return prepare(desk)
+            bench.ask(flipped(prepare(bench)))
+        return prepare(bench)
 
     return after
 
 
 def wrong(prepare: Prepare) -> Prepare:
     """With a wrong MAC."""
-    return lambda desk: flipped(prepare(desk))
+    return lambda bench: flipped(prepare(bench))
 
 
-def composite(desk: Desk) -> bytes:
+def composite(bench: PurseBench) -> bytes:
     """A composite purchase that writes two files."""
-    said, _ = desk.initialize(3, EP, 0, 5)
-    desk.ask("80DCA1C802A1FF")
-    desk.ask("80DC01BC0444444444")
-    return desk.debit(said, 5, 9)
+    said, _ = bench.initialize(3, EP, 0, 5)
+    bench.ask("80DCA1C802A1FF")
+    bench.ask("80DC01BC0444444444")
+    return bench.debit(said, 5, 9)
 
 
 def verify(pin: str) -> Prepare:
@@ -74,14 +74,14 @@ def verify(pin: str) -> Prepare:
 
 def rightful(apdu: str) -> Prepare:
     """A plain update after the authentication it needs."""
-    return lambda desk: (desk.authenticated(), bytes.fromhex(apdu))[1]
+    return lambda bench: (bench.authenticated(), bytes.fromhex(apdu))[1]
 
 
-def unblock(desk: Desk) -> bytes:
+def unblock(bench: PurseBench) -> bytes:
     """APPLICATION UNBLOCK of a locked application."""
-    if not desk.df.suspended:
-        desk.ask(desk.protected("841E0000"))
-    return desk.protected("84180000")
+    if not bench.df.suspended:
+        bench.ask(bench.protected("841E0000"))
+    return bench.protected("84180000")
 
 
 def plain(apdu: str) -> Prepare:
@@ -91,37 +91,37 @@ def plain(apdu: str) -> Prepare:
 
 def line(header: str, data: str = "") -> Prepare:
     """A command with a MAC."""
-    return lambda desk: desk.protected(header, bytes.fromhex(data))
+    return lambda bench: bench.protected(header, bytes.fromhex(data))
 
 
 SCENARIOS: Final = (
-    Scenario("load of the passbook", lambda desk: desk.load(ED, 5), proof="805A0001020002"),
-    Scenario("load of the purse", lambda desk: desk.load(EP, 5), proof="805A0002020004"),
-    Scenario("unload", lambda desk: desk.unload(5), proof="805A0003020002"),
-    Scenario("purchase from the passbook", lambda desk: desk.spend(1, ED, 5, 5), proof="805A0005020003"),
-    Scenario("purchase from the purse", lambda desk: desk.spend(1, EP, 5, 6), proof="805A0006020005"),
-    Scenario("cash", lambda desk: desk.spend(2, ED, 5, 4), proof="805A0004020003"),
+    Scenario("load of the passbook", lambda bench: bench.load(ED, 5), proof="805A0001020002"),
+    Scenario("load of the purse", lambda bench: bench.load(EP, 5), proof="805A0002020004"),
+    Scenario("unload", lambda bench: bench.unload(5), proof="805A0003020002"),
+    Scenario("purchase from the passbook", lambda bench: bench.spend(1, ED, 5, 5), proof="805A0005020003"),
+    Scenario("purchase from the purse", lambda bench: bench.spend(1, EP, 5, 6), proof="805A0006020005"),
+    Scenario("cash", lambda bench: bench.spend(2, ED, 5, 4), proof="805A0004020003"),
     Scenario("composite purchase", composite, proof="805A0009020005"),
-    Scenario("overdraft limit", lambda desk: desk.limit(5), proof="805A0007020002"),
+    Scenario("overdraft limit", lambda bench: bench.limit(5), proof="805A0007020002"),
     Scenario("UPDATE BINARY", rightful("00D6960001FF")),
     Scenario("UPDATE BINARY, secured", line("04D69500", "AABB")),
     Scenario("UPDATE RECORD", plain("00DC01BC0444444444")),
     Scenario("UPDATE RECORD, secured", line("04DC02CC", "A2FF")),
     Scenario("APPEND RECORD", plain("00E200BC0444444444")),
     Scenario("APPEND RECORD, secured", line("04E200CC", "A4")),
-    Scenario("EXTERNAL AUTHENTICATION", failed(1, lambda desk: desk.external())),
-    Scenario("EXTERNAL AUTHENTICATION, wrong", wrong(lambda desk: desk.external()), "63C2"),
+    Scenario("EXTERNAL AUTHENTICATION", failed(1, lambda bench: bench.external())),
+    Scenario("EXTERNAL AUTHENTICATION, wrong", wrong(lambda bench: bench.external()), "63C2"),
     Scenario("VERIFY", failed(2, verify("123456"))),
     Scenario("VERIFY, wrong", verify("999999"), "63C2"),
     Scenario("CHANGE PIN", plain("805E010007123456FF112233")),
     Scenario("CHANGE PIN, wrong", plain("805E010007999999FF112233"), "63C2"),
-    Scenario("RELOAD PIN", failed(1, lambda desk: desk.reload(b"\x22\x33"))),
-    Scenario("RELOAD PIN, wrong", wrong(lambda desk: desk.reload(b"\x22\x33")), "9302"),
-    Scenario("RELOAD PIN, wrong for the last time", wrong(failed(2, lambda desk: desk.reload(PIN))), "9303"),
-    Scenario("PIN UNBLOCK", failed(1, lambda desk: desk.unblock(PIN))),
-    Scenario("PIN UNBLOCK, wrong", wrong(lambda desk: desk.unblock(PIN)), "6988"),
-    Scenario("PIN UNBLOCK, wrong for the last time", wrong(failed(2, lambda desk: desk.unblock(PIN))), "9303"),
-    Scenario("PIN UNBLOCK to what is no PIN", lambda desk: desk.unblock(b"\x12"), "6A80"),
+    Scenario("RELOAD PIN", failed(1, lambda bench: bench.reload(b"\x22\x33"))),
+    Scenario("RELOAD PIN, wrong", wrong(lambda bench: bench.reload(b"\x22\x33")), "9302"),
+    Scenario("RELOAD PIN, wrong for the last time", wrong(failed(2, lambda bench: bench.reload(PIN))), "9303"),
+    Scenario("PIN UNBLOCK", failed(1, lambda bench: bench.unblock(PIN))),
+    Scenario("PIN UNBLOCK, wrong", wrong(lambda bench: bench.unblock(PIN)), "6988"),
+    Scenario("PIN UNBLOCK, wrong for the last time", wrong(failed(2, lambda bench: bench.unblock(PIN))), "9303"),
+    Scenario("PIN UNBLOCK to what is no PIN", lambda bench: bench.unblock(b"\x12"), "6A80"),
     Scenario("APPLICATION BLOCK, temporary", line("841E0000")),
     Scenario("APPLICATION BLOCK, permanent", line("841E0001")),
     Scenario("APPLICATION UNBLOCK", unblock),
@@ -151,32 +151,32 @@ def fresh(scenario: Scenario) -> Cells:
     return dict(write_cells(card))
 
 
-def desk_on(store: Store) -> Desk:
+def bench_on(store: Store) -> PurseBench:
     """A card in a reader, the application selected and the PIN verified if it can be."""
-    desk = Desk(made=read_cells(dict(store.load())), store=store)
-    desk.pin()
-    return desk
+    bench = PurseBench(made=read_cells(dict(store.load())), store=store)
+    bench.pin()
+    return bench
 
 
 def uncut(scenario: Scenario) -> tuple[list[Cells], str, Row | None]:
     """The memory before the command and after each of its writes, the answer, and the row."""
     store = Recording(fresh(scenario))
-    desk = desk_on(store)
-    command = scenario.prepare(desk)
+    bench = bench_on(store)
+    command = scenario.prepare(bench)
     start = len(store.states) - 1
-    answer = desk.ask(command)
-    assert desk.card.last is not None
-    return store.states[start:], answer, desk.card.last.row
+    answer = bench.ask(command)
+    assert bench.card.last is not None
+    return store.states[start:], answer, bench.card.last.row
 
 
 def cut(scenario: Scenario, survivor: Store, write: int, moment: Moment) -> None:
     """The same command, and power goes at one of its writes."""
     torn = TearingStore(survivor)
-    desk = desk_on(torn)
-    command = scenario.prepare(desk)
+    bench = bench_on(torn)
+    command = scenario.prepare(bench)
     torn.cut(write, moment)
     with pytest.raises(PowerCut):
-        desk.card.transmit(command)
+        bench.card.transmit(command)
 
 
 def spent(before: Cells, after: Cells) -> bool:
@@ -210,7 +210,7 @@ def test_a_card_cut_at_any_write_is_the_old_or_the_new_one(scenario: Scenario) -
             survivor = MemoryStore(fresh(scenario))
             cut(scenario, survivor, write, moment)
             assert survivor.load() == states[write - (moment is Moment.BEFORE)], (write, moment)
-            again = Desk(made=read_cells(survivor.load()), store=survivor)
+            again = PurseBench(made=read_cells(survivor.load()), store=survivor)
             assert not again.card.session.proofs
             assert again.card.session.trade is None
 
@@ -230,7 +230,7 @@ def test_after_a_cut_the_proof_tells_whether_the_trade_was_done(
             if Path(f"{whole}{suffix}").exists():
                 shutil.copy(f"{whole}{suffix}", f"{torn}{suffix}")
     with closing(SqliteStore(torn)) as survivor:
-        again = Desk(made=read_cells(survivor.load()), store=survivor)
+        again = PurseBench(made=read_cells(survivor.load()), store=survivor)
         said = again.ask(scenario.proof)
         if moment is Moment.BEFORE:
             assert said == "9406"
@@ -250,12 +250,12 @@ def test_after_a_cut_the_proof_tells_whether_the_trade_was_done(
 def test_a_cut_before_the_lock_gives_no_further_try(scenario: Scenario) -> None:
     survivor = MemoryStore(fresh(scenario))
     cut(scenario, survivor, 1, Moment.AFTER)
-    again = Desk(made=read_cells(survivor.load()), store=survivor)
+    again = PurseBench(made=read_cells(survivor.load()), store=survivor)
     # The right MAC, too, comes too late.
     right: dict[str, Prepare] = {
-        "RELOAD": lambda desk: desk.reload(PIN),
-        "PIN": lambda desk: desk.unblock(PIN),
-        "APPLICATION": lambda desk: desk.protected("84180000"),
+        "RELOAD": lambda bench: bench.reload(PIN),
+        "PIN": lambda bench: bench.unblock(PIN),
+        "APPLICATION": lambda bench: bench.protected("84180000"),
     }
     assert again.word(right[scenario.name.split()[0]](again)) == "9303"
     assert again.df.blocked
@@ -265,15 +265,15 @@ def test_a_cut_before_the_lock_gives_no_further_try(scenario: Scenario) -> None:
 def test_a_trade_that_power_cut_before_its_end_can_be_done_again(scenario: Scenario) -> None:
     survivor = MemoryStore(fresh(scenario))
     cut(scenario, survivor, 1, Moment.BEFORE)
-    again = desk_on(survivor)
+    again = bench_on(survivor)
     again.do(scenario.prepare(again))
     assert again.ask(scenario.proof)[-4:] == "9000"
 
 
 def test_power_that_fails_is_no_status_word() -> None:
     store: Any = TearingStore(MemoryStore(fresh(SCENARIOS[0])))
-    desk = desk_on(store)
-    command = desk.load(ED, 5)
+    bench = bench_on(store)
+    command = bench.load(ED, 5)
     store.cut(1, Moment.AFTER)
     with pytest.raises(PowerCut):
-        desk.card.transmit(command)
+        bench.card.transmit(command)

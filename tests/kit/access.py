@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from tests.kit.card import SSSE, Bench, contents
+from tests.kit.card import SSSE, CardBench, contents
 from tests.kit.places import DATA
 
 
@@ -134,14 +134,14 @@ def sfi(row: Row) -> int:
     return int(row.ef[2:], 16)
 
 
-def read(bench: Bench, row: Row) -> str:
+def read(bench: CardBench, row: Row) -> str:
     """Read the first record, or the first 4 bytes; the status word."""
     if row.structure == "transparent":
         return bench.word(bytes((0x00, 0xB0, 0x80 | sfi(row), 0x00, 0x04)))
     return bench.word(bytes((0x00, 0xB2, 0x01, sfi(row) << 3 | 0b100, 0x00)))
 
 
-def update(bench: Bench, row: Row) -> str:
+def update(bench: CardBench, row: Row) -> str:
     """Write as the structure demands: replace record 1, append to a cyclic file, or write 4 bytes."""
     path = path_of(bench, row)
     old = bench.card.image.contents[path]
@@ -159,13 +159,13 @@ def _other(data: bytes) -> bytes:
     return bytes(byte ^ 0x55 for byte in data)
 
 
-def path_of(bench: Bench, row: Row) -> str:
+def path_of(bench: CardBench, row: Row) -> str:
     """Where the card keeps a file of the table."""
     df = SSSE if row.df == "SSSE" else f"{SSSE}/{row.df}"
     return f"{df}/{row.ef}"
 
 
-def check(bench: Bench, row: Row, proofs: frozenset[str]) -> None:
+def check(bench: CardBench, row: Row, proofs: frozenset[str]) -> None:
     """Read and write one file; both must be as the table says, and a refusal changes nothing."""
     before = bench.cells()
     word = read(bench, row)

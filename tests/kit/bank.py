@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from cardfs.model.files import CardContents
 from tests.kit.card import contents, roots
-from tests.kit.purse import Desk
+from tests.kit.purse import PurseBench
 from tests.kit.reference import Reference
 
 FINANCIAL: Final = '[settings.financial]\nkind = "both"\n'
@@ -28,7 +28,7 @@ def issued(name: str, more: str = "") -> CardContents:
     return contents(profile, overrides + more)
 
 
-class Bank(Desk):
+class IssuedPurseBench(PurseBench):
     """A card in the bank's terminal, which has the root keys and reads the serial number from the FCI."""
 
     def __init__(self, name: str, more: str = "") -> None:

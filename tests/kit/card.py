@@ -73,7 +73,7 @@ def reference_key(name: str, suite: str, version: int = 1) -> bytes:
     return card_key(suite, root[:8] if suite == "DES" else root, REGION, HISTORICAL)
 
 
-class Bench:
+class CardBench:
     """A card on the bench: hex in, hex out, and the terminal's side of the protocols.
 
     At the transport level of T=0 `send` is raw; `ask` fetches what waits (61xx) and repeats with the
@@ -192,7 +192,7 @@ class Bench:
             assert (self.verify() if name == "PIN" else self.authenticate(name)) == "9000", name
 
 
-def long_answer(bench: Bench, apdu: str) -> str:
+def long_answer(bench: CardBench, apdu: str) -> str:
     """Let every file of records of the current DF have three records of 100 bytes, and read them all; the word."""
     image = bench.card.image
     for ef in image.efs.values():
@@ -358,7 +358,7 @@ class FailingStore(MemoryStore):
         super().write(changes, erases=erases)
 
 
-class Handmade(Bench):
+class HandmadeBench(CardBench):
     """The card made by hand, on the bench, with its SSSE selected; see `handmade`."""
 
     def __init__(

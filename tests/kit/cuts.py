@@ -15,14 +15,14 @@ from emulator.cards import Card
 from emulator.personaliser import Personaliser, Step
 from keys.generate import SeededRandom
 from keys.records import KeyRef
-from tests.kit.card import ORIGINAL, Bench, contents
+from tests.kit.card import ORIGINAL, CardBench, contents
 from tests.kit.reference import Reference
 
 Cells = dict[CellKey, Cell]
-MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
+MANUFACTURER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 
 
-class Torn(Bench):
+class TornBench(CardBench):
     """A card whose power can be cut, and a terminal that knows whatever keys it has."""
 
     def __init__(self, store: Store) -> None:
@@ -59,7 +59,7 @@ class Built:
         """Number of the first step with this title."""
         return next(at for at, step in enumerate(self.steps) if step.title == title)
 
-    def on(self, bench: Torn) -> Personaliser:
+    def on(self, bench: TornBench) -> Personaliser:
         """The machine at this card."""
         return replace(self.machine, channel=bench.card.transmit)
 
@@ -70,7 +70,7 @@ class Built:
         proofs = [] if _authenticates(self.steps[at]) else list(filter(_authenticates, way))
         return [step for step in way if step.title.startswith("select ") or step in proofs[-1:]]
 
-    def do(self, bench: Torn, steps: Iterable[Step]) -> None:
+    def do(self, bench: TornBench, steps: Iterable[Step]) -> None:
         """Do steps that all succeed."""
         machine = self.on(bench)
         for step in steps:
@@ -84,8 +84,8 @@ def _authenticates(step: Step) -> bool:
 @cache
 def built(profile: str = "ssc-2.0") -> Built:
     """Build a card of a profile from a blank one, in memory."""
-    bench = Torn(MemoryStore(dict(write_cells(blank(load_profile(profile))))))
-    machine = Personaliser(lambda _: b"", contents(profile), MAKER_KEY, SeededRandom("machine"))
+    bench = TornBench(MemoryStore(dict(write_cells(blank(load_profile(profile))))))
+    machine = Personaliser(lambda _: b"", contents(profile), MANUFACTURER_KEY, SeededRandom("machine"))
     whole = Built(machine, tuple(machine._steps()), ())
     cells = [bench.cells()]
     for step in whole.steps:

@@ -28,7 +28,7 @@ from tests.kit.card import (
     PSE_NAME,
     SSSE,
     SSSE_NAME,
-    Bench,
+    CardBench,
     FailingStore,
 )
 from tests.kit.reference import Reference, xor
@@ -232,7 +232,7 @@ class Answered:
         return self.iad[4:7].hex().upper()
 
 
-class Desk(Bench):
+class DebitBench(CardBench):
     """The card on the bench with its debit/credit application selected, and its issuer."""
 
     def __init__(
@@ -396,7 +396,7 @@ PIN_BLOCK: Final = f"2{len(PIN):X}{PIN}".ljust(16, "F")
 WRONG_BLOCK: Final = "26111111FFFFFFFF"
 
 
-class IssuedDesk(Desk):
+class IssuedDebitBench(DebitBench):
     """A terminal at an issued card, whose lists ask for time and merchant besides."""
 
     TIME: Final = "101112"
@@ -405,4 +405,4 @@ class IssuedDesk(Desk):
     @staticmethod
     def cdol(amount: int = 1000, **more: Any) -> str:
         """The values of CDOL1 or CDOL2."""
-        return Desk.cdol(amount, **more) + IssuedDesk.TIME + IssuedDesk.MERCHANT.hex()
+        return DebitBench.cdol(amount, **more) + IssuedDebitBench.TIME + IssuedDebitBench.MERCHANT.hex()

@@ -20,7 +20,7 @@ from emulator.commands.sets import SETS
 from emulator.personaliser import Personaliser
 from keys.generate import SeededRandom
 from keys.records import KeyRef
-from tests.kit.card import ORIGINAL, Bench, FailingStore, family
+from tests.kit.card import ORIGINAL, CardBench, FailingStore, family
 from tests.kit.reference import Reference
 
 PSE, EDEP = "3F00/DDF2", "3F00/DDF2/3F01"
@@ -36,7 +36,7 @@ FMK: Final = KeyRef(PSE, "FMK")
 SELECT_PSE, SELECT_EDEP = f"00A404000E{PSE_NAME}", f"00A4040009{EDEP_AID}"
 
 
-MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
+MANUFACTURER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 HIDDEN: Final = {"ef": [{"id": "EDEP/0015", "read": "PIN"}]}
 """A variant with something to be refused: its public file is not."""
 BY_NAME: Final = {row.name: row for row in PAYMENT_ROWS}
@@ -59,7 +59,7 @@ def half_built() -> tuple[tuple[CellKey, Cell], ...]:
     """The card before its environment's final master key: everything is there, and personalisation goes on."""
     image = Image.in_memory(blank(load_profile("pboc", HIDDEN)))
     card = Card(image, SeededRandom("card"))
-    machine = Personaliser(card.transmit, finished(), MAKER_KEY, SeededRandom("machine"))
+    machine = Personaliser(card.transmit, finished(), MANUFACTURER_KEY, SeededRandom("machine"))
     for step in machine._steps():
         if step.title == "replace FMK":
             return tuple(image.store.load().items())
@@ -67,7 +67,7 @@ def half_built() -> tuple[tuple[CellKey, Cell], ...]:
     raise AssertionError("there is no such step")
 
 
-class Watched(Bench):
+class FinancialBench(CardBench):
     """A bank card of which no command of the environment may answer a word beyond its row's."""
 
     def __init__(self, *, building: bool = False) -> None:

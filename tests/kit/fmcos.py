@@ -15,7 +15,7 @@ from cardfs.profile.loader import load_profile
 from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from keys.generate import RandomSource, SeededRandom
-from tests.kit.card import MF, Bench, FailingStore
+from tests.kit.card import MF, CardBench, FailingStore
 from tests.kit.reference import Reference
 
 MASTER: Final = bytes.fromhex("3939393939393939A1A2A3A4A5A6A7A8")
@@ -46,7 +46,7 @@ def family(word: str) -> int:
     return value & 0xFFF0 if value & 0xFFF0 == 0x63C0 else value
 
 
-class Desk(Bench):
+class FmcosBench(CardBench):
     """An FMCOS card and its issuer, none of whose commands may answer a word beyond its row's."""
 
     def __init__(self, card: CardContents | None = None, random: RandomSource | None = None) -> None:
@@ -123,33 +123,33 @@ def directory(fid: int, name: bytes = b"\xd1appl", *, size: int = 0x0800, create
     return create(fid, f"38{size:04X}{create_erase}95FFFF{name.hex()}")
 
 
-def application(desk: Desk, create_erase: str = "F0FA") -> Desk:
+def application(bench: FmcosBench, create_erase: str = "F0FA") -> FmcosBench:
     """Build an application 3F01 with keys and files, and select it: state 0, not open."""
-    desk.ok(directory(0x3F01, create_erase=create_erase))
-    desk.ok("00A40000023F01")
-    desk.ok(create(0x0001, "3F020095F0FFFF"))
-    desk.ok(write_key(0x39, MASTER))
-    desk.ok(write_key(0x39, SINGLE, identifier=1, use=0x11, change=0xFA))
-    desk.ok(write_key(0x36, LINE))
-    desk.ok(write_key(0x3A, PIN))
-    desk.ok(write_key(0x30, SINGLE, identifier=2))
+    bench.ok(directory(0x3F01, create_erase=create_erase))
+    bench.ok("00A40000023F01")
+    bench.ok(create(0x0001, "3F020095F0FFFF"))
+    bench.ok(write_key(0x39, MASTER))
+    bench.ok(write_key(0x39, SINGLE, identifier=1, use=0x11, change=0xFA))
+    bench.ok(write_key(0x36, LINE))
+    bench.ok(write_key(0x3A, PIN))
+    bench.ok(write_key(0x30, SINGLE, identifier=2))
     for at, protection in enumerate((0x00, 0x80, 0xC0)):
         access = "7F" if protection else "FF"
         for first, kind, size in ((2, 0x28, "0020"), (5, 0x2A, "0310"), (8, 0x2C, "0040"), (11, 0x2E, "0210")):
-            desk.ok(create(first + at, f"{kind | protection:02X}{size}F0F0FF{access}"))
-    desk.ok(create(0x0015, "280004F0F0FFFF"))
-    desk.ok(create(0x0016, "280008F5F5FFFF"))
-    desk.ok(create(0x0017, "2C0040F5F5FFFF"))
-    desk.ok(create(0x0018, "A80008F0F0FF7C"))  # written under the key 36 with identifier 03, which is not there
-    desk.ok(create(0x0019, "A80008F0F0FF73"))  # read under that one
-    desk.ok(create(0x001A, "AC0040F0F0FF70"))
-    desk.ok(create(0x0100, "280008F0F0FFFF"))
-    desk.ok("00A40000023F00")
-    desk.ok("00A40000023F01")
-    return desk
+            bench.ok(create(first + at, f"{kind | protection:02X}{size}F0F0FF{access}"))
+    bench.ok(create(0x0015, "280004F0F0FFFF"))
+    bench.ok(create(0x0016, "280008F5F5FFFF"))
+    bench.ok(create(0x0017, "2C0040F5F5FFFF"))
+    bench.ok(create(0x0018, "A80008F0F0FF7C"))  # written under the key 36 with identifier 03, which is not there
+    bench.ok(create(0x0019, "A80008F0F0FF73"))  # read under that one
+    bench.ok(create(0x001A, "AC0040F0F0FF70"))
+    bench.ok(create(0x0100, "280008F0F0FFFF"))
+    bench.ok("00A40000023F00")
+    bench.ok("00A40000023F01")
+    return bench
 
 
-def raw(apdu: str | bytes) -> Callable[[Desk], bytes]:
+def raw(apdu: str | bytes) -> Callable[[FmcosBench], bytes]:
     """A command that needs no terminal."""
     data = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
     return lambda _desk: data
@@ -158,34 +158,34 @@ def raw(apdu: str | bytes) -> Callable[[Desk], bytes]:
 ADDED: Final = key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, SINGLE)
 
 
-SAMPLES: Final[dict[tuple[int, int], Callable[[Desk], bytes]]] = {
+SAMPLES: Final[dict[tuple[int, int], Callable[[FmcosBench], bytes]]] = {
     (0x80, 0xE0): raw(create(0x0200, "280008F0F0FFFF")),
     (0x80, 0xD4): raw(write_key(0x39, SINGLE, identifier=3)),
-    (0x84, 0xD4): lambda desk: desk.load("84D40103", ADDED),
+    (0x84, 0xD4): lambda bench: bench.load("84D40103", ADDED),
     (0x80, 0x0E): raw("800E000000"),
     (0x00, 0xA4): raw("00A40000023F01"),
     (0x00, 0x84): raw("0084000008"),
-    (0x00, 0x82): lambda desk: desk.authenticated(0, MASTER),
+    (0x00, 0x82): lambda bench: bench.authenticated(0, MASTER),
     (0x00, 0x88): raw("00880002080102030405060708"),
     (0x00, 0x20): raw(b"\x00\x20\x00\x00\x03" + PIN),
     (0x00, 0xB0): raw("00B0820020"),
-    (0x04, 0xB0): lambda desk: desk.mac("04B08300", le=b"\x10"),
+    (0x04, 0xB0): lambda bench: bench.mac("04B08300", le=b"\x10"),
     (0x00, 0xB2): raw("00B2012C00"),
-    (0x04, 0xB2): lambda desk: desk.mac("04B20134", le=b"\x00"),
+    (0x04, 0xB2): lambda bench: bench.mac("04B20134", le=b"\x00"),
     (0x00, 0xD6): raw("00D6820002BEEF"),
-    (0x04, 0xD6): lambda desk: desk.mac("04D68300", DATA),
+    (0x04, 0xD6): lambda bench: bench.mac("04D68300", DATA),
     (0x00, 0xDC): raw(b"\x00\xdc\x01\x2c\x10" + DATA),
-    (0x04, 0xDC): lambda desk: desk.mac("04DC0134", DATA),
+    (0x04, 0xDC): lambda bench: bench.mac("04DC0134", DATA),
     (0x00, 0xE2): raw(b"\x00\xe2\x00\x2c\x10" + DATA),
-    (0x04, 0xE2): lambda desk: desk.mac("04E20034", DATA),
+    (0x04, 0xE2): lambda bench: bench.mac("04E20034", DATA),
 }
 """One command of each row that succeeds in the application, a record being in 05 and 06 and its state A."""
 
 
-def ready() -> Desk:
+def ready() -> FmcosBench:
     """The application with a record in 05 and 06, in state A."""
-    desk = application(Desk())
-    desk.ok(b"\x00\xe2\x00\x2c\x10" + DATA)
-    desk.ok(desk.mac("04E20034", DATA))
-    desk.ok(desk.authenticated(0, MASTER))
-    return desk
+    bench = application(FmcosBench())
+    bench.ok(b"\x00\xe2\x00\x2c\x10" + DATA)
+    bench.ok(bench.mac("04E20034", DATA))
+    bench.ok(bench.authenticated(0, MASTER))
+    return bench

@@ -1,7 +1,7 @@
-"""The card maker's bench: builds cards over raw APDUs, with crypto of its own.
+"""The card issuer's bench: builds cards over raw APDUs, with crypto of its own.
 
 Commands are typed here from the layouts in the README; nothing of the code under test makes them. A
-card can be taken out at any point (`Maker.cells`) and put on the bench again (`Maker.of`), as after a
+card can be taken out at any point (`IssuerBench.cells`) and put on the bench again (`IssuerBench.of`), as after a
 loss of power.
 """
 
@@ -19,10 +19,10 @@ from cardfs.memory.store import Cell, CellKey
 from cardfs.profile.loader import load_profile
 from emulator.cards import Card
 from keys.generate import SeededRandom
-from tests.kit.card import MF, ORIGINAL, PSE, PSE_NAME, SSSE, SSSE_NAME, Bench, FailingStore
+from tests.kit.card import MF, ORIGINAL, PSE, PSE_NAME, SSSE, SSSE_NAME, CardBench, FailingStore
 from tests.kit.reference import Reference
 
-MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
+MANUFACTURER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 NEW_HISTORICAL: Final = bytes.fromhex("00814A444686605199000001AC")
 PROFILES: Final = {"3DES": "ssc-2.0", "SM4": "ssc-2.0-sm4"}
 ALGORITHM: Final = {"3DES": 0x00, "DES": 0x01, "SM4": 0x03, "": 0xFF}
@@ -106,7 +106,7 @@ AIDS: Final = {
 }
 
 
-class Maker(Bench):
+class IssuerBench(CardBench):
     """A card on the bench, and everything that its makers know of it."""
 
     def __init__(self, suite: str = "3DES", overrides: str = "", cells: Mapping[CellKey, Cell] | None = None) -> None:
@@ -115,12 +115,12 @@ class Maker(Bench):
             cells = dict(write_cells(blank(profile)))
         self.store = FailingStore(dict(cells))
         super().__init__(card=Card(Image(read_cells(dict(cells)), self.store), SeededRandom("maker")))
-        self.transport = MAKER_KEY
+        self.transport = MANUFACTURER_KEY
         self.cmk = secret("CMK")
         self.masters: dict[str, bytes] = {SSSE: secret("EMK"), PSE: secret("FMK")}
 
     @classmethod
-    def of(cls, other: "Maker") -> Self:
+    def of(cls, other: "IssuerBench") -> Self:
         """The same card, powered anew, on a bench that knows the same keys."""
         bench = cls(other.suite, cells=other.cells())
         bench.transport, bench.cmk, bench.masters = other.transport, other.cmk, dict(other.masters)
@@ -150,7 +150,7 @@ class Maker(Bench):
     # -- keys --------------------------------------------------------------------------------------
 
     def controlling(self) -> bytes:
-        """The value of the key that is in control of the current DF, as the maker knows it."""
+        """The value of the key that is in control of the current DF, as the issuer knows it."""
         phase = self.phase(self.environment)
         if self.here == MF:
             return self.transport if phase in ("blank", "activated") else self.cmk
@@ -204,7 +204,7 @@ class Maker(Bench):
         """Return the suite of a key as this bench loads it."""
         return self.kind_of(name)
 
-    def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
+    def key_value(self, name: str, suite: str, version: int = 1) -> bytes:  # noqa: ARG002 - this bench knows its suites
         """Return a key of the current DF as this bench loads it."""
         return self.value(self.here, name, version)
 
@@ -326,41 +326,41 @@ class Maker(Bench):
 
 # -- places in the life of a card ------------------------------------------------------------------------
 
-Recipe = Callable[[Maker], Maker]
+Recipe = Callable[[IssuerBench], IssuerBench]
 
 
-def _card(maker: Maker, *environments: str) -> Maker:
-    maker.activate().load_card_master()
+def _card(issuer: IssuerBench, *environments: str) -> IssuerBench:
+    issuer.activate().load_card_master()
     for path in environments:
-        maker.create_environment(path).hand_over().fill(path)
-        maker.create_application(PSE_ADF if path == PSE else ADF)
+        issuer.create_environment(path).hand_over().fill(path)
+        issuer.create_application(PSE_ADF if path == PSE else ADF)
         if path == SSSE:
-            maker.create_application(SECOND_ADF)
-    return maker
+            issuer.create_application(SECOND_ADF)
+    return issuer
 
 
 STAGES: Final[dict[str, Recipe]] = {
-    "blank": lambda maker: maker,
-    "activated": lambda maker: maker.activate(),
-    "mastered": lambda maker: maker.activate().load_card_master(),
-    "created": lambda maker: maker.activate().load_card_master().create_environment(),
-    "handed over": lambda maker: maker.activate().load_card_master().create_environment().hand_over(),
-    "personalising": lambda maker: _card(maker, SSSE),
-    "two environments": lambda maker: _card(maker, SSSE, PSE),
-    "in use": lambda maker: _card(maker, SSSE).finish(SSSE).finish(MF),
-    "both in use": lambda maker: _card(maker, SSSE, PSE).finish(SSSE).finish(PSE).finish(MF),
+    "blank": lambda issuer: issuer,
+    "activated": lambda issuer: issuer.activate(),
+    "mastered": lambda issuer: issuer.activate().load_card_master(),
+    "created": lambda issuer: issuer.activate().load_card_master().create_environment(),
+    "handed over": lambda issuer: issuer.activate().load_card_master().create_environment().hand_over(),
+    "personalising": lambda issuer: _card(issuer, SSSE),
+    "two environments": lambda issuer: _card(issuer, SSSE, PSE),
+    "in use": lambda issuer: _card(issuer, SSSE).finish(SSSE).finish(MF),
+    "both in use": lambda issuer: _card(issuer, SSSE, PSE).finish(SSSE).finish(PSE).finish(MF),
 }
 """How far a card has come; each name stands for a card of its own."""
 
 
 @cache
-def _stage(name: str, suite: str, overrides: str) -> Maker:
-    return STAGES[name](Maker(suite, overrides))
+def _stage(name: str, suite: str, overrides: str) -> IssuerBench:
+    return STAGES[name](IssuerBench(suite, overrides))
 
 
-def stage(name: str, suite: str = "3DES", overrides: str = "", *, at: str = MF) -> Maker:
+def stage(name: str, suite: str = "3DES", overrides: str = "", *, at: str = MF) -> IssuerBench:
     """A fresh card of a stage, with a DF selected and nothing proven."""
-    bench = Maker.of(_stage(name, suite, overrides))
+    bench = IssuerBench.of(_stage(name, suite, overrides))
     bench.select(at)
     return bench
 

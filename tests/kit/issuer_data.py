@@ -4,7 +4,7 @@ from typing import Final
 
 from cardfs.model.files import CardContents
 from emulator.commands.financial.debit.objects import READABLE, WRITABLE
-from tests.kit.debit import CASH, LOAD_FORMAT, OBJECTS, PIN_BLOCK, WRONG_BLOCK, Answered, Desk
+from tests.kit.debit import CASH, LOAD_FORMAT, OBJECTS, PIN_BLOCK, WRONG_BLOCK, Answered, DebitBench
 
 MORE: Final = {
     **CASH,
@@ -31,7 +31,7 @@ Refused = tuple[str, str, str]
 """Step, status word and reason of a refusal."""
 
 
-class Terminal(Desk):
+class IssuerDataBench(DebitBench):
     """A terminal that goes on whatever the card answers, and notes what was refused and what changed then."""
 
     def __init__(self, made: CardContents) -> None:
@@ -67,49 +67,49 @@ class Terminal(Desk):
         return answer
 
 
-def offline(desk: Terminal) -> None:
+def offline(bench: IssuerDataBench) -> None:
     for p1 in ("40", "00", "50", "10"):
         for country, currency in (("0156", "0156"), ("0840", "0840"), ("0276", "0978")):
-            if desk.options_(currency=currency):
-                desk.ac_(p1, country=country, currency=currency)
+            if bench.options_(currency=currency):
+                bench.ac_(p1, country=country, currency=currency)
 
 
-def cash(desk: Terminal) -> None:
+def cash(bench: IssuerDataBench) -> None:
     for amount in (1000, 99999999):
-        if desk.options_(cash=True, amount=amount):
-            desk.ac_("40")
+        if bench.options_(cash=True, amount=amount):
+            bench.ac_("40")
 
 
-def online(desk: Terminal) -> None:
+def online(bench: IssuerDataBench) -> None:
     for code in ("00", "05", "Y3", "Z3"):
         for right in (True, False):
-            if not desk.options_() or desk.ac_("80")[:2] != "80":
+            if not bench.options_() or bench.ac_("80")[:2] != "80":
                 continue
             if code.isdigit():
-                desk.step("external authenticate", desk.proof(code, wrong=not right))
-            desk.ac_("40", code=code)
-            desk.step("script 04DA9F79", desk.script("04DA9F79", "000000020000"))
+                bench.step("external authenticate", bench.proof(code, wrong=not right))
+            bench.ac_("40", code=code)
+            bench.step("script 04DA9F79", bench.script("04DA9F79", "000000020000"))
             for tag in sorted(WRITABLE):
-                desk.step(f"script 04DA{tag:04X}", desk.script(f"04DA{tag:04X}", WHOLE.get(f"{tag:04X}", "00")))
-            desk.step("script 04DC0114", desk.script("04DC0114", "7003500142"))
-            desk.step("script 84240002", desk.script("84240002", desk.sealed_pin("739154")))
-            desk.step("script 84240000", desk.script("84240000"))
+                bench.step(f"script 04DA{tag:04X}", bench.script(f"04DA{tag:04X}", WHOLE.get(f"{tag:04X}", "00")))
+            bench.step("script 04DC0114", bench.script("04DC0114", "7003500142"))
+            bench.step("script 84240002", bench.script("84240002", bench.sealed_pin("739154")))
+            bench.step("script 84240000", bench.script("84240000"))
 
 
-def holder(desk: Terminal) -> None:
+def holder(bench: IssuerDataBench) -> None:
     for block in (PIN_BLOCK, WRONG_BLOCK, WRONG_BLOCK, WRONG_BLOCK, PIN_BLOCK):
-        if desk.options_():
-            desk.step("verify", f"0020008008{block}")
-            desk.ac_("40")
+        if bench.options_():
+            bench.step("verify", f"0020008008{block}")
+            bench.ac_("40")
 
 
-def reading(desk: Terminal) -> None:
-    desk.options_()
-    desk.step("internal authenticate", "008800000411223344")
+def reading(bench: IssuerDataBench) -> None:
+    bench.options_()
+    bench.step("internal authenticate", "008800000411223344")
     for tag in sorted((*READABLE, 0x9F17, 0x9F5D, 0x9F50)):
-        desk.step(f"get data {tag:04X}", f"80CA{tag:04X}00")
+        bench.step(f"get data {tag:04X}", f"80CA{tag:04X}00")
     for sfi in range(1, 13):
-        desk.step(f"read {sfi}", f"00B201{sfi << 3 | 4:02X}00")
+        bench.step(f"read {sfi}", f"00B201{sfi << 3 | 4:02X}00")
 
 
 FLOWS: Final = (offline, cash, online, holder, reading)

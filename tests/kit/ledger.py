@@ -12,7 +12,7 @@ from cardfs.memory.store import MemoryStore
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from keys.generate import RandomSource
 from tests.kit.card import PIN_CN
-from tests.kit.medical import LOAD, PURCHASE, TERMINAL, Begun, Purse, TradeBench, b2, b4, card_with
+from tests.kit.medical import LOAD, PURCHASE, TERMINAL, Begun, MedicalBench, Purse, b2, b4, card_with
 
 MOST: Final = 0xFFFFFFFF
 LAST: Final = 0xFFFF
@@ -163,7 +163,7 @@ class Day:
     def insert(self) -> None:
         """A new card of what the memory holds."""
         self.tearing = TearingStore(self.memory)
-        self.bench = TradeBench(read_cells(self.memory.load()), store=self.tearing, random=self.random, ready=False)
+        self.bench = MedicalBench(read_cells(self.memory.load()), store=self.tearing, random=self.random, ready=False)
         self.ledger.power()
 
     # -- commands -----------------------------------------------------------------------------

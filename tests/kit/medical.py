@@ -15,7 +15,7 @@ from cardfs.model.files import CardContents
 from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyRef
-from tests.kit.card import SSSE, Bench, FailingStore, contents
+from tests.kit.card import SSSE, CardBench, FailingStore, contents
 from tests.kit.reference import Reference
 
 DF04: Final = f"{SSSE}/DF04"
@@ -112,7 +112,7 @@ class Begun:
     random: bytes
 
 
-class TradeBench(Bench):
+class MedicalBench(CardBench):
     """A card with money on the bench, DF04 selected, with the terminal's and the host's computations.
 
     Args:

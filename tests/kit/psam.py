@@ -11,7 +11,7 @@ from cardfs.model.files import CardContents
 from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import KeyRef, Usage
-from tests.kit.card import HISTORICAL, ORIGINAL, REGION, Bench, FailingStore, contents, roots
+from tests.kit.card import HISTORICAL, ORIGINAL, REGION, CardBench, FailingStore, contents, roots
 from tests.kit.reference import Reference
 
 SUITES: Final = ("3DES", "SM4")
@@ -43,7 +43,7 @@ def walked(suite: str, key: bytes, levels: int) -> bytes:
     return key
 
 
-class PsamDesk(Bench):
+class PsamBench(CardBench):
     """A module with the application of one environment selected; answers are hex."""
 
     def __init__(
@@ -172,8 +172,8 @@ def spoil_mac(raw: bytearray) -> None:
     raw[-1] ^= 1
 
 
-def mac2(desk: PsamDesk, number: int = 1) -> str:
+def mac2(bench: PsamBench, number: int = 1) -> str:
     """MAC2 as the user card computes it (Part 7, 12.2 and 12.6)."""
-    key = walked(desk.suite, psam_key("DPK", desk.suite, 1), 1)
-    session = desk.rules.session_key(key, bytes.fromhex("010203040001") + number.to_bytes(2))
-    return desk.rules.mac(session, bytes.fromhex("000000640000000A00000014")).hex()
+    key = walked(bench.suite, psam_key("DPK", bench.suite, 1), 1)
+    session = bench.rules.session_key(key, bytes.fromhex("010203040001") + number.to_bytes(2))
+    return bench.rules.mac(session, bytes.fromhex("000000640000000A00000014")).hex()

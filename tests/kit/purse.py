@@ -17,7 +17,7 @@ from cardfs.model.settings import Settings
 from emulator.cards import Card
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
-from tests.kit.card import ATR_T0, ATR_T1, HISTORICAL, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, Bench
+from tests.kit.card import ATR_T0, ATR_T1, HISTORICAL, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, CardBench
 from tests.kit.reference import Reference, xor
 
 ADF: Final = f"{PSE}/3F01"
@@ -185,7 +185,7 @@ def line_mac(suite: str, key: bytes, challenge: bytes, data: bytes) -> bytes:
     return Reference(suite).key_load_mac(key, challenge, data)
 
 
-class Desk(Bench):
+class PurseBench(CardBench):
     """The card on the bench, its purse application selected, and a terminal that knows all keys."""
 
     def __init__(
@@ -340,9 +340,9 @@ def flipped(command: bytes) -> bytes:
     return command[:-1] + bytes((command[-1] ^ 1,))
 
 
-def on(store: MemoryStore, made: CardContents) -> Desk:
-    """A desk over a memory of its own."""
-    return Desk(made=made, store=store)
+def on(store: MemoryStore, made: CardContents) -> PurseBench:
+    """A bench over a memory of its own."""
+    return PurseBench(made=made, store=store)
 
 
 def with_ef(made: CardContents, fid: int, **changes: Any) -> CardContents:
@@ -351,8 +351,8 @@ def with_ef(made: CardContents, fid: int, **changes: Any) -> CardContents:
     return replace(made, efs={**made.efs, path: replace(made.efs[path], **changes)})
 
 
-def ready(*, ed: int = 10000, ep: int = 10000, settings: Settings | None = None, **changes: Any) -> Desk:
+def ready(*, ed: int = 10000, ep: int = 10000, settings: Settings | None = None, **changes: Any) -> PurseBench:
     """The application with money in it and the PIN verified."""
-    desk = Desk(settings, **{"passbook": money(ed, 1, 2, 0), "purse": money(ep, 3, 4), **changes})
-    assert desk.pin() == "9000"
-    return desk
+    bench = PurseBench(settings, **{"passbook": money(ed, 1, 2, 0), "purse": money(ep, 3, 4), **changes})
+    assert bench.pin() == "9000"
+    return bench

@@ -121,7 +121,7 @@ class Wire:
         return answer
 
 
-class Desk:
+class TerminalBench:
     """A terminal with its cards.
 
     Attributes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.kit.fmcos import Desk, create, directory, made
+from tests.kit.fmcos import FmcosBench, create, directory, made
 from tests.kit.purse import TERMINAL, TIME, line_mac, mac, session_key, tac
 
 TRIPLE: Final = "3DES"
@@ -21,36 +21,36 @@ class Wallet:
     pin_next: int = 0x01
     pin_use: int = 0xF0
     key_use: int = 0xF0
-    desk: Desk = field(init=False)
+    bench: FmcosBench = field(init=False)
 
     def __post_init__(self) -> None:
-        desk = self.desk = Desk(made())
+        bench = self.bench = FmcosBench(made())
         for apdu in (directory(0x3F02, b"walletTest", size=0x1500, create_erase="F0F0"), "00A40000023F02"):
-            desk.ok(apdu)
-        desk.ok(create(0, "3F020095F0FFFF"))
+            bench.ok(apdu)
+        bench.ok(create(0, "3F020095F0FFFF"))
         for kind in (0x30, 0x31, 0x32, 0x34, 0x36, 0x37, 0x38, 0x39, 0x3C, 0x3D, 0x3E, 0x3F):
             counted = kind in (0x36, 0x37, 0x38, 0x39)
             head = bytes((kind, self.key_use, 0xF0, 0xFF if counted else 0x05))
-            desk.ok(b"\x80\xd4\x01\x00\x15" + head + (b"\x33" if counted else b"\x98") + VALUES[kind])
-        desk.ok(b"\x80\xd4\x01\x00\x08\x3a" + bytes((self.pin_use, 0xEF, self.pin_next, 0x33)) + PIN)
+            bench.ok(b"\x80\xd4\x01\x00\x15" + head + (b"\x33" if counted else b"\x98") + VALUES[kind])
+        bench.ok(b"\x80\xd4\x01\x00\x08\x3a" + bytes((self.pin_use, 0xEF, self.pin_next, 0x33)) + PIN)
         for fid in (0x18, 0x19):
-            desk.ok(create(fid, "2E0517F0EFFFFF"))
-        desk.ok(create(2, f"2F0208{self.use:02X}00FF18"))
-        desk.ok(create(1, f"2F0208{self.use:02X}00FF19"))
+            bench.ok(create(fid, "2E0517F0EFFFFF"))
+        bench.ok(create(2, f"2F0208{self.use:02X}00FF18"))
+        bench.ok(create(1, f"2F0208{self.use:02X}00FF19"))
         self.select()
 
     def select(self) -> str:
         """SELECT the directory anew; its answer."""
-        return self.desk.ask(b"\x00\xa4\x04\x00\x0a" + b"walletTest")
+        return self.bench.ask(b"\x00\xa4\x04\x00\x0a" + b"walletTest")
 
     def verify(self, pin: bytes = PIN) -> str:
         """VERIFY PIN."""
-        return self.desk.word(bytes((0x00, 0x20, 0x00, 0x00, len(pin))) + pin)
+        return self.bench.word(bytes((0x00, 0x20, 0x00, 0x00, len(pin))) + pin)
 
     def load(self, which: int, amount: int) -> str:
         """A whole load, its codes checked; the word of the first command that fails."""
-        desk, moved = self.desk, amount.to_bytes(4)
-        said = desk.ask(bytes((0x80, 0x50, 0x00, which, 0x0B, 0x00)) + moved + TERMINAL + b"\x10")
+        bench, moved = self.bench, amount.to_bytes(4)
+        said = bench.ask(bytes((0x80, 0x50, 0x00, which, 0x0B, 0x00)) + moved + TERMINAL + b"\x10")
         if said[-4:] != "9000":
             return said
         data = bytes.fromhex(said[:-4])
@@ -60,12 +60,12 @@ class Wallet:
         assert data[12:] == mac(TRIPLE, session, data[:4], about)
         new = (int.from_bytes(data[:4]) + amount).to_bytes(4)
         expected = tac(TRIPLE, VALUES[0x34], new, data[4:6], about, TIME)
-        answer = desk.ask(b"\x80\x52\x00\x00\x0b" + TIME + mac(TRIPLE, session, about, TIME) + b"\x04")
+        answer = bench.ask(b"\x80\x52\x00\x00\x0b" + TIME + mac(TRIPLE, session, about, TIME) + b"\x04")
         assert answer in (expected.hex().upper() + "9000", answer[-4:])
         return answer[-4:]
 
     def protected(self, header: str, data: bytes = b"", kind: int = 0x36) -> bytes:
         """A command with a MAC under the key of a type."""
-        challenge = self.desk.challenge(4)
+        challenge = self.bench.challenge(4)
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + line_mac(TRIPLE, VALUES[kind], challenge, covered)

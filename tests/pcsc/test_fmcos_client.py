@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.kit.bank import DIRECT, Bank
+from tests.kit.bank import DIRECT, IssuedPurseBench
 from tests.kit.card import PIN_CN
 from tests.kit.purse import AID, ED, EP, TERMINAL
 from tests.pcsc.harness import PcscStack
@@ -54,7 +54,7 @@ print("all done")
 if CLIENT:
 
     def test_the_public_client_trades_with_an_issued_card(stack: PcscStack) -> None:
-        bank = Bank("pboc", DIRECT)
+        bank = IssuedPurseBench("pboc", DIRECT)
         names = ("DTK", "DLK", "DPK", "DULK", "DUK", "DRPK", "DPUK", "DAMK")
         said = {
             "aid": AID.hex(),

@@ -4,7 +4,7 @@ import pytest
 from smartcard import scard
 
 from cardfs.model.settings import Settings, SmSettings
-from tests.kit.card import RECORDS, Handmade
+from tests.kit.card import RECORDS, HandmadeBench
 from tests.pcsc.harness import PcscStack
 
 pytestmark = pytest.mark.pcsc
@@ -18,7 +18,7 @@ ON = Settings(sm=SmSettings(update_commands="per-file", read_commands="per-file"
 def test_a_secured_file_is_read_and_updated_in_a_real_reader(
     stack: PcscStack, monkeypatch: pytest.MonkeyPatch, suite: str, t1: bool
 ) -> None:
-    bench = Handmade(ON, suite=suite, t1=t1)
+    bench = HandmadeBench(ON, suite=suite, t1=t1)
     protocol = scard.SCARD_PROTOCOL_T1 if t1 else scard.SCARD_PROTOCOL_T0
     with stack.card(bench.card), stack.terminal(protocol=protocol) as terminal:
 

@@ -12,7 +12,7 @@ import pytest
 from cardfs.model.files import Structure
 from cardfs.profile.loader import shipped_profiles
 from tests.kit.access import ALL_FILES, PROFILES, PROVING, Row, check, csv_rows, names, proving_keys, table
-from tests.kit.card import MF, PIN_CN, SSSE, Bench, contents
+from tests.kit.card import MF, PIN_CN, SSSE, CardBench, contents
 
 DIRECTORY = "EF1E"
 """The directory file, SFI 1E (Part 3, 6.3): free to read, written by nobody."""
@@ -57,7 +57,7 @@ def test_a_profile_has_the_files_of_its_table_with_their_kinds_and_no_others(pro
 @pytest.mark.parametrize("profile", PROFILES)
 def test_keys_have_the_identifiers_of_the_key_table(profile: str) -> None:
     published = {(row["df"], row["name"]): row for row in csv_rows("keys.csv")}
-    bench = Bench(profile, ALL_FILES)
+    bench = CardBench(profile, ALL_FILES)
     for df, name in proving_keys(profile):
         row = published.get((df, "UKSSSE" if name == "UKMF" else name))
         assert row is not None, f"{df} {name} is in no key table"
@@ -86,7 +86,7 @@ def test_each_key_of_the_card_opens_in_each_df_what_the_tables_say_and_nothing_e
     """Each EF with the right key, with each wrong one of all DFs, with PIN alone and with nothing."""
     rows = [row for row in table(profile) if row.df == df]
     for owner, name in [("", ""), *proving_keys(profile)]:
-        bench = Bench(profile, ALL_FILES)
+        bench = CardBench(profile, ALL_FILES)
         proofs = frozenset[str]()
         if owner:
             bench.select_df(owner)
@@ -119,7 +119,7 @@ def test_rules_with_and_or_hold_for_just_the_combinations_that_they_say(profile:
     involved = names(row.read)
     for count in range(len(involved) + 1):
         for chosen in itertools.permutations(involved, count):
-            bench = Bench(profile, ALL_FILES)
+            bench = CardBench(profile, ALL_FILES)
             bench.select_df(row.df)
             bench.prove(chosen)
             check(bench, row, frozenset(chosen))
@@ -128,7 +128,7 @@ def test_rules_with_and_or_hold_for_just_the_combinations_that_they_say(profile:
 @pytest.mark.parametrize(("profile", "df"), BY_DF)
 def test_with_an_empty_pin_rules_hold_as_if_it_were_verified(profile: str, df: str) -> None:
     """Part 7, 5.6: with no PIN the terminal asks for nothing; digest, 9.4."""
-    bench = Bench(profile, ALL_FILES)
+    bench = CardBench(profile, ALL_FILES)
     bench.select_df(df)
     assert bench.send(bytes((0x80, 0x5E, 0x01, 0x00, 0x04)) + PIN_CN + b"\xff") == "9000"
     for row in table(profile):
@@ -138,7 +138,7 @@ def test_with_an_empty_pin_rules_hold_as_if_it_were_verified(profile: str, df: s
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_without_the_setting_an_empty_pin_opens_nothing(profile: str) -> None:
-    bench = Bench(profile, f"{ALL_FILES}[settings.pin]\nempty_satisfies = false\n")
+    bench = CardBench(profile, f"{ALL_FILES}[settings.pin]\nempty_satisfies = false\n")
     for df in dfs_of(profile):
         bench.select_df(df)
         if df == "SSSE":
@@ -151,7 +151,7 @@ def test_without_the_setting_an_empty_pin_opens_nothing(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_directory_is_free_to_read_and_nobody_writes_it(profile: str) -> None:
     """Part 3, 6.3: record 1 and on, until 6A83."""
-    bench = Bench(profile, ALL_FILES)
+    bench = CardBench(profile, ALL_FILES)
     bench.select_ssse()
     applications = [df for df in dfs_of(profile) if df != "SSSE"]
     for number in range(1, len(applications) + 1):
@@ -165,14 +165,14 @@ def test_the_directory_is_free_to_read_and_nobody_writes_it(profile: str) -> Non
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_mf_holds_no_file_that_anybody_reads(profile: str) -> None:
-    bench = Bench(profile, ALL_FILES)
+    bench = CardBench(profile, ALL_FILES)
     assert bench.card.session.df == MF
     for short in range(1, 31):
         assert bench.word(bytes((0x00, 0xB2, 0x01, short << 3 | 0b100, 0x00))) == "6A82"
 
 
 def test_what_nobody_may_do_is_said_so() -> None:
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF04")
     assert bench.word("00DC014404" + "00000000") == "6982"
     assert bench.reason == "DF04/EF08 update: nobody may"

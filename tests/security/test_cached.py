@@ -16,12 +16,10 @@ from keys.generate import SeededRandom
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from keys.suites import DES, SM4, TRIPLE_DES, Suite
 from tests.kit.card import SSSE, FailingStore, contents, ref
-from tests.kit.debit import DEBIT, mac8
-from tests.kit.debit import Desk as DebitDesk
+from tests.kit.debit import DEBIT, DebitBench, mac8
 from tests.kit.debit import contents as debit_contents
 from tests.kit.debit import session_key as debit_session_key
-from tests.kit.purse import ADF, EP, TERMINAL, TIME, ready, tac
-from tests.kit.purse import Desk as PurseDesk
+from tests.kit.purse import ADF, EP, TERMINAL, TIME, PurseBench, ready, tac
 from tests.kit.purse import contents as purse_contents
 from tests.kit.reference import Reference, xor
 from tests.kit.terminal import psam_contents
@@ -216,54 +214,54 @@ def test_a_change_that_fails_leaves_the_key_and_what_was_made_of_it() -> None:
 # -- the same over commands ---------------------------------------------------------------------------------
 
 
-def purchase_tac(desk: PurseDesk) -> tuple[bytes, tuple[bytes, ...]]:
+def purchase_tac(bench: PurseBench) -> tuple[bytes, tuple[bytes, ...]]:
     """Pay from the purse; the TAC, and what it covers."""
-    command = desk.spend(1, EP, 100, 6)
-    return desk.do(command)[:4], ((100).to_bytes(4), b"\x06", TERMINAL, command[5:9], TIME)
+    command = bench.spend(1, EP, 100, 6)
+    return bench.do(command)[:4], ((100).to_bytes(4), b"\x06", TERMINAL, command[5:9], TIME)
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_a_purse_computes_with_the_keys_that_it_has_now(suite: str) -> None:
-    desk = ready(suite=suite)
-    image, old = desk.card.image, desk.key_of("DTK")[1]
-    answer, covered = purchase_tac(desk)
+    bench = ready(suite=suite)
+    image, old = bench.card.image, bench.key_of("DTK")[1]
+    answer, covered = purchase_tac(bench)
     assert answer == tac(suite, old, *covered)
     replaced(image, (KeyRef(ADF, "DTK"), 1), value=OTHER)
-    answer, covered = purchase_tac(desk)
+    answer, covered = purchase_tac(bench)
     assert answer == tac(suite, OTHER, *covered)
     purchase = next(at for at in image.keys if at[0] == KeyRef(ADF, "DPK0"))
     replaced(image, purchase, value=OTHER)
-    assert desk.send(desk.spend(1, EP, 100, 6)) == "9302"
-    desk.made.keys[purchase] = image.keys[purchase]
-    purchase_tac(desk)
+    assert bench.send(bench.spend(1, EP, 100, 6)) == "9302"
+    bench.made.keys[purchase] = image.keys[purchase]
+    purchase_tac(bench)
     replaced(image, (KeyRef(ADF, "DTK"), 1), state=KeyState.DEAD, value=b"")
-    assert desk.initialize(1, EP, 0, 100) == (b"", "6A88")
+    assert bench.initialize(1, EP, 0, 100) == (b"", "6A88")
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_a_debit_card_computes_with_the_keys_that_it_has_now(suite: str) -> None:
-    desk = DebitDesk(suite=suite)
-    image, at = desk.card.image, (KeyRef(DEBIT, "UDKMAC"), 1)
-    for atc, value in ((1, desk.values["UDKMAC"]), (2, OTHER)):
+    bench = DebitBench(suite=suite)
+    image, at = bench.card.image, (KeyRef(DEBIT, "UDKMAC"), 1)
+    for atc, value in ((1, bench.values["UDKMAC"]), (2, OTHER)):
         if atc == 2:
             replaced(image, at, value=OTHER)
-        desk.start()
-        iad = desk.ac("ARQC").iad
+        bench.start()
+        iad = bench.ac("ARQC").iad
         filled = atc.to_bytes(2) + iad[-9:-4]
         filled += bytes(-len(filled) % Reference(suite).block)
         assert iad[-4:] == mac8(suite, debit_session_key(suite, value, atc), filled)[:4]
     replaced(image, at, state=KeyState.DEAD, value=b"")
-    desk.start()
-    assert desk.generate("80", desk.cdol()) == "6A88"
+    bench.start()
+    assert bench.generate("80", bench.cdol()) == "6A88"
 
 
 def test_a_signature_is_made_with_the_key_that_the_card_has_now() -> None:
     first, second = (generate_rsa(768, SeededRandom(name)) for name in ("first", "second"))
-    desk = DebitDesk({"82": "7C00"}, signer=first)
+    bench = DebitBench({"82": "7C00"}, signer=first)
     for key in (first, second):
-        replaced(desk.card.image, (KeyRef(DEBIT, "ICCKEY"), 1), value=key.exponent.to_bytes(3) + key.p + key.q)
-        desk.start()
-        answer = bytes.fromhex(desk.ask("0088000004CAFEBABE"))
+        replaced(bench.card.image, (KeyRef(DEBIT, "ICCKEY"), 1), value=key.exponent.to_bytes(3) + key.p + key.q)
+        bench.start()
+        answer = bytes.fromhex(bench.ask("0088000004CAFEBABE"))
         signature = answer[answer.index(b"\x80") + 2 : -2]
         modulus = int.from_bytes(key.p) * int.from_bytes(key.q)
         recovered = pow(int.from_bytes(signature), key.exponent, modulus).to_bytes(96)
@@ -317,13 +315,13 @@ def test_data_objects_are_patched_in_place_and_new_ones_come_behind() -> None:
 
 
 def test_a_transaction_that_could_not_be_written_is_not_remembered() -> None:
-    desk = DebitDesk()
-    assert desk.select()[-4:] == "9000"
-    desk.store.writes_left = 0
-    assert desk.options()[-4:] == "6581"
-    desk.store.writes_left = None
-    desk.start()
-    assert desk.ac("ARQC").atc == 1
+    bench = DebitBench()
+    assert bench.select()[-4:] == "9000"
+    bench.store.writes_left = 0
+    assert bench.options()[-4:] == "6581"
+    bench.store.writes_left = None
+    bench.start()
+    assert bench.ac("ARQC").atc == 1
 
 
 def test_an_expanded_key_is_what_suites_take() -> None:

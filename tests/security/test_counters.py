@@ -17,7 +17,7 @@ from emulator.card import tries
 from emulator.cards import Card
 from keys.generate import SeededRandom
 from keys.records import KeyId
-from tests.kit.card import PIN_CN, Bench, contents, ref, reference_key
+from tests.kit.card import PIN_CN, CardBench, contents, ref, reference_key
 from tests.kit.reference import Reference
 
 WRONG_PIN = bytes.fromhex("000000")
@@ -41,7 +41,7 @@ class Recorder(MemoryStore):
         super().write(changes, erases=erases)
 
 
-class Recorded(Bench):
+class Recorded(CardBench):
     """A bench whose store and comparisons write into one diary."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, profile: str = "ssc-2.0") -> None:
@@ -55,9 +55,9 @@ class Recorded(Bench):
 
         monkeypatch.setattr(tries, "same", spy)
 
-    def again(self) -> Bench:
+    def again(self) -> CardBench:
         """The same memory after a power cut: loaded from the cells, nothing else is left."""
-        return Bench(card=Card(Image(cells.read_cells(self.store.load()), self.store), SeededRandom("again")))
+        return CardBench(card=Card(Image(cells.read_cells(self.store.load()), self.store), SeededRandom("again")))
 
 
 def tries_cell(at: KeyId) -> CellKey:
@@ -71,31 +71,31 @@ UK_AT = (ref("SSSE", "UKSSSE"), 1)
 RK_AT = (ref("DF04", "RK1DF04"), 2)
 
 
-def _verify(bench: Bench, good: bool) -> bytes:
+def _verify(bench: CardBench, good: bool) -> bytes:
     given = PIN_CN if good else WRONG_PIN
     return bytes((0x00, 0x20, 0x00, 0x00, len(given))) + given
 
 
-def _change(bench: Bench, good: bool) -> bytes:
+def _change(bench: CardBench, good: bool) -> bytes:
     data = (PIN_CN if good else WRONG_PIN) + b"\xff\x12\x34"
     return bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data
 
 
-def _authenticate(bench: Bench, good: bool) -> bytes:
+def _authenticate(bench: CardBench, good: bool) -> bytes:
     return bench.authentication("UKSSSE", 0x04, wrong=not good)
 
 
-def _authenticate_version(bench: Bench, good: bool) -> bytes:
+def _authenticate_version(bench: CardBench, good: bool) -> bytes:
     return bench.authentication("RK1DF04", 0x84, 2, wrong=not good)
 
 
-def _unblock(bench: Bench, good: bool) -> bytes:
+def _unblock(bench: CardBench, good: bool) -> bytes:
     bench.prove(["PUK"])
     apdu = bench.secured("84240000")
     return apdu if good else apdu[:-1] + bytes((apdu[-1] ^ 1,))
 
 
-Maker = Callable[[Bench, bool], bytes]
+Maker = Callable[[CardBench, bool], bytes]
 COMMANDS: dict[str, tuple[str, KeyId, Maker, str]] = {
     "VERIFY": ("SSSE", PIN_AT, _verify, "63C"),
     "CHANGE PIN": ("SSSE", PIN_AT, _change, "63C"),
@@ -180,7 +180,7 @@ def test_power_off_gives_no_try_back_and_the_last_one_locks(
     name: str, profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     df, at, make, word = COMMANDS[name]
-    bench: Bench = Recorded(monkeypatch, profile)
+    bench: CardBench = Recorded(monkeypatch, profile)
     store = bench.card.image.store
     for left in (2, 1, 0):
         bench.select_df(df)
@@ -193,7 +193,7 @@ def test_power_off_gives_no_try_back_and_the_last_one_locks(
         assert answer == (f"63C{left}" if word == "63C" else word)
         bench.card.power_off()
         assert bench.card.image.tries[at] == left
-        bench = Bench(card=Card(Image(cells.read_cells(store.load()), store), SeededRandom(str(left))))
+        bench = CardBench(card=Card(Image(cells.read_cells(store.load()), store), SeededRandom(str(left))))
         assert bench.card.image.tries[at] == left
     if name != "PIN CHANGE/UNBLOCK":
         bench.select_df(df)
@@ -205,7 +205,7 @@ def test_power_off_gives_no_try_back_and_the_last_one_locks(
 
 def test_wrong_macs_in_a_row_lock_the_unblock_key_in_one_session() -> None:
     """Part 7, 13.3: after as many failures as the issuer chose; then not even a right MAC does anything."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     for _ in range(3):
         bench.verify(WRONG_PIN)
@@ -224,7 +224,7 @@ def test_wrong_macs_in_a_row_lock_the_unblock_key_in_one_session() -> None:
 @profiles
 def test_a_new_pin_of_the_wrong_form_under_a_right_mac_costs_no_try(profile: str) -> None:
     """A wrong MAC decreases the counter (digest, 8.8), a wrong PIN form (6A80) does not and changes nothing."""
-    bench = Bench(profile)
+    bench = CardBench(profile)
     bench.select_ssse()
     bench.prove(["PUK"])
     apdu = bench.secured("84240000")
@@ -242,7 +242,7 @@ def test_a_new_pin_of_the_wrong_form_under_a_right_mac_costs_no_try(profile: str
 
 def test_success_puts_each_counter_back_and_only_that_one() -> None:
     """Part 7, 5.8 and 6.6; every version of a key has its own counter."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     for version in (1, 2, 3):
         assert bench.authenticate("UKSSSE", version=version, wrong=True) == "63C2"
@@ -259,7 +259,7 @@ def test_success_puts_each_counter_back_and_only_that_one() -> None:
 @pytest.mark.parametrize(("df", "name", "key"), [("SSSE", "BK", "STK"), ("DF03", "LKDF03", "STKDF03")])
 def test_lock_keys_never_lock(df: str, name: str, key: str) -> None:
     """Part 7, 13.1 and 13.2: neither wrong authentications nor wrong MACs; x of 63Cx stays F."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df(df)
     before = bench.cells()
     for _ in range(20):
@@ -275,7 +275,7 @@ def test_lock_keys_never_lock(df: str, name: str, key: str) -> None:
 
 def test_asking_for_the_pin_counter_costs_nothing() -> None:
     """Part 5, 6.14: VERIFY without data."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     for left in (3, 2, 1):
         before = bench.cells()
@@ -288,7 +288,7 @@ def test_asking_for_the_pin_counter_costs_nothing() -> None:
 @pytest.mark.parametrize("tries", [1, 15])
 def test_the_limits_are_the_profiles_choice(tries: int) -> None:
     """``pin.tries`` and ``key.tries``, 1 to 15 (digest, 9.3)."""
-    bench = Bench("ssc-2.0", f"[settings.pin]\ntries = {tries}\n[settings.key]\ntries = {tries}\n")
+    bench = CardBench("ssc-2.0", f"[settings.pin]\ntries = {tries}\n[settings.key]\ntries = {tries}\n")
     bench.select_ssse()
     for left in reversed(range(tries)):
         assert bench.verify(WRONG_PIN) == f"63C{left:X}"
@@ -304,7 +304,7 @@ def test_keys_without_a_counter_never_lock_and_never_break() -> None:
     id = "SSSE"
     keys = [{ name = "PUK", tries = 0 }, { name = "UKSSSE", tries = 0 }]
     """
-    bench = Bench("ssc-2.0", overrides)
+    bench = CardBench("ssc-2.0", overrides)
     bench.select_ssse()
     for _ in range(20):
         assert bench.authenticate("UKSSSE", wrong=True) == "63CF"
@@ -320,14 +320,14 @@ def test_a_spent_try_stays_spent_over_reopening_the_image_file(profile: str, tmp
     path = tmp_path / "card.sscard"
     Image.create(path, contents(profile))
     for left in (2, 1, 0):
-        bench = Bench(card=Card(Image.open(path)))
+        bench = CardBench(card=Card(Image.open(path)))
         bench.select_ssse()
         assert bench.verify(WRONG_PIN) == f"63C{left}"
         assert bench.authenticate("UKSSSE", wrong=True) == f"63C{left}"
         if left:
             bench.card.power_off()
         bench.card.close()
-    bench = Bench(card=Card(Image.open(path)))
+    bench = CardBench(card=Card(Image.open(path)))
     bench.select_ssse()
     assert bench.verify() == "6983"
     assert bench.authenticate("UKSSSE") == "6983"

@@ -7,25 +7,27 @@ from hypothesis import strategies as st
 
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from tests.kit.card import family
-from tests.kit.debit import CASH, CDOL1, PDOL, Desk
+from tests.kit.debit import CASH, CDOL1, PDOL, DebitBench
 
 STAGES: Final = ("selected", "begun", "cash", "asked", "proven", "done", "blocked")
 CODES: Final = [(row.cla, row.ins) for row in DEBIT_ROWS]
 WORDS: Final = {(row.cla, row.ins): set(row.status_words) for row in DEBIT_ROWS}
 
 
-def at(stage: str) -> Desk:
-    desk = Desk({**CASH, "9F76": "0840", "9F73": "20000725", "9F75": "000000100000"}, suspended=stage == "blocked")
-    desk.select()
+def at(stage: str) -> DebitBench:
+    bench = DebitBench(
+        {**CASH, "9F76": "0840", "9F73": "20000725", "9F75": "000000100000"}, suspended=stage == "blocked"
+    )
+    bench.select()
     if stage in ("begun", "cash"):
-        desk.start(cash=stage == "cash")
+        bench.start(cash=stage == "cash")
     if stage in ("asked", "proven", "done"):
-        desk.online()
+        bench.online()
         if stage != "asked":
-            desk.arpc()
+            bench.arpc()
         if stage == "done":
-            desk.ac("TC", code="00")
-    return desk
+            bench.ac("TC", code="00")
+    return bench
 
 
 @settings(max_examples=400, deadline=None)
@@ -43,9 +45,9 @@ def at(stage: str) -> Desk:
 def test_any_data_get_a_word_of_the_row(
     stage: str, code: tuple[int, int], parameters: bytes, data: bytes, le: bool
 ) -> None:
-    desk = at(stage)
+    bench = at(stage)
     raw = bytes(code) + parameters + (bytes((len(data),)) + data if data else b"") + b"\x00" * le
-    assert family(desk.send(raw)[-4:]) in WORDS[code]
+    assert family(bench.send(raw)[-4:]) in WORDS[code]
 
 
 @settings(max_examples=150, deadline=None)
@@ -56,10 +58,10 @@ def test_any_data_get_a_word_of_the_row(
 )
 def test_whatever_the_issuer_writes_the_card_goes_on(tag: str, data: bytes, short: int) -> None:
     more = {"9F73": "20000725", "9F75": "000000100000", "9F54": "000000100000", "9F53": "00", "9F76": "0840"}
-    desk = Desk({**CASH, **more}, pdol=PDOL, cdol1=CDOL1)
-    desk.online()
-    desk.send(desk.script(f"04DA{tag}", data[:short].hex()))
+    bench = DebitBench({**CASH, **more}, pdol=PDOL, cdol1=CDOL1)
+    bench.online()
+    bench.send(bench.script(f"04DA{tag}", data[:short].hex()))
     for currency in ("0156", "0840"):
-        desk.start(5000, cash=True, currency=currency)
-        assert desk.ac("TC", 5000, currency=currency).word == "9000"
-        assert desk.data("9F5D").isdecimal()
+        bench.start(5000, cash=True, currency=currency)
+        assert bench.ac("TC", 5000, currency=currency).word == "9000"
+        assert bench.data("9F5D").isdecimal()

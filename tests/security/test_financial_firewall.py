@@ -24,16 +24,16 @@ from emulator.card.row import Row
 from emulator.cards import Card
 from emulator.commands.sets import SETS
 from keys.records import KeyRef, KeyState, Usage
-from tests.kit import debit as debit_desk
-from tests.kit import purse as purse_desk
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench
-from tests.kit.medical import TradeBench
+from tests.kit import debit as debit_kit
+from tests.kit import purse as purse_kit
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, CardBench
+from tests.kit.medical import MedicalBench
 from tests.kit.reference import Reference
 
 PSE, EDEP, DEBIT, PPSE = "3F00/DDF2", "3F00/DDF2/3F01", "3F00/DDF2/3F02", "3F00/DDF2/3F03"
 FINANCIAL: Final = (PSE, EDEP, DEBIT, PPSE)
 SOCIAL: Final = (SSSE, *(f"{SSSE}/DF0{n}" for n in range(1, 8)))
-NAMES: Final = {PSE: b"1PAY.SYS.DDF01", PPSE: b"2PAY.SYS.DDF01", EDEP: purse_desk.AID, DEBIT: debit_desk.AID}
+NAMES: Final = {PSE: b"1PAY.SYS.DDF01", PPSE: b"2PAY.SYS.DDF01", EDEP: purse_kit.AID, DEBIT: debit_kit.AID}
 CMK: Final = KeyRef(MF, "CMK")
 WRONG: Final = bytes.fromhex("999999")
 HANDS_OFF: Final = frozenset((0xA4,))
@@ -62,7 +62,7 @@ def steady(length: int) -> bytes:
     return bytes(range(0x31, 0x31 + length))
 
 
-class Recorded(Bench):
+class Recorded(CardBench):
     """A card that writes down what it answers."""
 
     def __init__(self, made: CardContents) -> None:
@@ -92,7 +92,7 @@ class Recorded(Bench):
         return {at: cell for at, cell in self.cells().items() if at[1].startswith(root)}
 
 
-def desk(kind: type[Any], bench: Recorded, made: CardContents, **fields: Any) -> Any:
+def terminal_for(kind: type[Any], bench: Recorded, made: CardContents, **fields: Any) -> Any:
     """A terminal of one world at a card that is there already; what it sends is written down."""
 
     class There(kind):  # type: ignore[misc]
@@ -100,30 +100,30 @@ def desk(kind: type[Any], bench: Recorded, made: CardContents, **fields: Any) ->
             return bench.send(apdu)
 
     found = There.__new__(There)
-    Bench.__init__(found, card=bench.card)
+    CardBench.__init__(found, card=bench.card)
     for name, value in {"made": made, **fields}.items():
         setattr(found, name, value)
     return found
 
 
-class PurseDesk(purse_desk.Desk):
-    """The desk of the card made by hand; here keys have other names."""
+class PurseTerminal(purse_kit.PurseBench):
+    """The terminal of the card made by hand; here keys have other names."""
 
     def key_of(self, name: str) -> tuple[str, bytes]:
         return super().key_of({"DLK1": "DLK", "DPK1": "DPK"}.get(name, name))
 
 
 def purse(bench: Recorded, made: CardContents) -> Any:
-    return desk(PurseDesk, bench, made, sequence=0)
+    return terminal_for(PurseTerminal, bench, made, sequence=0)
 
 
 def debit(bench: Recorded, made: CardContents) -> Any:
     values = {at[0].name: key.value for at, key in made.keys.items() if at[0].owner == DEBIT}
-    return desk(debit_desk.IssuedDesk, bench, made, values=values, set="", first=None)
+    return terminal_for(debit_kit.IssuedDebitBench, bench, made, values=values, set="", first=None)
 
 
 def social(bench: Recorded, made: CardContents) -> Any:
-    return desk(TradeBench, bench, made, binary=False)
+    return terminal_for(MedicalBench, bench, made, binary=False)
 
 
 # -- what a world does ------------------------------------------------------------------------------------------
@@ -164,31 +164,31 @@ def use(bench: Recorded, made: CardContents, df: str) -> None:
     """Do what a DF is for, with its keys, so that it succeeds."""
     bench.enter(df)
     if df == EDEP:
-        desk = purse(bench, made)
-        assert desk.send(b"\x00\x20\x00\x00\x03" + PIN_CN) == "9000"
-        desk.do(desk.load(purse_desk.ED, 1000))
-        desk.do(desk.load(purse_desk.EP, 100))
-        desk.do(desk.spend(1, purse_desk.EP, 70, 6, index=1))
-        desk.do(desk.unload(30))
-        desk.do(desk.limit(500))
-        desk.do(desk.protected("04D6950A", b"\x01"))
-        desk.do(desk.reload(PIN_CN))
-        assert desk.ask("00B201C400").endswith("9000")
+        terminal = purse(bench, made)
+        assert terminal.send(b"\x00\x20\x00\x00\x03" + PIN_CN) == "9000"
+        terminal.do(terminal.load(purse_kit.ED, 1000))
+        terminal.do(terminal.load(purse_kit.EP, 100))
+        terminal.do(terminal.spend(1, purse_kit.EP, 70, 6, index=1))
+        terminal.do(terminal.unload(30))
+        terminal.do(terminal.limit(500))
+        terminal.do(terminal.protected("04D6950A", b"\x01"))
+        terminal.do(terminal.reload(PIN_CN))
+        assert terminal.ask("00B201C400").endswith("9000")
     elif df == DEBIT:
-        desk = debit(bench, made)
-        desk.start(300)
-        desk.ask("0020008008" + "26739154FFFFFFFF")
-        desk.ac("ARQC", 300)
-        assert desk.arpc() == "9000"
-        desk.ac("TC", 300, code="00")
-        desk.start(200, cash=True)
-        desk.ac("TC", 200)
-        assert desk.ask("80CA9F7900").endswith("9000")
+        terminal = debit(bench, made)
+        terminal.start(300)
+        terminal.ask("0020008008" + "26739154FFFFFFFF")
+        terminal.ac("ARQC", 300)
+        assert terminal.arpc() == "9000"
+        terminal.ac("TC", 300, code="00")
+        terminal.start(200, cash=True)
+        terminal.ac("TC", 200)
+        assert terminal.ask("80CA9F7900").endswith("9000")
     elif df.endswith("DF04"):
-        desk = social(bench, made)
-        desk.get_ready()
-        desk.load()
-        desk.purchase()
+        terminal = social(bench, made)
+        terminal.get_ready()
+        terminal.load()
+        terminal.purchase()
     else:
         bench.ask("00B2012C00")
 
@@ -203,12 +203,12 @@ def refs(made: CardContents, world: tuple[str, ...]) -> list[KeyRef]:
 def prove_everything(bench: Recorded, made: CardContents, world: tuple[str, ...]) -> None:
     """With real commands: PINs, keys, a challenge that waits, and a trade that has begun."""
     if world is SOCIAL:
-        desk = social(bench, made)
-        desk.select_df("DF04")
-        assert desk.verify() == "9000"
+        terminal = social(bench, made)
+        terminal.select_df("DF04")
+        assert terminal.verify() == "9000"
         for name in ("UKSSSE", "RKSSSE", "BK", "PUK", "RK1DF04", "UK1DF04"):
-            assert desk.authenticate(name) == "9000", name
-        desk.begin_load()
+            assert terminal.authenticate(name) == "9000", name
+        terminal.begin_load()
         assert bench.card.session.trade is not None
         return
     other = debit(bench, made)
@@ -218,11 +218,11 @@ def prove_everything(bench: Recorded, made: CardContents, world: tuple[str, ...]
     other.ac("ARQC", 100)
     assert other.arpc() == "9000"
     assert bench.ask("0084000000")
-    desk = purse(bench, made)
+    terminal = purse(bench, made)
     bench.enter(EDEP)
-    assert desk.send(b"\x00\x20\x00\x00\x03" + PIN_CN) == "9000"
+    assert terminal.send(b"\x00\x20\x00\x00\x03" + PIN_CN) == "9000"
     bench.challenge(8)
-    assert desk.initialize(1, purse_desk.EP, 1, 100)[1] == "9000"
+    assert terminal.initialize(1, purse_kit.EP, 1, 100)[1] == "9000"
     assert bench.card.session.trade is not None
 
 
@@ -357,11 +357,11 @@ def _trade(bench: Recorded, df: str) -> str:
 def test_a_trade_that_has_begun_is_not_ended_in_the_other_world_nor_after_coming_back() -> None:
     made = issued("3DES")
     bench = Recorded(made)
-    desk = purse(bench, made)
+    terminal = purse(bench, made)
     bench.enter(EDEP)
-    said, word = desk.initialize(1, purse_desk.EP, 1, 100)
+    said, word = terminal.initialize(1, purse_kit.EP, 1, 100)
     assert word == "9000"
-    command = desk.debit(said, 100, 6, index=1)
+    command = terminal.debit(said, 100, 6, index=1)
     bench.enter(f"{SSSE}/DF04")
     assert bench.card.session.trade is None
     assert bench.ask(command)[-4:] != "9000"
@@ -381,14 +381,14 @@ def test_a_trade_that_has_begun_is_not_ended_in_the_other_world_nor_after_coming
 def test_a_transaction_of_debit_credit_does_not_survive_a_visit_of_the_other_world() -> None:
     made = issued("3DES")
     bench = Recorded(made)
-    desk = debit(bench, made)
-    desk.start(100)
-    desk.ac("ARQC", 100)
+    terminal = debit(bench, made)
+    terminal.start(100)
+    terminal.ac("ARQC", 100)
     bench.enter(SSSE)
     assert bench.card.session.work is None
     bench.enter(DEBIT)
-    assert desk.arpc()[-4:] == "6985"
-    assert desk.generate("40", desk.cdol(100, code="00"))[-4:] == "6985"
+    assert terminal.arpc()[-4:] == "6985"
+    assert terminal.generate("40", terminal.cdol(100, code="00"))[-4:] == "6985"
 
 
 @pytest.mark.parametrize(
@@ -443,15 +443,15 @@ def test_each_pin_opens_its_own_files_and_has_its_own_tries() -> None:
 
 
 def block_purse(bench: Recorded, made: CardContents) -> None:
-    desk = purse(bench, made)
+    terminal = purse(bench, made)
     bench.enter(EDEP)
-    desk.do(desk.protected("841E0001"))
+    terminal.do(terminal.protected("841E0001"))
 
 
 def block_environment_from_purse(bench: Recorded, made: CardContents) -> None:
-    desk = purse(bench, made)
+    terminal = purse(bench, made)
     bench.enter(EDEP)
-    desk.do(desk.protected("84160000"))
+    terminal.do(terminal.protected("84160000"))
 
 
 def block_debit(bench: Recorded, made: CardContents) -> None:
@@ -463,11 +463,11 @@ def block_environment_from_debit(bench: Recorded, made: CardContents) -> None:
 
 
 def _script(bench: Recorded, made: CardContents, header: str) -> None:
-    desk = debit(bench, made)
-    desk.start(100)
-    desk.ac("ARQC", 100)
-    assert desk.arpc() == "9000"
-    assert bench.ask(desk.script(header)) == "9000"
+    terminal = debit(bench, made)
+    terminal.start(100)
+    terminal.ac("ARQC", 100)
+    assert terminal.arpc() == "9000"
+    assert bench.ask(terminal.script(header)) == "9000"
 
 
 def block_social_application(bench: Recorded, made: CardContents) -> None:

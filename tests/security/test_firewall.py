@@ -14,7 +14,7 @@ from cardfs.model.files import parent
 from cardfs.model.settings import StateSettings
 from keys.records import KeyRef, KeyState, Usage
 from tests.kit.access import Row, check, holds, proving_keys, read, version_2
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, reference_key
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, CardBench, reference_key
 from tests.kit.places import DATA
 from tests.kit.reference import Reference
 
@@ -52,12 +52,12 @@ def environment(df: str) -> str:
     return next((each for each in (SSSE, PSE) if df.startswith(each)), MF)
 
 
-def two(rights: str = "within_environment", more: str = "") -> Bench:
+def two(rights: str = "within_environment", more: str = "") -> CardBench:
     """A card with two environments."""
-    return Bench(TWO, f'[settings.state]\nglobal_rights = "{rights}"\n{more}')
+    return CardBench(TWO, f'[settings.state]\nglobal_rights = "{rights}"\n{more}')
 
 
-def go(bench: Bench, df: str) -> list[str]:
+def go(bench: CardBench, df: str) -> list[str]:
     """Select a DF by FIDs, as directly as the card allows; the DFs that were entered on the way."""
     here = bench.card.session.df
     if df in (here, MF) or here in (MF, parent(df)) or parent(here) in (df, parent(df)):
@@ -70,7 +70,7 @@ def go(bench: Bench, df: str) -> list[str]:
     return go(bench, detour) + go(bench, df)
 
 
-def keys_in(bench: Bench, df: str) -> list[Key]:
+def keys_in(bench: CardBench, df: str) -> list[Key]:
     """Every key that EXTERNAL AUTHENTICATION takes while ``df`` is current: its own and its environment's."""
     return [
         Key(ref, key.kid)
@@ -79,7 +79,7 @@ def keys_in(bench: Bench, df: str) -> list[Key]:
     ]
 
 
-def prove_all(bench: Bench, df: str) -> frozenset[KeyRef]:
+def prove_all(bench: CardBench, df: str) -> frozenset[KeyRef]:
     """Verify all PINs of the card, then in ``df`` authenticate every key that works there."""
     for owner in (SSSE, PSE, PAY):
         go(bench, owner)
@@ -120,7 +120,7 @@ def seen_from(df: str, proofs: frozenset[KeyRef]) -> frozenset[str]:
     )
 
 
-def check_files(bench: Bench, df: str, proofs: frozenset[KeyRef]) -> None:
+def check_files(bench: CardBench, df: str, proofs: frozenset[KeyRef]) -> None:
     """Every file of the current DF opens for these proofs as its rule says, and for no others."""
     seen = seen_from(df, proofs)
     for row in rows_of(df):
@@ -364,7 +364,7 @@ LOCKABLE = [(f"{SSSE}/DF03", "LKDF03", "STKDF03"), (f"{SSSE}/DF04", "LKDF04", "S
 LOCKABLE += [(f"{SSSE}/DF06", "LKDF06", "STKDF06"), (PAY, "LKDF03", "STKDF01")]
 
 
-def _lock(bench: Bench, df: str, lock: str, maintenance: str) -> None:
+def _lock(bench: CardBench, df: str, lock: str, maintenance: str) -> None:
     go(bench, df)
     kid = next(key.kid for key in keys_in(bench, df) if key.ref == KeyRef(df, lock))
     assert bench.authenticate(lock, kid) == "9000"

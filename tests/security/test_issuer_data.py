@@ -26,7 +26,7 @@ from tests.kit.debit import (
     contents,
     tlv,
 )
-from tests.kit.issuer_data import FLOWS, WHOLE, Terminal
+from tests.kit.issuer_data import FLOWS, WHOLE, IssuerDataBench
 
 SIGNER: Final = generate_rsa(768, SeededRandom("issuer data"))
 
@@ -35,9 +35,9 @@ def refused(made: CardContents) -> dict[str, tuple[str, str]]:
     """Go through all commands; word and reason of each step by flow and number."""
     found: dict[str, tuple[str, str]] = {}
     for flow in FLOWS:
-        desk = Terminal(made)
-        flow(desk)
-        for name, word, reason in desk.steps:
+        bench = IssuerDataBench(made)
+        flow(bench)
+        for name, word, reason in bench.steps:
             found.setdefault(f"{flow.__name__} {name}", (word, reason))
     return found
 
@@ -186,9 +186,9 @@ def test_a_record_may_be_anything(record: str, number: int) -> None:
 )
 def test_a_file_locator_that_makes_the_answer_too_long_is_told(form: str, files: int, word: str) -> None:
     """EMV Book 3, 10.2: at most 252 bytes; with AIP, tag and length an answer has 256 under T=0."""
-    desk = Terminal(card({**WHOLE, "94": "08010100" * files, "C9": form}))
-    desk.options_()
-    name, got, reason = desk.steps[-1]
+    bench = IssuerDataBench(card({**WHOLE, "94": "08010100" * files, "C9": form}))
+    bench.options_()
+    name, got, reason = bench.steps[-1]
     assert (name, got) == ("options 0156", word)
     assert (word == "9000") or reason.startswith("data object 94 makes an answer of ")
 
@@ -241,8 +241,8 @@ def test_an_object_too_long_for_an_answer_is_not_cut_and_not_announced_wrong(len
     """Under T=0 one answer has 256 bytes: of 9F74 and its length behind 81 four are taken."""
     coded = "9F74" + (f"81{length:02X}" if length < 256 else f"82{length:04X}") + "AB" * length
     others = {tag: value for tag, value in WHOLE.items() if tag != "9F74"}
-    desk = Terminal(card(store=flat(others) + bytes.fromhex(coded)))
-    desk.select()
-    answer = desk.step("get data", "80CA9F7400")
+    bench = IssuerDataBench(card(store=flat(others) + bytes.fromhex(coded)))
+    bench.select()
+    answer = bench.step("get data", "80CA9F7400")
     assert answer == (head + "AB" * length + "9000" if head else "6985")
-    assert head or desk.steps[-1][2].startswith("data object 9F74 ")
+    assert head or bench.steps[-1][2].startswith("data object 9F74 ")

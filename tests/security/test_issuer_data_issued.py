@@ -20,17 +20,17 @@ from cardfs.profile.loader import DEMO, load_profile
 from emulator.cards import Card
 from emulator.personaliser import Personaliser
 from keys.generate import SeededRandom
-from tests.kit.debit import STORE, IssuedDesk, tlv, walk
-from tests.kit.issuer_data import FLOWS, Terminal
+from tests.kit.debit import STORE, IssuedDebitBench, tlv, walk
+from tests.kit.issuer_data import FLOWS, IssuerDataBench
 
 MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 OBJECTS: Final = [each.name for each in load_profile("pboc").files[STORE].elements]
 
 
-class Issued(Terminal):
+class Issued(IssuerDataBench):
     """A terminal at an issued card, whose lists ask for more."""
 
-    cdol = staticmethod(IssuedDesk.cdol)
+    cdol = staticmethod(IssuedDebitBench.cdol)
 
 
 def made(values: dict[str, Any] | None = None, *changes: dict[str, Any]) -> CardContents:
@@ -50,9 +50,9 @@ def answered(card: CardContents) -> list[str]:
     """Words of all commands; that none is 6F00 and none that is refused changes the card is asserted on the way."""
     words = []
     for flow in FLOWS:
-        desk = Issued(card)
-        flow(desk)
-        words += [word for _, word, _ in desk.steps]
+        bench = Issued(card)
+        flow(bench)
+        words += [word for _, word, _ in bench.steps]
     return words
 
 
@@ -125,9 +125,9 @@ def test_whatever_is_written_with_personalisation_commands_is_answered_in_words(
     personalised = read_cells(card.image.store.load())
     assert personalised.contents[STORE] == store
     assert "9000" in answered(personalised)
-    desk = Issued(personalised)
-    desk.options_()
-    assert desk.steps[-1][1:] == ("6985", reason)
+    bench = Issued(personalised)
+    bench.options_()
+    assert bench.steps[-1][1:] == ("6985", reason)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage
 from tests.kit.access import PROFILES, PROVING, csv_rows, names, table
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents, handmade, reference_key
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, CardBench, HandmadeBench, contents, handmade, reference_key
 from tests.kit.reference import Reference
 
 profiles = pytest.mark.parametrize("profile", PROFILES)
@@ -37,9 +37,9 @@ def lockable(profile: str) -> dict[str, tuple[str, str]]:
     return {df: pair for df, pair in LOCKS.items() if pair[0] in owned}
 
 
-def bench_in(profile: str, df: str) -> Bench:
+def bench_in(profile: str, df: str) -> CardBench:
     """A fresh card with ``df`` selected."""
-    bench = Bench(profile)
+    bench = CardBench(profile)
     if df != "MF":
         bench.select_df(df)
     return bench
@@ -59,7 +59,7 @@ def candidates(profile: str) -> Iterator[tuple[str, str, bytes]]:
             yield name, "DES", value[8:]
 
 
-def secured(bench: Bench, header: str, suite: str, value: bytes) -> bytes:
+def secured(bench: CardBench, header: str, suite: str, value: bytes) -> bytes:
     """A command with a MAC under any value."""
     rules = Reference(suite)
     covered = bytes.fromhex(header) + b"\x04"
@@ -265,7 +265,7 @@ def test_the_highest_bit_of_a_kid_alone_says_whose_key_is_meant() -> None:
     made = handmade()
     stray = Key("STRAY", Usage.EXTERNAL_AUTH, "3DES", bytes(range(16)), 0x04, 1, 3)
     local = KeyRef(f"{SSSE}/DF01", "STRAY")
-    bench = Handmade(contents=replace(made, keys={**made.keys, (local, 1): stray}))
+    bench = HandmadeBench(contents=replace(made, keys={**made.keys, (local, 1): stray}))
     bench.select_df("DF01")
     assert bench.authenticate("UK", 0x04) == "9000"
     assert bench.card.session.proofs == {KeyRef(SSSE, "UK")}

@@ -14,42 +14,42 @@ import pytest
 from cardfs.model.files import CardContents, Contents, Structure
 from keys.records import KeyRef
 from keys.suites import SUITES
-from tests.kit.purse import ADF, AID, ED, EP, KEYS, PIN, Desk, contents, money, with_ef
+from tests.kit.purse import ADF, AID, ED, EP, KEYS, PIN, PurseBench, contents, money, with_ef
 
 RICH: Final[dict[str, Any]] = {"passbook": money(10000, 1, 2, 0), "purse": money(10000, 3, 4)}
 RECORDS: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE, Structure.CYCLIC)
 
-STEPS: Final[tuple[Callable[[Desk], object], ...]] = (
-    lambda desk: desk.select(),
-    lambda desk: desk.pin(),
-    lambda desk: desk.ask(desk.load(ED, 5)),
-    lambda desk: desk.ask(desk.load(EP, 5)),
-    lambda desk: desk.ask(desk.unload(1)),
-    lambda desk: desk.ask(desk.spend(1, ED, 1, 5)),
-    lambda desk: desk.ask(desk.spend(1, EP, 1, 6)),
-    lambda desk: desk.ask(desk.spend(2, ED, 1, 4)),
-    lambda desk: (desk.initialize(3, EP, 0, 1), desk.ask("80DCA1C802A1FF")),
-    lambda desk: desk.ask(desk.limit(100)),
-    lambda desk: [desk.ask(f"805C00{which:02X}04") for which in (ED, EP)],
-    lambda desk: [desk.ask(f"805A00{kind:02X}020002") for kind in range(1, 10)],
-    lambda desk: [desk.ask(f"00B0{0x80 | sfi:02X}0000") for sfi in range(0x15, 0x1D)],
-    lambda desk: [desk.ask(f"00B201{sfi << 3 | 4:02X}00") for sfi in range(0x15, 0x1D)],
-    lambda desk: desk.ask(desk.protected("04D69500", b"abcd")),
-    lambda desk: desk.ask(desk.protected("04DC01CC", b"\xa1\x02\x03")),
-    lambda desk: desk.ask(desk.protected("04E200CC", b"\xa9")),
-    lambda desk: desk.ask(desk.protected("04B09500") + b"\x1e"),
-    lambda desk: desk.authenticated(),
-    lambda desk: desk.ask("0088000208" + "11" * 8),
-    lambda desk: desk.ask("805E010007123456FF123456"),
-    lambda desk: desk.ask(desk.reload(PIN)),
-    lambda desk: desk.ask(desk.unblock(PIN)),
-    lambda desk: desk.ask(desk.protected("841E0000")),
-    lambda desk: desk.select(),
-    lambda desk: desk.ask(desk.protected("84180000")),
+STEPS: Final[tuple[Callable[[PurseBench], object], ...]] = (
+    lambda bench: bench.select(),
+    lambda bench: bench.pin(),
+    lambda bench: bench.ask(bench.load(ED, 5)),
+    lambda bench: bench.ask(bench.load(EP, 5)),
+    lambda bench: bench.ask(bench.unload(1)),
+    lambda bench: bench.ask(bench.spend(1, ED, 1, 5)),
+    lambda bench: bench.ask(bench.spend(1, EP, 1, 6)),
+    lambda bench: bench.ask(bench.spend(2, ED, 1, 4)),
+    lambda bench: (bench.initialize(3, EP, 0, 1), bench.ask("80DCA1C802A1FF")),
+    lambda bench: bench.ask(bench.limit(100)),
+    lambda bench: [bench.ask(f"805C00{which:02X}04") for which in (ED, EP)],
+    lambda bench: [bench.ask(f"805A00{kind:02X}020002") for kind in range(1, 10)],
+    lambda bench: [bench.ask(f"00B0{0x80 | sfi:02X}0000") for sfi in range(0x15, 0x1D)],
+    lambda bench: [bench.ask(f"00B201{sfi << 3 | 4:02X}00") for sfi in range(0x15, 0x1D)],
+    lambda bench: bench.ask(bench.protected("04D69500", b"abcd")),
+    lambda bench: bench.ask(bench.protected("04DC01CC", b"\xa1\x02\x03")),
+    lambda bench: bench.ask(bench.protected("04E200CC", b"\xa9")),
+    lambda bench: bench.ask(bench.protected("04B09500") + b"\x1e"),
+    lambda bench: bench.authenticated(),
+    lambda bench: bench.ask("0088000208" + "11" * 8),
+    lambda bench: bench.ask("805E010007123456FF123456"),
+    lambda bench: bench.ask(bench.reload(PIN)),
+    lambda bench: bench.ask(bench.unblock(PIN)),
+    lambda bench: bench.ask(bench.protected("841E0000")),
+    lambda bench: bench.select(),
+    lambda bench: bench.ask(bench.protected("84180000")),
 )
 
 
-class Watched(Desk):
+class Watched(PurseBench):
     """A card of which no command ends in 6F00, and none that is refused with 6985 changes a file."""
 
     def send(self, apdu: str | bytes) -> str:
@@ -63,13 +63,13 @@ class Watched(Desk):
 
 def through(made: CardContents) -> Watched:
     """Go through all commands; a step that the terminal cannot take is left out."""
-    desk = Watched(made=made)
+    bench = Watched(made=made)
     for step in STEPS:
         # Without an INITIALIZE there is nothing to complete.
         with suppress(AssertionError, IndexError, ValueError, StopIteration):
-            step(desk)
-        assert desk.card.bug is None, repr(desk.card.bug)
-    return desk
+            step(bench)
+        assert bench.card.bug is None, repr(bench.card.bug)
+    return bench
 
 
 def put(fid: int, held: Contents, **changes: Any) -> CardContents:
@@ -81,36 +81,36 @@ def put(fid: int, held: Contents, **changes: Any) -> CardContents:
 @pytest.mark.parametrize("length", [1, 3, 7, 8, 10, 11, 18, 19, 21, 22, 23, 30, 300])
 def test_an_account_of_any_length_is_used_or_refused_by_name(length: int, fill: bytes) -> None:
     for which, amounts in ((ED, 11), (EP, 8)):
-        desk = through(put(which, fill * length, size=length))
-        desk.card.power_on()
-        desk.select()
-        desk.pin()
-        answer = desk.ask(f"805C00{which:02X}04")
+        bench = through(put(which, fill * length, size=length))
+        bench.card.power_on()
+        bench.select()
+        bench.pin()
+        answer = bench.ask(f"805C00{which:02X}04")
         if length < amounts:
             assert answer == "6985"
-            assert desk.reason == f"EF {which:04X} has {length} bytes, balance and counters take {amounts}"
+            assert bench.reason == f"EF {which:04X} has {length} bytes, balance and counters take {amounts}"
         else:
             assert answer[-4:] == "9000"
 
 
 @pytest.mark.parametrize("length", [22, 30, 64])
 def test_an_account_made_larger_keeps_its_length_over_a_trade(length: int) -> None:
-    desk = Desk(made=put(ED, money(10000, 1, 2, 0) + b"\xa5" * (length - 22), size=length))
-    desk.pin()
-    desk.do(desk.spend(1, ED, 1, 5))
-    assert desk.file(ED)[:8] == money(9999, 1, 3)[:8]
-    assert (len(desk.file(ED)), desk.file(ED)[22:]) == (length, b"\xa5" * (length - 22))
+    bench = PurseBench(made=put(ED, money(10000, 1, 2, 0) + b"\xa5" * (length - 22), size=length))
+    bench.pin()
+    bench.do(bench.spend(1, ED, 1, 5))
+    assert bench.file(ED)[:8] == money(9999, 1, 3)[:8]
+    assert (len(bench.file(ED)), bench.file(ED)[22:]) == (length, b"\xa5" * (length - 22))
 
 
 @pytest.mark.parametrize("length", [1, 104, 105, 127, 128, 235, 236, 255, 256, 300, 3000])
 def test_public_data_of_any_length_let_the_application_be_selected(length: int) -> None:
     """The FCI shows them while an answer has room: 256 bytes less 21."""
-    desk = through(put(0x15, b"\xa5" * length, size=length))
-    desk.card.power_on()
-    answer = bytes.fromhex(desk.select())
+    bench = through(put(0x15, b"\xa5" * length, size=length))
+    bench.card.power_on()
+    answer = bytes.fromhex(bench.select())
     assert answer[-2:] in (b"\x90\x00", b"\x62\x83")
     assert len(answer) <= 256 + 2
-    assert (desk.file(0x15) in answer[14:]) is (length <= 235)
+    assert (bench.file(0x15) in answer[14:]) is (length <= 235)
     assert answer[:1] == b"\x6f"
     assert AID in answer
 

@@ -17,7 +17,7 @@ from cardfs.memory.image import Image
 from cardfs.model.settings import Settings, SmSettings
 from emulator.cards import Card
 from keys.generate import SeededRandom
-from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, Bench, Handmade, contents, reference_key
+from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, CardBench, HandmadeBench, contents, reference_key
 from tests.kit.reference import Reference
 
 
@@ -119,7 +119,7 @@ def test_any_byte_string_is_answered_and_changes_nothing_that_the_answer_does_no
 @examples(300)
 @given(st.lists(near, max_size=12), st.sampled_from(["DF01", "DF03", "DF04"]))
 def test_the_same_with_every_right_of_an_application_proven(commands: list[bytes], df: str) -> None:
-    bench = Bench(card=fresh())
+    bench = CardBench(card=fresh())
     bench.select_df(df)
     own = [
         ref.name
@@ -170,7 +170,7 @@ def test_cla_is_checked_for_every_instruction() -> None:
 
 def test_a_truncated_command_is_never_executed() -> None:
     """Short reads executed: every proper prefix of a command that would change the card changes nothing."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF01")
     bench.prove(["PIN", "UK1DF01", "UKSSSE"])
     value = bytes.fromhex("200241 42".replace(" ", ""))
@@ -195,7 +195,7 @@ def test_a_truncated_command_is_never_executed() -> None:
 
 def test_a_challenge_works_once() -> None:
     """Challenge never invalidated: the right answer to a used one is refused with 6984 (Part 5, 6.5.1)."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     apdu = bench.authentication("UKSSSE", 0x04)
     assert bench.send(apdu) == "9000"
@@ -206,7 +206,7 @@ def test_a_challenge_works_once() -> None:
 
 
 def test_a_recorded_authentication_does_not_fit_the_next_challenge() -> None:
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     apdu = bench.authentication("UKSSSE", 0x04)
     assert bench.send(apdu) == "9000"
@@ -217,11 +217,11 @@ def test_a_recorded_authentication_does_not_fit_the_next_challenge() -> None:
 
 def test_without_a_challenge_nothing_can_be_proven() -> None:
     for way in ("never asked", "used", "replaced", "reset", "other DF"):
-        bench = Bench()
+        bench = CardBench()
         bench.select_ssse()
         apdu = bench.authentication("UKSSSE", 0x04)
         if way == "never asked":
-            bench = Bench()
+            bench = CardBench()
             bench.select_ssse()
         if way == "used":
             bench.send(bench.authentication("RKSSSE", 0x0A))
@@ -239,7 +239,7 @@ def test_without_a_challenge_nothing_can_be_proven() -> None:
 @pytest.mark.clause("Part 4, 8.1", "the class announces a MAC, and without one nothing happens")
 def test_secure_messaging_without_a_mac_does_nothing(profile: str) -> None:
     """Accepted without a MAC: no data, four zero bytes, and the plain class are all refused."""
-    bench = Bench(profile)
+    bench = CardBench(profile)
     bench.select_ssse()
     bench.prove(["PUK", "BK"])
     for header in ("84240000", "84240001", "84160000"):
@@ -253,7 +253,7 @@ def test_secure_messaging_without_a_mac_does_nothing(profile: str) -> None:
 
 def test_a_file_with_secured_updates_takes_no_plain_one() -> None:
     """Part 7, 7.4: 6987 without a MAC; with the plain class nothing is written."""
-    card = Handmade(SECURED)
+    card = HandmadeBench(SECURED)
     before = card.cells()
     assert card.send("00DC016403010100"[:16]) in ("6987",)
     assert card.send("00D68D000101") == "6987"
@@ -262,7 +262,7 @@ def test_a_file_with_secured_updates_takes_no_plain_one() -> None:
 
 def test_the_pin_of_a_card_is_not_changed_without_a_right() -> None:
     """Change of PIN without a right: the current PIN, or PUK and a MAC, and nothing else."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     key = bench.card.image.keys[next(at for at in bench.card.image.keys if at[0].name == "PIN")]
     assert bench.send("805E010003FF1234") == "63C2"
@@ -276,7 +276,7 @@ def test_the_pin_of_a_card_is_not_changed_without_a_right() -> None:
 
 def test_the_verified_state_of_the_old_application_ends_with_it() -> None:
     """Kept after SELECT: see the firewall tests; here the plain case."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF01")
     bench.prove(["UK1DF01"])
     assert bench.word("00A4000002DF02") == "9000"
@@ -288,7 +288,7 @@ def test_the_verified_state_of_the_old_application_ends_with_it() -> None:
 
 def test_a_file_keeps_its_size_when_it_is_written() -> None:
     """A size that changes on erase: a transparent file keeps its length, and nothing is written beyond it."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     bench.prove(["UKSSSE"])
     path = f"{SSSE}/EF07"
@@ -309,7 +309,7 @@ def test_a_file_keeps_its_size_when_it_is_written() -> None:
 
 def test_under_t0_data_are_announced_and_fetched() -> None:
     """61xx and 6Cxx missing for T=0 (Part 2, 9.3)."""
-    bench = Bench()
+    bench = CardBench()
     assert bench.send("00A4000002DDF1") == "611E"
     assert bench.send("00C0000000") == "6C1E"
     assert bench.send("00C000001E").endswith("9000")
@@ -334,7 +334,7 @@ def test_a_defect_is_kept_and_answered_with_6f00_not_turned_into_a_refusal() -> 
 
 def test_a_transaction_that_fails_leaves_card_and_session_as_they_were() -> None:
     """Transactions that do not roll back."""
-    card = Handmade()
+    card = HandmadeBench()
     card.prove(["UK", "PUK", "BK", "PIN"])
     for apdu in ("00DC012C0401020202", "00D687000101", "84160000", "84240000"):
         raw = bytes.fromhex(apdu) if apdu[0] == "0" else card.secured(apdu)
@@ -362,14 +362,14 @@ class Maced:
         self.name = name
         maintenance = "3DES" if suite == "3DES" else ""
         kind = {"DES": "3DES"}.get(suite, suite)
-        self.template = Handmade(SECURED, suite=kind, maintenance=maintenance)
+        self.template = HandmadeBench(SECURED, suite=kind, maintenance=maintenance)
         self.made = self.template.card.image
         self.kind = kind
         self.maintenance = maintenance
 
-    def prepare(self) -> tuple[Handmade, bytes]:
+    def prepare(self) -> tuple[HandmadeBench, bytes]:
         """A card with the right proven and a challenge drawn, and the command that fits it."""
-        bench = Handmade(SECURED, suite=self.kind, maintenance=self.maintenance)
+        bench = HandmadeBench(SECURED, suite=self.kind, maintenance=self.maintenance)
         name = self.name
         if name == "PIN CHANGE":
             bench.prove(["PUK"])
@@ -513,7 +513,7 @@ def test_coarser_tampering_is_refused_too(name: str, suite: str) -> None:
 def test_a_mac_for_one_command_is_none_for_another() -> None:
     """The header is covered (Part 4, 8.2.1): UNBLOCK is not CHANGE, CARD BLOCK is not UNBLOCK."""
     for one, other in (("84240000", "84160000"), ("84160000", "84240000"), ("84240000", "84240001")):
-        bench = Bench()
+        bench = CardBench()
         bench.select_ssse()
         bench.prove(["PUK", "BK"])
         raw = bench.secured(one)
@@ -545,11 +545,11 @@ class Terminal(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench("ssc-2.0")
+        self.bench = CardBench("ssc-2.0")
 
     @initialize(profile=st.sampled_from(["ssc-2.0", "ssc-2.0-sm4"]))
     def insert(self, profile: str) -> None:
-        self.bench = Bench(profile)
+        self.bench = CardBench(profile)
         self.suite = self.bench.suite
         self.df = "MF"
         self.pin = PIN_CN

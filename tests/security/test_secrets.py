@@ -34,7 +34,7 @@ from emulator.trace.event import JsonLines
 from emulator.trace.traced import Traced
 from keys.generate import SeededRandom
 from keys.records import KeyRef
-from tests.kit.card import PSE, SSSE, Bench, Handmade, contents, handmade, reference_key, roots
+from tests.kit.card import PSE, SSSE, CardBench, HandmadeBench, contents, handmade, reference_key, roots
 from tests.kit.reference import Reference
 
 PIN = "739154628013"
@@ -101,7 +101,7 @@ def test_the_search_finds_what_it_is_for() -> None:
 # -- a broad mix of commands ----------------------------------------------------------------------
 
 
-class Script(Bench):
+class Script(CardBench):
     """Every command of the table, done right at least once, with a listener on all that comes out."""
 
     def __init__(self, card: Card, secrets: Secrets) -> None:
@@ -351,7 +351,7 @@ def test_erased_keys_are_gone_from_the_file_of_a_locked_card(tmp_path: Path) -> 
     values = {at: key.value for at, key in made.keys.items() if len(key.value) == 16}
     data = path.read_bytes()
     assert all(value in data for value in values.values()), "the search would find them"
-    bench = Bench(card=Card(Image.open(path)))
+    bench = CardBench(card=Card(Image.open(path)))
     bench.select_df("DF04")
     bench.prove(["LKDF04"])
     assert bench.send(bench.secured("841E0001", key="STKDF04")) == "9000"
@@ -359,7 +359,7 @@ def test_erased_keys_are_gone_from_the_file_of_a_locked_card(tmp_path: Path) -> 
     data = path.read_bytes()
     for (ref, _), value in values.items():
         assert (value in data) is (ref.owner != f"{SSSE}/DF04"), ref
-    bench = Bench(card=Card(Image.open(path)))
+    bench = CardBench(card=Card(Image.open(path)))
     bench.select_ssse()
     bench.prove(["BK"])
     assert bench.send(bench.secured("84160000")) == "9000"
@@ -426,7 +426,7 @@ def test_no_secret_in_what_the_command_line_refuses(issued: tuple[Path, Secrets]
 
 
 def test_the_second_environment_of_a_handmade_card_keeps_its_secrets_too() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     secrets = Secrets(*(key.value for key in bench.card.image.keys.values() if len(key.value) > 4))
     bench.word("00A4000002DDF2")
     for sfi in range(1, 31):

@@ -9,7 +9,7 @@ from pyemv import ac, kd, mac, sm, tools
 from keys.cryptograms import card_key
 from keys.suites import TRIPLE_DES
 from tests.kit.card import PIN
-from tests.kit.debit import PIN_BLOCK, WRONG_BLOCK, Desk, session_key
+from tests.kit.debit import PIN_BLOCK, WRONG_BLOCK, DebitBench, session_key
 
 # The library asks OpenSSL for 3DES in a way that is about to change.
 pytestmark = pytest.mark.filterwarnings("ignore:.*TripleDES")
@@ -49,50 +49,50 @@ class Issuer:
         return sm.encrypt_command_data(self.keys["UDKENC"], block, sm.EncryptionType.VISA)
 
 
-def desk_of(**changes: str) -> Desk:
-    return Desk({"C1": "010100", **changes}, values=issuer_keys())
+def desk_of(**changes: str) -> DebitBench:
+    return DebitBench({"C1": "010100", **changes}, values=issuer_keys())
 
 
 @pytest.mark.parametrize("atc", [0, 0x00FE, 0x0100, 0xABCD])
 def test_a_whole_transaction_with_another_ones_issuer(atc: int) -> None:
-    desk = desk_of(**{"9F36": f"{atc:04X}", "9F13": f"{max(atc, 1):04X}"})
-    desk.start()
-    first = desk.ac("ARQC", 98765, tvr="0000048000", number="CAFEBABE")
+    bench = desk_of(**{"9F36": f"{atc:04X}", "9F13": f"{max(atc, 1):04X}"})
+    bench.start()
+    first = bench.ac("ARQC", 98765, tvr="0000048000", number="CAFEBABE")
     issuer = Issuer(atc + 1)
-    terminal = desk.cdol(98765, tvr="0000048000", number="CAFEBABE")
+    terminal = bench.cdol(98765, tvr="0000048000", number="CAFEBABE")
     assert first.ac == issuer.cryptogram(terminal, "7D00", first.cvr)
-    assert desk.send(b"\x00\x82\x00\x00\x0a" + issuer.response(first.ac, "00")) == "9000"
-    assert desk.send(issuer.command("04DA9F58", first.ac, b"\x09")) == "9000"
-    second = desk.ac("TC", 98765, code="00", tvr="0000048000", number="CAFEBABE")
+    assert bench.send(b"\x00\x82\x00\x00\x0a" + issuer.response(first.ac, "00")) == "9000"
+    assert bench.send(issuer.command("04DA9F58", first.ac, b"\x09")) == "9000"
+    second = bench.ac("TC", 98765, code="00", tvr="0000048000", number="CAFEBABE")
     assert second.ac == issuer.cryptogram(terminal, "7D00", second.cvr)
-    assert desk.send(issuer.command("84240000", first.ac)) == "9000"
-    assert desk.send(issuer.command("841E0000", first.ac)) == "9000"
-    assert desk.send(issuer.command("84180000", first.ac)) == "9000"
-    assert desk.data("9F58") == "09"
+    assert bench.send(issuer.command("84240000", first.ac)) == "9000"
+    assert bench.send(issuer.command("841E0000", first.ac)) == "9000"
+    assert bench.send(issuer.command("84180000", first.ac)) == "9000"
+    assert bench.data("9F58") == "09"
 
 
 @pytest.mark.parametrize("current", [None, PIN])
 @pytest.mark.parametrize("new", ["1234", "98765", "123456789012"])
 def test_a_new_pin_from_another_ones_issuer(new: str, current: str | None) -> None:
-    desk = desk_of()
-    first = desk.online()
+    bench = desk_of()
+    first = bench.online()
     p2 = "02" if current is None else "01"
-    assert desk.send(Issuer(1).command(f"842400{p2}", first.ac, Issuer(1).pin(new, current))) == "9000"
-    desk.start()
-    assert desk.send("0020008008" + PIN_BLOCK) == "63C2"
-    assert desk.send("0020008008" + f"2{len(new):X}{new}".ljust(16, "F")) == "9000"
-    assert desk.send("0020008008" + WRONG_BLOCK) == "63C2"
+    assert bench.send(Issuer(1).command(f"842400{p2}", first.ac, Issuer(1).pin(new, current))) == "9000"
+    bench.start()
+    assert bench.send("0020008008" + PIN_BLOCK) == "63C2"
+    assert bench.send("0020008008" + f"2{len(new):X}{new}".ljust(16, "F")) == "9000"
+    assert bench.send("0020008008" + WRONG_BLOCK) == "63C2"
 
 
 def test_a_wrong_answer_of_another_ones_issuer() -> None:
-    desk = desk_of()
-    first = desk.online()
-    assert desk.send(b"\x00\x82\x00\x00\x0a" + Issuer(2).response(first.ac, "00")) == "6300"
+    bench = desk_of()
+    first = bench.online()
+    assert bench.send(b"\x00\x82\x00\x00\x0a" + Issuer(2).response(first.ac, "00")) == "6300"
 
 
 def test_the_issuers_part_of_the_data_has_the_librarys_mac() -> None:
-    desk = Desk({"C1": "010102", "C3": "000000012345"}, values=issuer_keys())
-    found = desk.online()
+    bench = DebitBench({"C1": "010102", "C3": "000000012345"}, values=issuer_keys())
+    found = bench.online()
     value = bytes.fromhex("0000012345")
     assert found.iad[10:15] == value
     key = Issuer(1).keys["UDKMAC"]

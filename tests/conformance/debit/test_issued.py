@@ -14,10 +14,10 @@ from cardfs.issuing.roots import load_roots
 from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document, IssueError
 from cardfs.profile.loader import DEMO, load_profile
-from tests.kit.debit import DEBIT, IssuedDesk, walk
+from tests.kit.debit import DEBIT, IssuedDebitBench, walk
 
 LOAD_LOG: Final = f"{DEBIT}/EF0C"
-MERCHANT: Final = IssuedDesk.MERCHANT.hex()
+MERCHANT: Final = IssuedDebitBench.MERCHANT.hex()
 
 
 def issued(kind: str = "both", pin: str = "739154", profile: str = "pboc", **values: Any) -> CardContents:
@@ -33,15 +33,15 @@ def issued(kind: str = "both", pin: str = "739154", profile: str = "pboc", **val
     )
 
 
-def desk(**values: Any) -> IssuedDesk:
-    return IssuedDesk(made=issued(**values))
+def bench(**values: Any) -> IssuedDebitBench:
+    return IssuedDebitBench(made=issued(**values))
 
 
 # -- the logs -----------------------------------------------------------------------------------------
 
 
 def test_the_log_knows_time_and_merchant_of_an_approved_transaction() -> None:
-    here = desk(electronic_cash_balance=5000)
+    here = bench(electronic_cash_balance=5000)
     here.start(700, cash=True)
     assert here.ac("TC", 700, date="260615", kind="09").kind == "TC"
     amounts = "000000000700" + "000000000000"
@@ -51,7 +51,7 @@ def test_the_log_knows_time_and_merchant_of_an_approved_transaction() -> None:
 
 
 def test_the_log_knows_them_after_the_second_cryptogram_too() -> None:
-    here = desk()
+    here = bench()
     here.online(700)
     assert here.arpc() == "9000"
     assert here.ac("TC", 700, code="00").kind == "TC"
@@ -60,7 +60,7 @@ def test_the_log_knows_them_after_the_second_cryptogram_too() -> None:
 
 
 def test_a_script_that_loads_electronic_cash_is_noted_where_the_fci_says() -> None:
-    here = desk(electronic_cash_balance=1200)
+    here = bench(electronic_cash_balance=1200)
     fci = walk(walk(walk(here.select()[:-4])["6F"])["A5"])
     assert walk(fci["BF0C"]) == {"9F4D": "0B0A", "DF4D": "0C0A"}
     assert here.data("DF4F") == "9A039F21039F1A029F4E149F3602"
@@ -79,7 +79,7 @@ def test_a_script_that_loads_electronic_cash_is_noted_where_the_fci_says() -> No
 
 @pytest.mark.parametrize(("sfi", "number"), [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (3, 4), (3, 5)])
 def test_a_script_replaces_any_record_however_long(sfi: int, number: int) -> None:
-    here = desk()
+    here = bench()
     here.online(100)
     read = f"00B2{number:02X}{sfi << 3 | 4:02X}00"
     before = here.ask(read)
@@ -107,7 +107,7 @@ def test_a_script_replaces_any_record_however_long(sfi: int, number: int) -> Non
 def test_an_object_that_a_card_need_not_have_is_there_when_issuing_gives_it(
     name: str, value: Any, tag: str, found: str
 ) -> None:
-    plain, more = desk(), desk(**{name: value})
+    plain, more = bench(), bench(**{name: value})
     for here in (plain, more):
         here.start(100)
     assert plain.data(tag) == "6A88"
@@ -116,7 +116,7 @@ def test_an_object_that_a_card_need_not_have_is_there_when_issuing_gives_it(
 
 def test_a_card_that_signs_refusals_can_be_issued() -> None:
     for values, first in (({}, "80"), ({"signed_refusals": 1}, "77")):
-        here = desk(**values)
+        here = bench(**values)
         here.start(100)
         assert here.generate("10", here.cdol(100))[:2] == first
 
@@ -137,7 +137,7 @@ def test_a_card_without_a_financial_environment_takes_16_digits() -> None:
 
 
 def test_twelve_digits_open_both_applications() -> None:
-    here = IssuedDesk(made=issued(pin="739154628091"))
+    here = IssuedDebitBench(made=issued(pin="739154628091"))
     here.start(100)
     assert here.ask("0020008008" + "2C739154628091FF") == "9000"
     here.ask("00A4040009A0000000038698070100")

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import booleans, integers, sampled_from
 
-from tests.kit.debit import CASH, DEBIT, PIN_BLOCK, WRONG_BLOCK, Answered, Desk
+from tests.kit.debit import CASH, DEBIT, PIN_BLOCK, WRONG_BLOCK, Answered, DebitBench
 
 SELECTED, BEGUN, ASKED, DONE = "selected", "begun", "asked", "done"
 APPROVING: Final = ("00", "01", "02", "10", "11", "Y1")
@@ -18,7 +18,7 @@ class Transactions(RuleBasedStateMachine):
     @initialize(suite=sampled_from(["3DES", "SM4"]))
     def insert(self, suite: str) -> None:
         objects = {**CASH, "9F58": "", "9F59": "", "9F52": "4080", "9F54": "000000400000", "9F5C": "000000500000"}
-        self.desk = Desk(objects, suite=suite)
+        self.bench = DebitBench(objects, suite=suite)
         self.atc, self.balance, self.spent, self.tries, self.logged = 0, 10000, 0, 3, 0
         self.pending = self.failed_issuer = self.script_failed = self.suspended = False
         self.mac_failures = self.issuer_failures = 0
@@ -28,7 +28,7 @@ class Transactions(RuleBasedStateMachine):
 
     @rule()
     def select(self) -> None:
-        answer = self.desk.select()
+        answer = self.bench.select()
         assert answer[-4:] == ("6283" if self.suspended else "9000")
         self.stage = SELECTED
         self.cash = self.online = self.dead = False
@@ -39,14 +39,14 @@ class Transactions(RuleBasedStateMachine):
     @rule(power=booleans())
     def leave(self, power: bool) -> None:
         if power:
-            self.desk.power()
+            self.bench.power()
         self.select()
 
     @rule(amount=sampled_from([0, 700, 4000, 10001, 50001]), cash=booleans(), begin=booleans())
     def options(self, amount: int, cash: bool, begin: bool) -> None:
         if begin and self.stage != SELECTED:
             self.select()
-        answer = self.desk.options(amount, cash=cash)
+        answer = self.bench.options(amount, cash=cash)
         if self.stage != SELECTED:
             assert answer == "6985"
             return
@@ -59,7 +59,7 @@ class Transactions(RuleBasedStateMachine):
 
     @rule(right=booleans())
     def verify(self, right: bool) -> None:
-        word = self.desk.send("0020008008" + (PIN_BLOCK if right else WRONG_BLOCK))
+        word = self.bench.send("0020008008" + (PIN_BLOCK if right else WRONG_BLOCK))
         if self.stage in (ASKED, DONE):
             assert word == "6985"
         elif not self.tries:
@@ -78,12 +78,12 @@ class Transactions(RuleBasedStateMachine):
     @rule(wanted=sampled_from(["AAC", "TC", "ARQC"]))
     def first(self, wanted: str) -> None:
         p1 = {"AAC": "00", "TC": "40", "ARQC": "80"}[wanted]
-        answer = self.desk.generate(p1, self.desk.cdol(self.amount))
+        answer = self.bench.generate(p1, self.bench.cdol(self.amount))
         if self.stage == SELECTED:
             assert answer == "6985"
             return
         found = Answered(answer)
-        self.desk.first = found
+        self.bench.first = found
         above = self.spent + self.amount > 400000
         online = not self.cash and (self.pending or self.short or above)
         kind = wanted
@@ -107,7 +107,7 @@ class Transactions(RuleBasedStateMachine):
     @rule(wanted=sampled_from(["AAC", "TC", "ARQC"]), code=sampled_from(["00", "10", "05", "Y3", "Z3"]))
     def second(self, wanted: str, code: str) -> None:
         p1 = {"AAC": "00", "TC": "40", "ARQC": "80"}[wanted]
-        answer = self.desk.generate(p1, self.desk.cdol(self.amount, code=code))
+        answer = self.bench.generate(p1, self.bench.cdol(self.amount, code=code))
         if self.stage == DONE or not self.online or wanted == "ARQC":
             assert answer == "6985"
             return
@@ -130,11 +130,11 @@ class Transactions(RuleBasedStateMachine):
 
     # -- the issuer ---------------------------------------------------------------------------
 
-    @precondition(lambda self: self.desk.first is not None)
+    @precondition(lambda self: self.bench.first is not None)
     @rule(right=booleans())
     def prove(self, right: bool) -> None:
-        assert self.desk.first is not None
-        word = self.desk.arpc(wrong=not right)
+        assert self.bench.first is not None
+        word = self.bench.arpc(wrong=not right)
         if self.stage != ASKED:
             assert word == "6985"
         elif self.proven is not None:
@@ -148,7 +148,7 @@ class Transactions(RuleBasedStateMachine):
             self.proven, self.failed_issuer = False, True
             self.issuer_failures += 1
 
-    @precondition(lambda self: self.desk.first is not None)
+    @precondition(lambda self: self.bench.first is not None)
     @rule(
         header=sampled_from(["load", "841E0000", "84180000", "84240000", "04DA9F36"]),
         right=booleans(),
@@ -157,7 +157,7 @@ class Transactions(RuleBasedStateMachine):
     def script(self, header: str, right: bool, amount: int) -> None:
         load = header == "load"
         data = f"{amount:012d}" if load else "0001" if header == "04DA9F36" else ""
-        word = self.desk.send(self.desk.script("04DA9F79" if load else header, data, wrong=not right))
+        word = self.bench.send(self.bench.script("04DA9F79" if load else header, data, wrong=not right))
         if self.stage not in (ASKED, DONE) or self.dead or self.proven is False:
             assert word == "6985"
         elif not right:
@@ -182,17 +182,17 @@ class Transactions(RuleBasedStateMachine):
 
     @invariant()
     def the_card_remembers_what_the_model_does(self) -> None:
-        desk = self.desk
-        assert int(desk.object("9F36"), 16) == self.atc
-        assert int(desk.object("9F79")) == self.balance
-        assert int(desk.object("C3")) == self.spent
-        assert desk.tries == self.tries
-        assert len(desk.log()) == min(self.logged, 3)
-        assert desk.card.image.dfs[DEBIT].suspended is self.suspended
-        flags = int(desk.object("C2")[:2], 16)
+        bench = self.bench
+        assert int(bench.object("9F36"), 16) == self.atc
+        assert int(bench.object("9F79")) == self.balance
+        assert int(bench.object("C3")) == self.spent
+        assert bench.tries == self.tries
+        assert len(bench.log()) == min(self.logged, 3)
+        assert bench.card.image.dfs[DEBIT].suspended is self.suspended
+        flags = int(bench.object("C2")[:2], 16)
         assert flags == self.pending << 7 | self.failed_issuer << 6 | self.script_failed << 3
-        assert desk.object("C7") == f"{self.issuer_failures:02X}{self.mac_failures:02X}"
-        assert desk.card.session.df == DEBIT
+        assert bench.object("C7") == f"{self.issuer_failures:02X}{self.mac_failures:02X}"
+        assert bench.card.session.df == DEBIT
 
 
 Transactions.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

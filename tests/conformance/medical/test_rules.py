@@ -9,7 +9,7 @@ from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.store import MemoryStore
 from keys.records import KeyRef, KeyState
 from tests.kit.card import SSSE
-from tests.kit.medical import LOAD, MONEY, PURCHASE, Purse, TradeBench, b4, card_with
+from tests.kit.medical import LOAD, MONEY, PURCHASE, MedicalBench, Purse, b4, card_with
 
 SUITES: Final = ("3DES", "SM4")
 MODES: Final = ("three", "account")
@@ -20,9 +20,9 @@ def raw(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def bench(purse: Purse | None = None, **options: Any) -> TradeBench:
+def bench(purse: Purse | None = None, **options: Any) -> MedicalBench:
     """A card with money and its terminal."""
-    return TradeBench(card_with(purse, **options))
+    return MedicalBench(card_with(purse, **options))
 
 
 # -- the payment year --------------------------------------------------------------------------------
@@ -125,13 +125,13 @@ def test_what_is_no_day_is_refused(day: str) -> None:
 
 def test_without_its_key_the_starting_day_stays() -> None:
     made = card_with()
-    b = TradeBench(replace(made, keys={at: key for at, key in made.keys.items() if at[0].name != "DSK"}))
+    b = MedicalBench(replace(made, keys={at: key for at, key in made.keys.items() if at[0].name != "DSK"}))
     assert b.word("B0560000020701") == "6982"
 
 
 def test_the_starting_day_is_read_without_any_right_and_with_the_right_length() -> None:
     """Part 5, 7.8 names no right; Part 2, 9.3.2.1: the right Le is named."""
-    b = TradeBench(card_with(), ready=False)
+    b = MedicalBench(card_with(), ready=False)
     b.select_df("DF04")
     assert b.send("B056010002") == "01019000"
     assert b.send("B056010000") == b.send("B056010003") == b.send("B0560100") == "6C02"
@@ -147,11 +147,11 @@ PIN_COMMANDS: Final = ("B026000104", "B026000206", "B026000306", "load", "purcha
 def test_a_trade_and_the_balance_need_the_pin_if_one_is_set(which: str) -> None:
     """Part 5, 7.3.1; Part 7, 11 and 12 (如果持卡人设置)."""
 
-    def send(b: TradeBench) -> str:
+    def send(b: MedicalBench) -> str:
         command = {"load": b.begin_load_command(), "purchase": b.begin_purchase_command()}.get(which, which)
         return b.word(command)
 
-    b = TradeBench(card_with(), ready=False)
+    b = MedicalBench(card_with(), ready=False)
     b.select_df("DF04")
     assert send(b) == "6982"
     assert b.verify(raw("111111")) == "63C2"
@@ -159,16 +159,16 @@ def test_a_trade_and_the_balance_need_the_pin_if_one_is_set(which: str) -> None:
     b.verify()
     assert send(b) == "9000"
     for overrides in ("", "[settings.pin]\nempty_satisfies = false\n"):
-        free = TradeBench(card_with(pin=False, overrides=overrides), ready=False)
+        free = MedicalBench(card_with(pin=False, overrides=overrides), ready=False)
         free.select_df("DF04")
         assert send(free) == "9000"
     made = card_with()
     ref = KeyRef(SSSE, "PIN")
-    none = TradeBench(replace(made, keys={at: key for at, key in made.keys.items() if at[0] != ref}), ready=False)
+    none = MedicalBench(replace(made, keys={at: key for at, key in made.keys.items() if at[0] != ref}), ready=False)
     none.select_df("DF04")
     assert send(none) == "9000"
     retired = replace(made.keys[ref, 1], state=KeyState.RETIRED)
-    dead = TradeBench(replace(made, keys={**made.keys, (ref, 1): retired}), ready=False)
+    dead = MedicalBench(replace(made, keys={**made.keys, (ref, 1): retired}), ready=False)
     dead.select_df("DF04")
     assert send(dead) == "6982"
 
@@ -223,11 +223,11 @@ def test_an_image_made_before_there_were_proofs_gets_room_for_one() -> None:
     made = card_with()
     store = MemoryStore(dict(write_cells(made)))
     assert len(made.contents[MONEY]) == 20
-    b = TradeBench(made, store=store)
+    b = MedicalBench(made, store=store)
     assert b.proof(LOAD, 1) == "9406"
     tac = b.load(500)
     assert len(b.card.image.contents[MONEY]) == 31
-    again = TradeBench(read_cells(store.load()), store=store)
+    again = MedicalBench(read_cells(store.load()), store=store)
     assert again.proof(LOAD, 1) == (bytes(4) + tac).hex().upper() + "9000"
     assert again.purse == Purse(loads=2, balance=1500)
 
@@ -236,7 +236,7 @@ def test_an_image_made_before_there_were_proofs_gets_room_for_one() -> None:
 def test_a_larger_money_file_keeps_what_stands_behind(tail: bytes) -> None:
     """One that was created with zeros has no proof; bytes behind it stay where they are."""
     made = card_with()
-    b = TradeBench(replace(made, contents={**made.contents, MONEY: Purse().contents + tail}))
+    b = MedicalBench(replace(made, contents={**made.contents, MONEY: Purse().contents + tail}))
     for kind in (LOAD, PURCHASE):
         assert b.proof(kind, 0) == "9406"
     b.prove(("DSK",))

@@ -16,7 +16,7 @@ from emulator.commands.medical.rows import TRADE_ROWS
 from emulator.commands.personalise.t514_rows import T514_ROWS
 from emulator.commands.social.rows import ROWS
 from tests.kit.card import ORIGINAL, PIN_CN
-from tests.kit.medical import LOAD, TIME, Begun, Purse, TradeBench, card_with
+from tests.kit.medical import LOAD, TIME, Begun, MedicalBench, Purse, card_with
 from tests.kit.reference import Reference
 
 KEEP: Final = "[settings.trade]\ninit_lifetime = 'keeps'\n"
@@ -32,24 +32,24 @@ secured = true
 STATES: Final = ("load", "purchase")
 
 
-def bench(overrides: str = "") -> TradeBench:
+def bench(overrides: str = "") -> MedicalBench:
     """A card with money whose last trade was load number 1, so that its proof can be asked for."""
-    b = TradeBench(card_with(Purse(), overrides=overrides))
+    b = MedicalBench(card_with(Purse(), overrides=overrides))
     b.load(500)
     return b
 
 
-def enter(b: TradeBench, state: str) -> Begun:
+def enter(b: MedicalBench, state: str) -> Begun:
     """Bring the card into a state; in each the balance suffices."""
     return b.begin_load() if state == "load" else b.begin_purchase()
 
 
-def finish(b: TradeBench, state: str, begun: Begun) -> bytes:
+def finish(b: MedicalBench, state: str, begun: Begun) -> bytes:
     """The command that the state waits for, with the right MAC."""
     return b.credit(begun) if state == "load" else b.debit(begun)
 
 
-def assert_ended(b: TradeBench, state: str, begun: Begun) -> None:
+def assert_ended(b: MedicalBench, state: str, begun: Begun) -> None:
     """The trade is over: its second command comes out of turn, and nothing has moved."""
     before = b.cells()
     assert b.trade is None
@@ -231,31 +231,31 @@ class Other:
         word: what it answers there.
     """
 
-    build: Callable[[TradeBench], bytes]
+    build: Callable[[MedicalBench], bytes]
     word: str = "9000"
 
 
-def plain(apdu: str, *proofs: str) -> Callable[[TradeBench], bytes]:
+def plain(apdu: str, *proofs: str) -> Callable[[MedicalBench], bytes]:
     """A command after some authentications."""
 
-    def build(b: TradeBench) -> bytes:
+    def build(b: MedicalBench) -> bytes:
         b.prove(proofs)
         return bytes.fromhex(apdu)
 
     return build
 
 
-def secured(header: str, key: str, *proofs: str, data: str = "") -> Callable[[TradeBench], bytes]:
+def secured(header: str, key: str, *proofs: str, data: str = "") -> Callable[[MedicalBench], bytes]:
     """A command with a MAC under the challenge that was drawn last."""
 
-    def build(b: TradeBench) -> bytes:
+    def build(b: MedicalBench) -> bytes:
         b.prove(proofs)
         return b.secured(header, bytes.fromhex(data), key)
 
     return build
 
 
-def new_pin(b: TradeBench) -> bytes:
+def new_pin(b: MedicalBench) -> bytes:
     """PIN CHANGE, under a challenge drawn before the trade."""
     b.prove(("PUK",))
     challenge = b.challenge()
@@ -310,7 +310,7 @@ def test_every_command_of_the_card_is_in_table_49_or_among_the_others() -> None:
     assert {where[0] for where in every} >= IN_TABLE_49
 
 
-def _other(where: Where, b: TradeBench, state: str) -> tuple[bytes, Begun]:
+def _other(where: Where, b: MedicalBench, state: str) -> tuple[bytes, Begun]:
     command = OTHERS[where].build(b)
     return command, enter(b, state)
 

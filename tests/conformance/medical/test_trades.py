@@ -17,7 +17,7 @@ from keys import suites, trades
 from keys.records import KeyRef, KeyState, Usage
 from tests.kit.card import contents, reference_key, scripted
 from tests.kit.cuts import built
-from tests.kit.medical import DF04, LOG, MONEY, TERMINAL, TIME, Purse, TradeBench, b2, b4, card_with
+from tests.kit.medical import DF04, LOG, MONEY, TERMINAL, TIME, MedicalBench, Purse, b2, b4, card_with
 from tests.kit.places import DATA
 
 Vector = Mapping[str, Any]
@@ -115,9 +115,9 @@ def test_a_part_of_another_length_is_refused_and_not_computed_with() -> None:
 # -- whole trades ------------------------------------------------------------------------------------
 
 
-def bench(purse: Purse | None = None, **options: Any) -> TradeBench:
+def bench(purse: Purse | None = None, **options: Any) -> MedicalBench:
     """A card with money and its terminal."""
-    return TradeBench(card_with(purse, **options))
+    return MedicalBench(card_with(purse, **options))
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -187,7 +187,7 @@ def test_every_shipped_card_trades(profile: str) -> None:
     """DF04 of each edition has a money file, beside it the trade records."""
     made = contents(profile)
     made = replace(made, contents={**made.contents, MONEY: Purse().contents})
-    b = TradeBench(made)
+    b = MedicalBench(made)
     b.load(500)
     b.purchase((1500, 0, 0))
     assert b.purse == Purse(loads=2, purchases=2, balance=0)
@@ -199,7 +199,7 @@ def test_every_shipped_card_trades(profile: str) -> None:
 
 def test_a_card_that_was_personalised_over_commands_trades_like_an_issued_one() -> None:
     """Part 10, 5: its files were created and its keys loaded one by one."""
-    b = TradeBench(read_cells(built().cells[-1]))
+    b = MedicalBench(read_cells(built().cells[-1]))
     b.load(500, index=3)
     b.purchase((500, 10, 20), index=2)
     # As created, the file has no payment year: one begins.
@@ -217,7 +217,7 @@ def test_trades_of_a_card_with_the_money_file_at_another_place_and_no_names_of_e
         sfi = None if ef.sfi is None else 0x1D
         efs[new] = replace(ef, path=new, fid=int(new[-4:], 16), sfi=sfi)
     held = {moved if at == MONEY else log if at == LOG else at: each for at, each in made.contents.items()}
-    b = TradeBench(replace(made, efs=efs, contents=held, dictionary={}))
+    b = MedicalBench(replace(made, efs=efs, contents=held, dictionary={}))
     b.load(5)
     assert Purse.of(b.card.image.contents[moved]) == Purse(loads=2, balance=1005)  # type: ignore[arg-type]
     assert len(b.card.image.contents[log]) == 1
@@ -231,7 +231,7 @@ def test_trade_keys_may_be_single_length_ones() -> None:
         if key.usage in (Usage.LOAD, Usage.PURCHASE, Usage.TAC):
             value = reference_key(key.name, "DES", key.version)
             keys[at] = replace(key, suite_name="DES", value=value)
-    b = TradeBench(replace(made, keys=keys))
+    b = MedicalBench(replace(made, keys=keys))
     begun = b.begin_load(500, 3)
     assert begun.answer[6:8] == raw("0301")
     assert b.data(b.credit(begun)) == b.load_tac(begun, 1500)
@@ -273,7 +273,7 @@ def _fmcos(made: CardContents) -> CardContents:
 )
 def test_without_a_money_file_there_are_no_trades(made: CardContents) -> None:
     """Part 6, 6.6: of a card in offline mode only; tables 60 to 78, 6985."""
-    b = TradeBench(made)
+    b = MedicalBench(made)
     for apdu in (b.begin_load_command(), b.begin_purchase_command(), "B026000104", "B02E0001020001", "B056010002"):
         assert b.word(apdu) == "6985"
         assert "has no money file" in b.reason
@@ -316,7 +316,7 @@ def test_in_another_application_there_are_no_trades(where: str) -> None:
 )
 def test_without_a_file_for_records_there_is_a_balance_and_no_trade(made: CardContents) -> None:
     """Part 7, 11.8 and 12.6: no trade without its record."""
-    b = TradeBench(made)
+    b = MedicalBench(made)
     assert b.data("B026000104") == b4(1000)
     assert b.data("B026000206") == b4(300) + raw("2024")
     assert b.word(b.begin_load_command()) == b.word(b.begin_purchase_command()) == "6985"
@@ -336,17 +336,17 @@ def test_another_cyclic_file_with_records_as_long_takes_no_trades(first: str) ->
         contents={**made.contents, decoy: ()},
         dictionary={**made.dictionary, decoy: elements},
     )
-    b = TradeBench(made)
+    b = MedicalBench(made)
     b.load(5)
     assert (len(b.records), b.card.image.contents[decoy]) == (1, ())
-    alone = TradeBench(_without(made, LOG))
+    alone = MedicalBench(_without(made, LOG))
     assert alone.word(alone.begin_load_command()) == "6985"
 
 
 @pytest.mark.parametrize("length", [28, 29, 40])
 def test_longer_records_are_filled_and_mean_three_amounts(length: int) -> None:
     """Part 7, 12: any length but 20."""
-    b = TradeBench(_changed_ef(card_with(), LOG, record_length=length))
+    b = MedicalBench(_changed_ef(card_with(), LOG, record_length=length))
     b.purchase((100, 10, 20))
     record = b2(2) + b"2" + TERMINAL + TIME + b4(100) + b4(10) + b4(20)
     assert b.records == (record + bytes(length - 28),)
@@ -372,7 +372,7 @@ def test_each_kind_of_trade_counts_for_itself() -> None:
 
 
 def test_each_beginning_draws_four_bytes_anew() -> None:
-    b = TradeBench(card_with(), random=scripted("01020304", "A1A2A3A4"))
+    b = MedicalBench(card_with(), random=scripted("01020304", "A1A2A3A4"))
     assert b.begin_load().random == raw("01020304")
     assert b.begin_purchase().random == raw("A1A2A3A4")
 
@@ -429,7 +429,7 @@ def test_a_trade_needs_its_key_and_the_tac_key_of_one_version(name: str, how: st
         keys[at] = replace(keys[at], state=KeyState.RETIRED)
     else:
         del keys[at]
-    b = TradeBench(replace(made, keys=keys))
+    b = MedicalBench(replace(made, keys=keys))
     words = b.word(b.begin_load_command(index=2)), b.word(b.begin_purchase_command(index=2))
     assert words == ("9000" if name == "DPK" else "9403", "9000" if name == "DLK" else "9403")
 

@@ -13,7 +13,7 @@ from cardfs.memory.store import MemoryStore
 from cardfs.model.files import CommandSet, DfKind, Phase
 from keys.records import KeyRef, Usage
 from tests.kit.card import MF, SSSE
-from tests.kit.cuts import Cells, Torn, built
+from tests.kit.cuts import Cells, TornBench, built
 from tests.kit.reference import Reference
 
 PSE, EDEP, DEBIT = "3F00/DDF2", "3F00/DDF2/3F01", "3F00/DDF2/3F02"
@@ -27,9 +27,9 @@ def before(profile: str, title: str) -> Cells:
     return whole.cells[whole.at(title)]
 
 
-def building(*fids: str, master: KeyRef | None = FMK) -> Torn:
+def building(*fids: str, master: KeyRef | None = FMK) -> TornBench:
     """A bank card whose environment is complete but for its final master key, in one of its DFs."""
-    bench = Torn(MemoryStore(dict(before("pboc", "replace FMK"))))
+    bench = TornBench(MemoryStore(dict(before("pboc", "replace FMK"))))
     bench.select("DDF2")
     if master:
         bench.master(master)
@@ -38,8 +38,8 @@ def building(*fids: str, master: KeyRef | None = FMK) -> Torn:
     return bench
 
 
-def social_building() -> Torn:
-    bench = Torn(MemoryStore(dict(before("ssc-2.0", "replace EMK"))))
+def social_building() -> TornBench:
+    bench = TornBench(MemoryStore(dict(before("ssc-2.0", "replace EMK"))))
     bench.select("DDF1")
     bench.master(EMK)
     return bench
@@ -49,7 +49,7 @@ def command(header: str, data: str) -> str:
     return f"{header}{len(data) // 2:02X}{data}"
 
 
-def load(bench: Torn, mode: str, plain: str, controlling: KeyRef) -> str:
+def load(bench: TornBench, mode: str, plain: str, controlling: KeyRef) -> str:
     """WRITE KEY with cipher and MAC under the key in control (Part 9, 7.1.3)."""
     value = bench.card.image.keys[controlling, 1].value
     rules = Reference("3DES")
@@ -96,7 +96,7 @@ def test_no_financial_application_stands_in_the_social_security_environment(kind
 
 @pytest.mark.parametrize(("kind", "word"), [("01", "9000"), ("11", "9000"), ("21", "6A80"), ("31", "6A80")])
 def test_an_environment_is_of_one_world_or_the_other(kind: str, word: str) -> None:
-    bench = Torn(MemoryStore(dict(before("pboc", "create PSE"))))
+    bench = TornBench(MemoryStore(dict(before("pboc", "create PSE"))))
     bench.master(CMK)
     more = "" if kind == "01" else "00"
     assert bench.send(command("80E00100", f"DDF5{kind}FF0100" + more + "4142434445")) == word
@@ -179,7 +179,7 @@ def test_data_need_the_master_key_in_control_and_personalisation_that_goes_on() 
     bench.card._session = bench.card.session._replace(proofs=frozenset((CMK,)))
     assert bench.send(data) == "6982"
     assert bench.cells() == was
-    finished = Torn(MemoryStore(dict(built("pboc").cells[-1])))
+    finished = TornBench(MemoryStore(dict(built("pboc").cells[-1])))
     finished.select("DDF2")
     finished.select("3F01")
     finished.card._session = finished.card.session._replace(proofs=frozenset((FMK,)))
@@ -254,7 +254,7 @@ def test_lengths_between_a_key_and_an_rsa_key_are_none() -> None:
 
 @pytest.mark.clause("Part 4, 5.4", "the master key of the environment controls its own update")
 def test_the_master_key_replaces_itself_also_in_use_and_keys_of_applications_with_it() -> None:
-    bench = Torn(MemoryStore(dict(built("pboc").cells[-1])))
+    bench = TornBench(MemoryStore(dict(built("pboc").cells[-1])))
     bench.select("DDF2")
     assert load(bench, "01", f"00FF01FF33000010{VALUE}", FMK) == "9000"
     assert bench.card.image.keys[FMK, 1].value.hex() == VALUE

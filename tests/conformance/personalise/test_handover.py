@@ -20,7 +20,7 @@ from tests.kit.issuer import (
     RETIRE,
     SECOND_ADF,
     UPDATE,
-    Maker,
+    IssuerBench,
     Secret,
     master,
     secret,
@@ -31,7 +31,7 @@ SUITES: Final = ("3DES", "SM4")
 NEW: Final = secret("a key of somebody else")
 
 
-def _all_commands(bench: Maker) -> dict[str, Callable[[], str]]:
+def _all_commands(bench: IssuerBench) -> dict[str, Callable[[], str]]:
     """Everything that changes files, keys or phases below the current DF, but for key loads."""
     return {
         "create an environment": lambda: bench.create_df(0xDDF9, 0x01, b"NINTH"),
@@ -60,7 +60,7 @@ LOADS: Final = {
 }
 
 
-def _parts(bench: Maker, root: str) -> dict[Any, Any]:
+def _parts(bench: IssuerBench, root: str) -> dict[Any, Any]:
     """The cells of one environment."""
     return {at: cell for at, cell in bench.cells().items() if at[1].startswith(root)}
 
@@ -217,7 +217,7 @@ def test_the_financial_environment_updates_its_master_key_and_creates_its_files(
 # -- side by side --------------------------------------------------------------------------------------------
 
 
-def _block(bench: Maker, df: str) -> None:
+def _block(bench: IssuerBench, df: str) -> None:
     """APPLICATION BLOCK of a DF under its own lock and maintenance key."""
     bench.select(df)
     kid = 0x07 if df in NAMES else 0x81
@@ -225,7 +225,7 @@ def _block(bench: Maker, df: str) -> None:
     assert bench.word(bench.secured("841E0001")) == "9000"
 
 
-def _use(bench: Maker, environment: str, application: str) -> None:
+def _use(bench: IssuerBench, environment: str, application: str) -> None:
     """Read with a key and with the PIN, write with a key, in an environment and an application of it."""
     bench.select(environment)
     assert bench.verify() == "9000"
@@ -259,7 +259,7 @@ def test_locking_an_environment_touches_nothing_of_the_other(
     assert {at: cell for at, cell in bench.cells().items() if at[1] == MF} == top
     dead = {ref.owner for (ref, _), key in bench.card.image.keys.items() if str(key.state) == "dead"}
     assert dead == {df for df in bench.card.image.dfs if df.startswith(locked)}
-    for again in (bench, Maker.of(bench)):
+    for again in (bench, IssuerBench.of(bench)):
         again.select(MF)
         assert again.word(f"00A4000002{locked[-4:]}") == "9303"
         assert again.word(b"\x00\xa4\x04\x00" + bytes((len(NAMES[locked]),)) + NAMES[locked]) == "9303"
@@ -287,7 +287,7 @@ def test_locking_an_application_touches_nothing_else(name: str, suite: str) -> N
     assert {at: cell for at, cell in bench.cells().items() if not at[1].startswith(ADF)} == before
     dead = {ref.owner for (ref, _), key in bench.card.image.keys.items() if str(key.state) == "dead"}
     assert dead == {ADF}
-    for again in (bench, Maker.of(bench)):
+    for again in (bench, IssuerBench.of(bench)):
         again.select(SSSE)
         assert again.word("00A4000002DF01") == "9303"
         again.select(SECOND_ADF)

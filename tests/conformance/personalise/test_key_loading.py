@@ -21,12 +21,12 @@ from tests.kit.card import MF, SSSE, scripted
 from tests.kit.issuer import (
     ADF,
     INSTALL,
-    MAKER_KEY,
+    MANUFACTURER_KEY,
     NONE,
     RETIRE,
     STAGES,
     UPDATE,
-    Maker,
+    IssuerBench,
     Secret,
     master,
     pin,
@@ -45,7 +45,7 @@ def new_key(suite: str, kid: int = 0x1B, **more: Any) -> Secret:
     return Secret(0x0D, secret("a new key", suite), suite, kid, **more)
 
 
-def changed(bench: Maker, before: dict[Any, Any]) -> set[tuple[str, str]]:
+def changed(bench: IssuerBench, before: dict[Any, Any]) -> set[tuple[str, str]]:
     """The cells that are other ones than before."""
     after = bench.cells()
     return {at for at in before.keys() | after.keys() if before.get(at) != after.get(at)}
@@ -129,7 +129,7 @@ def test_at_zero_the_controlling_key_is_locked(suite: str) -> None:
     assert bench.prove() == "6983"
     assert bench.cells() == before
     # For ever: a loss of power gives nothing back.
-    again = Maker.of(bench)
+    again = IssuerBench.of(bench)
     again.select(SSSE)
     assert again.load(new_key(suite)) == "6983"
 
@@ -197,7 +197,7 @@ def test_a_recorded_load_is_refused(p1: int, suite: str) -> None:
     bench.challenge()
     assert bench.send(recorded) == "6988"
     assert changed(bench, before) == {EMK_TRIES}
-    again = Maker.of(stage("personalising", suite))
+    again = IssuerBench.of(stage("personalising", suite))
     again.card.random = SeededRandom("another stream")
     again.select(SSSE)
     again.challenge()
@@ -429,7 +429,7 @@ def test_versions_of_a_key_come_and_go_one_by_one(suite: str, unknown: str) -> N
     assert bench.cells() == before
     for version in (1, 3):
         assert bench.prove(values[version], 0x04, version=version) == "9000"
-    again = Maker.of(bench)
+    again = IssuerBench.of(bench)
     again.select(SSSE)
     assert again.prove(values[2], 0x04, version=2) == "6A88"
 
@@ -463,7 +463,7 @@ def test_the_value_of_a_retired_key_is_erased(name: str, suite: str, tmp_path: P
     values = {version: secret(f"SSSE.UK.{version}", suite) for version in (1, 2, 3)}
     path = tmp_path / "card.sscard"
     Image.create(path, read_cells(stage(name, suite).cells()))
-    bench = Maker.of(stage(name, suite))
+    bench = IssuerBench.of(stage(name, suite))
     bench.card = Card(Image.open(path), SeededRandom("retire"))
     bench.select(SSSE)
     assert bench.prove(values[2], 0x04, version=2) == "9000"
@@ -583,7 +583,7 @@ def test_a_card_without_plain_keys_is_activated_under_the_makers_key() -> None:
     bench = stage("blank", overrides="[settings.personalisation]\nplain_keys = false")
     assert bench.load(Secret(0x0F, ANY), UPDATE) == "9000"
     bench.transport = ANY
-    assert bench.prove(MAKER_KEY) == "63C2"
+    assert bench.prove(MANUFACTURER_KEY) == "63C2"
     assert bench.prove() == "9000"
     assert bench.end() == "9000"
     bench.load_card_master()
@@ -650,7 +650,7 @@ def test_no_session_key_is_ever_in_a_cell(suite: str, monkeypatch: pytest.Monkey
         return derive(self, key, challenge)
 
     monkeypatch.setattr(Reference, "session_key", noting)
-    bench = Maker(suite)
+    bench = IssuerBench(suite)
     steps = 0
     original_transmit = bench.card.transmit
 
@@ -690,12 +690,12 @@ def test_no_session_key_is_ever_in_a_cell(suite: str, monkeypatch: pytest.Monkey
 def test_replaced_and_deleted_keys_are_gone_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "card.sscard"
     Image.create(path, blank(load_profile("ssc-2.0")))
-    bench = Maker()
+    bench = IssuerBench()
     bench.card = Card(Image.open(path), SeededRandom("file"))
     bench.masters[SSSE] = secret("temporary master")
     bench.activate().load_card_master().create_environment().hand_over().fill(SSSE)
     bench.create_application(ADF)
-    gone = [MAKER_KEY, bench.transport, bench.masters[SSSE]]
+    gone = [MANUFACTURER_KEY, bench.transport, bench.masters[SSSE]]
     gone += [value for _, key in bench.secrets(ADF) if (value := key.value)]
     bench.select(SSSE)
     assert bench.prove() == "9000"
@@ -724,7 +724,7 @@ def test_a_proof_of_the_key_in_control_ends_with_power() -> None:
 
 @pytest.mark.clause("Part 4, 7.4", "no answer of a personalisation command carries data")
 def test_personalisation_commands_answer_a_status_word_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Maker()
+    bench = IssuerBench()
     original = bench.card.transmit
     seen = set()
 

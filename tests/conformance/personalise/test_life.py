@@ -16,14 +16,14 @@ from tests.kit.issuer import (
     BODY,
     INSTALL,
     INTERNAL,
-    MAKER_KEY,
+    MANUFACTURER_KEY,
     NEVER,
     NEW_HISTORICAL,
     RETIRE,
     SECOND_ADF,
     TRANSPARENT,
     UPDATE,
-    Maker,
+    IssuerBench,
     Secret,
     master,
     pin,
@@ -139,13 +139,13 @@ def test_the_table_of_the_card_is_this_one() -> None:
 # -- acts as commands ------------------------------------------------------------------------------
 
 
-def _key_of(bench: Maker) -> Secret:
+def _key_of(bench: IssuerBench) -> Secret:
     """A key that the current DF has, or could have: its update key."""
     return Secret(0x0D, secret("another UK", bench.suite), bench.suite, 0x83 if bench.here in AIDS else 0x04)
 
 
 def act(  # noqa: C901 - a table: each act and its command
-    bench: Maker, name: str, *, under: bytes | None = None, cipher: str = ""
+    bench: IssuerBench, name: str, *, under: bytes | None = None, cipher: str = ""
 ) -> str:
     """Try an act in the current DF, with valid data; the status word.
 
@@ -194,7 +194,7 @@ def act(  # noqa: C901 - a table: each act and its command
             return bench.end()
 
 
-def at(place: tuple[str, str], suite: str = "3DES", act_name: str = "") -> Maker:
+def at(place: tuple[str, str], suite: str = "3DES", act_name: str = "") -> IssuerBench:
     """A card at a place; for deleting a file at the MF with an environment that can be deleted."""
     name, df = PLACES[place]
     if act_name == "delete a file" and name == "mastered":
@@ -221,7 +221,7 @@ def test_every_edge_is_gone_once(edge: tuple[str, str, str], suite: str) -> None
     assert bench.cells() != before
     assert bench.phase(bench.environment if place[0] != "mf" else MF) == following
     # And it is so after a loss of power.
-    assert Maker.of(bench).cells() == bench.cells()
+    assert IssuerBench.of(bench).cells() == bench.cells()
 
 
 NOT_COMMANDS: Final = {
@@ -278,7 +278,14 @@ def test_a_load_under_another_key_is_6988_and_changes_nothing_but_a_counter(edge
     """Every other key of the card's life, also while the key in control is proven."""
     name, kind, phase = edge
     reference = at((kind, phase))
-    keys = {MAKER_KEY, reference.transport, reference.cmk, secret("EMK"), secret("FMK"), reference.value(SSSE, "STK")}
+    keys = {
+        MANUFACTURER_KEY,
+        reference.transport,
+        reference.cmk,
+        secret("EMK"),
+        secret("FMK"),
+        reference.value(SSSE, "STK"),
+    }
     for under in keys - {reference.controlling()}:
         bench = at((kind, phase))
         if phase != "operational":
@@ -301,14 +308,14 @@ def test_a_load_under_another_key_is_6988_and_changes_nothing_but_a_counter(edge
 @pytest.mark.clause("Part 4, 7.5", "a locked application's keys are dead, a locked card answers nothing")
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_card_lives_from_blank_to_locked(suite: str) -> None:
-    bench = Maker(suite)
+    bench = IssuerBench(suite)
     assert bench.phase(MF) == "blank"
     assert bench.card.atr[4:17] == bytes(13)
     bench.activate()
     assert bench.card.atr[4:17] == NEW_HISTORICAL
     assert bench.phase(MF) == "activated"
     # The maker's default transport key is no more; the new one is.
-    assert bench.prove(MAKER_KEY) == "63C2"
+    assert bench.prove(MANUFACTURER_KEY) == "63C2"
     assert bench.prove() == "9000"
     # The card master key replaces the transport key.
     bench.load_card_master()
@@ -354,7 +361,7 @@ def test_a_card_lives_from_blank_to_locked(suite: str) -> None:
     assert bench.word(bench.secured("84160000")) == "9000"
     for command in ("00A40000023F00", "0084000008", "80E0020000", "80E1000300", "84D4000024" + "00" * 36):
         assert bench.send(command) == "6A81"
-        assert Maker.of(bench).send(command) == "6A81"
+        assert IssuerBench.of(bench).send(command) == "6A81"
     assert {str(key.state) for key in bench.card.image.keys.values()} == {"dead"}
 
 
@@ -539,7 +546,7 @@ def test_what_is_said_of_the_records_of_a_file_without_records_means_nothing(kin
     bench = stage("personalising", at=SSSE)
     assert bench.prove() == "9000"
     assert bench.create_ef(0xEF0C, kind, record=0xFF, most=0xFF) == "9000"
-    again = Maker.of(bench)
+    again = IssuerBench.of(bench)
     ef = again.card.image.efs[f"{SSSE}/EF0C"]
     assert (ef.size, ef.record_length, ef.max_records) == (16, 0, 254)
 
@@ -558,7 +565,7 @@ def test_the_mf_gets_its_attributes_and_answers_them(name: bytes) -> None:
     if name:
         assert bench.word(b"\x00\xa4\x04\x00" + bytes((len(name),)) + name) == "9000"
     assert bench.word(b"\x00\xa4\x04\x00" + bytes((len(PSE_NAME),)) + PSE_NAME) == "6A82"
-    assert Maker.of(bench).card.image.dfs == bench.card.image.dfs
+    assert IssuerBench.of(bench).card.image.dfs == bench.card.image.dfs
 
 
 @pytest.mark.parametrize("length", [1, 100, 101, 102, 110, 120, 130, 225, 226])

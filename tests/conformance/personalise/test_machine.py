@@ -20,12 +20,12 @@ from tests.kit.issuer import (
     ADF,
     AIDS,
     INSTALL,
-    MAKER_KEY,
+    MANUFACTURER_KEY,
     NAMES,
     PSE_ADF,
     RETIRE,
     UPDATE,
-    Maker,
+    IssuerBench,
     Secret,
     master,
     secret,
@@ -34,7 +34,7 @@ from tests.kit.reference import Reference
 
 DFS: Final = (MF, SSSE, PSE, ADF, PSE_ADF)
 MASTERS: Final = ("maker", "transport", "cmk", "cmk 2", "emk", "emk 2", "fmk", "stranger")
-VALUES: Final = {name: MAKER_KEY if name == "maker" else secret(name) for name in MASTERS}
+VALUES: Final = {name: MANUFACTURER_KEY if name == "maker" else secret(name) for name in MASTERS}
 # Name, type, level, KID in an environment, KID in an application.
 KEYS: Final[dict[str, tuple[int, int, int, int | None]]] = {
     "UK": (0x0D, 0, 0x04, 0x83),
@@ -72,7 +72,7 @@ class Model:
 
     phase: dict[str, str] = field(default_factory=lambda: {MF: BLANK})
     # Master keys by owner: of the MF the transport key until the card master key replaces it.
-    top: dict[str, Held] = field(default_factory=lambda: {MF: Held(MAKER_KEY)})
+    top: dict[str, Held] = field(default_factory=lambda: {MF: Held(MANUFACTURER_KEY)})
     hidden: Held | None = None
     keys: dict[tuple[str, str, int], Held] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
@@ -117,7 +117,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Maker()
+        self.bench = IssuerBench()
         self.model = Model()
         self.dead: set[tuple[str, str]] = set()
         self.secrets = {
@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def power(self) -> None:
-        self.bench = Maker.of(self.bench)
+        self.bench = IssuerBench.of(self.bench)
         self.model.here, self.model.proofs = MF, set()
 
     @rule(who=masters)
@@ -440,7 +440,7 @@ class Life(RuleBasedStateMachine):
     @rule(raw=st.binary(min_size=4, max_size=40), ins=st.sampled_from((0xB0, 0xB2, 0xC0, 0x88, 0x84, 0xA4, 0xCA)))
     def read_anything(self, raw: bytes, ins: int) -> None:
         """On a copy with the same session, since the model does not follow these."""
-        copy = Maker.of(self.bench)
+        copy = IssuerBench.of(self.bench)
         copy.card._session = self.bench.card._session
         before = copy.cells()
         self.no_secret_in(copy.ask(bytes((0x00, ins)) + raw[2:]))

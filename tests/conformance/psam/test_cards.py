@@ -17,7 +17,7 @@ from cardfs.profile.inputs import IssueError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
 from keys.records import KeyRef
-from tests.kit.card import HISTORICAL, ORIGINAL, REGION, Bench, contents, roots
+from tests.kit.card import HISTORICAL, ORIGINAL, REGION, CardBench, contents, roots
 from tests.kit.places import DATA
 from tests.kit.psam import (
     ALGORITHM,
@@ -26,7 +26,7 @@ from tests.kit.psam import (
     ENVIRONMENT,
     NAMES,
     SUITES,
-    PsamDesk,
+    PsamBench,
     mac2,
     psam_key,
     walked,
@@ -95,10 +95,10 @@ def test_what_reads_an_application_is_a_national_root_whatever_the_others_are(
     suite: str, level: str, identifier: int, name: str
 ) -> None:
     """Part 9, table B1: first-level roots (一级根密钥); the note on second-level roots is one on the others."""
-    desk = PsamDesk(suite, f'[settings.psam]\nroot_level = "{level}"')
-    assert desk.deliver(0x67, identifier, bytes(BLOCK[suite])) == "9000"
-    assert desk.deliver(0x47, identifier, bytes(BLOCK[suite])) == desk.deliver(0x27, identifier, bytes(BLOCK[suite]))
-    assert desk.deliver(0x47, identifier, bytes(BLOCK[suite])) == "6A88", name
+    bench = PsamBench(suite, f'[settings.psam]\nroot_level = "{level}"')
+    assert bench.deliver(0x67, identifier, bytes(BLOCK[suite])) == "9000"
+    assert bench.deliver(0x47, identifier, bytes(BLOCK[suite])) == bench.deliver(0x27, identifier, bytes(BLOCK[suite]))
+    assert bench.deliver(0x47, identifier, bytes(BLOCK[suite])) == "6A88", name
 
 
 @suites
@@ -274,48 +274,48 @@ def test_a_module_has_no_blank_state(tmp_path: Path) -> None:
 def test_both_environments_are_reached_from_anywhere(suite: str, here: str, deep: bool) -> None:
     """Part 9, clause 5."""
     for apdu in (f"00A404000F{NAMES[suite]}", f"00A4000002{ENVIRONMENT[suite][-4:]}"):
-        desk = PsamDesk(here)
+        bench = PsamBench(here)
         if not deep:
-            desk.select_environment()
-        assert desk.ask(apdu) == f"6F1B840F{NAMES[suite]}A5088801019F0C0200009000"
-        assert desk.ask("00A4040006D15600000590") == "6F088406D156000005909000"
-        assert desk.card.session.df == APPLICATION[suite]
+            bench.select_environment()
+        assert bench.ask(apdu) == f"6F1B840F{NAMES[suite]}A5088801019F0C0200009000"
+        assert bench.ask("00A4040006D15600000590") == "6F088406D156000005909000"
+        assert bench.card.session.df == APPLICATION[suite]
 
 
 @suites
 def test_p1_02_selects_the_application_too(suite: str) -> None:
     """Terminals differ in P1 for DF01; an EF of that identifier would come first."""
-    desk = PsamDesk(suite)
-    desk.select_environment()
-    assert desk.ask("00A4020002DF01") == "6F088406D156000005909000"
-    assert desk.card.session.df == APPLICATION[suite]
-    assert desk.send("00A4020002001A") == "9000"
-    assert desk.card.session.ef == f"{APPLICATION[suite]}/001A"
-    assert desk.send("00A4020002DF02") == "6A82"
-    assert desk.card.session.ef == f"{APPLICATION[suite]}/001A"
+    bench = PsamBench(suite)
+    bench.select_environment()
+    assert bench.ask("00A4020002DF01") == "6F088406D156000005909000"
+    assert bench.card.session.df == APPLICATION[suite]
+    assert bench.send("00A4020002001A") == "9000"
+    assert bench.card.session.ef == f"{APPLICATION[suite]}/001A"
+    assert bench.send("00A4020002DF02") == "6A82"
+    assert bench.card.session.ef == f"{APPLICATION[suite]}/001A"
 
 
 @suites
 @pytest.mark.parametrize("apdu", ["00A404000F7378322E73682EC9E7BBE1B1A3D5CF", "00A4000002DDF1"])
 def test_the_environment_of_ssf33_is_refused_with_the_reason(suite: str, apdu: str) -> None:
-    desk = PsamDesk(suite)
-    assert desk.send(apdu) == "6A82"
+    bench = PsamBench(suite)
+    assert bench.send(apdu) == "6A82"
     assert (
-        desk.reason
+        bench.reason
         == "this is the environment of SSF33, which is not public, so the card has only those of 3DES and SM4"
     )
-    assert desk.card.session.df == APPLICATION[suite]
-    assert desk.send("00A4000002DDF9") == "6A82"
-    assert "SSF33" not in desk.reason
+    assert bench.card.session.df == APPLICATION[suite]
+    assert bench.send("00A4000002DDF9") == "6A82"
+    assert "SSF33" not in bench.reason
 
 
 def test_the_fci_has_the_bytes_of_file_0015() -> None:
     """Part 9, table 2: 发卡方自定义FCI数据."""
-    desk = PsamDesk()
-    desk.select_environment()
-    desk.prove_kid(0, "PSAMDDFMK")
-    assert desk.send("00D6950D02ABCD") == "9000"
-    assert desk.ask("00A40000023F00").endswith("9F0C02ABCD9000")
+    bench = PsamBench()
+    bench.select_environment()
+    bench.prove_kid(0, "PSAMDDFMK")
+    assert bench.send("00D6950D02ABCD") == "9000"
+    assert bench.ask("00A40000023F00").endswith("9F0C02ABCD9000")
 
 
 FILES: Final = {
@@ -334,54 +334,54 @@ def test_a_file_is_read_free_and_written_with_its_key_only(suite: str, p1: str) 
     """Part 9, tables 1 to 7."""
     level, kid = FILES[p1]
     for key in (0, 1, 2, 3):
-        desk = PsamDesk(suite)
+        bench = PsamBench(suite)
         if level == "environment":
-            desk.select_environment()
+            bench.select_environment()
             if key:
                 continue
             root = "PSAMDDFMK"
         else:
             root = "" if key else "PSAMADFMK"
-        assert desk.word(f"00B0{p1}0000") == "9000"
-        assert desk.send(f"00D6{p1}0001AA") == "6982"
-        desk.prove_kid(key, root)
-        assert desk.send(f"00D6{p1}0001AA") == ("9000" if key == kid else "6982")
-        assert desk.ask(f"00B0{p1}0001") == ("AA9000" if key == kid else desk.ask(f"00B0{p1}0001"))
+        assert bench.word(f"00B0{p1}0000") == "9000"
+        assert bench.send(f"00D6{p1}0001AA") == "6982"
+        bench.prove_kid(key, root)
+        assert bench.send(f"00D6{p1}0001AA") == ("9000" if key == kid else "6982")
+        assert bench.ask(f"00B0{p1}0001") == ("AA9000" if key == kid else bench.ask(f"00B0{p1}0001"))
         # The right ends with the DF, and was never one of the other environment.
         other = SUITES[1 - SUITES.index(suite)]
-        desk.suite = other
-        desk.select_application() if level == "application" else desk.select_environment()
-        assert desk.send(f"00D6{p1}0001AA") == "6982"
-        desk.suite = suite
-        desk.select_application() if level == "application" else desk.select_environment()
-        assert desk.send(f"00D6{p1}0001AA") == "6982"
+        bench.suite = other
+        bench.select_application() if level == "application" else bench.select_environment()
+        assert bench.send(f"00D6{p1}0001AA") == "6982"
+        bench.suite = suite
+        bench.select_application() if level == "application" else bench.select_environment()
+        assert bench.send(f"00D6{p1}0001AA") == "6982"
 
 
 @suites
 def test_the_terminal_sequence_is_never_written_from_outside(suite: str) -> None:
     """Part 9, table 4: 改写=不允许."""
-    desk = PsamDesk(suite)
-    desk.select_environment()
-    desk.prove_kid(0, "PSAMDDFMK")
-    assert desk.word("00A4000002DF01") == "9000"
-    desk.prove_kid(0, "PSAMADFMK")
+    bench = PsamBench(suite)
+    bench.select_environment()
+    bench.prove_kid(0, "PSAMDDFMK")
+    assert bench.word("00A4000002DF01") == "9000"
+    bench.prove_kid(0, "PSAMADFMK")
     for kid in (1, 2, 3):
-        desk.prove_kid(kid)
-    assert desk.send("00D699000400000009") == "6982"
-    assert desk.sequence() == "00000001"
+        bench.prove_kid(kid)
+    assert bench.send("00D699000400000009") == "6982"
+    assert bench.sequence() == "00000001"
 
 
 @suites
 def test_a_key_file_is_neither_selected_nor_read(suite: str) -> None:
-    desk = PsamDesk(suite)
-    assert desk.send("00A40200020011") == "6A82"
-    assert desk.send("00B0910000") == "6A82"
+    bench = PsamBench(suite)
+    assert bench.send("00A40200020011") == "6A82"
+    assert bench.send("00B0910000") == "6A82"
 
 
 def test_a_challenge_of_16_bytes_is_for_16_byte_ciphers() -> None:
     """Part 9, table 13."""
     for suite, words in (("3DES", ["9000", "9000", "6700"]), ("SM4", ["9000", "9000", "9000"])):
-        answers = [PsamDesk(suite).send(f"00840000{length:02X}") for length in (4, 8, 16)]
+        answers = [PsamBench(suite).send(f"00840000{length:02X}") for length in (4, 8, 16)]
         assert [answer[-4:] for answer in answers] == words
         lengths = [len(answer) // 2 - 2 for answer in answers if answer != "6700"]
         assert lengths == [4, 8, 16][: len(lengths)]
@@ -389,16 +389,16 @@ def test_a_challenge_of_16_bytes_is_for_16_byte_ciphers() -> None:
 
 @suites
 def test_a_version_byte_names_version_1(suite: str) -> None:
-    desk = PsamDesk(suite)
-    assert desk.send(desk.authentication(1, version="02")) == "6A88"
-    assert desk.send(desk.authentication(1, version="01")) == "9000"
+    bench = PsamBench(suite)
+    assert bench.send(bench.authentication(1, version="02")) == "6A88"
+    assert bench.send(bench.authentication(1, version="01")) == "9000"
 
 
 def test_an_own_key_is_not_the_purchase_key_of_the_same_number() -> None:
-    desk = PsamDesk()
+    bench = PsamBench()
     for kid in (1, 2, 3):
-        assert desk.send(desk.authentication(kid, root="DPK" if kid == 1 else f"DPK.{kid}"))[:3] == "63C"
-        desk.prove_kid(kid)
+        assert bench.send(bench.authentication(kid, root="DPK" if kid == 1 else f"DPK.{kid}"))[:3] == "63C"
+        bench.prove_kid(kid)
 
 
 # -- loading keys ---------------------------------------------------------------------------------------
@@ -406,21 +406,21 @@ def test_an_own_key_is_not_the_purchase_key_of_the_same_number() -> None:
 
 @suites
 def test_an_empty_module_is_filled_over_commands_and_works(suite: str) -> None:
-    desk, full = PsamDesk(suite, made=without_application_keys(contents("psam"))), contents("psam")
-    assert desk.deliver(0x28, 0x12, b"12345678") == "6A88"
-    assert desk.send(desk.init_sam()) == "6A88"
+    bench, full = PsamBench(suite, made=without_application_keys(contents("psam"))), contents("psam")
+    assert bench.deliver(0x28, 0x12, b"12345678") == "6A88"
+    assert bench.send(bench.init_sam()) == "6A88"
     for file in (0x11, 0x12, 0x13):
-        desk.prove_kid(file - 0x10)
+        bench.prove_kid(file - 0x10)
     wanted = application_keys(full, suite)
     for name, key in wanted.items():
         file = next(f for f in (0x11, 0x12, 0x13) if bytes.fromhex(name.replace("/", "")) in _pairs(full, suite, f))
         plain = f"{name.replace('/', '')}00{ALGORITHM[key.suite_name]}00000000{key.value.hex()}"
-        assert desk.send(desk.load(plain, file=file)) == "9000", desk.reason
-    assert application_keys_of(desk) == {name: (key.value, key.levels, key.kid) for name, key in wanted.items()}
+        assert bench.send(bench.load(plain, file=file)) == "9000", bench.reason
+    assert application_keys_of(bench) == {name: (key.value, key.levels, key.kid) for name, key in wanted.items()}
     here = [path for path in full.contents if path.startswith(f"{APPLICATION[suite]}/")]
     assert len(here) == 7
-    assert all(desk.card.image.contents[path] == full.contents[path] for path in here)
-    assert desk.ask(desk.init_sam())[:8] == "00000001"
+    assert all(bench.card.image.contents[path] == full.contents[path] for path in here)
+    assert bench.ask(bench.init_sam())[:8] == "00000001"
 
 
 def _pairs(card: CardContents, suite: str, file: int) -> set[bytes]:
@@ -429,11 +429,11 @@ def _pairs(card: CardContents, suite: str, file: int) -> set[bytes]:
     return {listed[at : at + 2] for at in range(0, len(listed), 8)}
 
 
-def application_keys_of(desk: PsamDesk) -> dict[str, Any]:
+def application_keys_of(bench: PsamBench) -> dict[str, Any]:
     return {
         ref.name: (key.value, key.levels, key.kid)
-        for (ref, _), key in desk.card.image.keys.items()
-        if ref.owner == APPLICATION[desk.suite] and ref.name not in OWN
+        for (ref, _), key in bench.card.image.keys.items()
+        if ref.owner == APPLICATION[bench.suite] and ref.name not in OWN
     }
 
 
@@ -458,34 +458,34 @@ def test_a_wrong_record_is_refused_and_costs_no_try(suite: str, name: str) -> No
     """Part 9, 6.1, 6.2 and 9.5."""
     own, other = ("00", "03") if suite == "3DES" else ("03", "00")
     plain = WRONG_PLAIN[name].replace("{a}", own).replace("{b}", other)
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
-    before = desk.cells()
-    command = desk.load(plain)
-    answer = desk.send(command)
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
+    before = bench.cells()
+    command = bench.load(plain)
+    answer = bench.send(command)
     # What has not the length of a record does not come past the gate.
     assert answer == (
         "6700" if len(command) // 2 - 5 not in (0x1C, 0x24) or (suite == "SM4" and len(command) != 82) else "6A80"
     )
-    assert desk.cells() == before
+    assert bench.cells() == before
 
 
 @suites
 def test_a_key_of_another_length_cannot_replace_one(suite: str) -> None:
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
-    assert desk.send(desk.load("272400" + VALUE[:16], change=True)) == ("6A80" if suite == "3DES" else "6700")
-    assert desk.send(desk.load("272400" + VALUE, change=True, challenge=8)) == "9000"
-    assert application_keys_of(desk)["27/24"] == (bytes.fromhex(VALUE), 1, 0x24)
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
+    assert bench.send(bench.load("272400" + VALUE[:16], change=True)) == ("6A80" if suite == "3DES" else "6700")
+    assert bench.send(bench.load("272400" + VALUE, change=True, challenge=8)) == "9000"
+    assert application_keys_of(bench)["27/24"] == (bytes.fromhex(VALUE), 1, 0x24)
 
 
 @suites
 def test_a_key_is_changed_in_its_own_file_only(suite: str) -> None:
-    desk = PsamDesk(suite)
+    bench = PsamBench(suite)
     for kid in (1, 2):
-        desk.prove_kid(kid)
-    assert desk.send(desk.load("272400" + VALUE, change=True, file=0x12)) == "6A88"
-    assert desk.send(desk.load("272400" + VALUE, change=True, file=0x11)) == "9000"
+        bench.prove_kid(kid)
+    assert bench.send(bench.load("272400" + VALUE, change=True, file=0x12)) == "6A88"
+    assert bench.send(bench.load("272400" + VALUE, change=True, file=0x11)) == "9000"
 
 
 @suites
@@ -493,38 +493,38 @@ def test_a_key_is_changed_in_its_own_file_only(suite: str) -> None:
 def test_a_key_file_is_written_with_the_right_of_its_level_only(suite: str, file: int) -> None:
     """Part 9, clause 5: KID-01, KID-02, KID-03."""
     for kid in (1, 2, 3):
-        desk = PsamDesk(suite)
-        desk.prove_kid(kid)
-        desk.prove_kid(0, "PSAMADFMK")
+        bench = PsamBench(suite)
+        bench.prove_kid(kid)
+        bench.prove_kid(0, "PSAMADFMK")
         plain = (
             f"273900{ALGORITHM[suite]}00000000{VALUE}" if file != 0x12 else f"277900{ALGORITHM[suite]}00000000{VALUE}"
         )
-        assert desk.send(desk.load(plain, file=file)) == ("9000" if kid == file - 0x10 else "6982")
+        assert bench.send(bench.load(plain, file=file)) == ("9000" if kid == file - 0x10 else "6982")
 
 
 @suites
 def test_what_deciphers_to_no_record_is_wrong_cipher(suite: str) -> None:
     """Part 9, table 20: 6988 is for MAC and cipher."""
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
     cipher = bytes(32)
     head = bytes.fromhex("84D4001124")
-    mac = desk.rules.key_load_mac(roots()["PSAMADFMK"], desk.challenge(4), head + cipher)
-    assert desk.send(head + cipher + mac) == "6988"
-    assert "LD" in desk.reason
+    mac = bench.rules.key_load_mac(roots()["PSAMADFMK"], bench.challenge(4), head + cipher)
+    assert bench.send(head + cipher + mac) == "6988"
+    assert "LD" in bench.reason
 
 
 @suites
 def test_keys_of_one_environment_are_none_of_the_other(suite: str) -> None:
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
-    assert desk.send(desk.load(f"273000{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
-    assert desk.deliver(0x27, 0x30, b"12345678") == "9000"
-    desk.suite = SUITES[1 - SUITES.index(suite)]
-    desk.select_application()
-    assert desk.deliver(0x27, 0x30, b"12345678") == "6A88"
-    assert desk.cipher(0x00, bytes(16)) == "6901"
-    assert desk.send(desk.load(f"273000{ALGORITHM[desk.suite]}00000000{VALUE}")) == "6982"
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
+    assert bench.send(bench.load(f"273000{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
+    assert bench.deliver(0x27, 0x30, b"12345678") == "9000"
+    bench.suite = SUITES[1 - SUITES.index(suite)]
+    bench.select_application()
+    assert bench.deliver(0x27, 0x30, b"12345678") == "6A88"
+    assert bench.cipher(0x00, bytes(16)) == "6901"
+    assert bench.send(bench.load(f"273000{ALGORITHM[bench.suite]}00000000{VALUE}")) == "6982"
 
 
 # -- computations ---------------------------------------------------------------------------------------
@@ -533,35 +533,36 @@ def test_keys_of_one_environment_are_none_of_the_other(suite: str) -> None:
 @pytest.mark.parametrize(("usage", "algorithm"), [("0931", "00"), ("0631", "00"), ("0C31", "00"), ("0231", "00")])
 def test_what_other_types_do(usage: str, algorithm: str) -> None:
     """Part 9, 6.3: MAC and load keys make MACs only; TAC and purchase keys give no session key."""
-    desk = PsamDesk()
-    desk.prove_kid(1)
-    assert desk.send(desk.load(f"{usage}00{algorithm}00000000{VALUE}")) == "9000"
+    bench = PsamBench()
+    bench.prove_kid(1)
+    assert bench.send(bench.load(f"{usage}00{algorithm}00000000{VALUE}")) == "9000"
     kind = int(usage[:2], 16)
-    assert desk.deliver(kind, 0x31, b"12345678") == ("6985" if kind in (0x0C, 0x02) else "9000")
+    assert bench.deliver(kind, 0x31, b"12345678") == ("6985" if kind in (0x0C, 0x02) else "9000")
     if kind in (0x09, 0x06):
-        assert desk.cipher(0x00, bytes(8)) == "6985"
+        assert bench.cipher(0x00, bytes(8)) == "6985"
         session = Reference("3DES").session_key(bytes.fromhex(VALUE), b"12345678")
         assert (
-            desk.cipher(0x05, bytes(8) + b"ABCDEFGH") == desk.rules.blocks(session, b"ABCDEFGH").hex().upper() + "9000"
+            bench.cipher(0x05, bytes(8) + b"ABCDEFGH")
+            == bench.rules.blocks(session, b"ABCDEFGH").hex().upper() + "9000"
         )
 
 
 @suites
 def test_no_session_key_in_an_environment(suite: str) -> None:
-    desk = PsamDesk(suite)
-    desk.select_environment()
-    assert desk.deliver(0x27, 0x24, b"12345678") == "6985"
-    assert desk.send(desk.init_sam()) == "6985"
+    bench = PsamBench(suite)
+    bench.select_environment()
+    assert bench.deliver(0x27, 0x24, b"12345678") == "6985"
+    assert bench.send(bench.init_sam()) == "6985"
 
 
 @suites
 @pytest.mark.parametrize("length", [0, 4, 12, 48])
 def test_only_whole_factors_are_taken(suite: str, length: int) -> None:
     data = bytes(length)
-    answer = PsamDesk(suite).send(bytes((0xBF, 0xDE, 0x27, 0x24, length)) + data)
+    answer = PsamBench(suite).send(bytes((0xBF, 0xDE, 0x27, 0x24, length)) + data)
     assert answer == "6700"
     assert (
-        PsamDesk(suite).send(bytes((0xBF, 0xDE, 0x27, 0x24, BLOCK[suite] - 8 or 40)) + bytes(BLOCK[suite] - 8 or 40))
+        PsamBench(suite).send(bytes((0xBF, 0xDE, 0x27, 0x24, BLOCK[suite] - 8 or 40)) + bytes(BLOCK[suite] - 8 or 40))
         == "6700"
     )
 
@@ -573,34 +574,34 @@ def test_the_number_of_factors_must_be_the_levels_of_the_usage(
     suite: str, usage: int, identifier: int, sent: int
 ) -> None:
     """Part 9, 9.7.4: a terminal finds out by trying (clause 8)."""
-    desk = PsamDesk(suite)
-    assert desk.deliver(usage, identifier, b"12345678", levels=sent) == ("9000" if sent == usage >> 5 else "6A80")
-    assert desk.cipher(0x00, bytes(16))[-4:] == ("9000" if sent == usage >> 5 else "6901")
+    bench = PsamBench(suite)
+    assert bench.deliver(usage, identifier, b"12345678", levels=sent) == ("9000" if sent == usage >> 5 else "6A80")
+    assert bench.cipher(0x00, bytes(16))[-4:] == ("9000" if sent == usage >> 5 else "6901")
 
 
 @suites
 @pytest.mark.parametrize(("usage", "levels"), [("22", 1), ("42", 2), ("62", 3), ("02", 0)])
 @pytest.mark.parametrize("sent", [1, 2, 3])
 def test_the_levels_of_a_purchase_key_and_lc_must_agree(suite: str, usage: str, levels: int, sent: int) -> None:
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
-    assert desk.send(desk.load(f"{usage}0700{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
-    assert desk.word(desk.init_sam(7, sent)) == ("9000" if sent == levels else "6700")
-    assert desk.sequence() == ("00000002" if sent == levels else "00000001")
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
+    assert bench.send(bench.load(f"{usage}0700{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
+    assert bench.word(bench.init_sam(7, sent)) == ("9000" if sent == levels else "6700")
+    assert bench.sequence() == ("00000002" if sent == levels else "00000001")
 
 
 @suites
 def test_two_purchase_keys_of_one_version_are_told_apart_by_lc(suite: str) -> None:
-    desk = PsamDesk(suite)
-    desk.prove_kid(1)
-    assert desk.send(desk.load(f"420100{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
+    bench = PsamBench(suite)
+    bench.prove_kid(1)
+    assert bench.send(bench.load(f"420100{ALGORITHM[suite]}00000000{VALUE}")) == "9000"
     macs = set()
     for levels, root in ((1, psam_key("DPK", suite, 1)), (2, bytes.fromhex(VALUE))):
-        answer = desk.ask(desk.init_sam(1, levels))
+        answer = bench.ask(bench.init_sam(1, levels))
         key = walked(suite, root, levels)
-        session = desk.rules.session_key(key, bytes.fromhex("010203040001" + answer[4:8]))
+        session = bench.rules.session_key(key, bytes.fromhex("010203040001" + answer[4:8]))
         data = bytes.fromhex("000000640000000A00000014" + "32" + "519900000001" + "20240131121500")
-        assert answer[8:16] == desk.rules.mac(session, data).hex().upper()
+        assert answer[8:16] == bench.rules.mac(session, data).hex().upper()
         macs.add(answer[8:16])
     assert len(macs) == 2
 
@@ -608,38 +609,38 @@ def test_two_purchase_keys_of_one_version_are_told_apart_by_lc(suite: str) -> No
 @suites
 def test_the_last_number_is_given_once_and_then_none(suite: str) -> None:
     """A counter that ran over would give numbers out again."""
-    desk = PsamDesk(suite, made=with_sequence(contents("psam"), suite, 0xFFFFFFFE))
-    assert desk.ask(desk.init_sam())[:8] == "FFFFFFFE"
-    assert desk.sequence() == "FFFFFFFF"
+    bench = PsamBench(suite, made=with_sequence(contents("psam"), suite, 0xFFFFFFFE))
+    assert bench.ask(bench.init_sam())[:8] == "FFFFFFFE"
+    assert bench.sequence() == "FFFFFFFF"
     for _ in range(2):
-        assert desk.send(desk.init_sam()) == "6985"
-        assert "exhausted" in desk.reason
-    assert desk.sequence() == "FFFFFFFF"
+        assert bench.send(bench.init_sam()) == "6985"
+        assert "exhausted" in bench.reason
+    assert bench.sequence() == "FFFFFFFF"
 
 
 @suites
 @pytest.mark.parametrize("at", range(4))
 def test_every_byte_of_mac2_counts(suite: str, at: int) -> None:
-    desk = PsamDesk(suite)
+    bench = PsamBench(suite)
     for wrong in (True, False):
-        number = int(desk.ask(desk.init_sam())[:8], 16)
-        mac = bytearray.fromhex(mac2(desk, number))
+        number = int(bench.ask(bench.init_sam())[:8], 16)
+        mac = bytearray.fromhex(mac2(bench, number))
         mac[at] ^= wrong
-        assert desk.send(f"8072000004{mac.hex()}") == ("9302" if wrong else "9000")
+        assert bench.send(f"8072000004{mac.hex()}") == ("9302" if wrong else "9000")
 
 
 @suites
 def test_a_purchase_lives_until_another_df_is_selected(suite: str) -> None:
-    desk = PsamDesk(suite)
-    assert desk.word(desk.init_sam()) == "9000"
-    desk.challenge(4)
-    assert desk.deliver(0x27, 0x24, b"12345678") == "9000"
-    assert desk.word("00A4000002DF01") == "9000"
-    desk.send("807200000400000000")
-    assert desk.send("807200000400000000") == "6901"
-    assert desk.word(desk.init_sam()) == "9000"
-    desk.select_application()
-    assert desk.send("807200000400000000") == "6901"
+    bench = PsamBench(suite)
+    assert bench.word(bench.init_sam()) == "9000"
+    bench.challenge(4)
+    assert bench.deliver(0x27, 0x24, b"12345678") == "9000"
+    assert bench.word("00A4000002DF01") == "9000"
+    bench.send("807200000400000000")
+    assert bench.send("807200000400000000") == "6901"
+    assert bench.word(bench.init_sam()) == "9000"
+    bench.select_application()
+    assert bench.send("807200000400000000") == "6901"
 
 
 # -- with a user card -----------------------------------------------------------------------------------
@@ -660,35 +661,35 @@ def test_module_and_user_card_authenticate_over_1_2_and_3_levels(
     profile: str, df: str, kid: int, usage: int, identifier: int
 ) -> None:
     """Part 9, 7.4: DELIVERY SESSION KEY with the card's challenge, CIPHER DATA, EXTERNAL AUTHENTICATION."""
-    card = Bench(profile)
+    card = CardBench(profile)
     card.select_df(df)
-    desk = PsamDesk("SM4" if card.suite == "SM4" else "3DES")
-    assert desk.deliver(usage, identifier, card.challenge(8)) == "9000", desk.reason
-    original = ORIGINAL.ljust(BLOCK[desk.suite], b"\x00")
-    answer = bytes.fromhex(desk.cipher(0x00, original)[:-4])
+    bench = PsamBench("SM4" if card.suite == "SM4" else "3DES")
+    assert bench.deliver(usage, identifier, card.challenge(8)) == "9000", bench.reason
+    original = ORIGINAL.ljust(BLOCK[bench.suite], b"\x00")
+    answer = bytes.fromhex(bench.cipher(0x00, original)[:-4])
     proof = answer if len(answer) == 8 else xor(answer[:8], answer[8:])
     assert card.send(bytes((0x00, 0x82, 0x00, kid, 0x10)) + proof + ORIGINAL) == "9000", card.reason
     # The temporary key of an encryption key is used up.
-    assert desk.cipher(0x00, original)[-4:] == "6901"
+    assert bench.cipher(0x00, original)[-4:] == "6901"
 
 
 @pytest.mark.parametrize("profile", ["ssc-2.0", "ssc-2.0-sm4"])
 def test_module_makes_the_mac_and_the_cipher_of_a_pin_change(profile: str) -> None:
     """Part 5, 6.8 with the maintenance key STK, 28/09: one key does the encryption and the MAC."""
-    card = Bench(profile)
+    card = CardBench(profile)
     card.select_ssse()
-    desk = PsamDesk("SM4" if card.suite == "SM4" else "3DES")
-    block = BLOCK[desk.suite]
-    assert desk.deliver(0x28, 0x10, card.challenge(8)) == "9000"
-    answer = bytes.fromhex(desk.cipher(0x00, ORIGINAL.ljust(block, b"\x00"))[:-4])
+    bench = PsamBench("SM4" if card.suite == "SM4" else "3DES")
+    block = BLOCK[bench.suite]
+    assert bench.deliver(0x28, 0x10, card.challenge(8)) == "9000"
+    answer = bytes.fromhex(bench.cipher(0x00, ORIGINAL.ljust(block, b"\x00"))[:-4])
     proof = answer if block == 8 else xor(answer[:8], answer[8:])
     assert card.send(bytes.fromhex("0082000610") + proof + ORIGINAL) == "9000"
-    assert desk.deliver(0x28, 0x09, card.challenge(8)) == "9000"
+    assert bench.deliver(0x28, 0x09, card.challenge(8)) == "9000"
     plain = bytes.fromhex("03654321" + "80").ljust(block, b"\x00")
-    cipher = bytes.fromhex(desk.cipher(0x00, plain)[:-4])
+    cipher = bytes.fromhex(bench.cipher(0x00, plain)[:-4])
     command = bytes((0x84, 0x24, 0x00, 0x01, len(cipher) + 4)) + cipher
     padded = command + b"\x80" + bytes(-(len(command) + 1) % block)
-    last = bytes.fromhex(desk.cipher(0x05, bytes(block) + padded)[:-4])
+    last = bytes.fromhex(bench.cipher(0x05, bytes(block) + padded)[:-4])
     mac = (
         last[:4]
         if block == 8

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kit.psam import BLOCK, PsamDesk, mac2, psam_key, walked
+from tests.kit.psam import BLOCK, PsamBench, mac2, psam_key, walked
 from tests.kit.reference import Reference, xor
 
 LIFETIMES: Final = ("per_kind", "single", "until_next_delivery")
@@ -103,59 +103,59 @@ acts = st.one_of(
 @settings(max_examples=40, deadline=None)
 @given(walk=st.lists(acts, min_size=1, max_size=25))
 def test_any_order_of_commands(suite: str, lifetime: str, walk: list[tuple[object, ...]]) -> None:
-    desk = PsamDesk(suite, f'[settings.psam]\nsession_key_lifetime = "{lifetime}"')
+    bench = PsamBench(suite, f'[settings.psam]\nsession_key_lifetime = "{lifetime}"')
     model = Model(suite, lifetime)
     for act in walk:
         match act:
             case ("deliver", (int() as usage, int() as identifier)):
-                assert desk.deliver(usage, identifier, FACTOR) == model.deliver((usage, identifier))
+                assert bench.deliver(usage, identifier, FACTOR) == model.deliver((usage, identifier))
             case ("cipher", int() as p1, int() as blocks, int() as unit):
                 data = bytes(at * 7 + p1 & 0xFF for at in range(min(blocks * unit, 255)))
                 if len(data) > 0x80 or len(data) % 8:
                     # The gate refuses these before the module looks at its key.
                     model.running = None
-                    assert desk.cipher(p1, data) == "6700"
+                    assert bench.cipher(p1, data) == "6700"
                 else:
-                    assert desk.cipher(p1, data) == model.cipher(p1, data)
+                    assert bench.cipher(p1, data) == model.cipher(p1, data)
             case ("select again",):
-                assert desk.word("00A4000002DF01") == "9000"
+                assert bench.word("00A4000002DF01") == "9000"
                 model.running = None
             case ("select other",):
-                desk.select_application()
+                bench.select_application()
                 model.session = model.running = None
             case ("challenge",):
-                desk.challenge(4)
+                bench.challenge(4)
                 model.running = None
             case ("unknown",):
-                assert desk.send("80FB000000") == "6D00"
+                assert bench.send("80FB000000") == "6D00"
                 model.running = None
             case ("bad delivery",):
-                assert desk.deliver(0x28, 0x12, FACTOR, levels=3) == "6A80"
+                assert bench.deliver(0x28, 0x12, FACTOR, levels=3) == "6A80"
                 model.session = model.running = None
             case _:
-                desk.card.reset()
-                desk.select_application()
+                bench.card.reset()
+                bench.select_application()
                 model.session = model.running = None
-        assert "session" not in repr(desk.card.session.work)
+        assert "session" not in repr(bench.card.session.work)
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_one_encryption_may_take_many_commands(suite: str) -> None:
     """Part 9, 9.8.2: until the computation of its kind is finished the key stays."""
-    desk = PsamDesk(suite)
-    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
-    words = [desk.cipher(p1, bytes(32))[-4:] for p1 in (2, 2, 7, 2, 0, 0, 2, 7, 3, 1, 5, 0)]
+    bench = PsamBench(suite)
+    assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
+    words = [bench.cipher(p1, bytes(32))[-4:] for p1 in (2, 2, 7, 2, 0, 0, 2, 7, 3, 1, 5, 0)]
     assert words == ["9000"] * 5 + ["6901"] * 2 + ["9000"] * 3 + ["6901"] * 2
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_a_key_that_is_used_up_is_no_key_any_more(suite: str) -> None:
     """6985 is for what a key may not do, 6901 for no key; and no secret stays behind."""
-    desk = PsamDesk(suite)
-    assert desk.deliver(0x27, 0x24, FACTOR) == "9000"
-    words = [desk.cipher(p1, bytes(32))[-4:] for p1 in (5, 0, 5, 0)]
+    bench = PsamBench(suite)
+    assert bench.deliver(0x27, 0x24, FACTOR) == "9000"
+    words = [bench.cipher(p1, bytes(32))[-4:] for p1 in (5, 0, 5, 0)]
     assert words == ["6985", "9000", "6901", "6901"]
-    assert desk.card.session.work.delivered is None  # type: ignore[attr-defined]
+    assert bench.card.session.work.delivered is None  # type: ignore[attr-defined]
 
 
 REFUSED_DELIVERIES: Final = {
@@ -172,24 +172,24 @@ REFUSED_DELIVERIES: Final = {
 @pytest.mark.parametrize("word", REFUSED_DELIVERIES)
 def test_a_delivery_that_is_refused_leaves_no_key_of_the_one_before(suite: str, word: str) -> None:
     """Part 9, table 26: 6901, DELIVERY SESSION KEY was not carried out, or is not valid."""
-    desk = PsamDesk(suite)
+    bench = PsamBench(suite)
     block = BLOCK[suite]
     refused = REFUSED_DELIVERIES[word].format(
         length=8 + block, factors="00" * (8 + block), block=block, zeros="00" * block
     )
-    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
-    assert desk.send(refused) == word
-    assert desk.cipher(0x00, bytes(block)) == "6901"
-    assert desk.card.session.work.delivered is None  # type: ignore[attr-defined]
-    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
-    assert desk.cipher(0x00, bytes(block))[-4:] == "9000"
+    assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert bench.send(refused) == word
+    assert bench.cipher(0x00, bytes(block)) == "6901"
+    assert bench.card.session.work.delivered is None  # type: ignore[attr-defined]
+    assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert bench.cipher(0x00, bytes(block))[-4:] == "9000"
 
 
 def test_a_computation_that_is_refused_leaves_the_key() -> None:
     """Part 9, 9.8.2: the key is valid until a computation of its kind is finished."""
-    desk = PsamDesk()
-    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
-    assert [desk.cipher(0x00, bytes(length))[-4:] for length in (7, 0x48, 8)] == ["6700", "6700", "9000"]
+    bench = PsamBench()
+    assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
+    assert [bench.cipher(0x00, bytes(length))[-4:] for length in (7, 0x48, 8)] == ["6700", "6700", "9000"]
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
@@ -207,43 +207,43 @@ def test_a_computation_that_is_refused_leaves_the_key() -> None:
 )
 def test_a_step_of_a_purchase_that_is_refused_ends_it(suite: str, step: str, refused: str, word: str) -> None:
     """Part 9, 9.10.2: CREDIT comes after an INIT SAM that succeeded; table 31, 6901."""
-    desk = PsamDesk(suite, f'[settings.psam]\nsequence_step = "{step}"')
-    command = desk.init_sam()
-    answer = desk.ask(command)
+    bench = PsamBench(suite, f'[settings.psam]\nsequence_step = "{step}"')
+    command = bench.init_sam()
+    answer = bench.ask(command)
     assert answer[-4:] == "9000"
-    sequence = desk.sequence()
-    mac = mac2(desk)
+    sequence = bench.sequence()
+    mac = mac2(bench)
     wrong = {
         "init without factors": "807001001C" + command[10:66],
-        "init of another version": desk.init_sam(9),
-        "init of another level": desk.init_sam(levels=2),
+        "init of another version": bench.init_sam(9),
+        "init of another level": bench.init_sam(levels=2),
         "init with other parameters": "80700101" + command[8:],
         "credit of another length": "8072000003" + mac[:6],
         "credit with other parameters": "8072000104" + mac,
     }
-    assert desk.send(wrong[refused]) == word
-    assert desk.send("8072000004" + mac) == "6901"
-    assert desk.card.session.work.purchase is None  # type: ignore[attr-defined]
-    assert desk.sequence() == sequence
+    assert bench.send(wrong[refused]) == word
+    assert bench.send("8072000004" + mac) == "6901"
+    assert bench.card.session.work.purchase is None  # type: ignore[attr-defined]
+    assert bench.sequence() == sequence
 
 
 def test_a_region_that_is_refused_is_not_the_one_before() -> None:
     """Part 9, 9.3."""
-    desk = PsamDesk()
-    assert [desk.send(each) for each in ("BFEC00000151", "BFEC0000015A")] == ["9000", "6A80"]
-    assert desk.card.session.work.region is None  # type: ignore[attr-defined]
+    bench = PsamBench()
+    assert [bench.send(each) for each in ("BFEC00000151", "BFEC0000015A")] == ["9000", "6A80"]
+    assert bench.card.session.work.region is None  # type: ignore[attr-defined]
 
 
 def test_nothing_that_is_remembered_prints_a_secret() -> None:
-    desk = PsamDesk()
-    assert desk.deliver(0x28, 0x12, FACTOR) == "9000"
-    work = desk.card.session.work
+    bench = PsamBench()
+    assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
+    work = bench.card.session.work
     session = work.delivered.session  # type: ignore[attr-defined]
-    assert desk.ask(desk.init_sam())[-4:] == "9000"
-    assert desk.cipher(0x07, bytes(16)) == "9000"
-    shown = repr(desk.card.session) + str(desk.card.session)
-    trade = desk.card.session.trade
-    for secret in (session, desk.card.session.work.purchase.session, trade.state):  # type: ignore[attr-defined]
+    assert bench.ask(bench.init_sam())[-4:] == "9000"
+    assert bench.cipher(0x07, bytes(16)) == "9000"
+    shown = repr(bench.card.session) + str(bench.card.session)
+    trade = bench.card.session.trade
+    for secret in (session, bench.card.session.work.purchase.session, trade.state):  # type: ignore[attr-defined]
         assert repr(secret) not in shown
         assert secret.hex() not in shown.lower()
     assert "28/12" in shown

@@ -9,7 +9,7 @@ import pytest
 from keys.generate import RandomSource
 from tests.kit.card import contents, scripted
 from tests.kit.places import DATA
-from tests.kit.psam import APPLICATION, PsamDesk, with_sequence, with_value, without_application_keys
+from tests.kit.psam import APPLICATION, PsamBench, with_sequence, with_value, without_application_keys
 from tests.kit.reference import Reference, xor
 
 VECTORS: Final[list[dict[str, Any]]] = json.loads((DATA / "vectors-social-security.json").read_text())
@@ -25,46 +25,46 @@ def environment(vector: dict[str, Any]) -> str:
     return "SM4" if vector["suite"] == "SM4" else "3DES"
 
 
-def module(vector: dict[str, Any], random: RandomSource | None = None) -> PsamDesk:
+def module(vector: dict[str, Any], random: RandomSource | None = None) -> PsamBench:
     """A module without application keys, whose ADF master key is the vector's; the rights are proven."""
     made = without_application_keys(contents("psam"))
     suite = environment(vector)
     made = with_value(made, suite, "ADFMK", bytes.fromhex(vector["key"]), vector["suite"])
-    return PsamDesk(suite, made=made, random=random)
+    return PsamBench(suite, made=made, random=random)
 
 
-def loaded(desk: PsamDesk, name: str) -> bytes | None:
+def loaded(bench: PsamBench, name: str) -> bytes | None:
     return next(
-        (key.value for (ref, _), key in desk.card.image.keys.items() if ref == (APPLICATION[desk.suite], name)), None
+        (key.value for (ref, _), key in bench.card.image.keys.items() if ref == (APPLICATION[bench.suite], name)), None
     )
 
 
-def proven(vector: dict[str, Any]) -> PsamDesk:
+def proven(vector: dict[str, Any]) -> PsamBench:
     """A module that will answer the vector's challenge after KID 01 has been proven."""
-    desk = module(vector, scripted("00" * 8, vector["challenge"]))
-    desk.prove_kid(1)
-    return desk
+    bench = module(vector, scripted("00" * 8, vector["challenge"]))
+    bench.prove_kid(1)
+    return bench
 
 
 @of("apdu", "keyload.")
 def test_a_key_is_loaded_by_the_bytes_of_the_vector(vector: dict[str, Any]) -> None:
     """Part 9, 9.5 and 9.6: keyload-encrypt and keyload-mac together make these commands."""
-    desk = proven(vector)
+    bench = proven(vector)
     plain = bytes.fromhex(vector["plaintext"])
     name = f"{plain[0]:02X}/{plain[1]:02X}"
     if vector["expect"][4:6] == "01":
         # CHANGE KEY needs the key; it is made with another value first.
         algorithm = {"DES": 1, "3DES": 1 if len(plain) == 11 else 0, "SM4": 3}[vector["suite"]]
-        desk.card.random = scripted("00000000", vector["challenge"])
+        bench.card.random = scripted("00000000", vector["challenge"])
         key = bytes.fromhex(vector["key"])
         first = plain[:3] + bytes((algorithm,)) + bytes(4) + bytes(range(len(plain) - 3))
-        assert desk.send(desk.load(first, key=key)) == "9000"
-    desk.challenge(len(vector["challenge"]) // 2)
-    assert desk.send(vector["expect"]) == "9000", desk.reason
+        assert bench.send(bench.load(first, key=key)) == "9000"
+    bench.challenge(len(vector["challenge"]) // 2)
+    assert bench.send(vector["expect"]) == "9000", bench.reason
     value = plain[3:] if vector["expect"][4:6] == "01" else plain[8:]
-    assert loaded(desk, name) == value
+    assert loaded(bench, name) == value
     # The very command again: the challenge is gone.
-    assert desk.send(vector["expect"]) == "6984"
+    assert bench.send(vector["expect"]) == "6984"
 
 
 @of("keyload-encrypt")
@@ -87,9 +87,9 @@ def test_the_mac_of_a_key_load(vector: dict[str, Any]) -> None:
         pytest.fail("no length of this command") if proven(vector).send(header + data + mac) != "6700" else None
         return
     for right in (True, False):
-        desk = proven(vector)
-        desk.challenge(len(vector["challenge"]) // 2)
-        answer = desk.send(header + data + (mac if right else xor(mac, b"\x00\x00\x00\x01")))
+        bench = proven(vector)
+        bench.challenge(len(vector["challenge"]) // 2)
+        answer = bench.send(header + data + (mac if right else xor(mac, b"\x00\x00\x00\x01")))
         # CHANGE KEY finds no key in an empty file.
         assert answer == ("6988" if not right else "9000" if header[2] == 0 else "6A88")
 
@@ -98,30 +98,30 @@ def test_the_mac_of_a_key_load(vector: dict[str, Any]) -> None:
 def test_a_session_key(vector: dict[str, Any]) -> None:
     """Part 9, 9.7, seen through CIPHER DATA, since the key stays inside."""
     usage, identifier = int(vector["usage"], 16), int(vector["key_id"], 16)
-    desk = PsamDesk(environment(vector), made=without_application_keys(contents("psam")))
-    desk.prove_kid(1)
+    bench = PsamBench(environment(vector), made=without_application_keys(contents("psam")))
+    bench.prove_kid(1)
     algorithm = {"3DES": "00", "DES": "01", "SM4": "03"}[vector["suite"]]
     plain = f"{usage:02X}{identifier:02X}00{algorithm}00000000{vector['key']}"
-    assert desk.send(desk.load(plain)) == "9000"
-    assert desk.send(vector["apdu"]) == "9000"
+    assert bench.send(bench.load(plain)) == "9000"
+    assert bench.send(vector["apdu"]) == "9000"
     block = 16 if vector["suite"] == "SM4" else 8
     data, session = bytes(range(1, block + 1)), bytes.fromhex(vector["expect"])
     kind = usage & 0x1F
-    answer = desk.cipher(0x05, bytes(block) + data) if kind == 6 else desk.cipher(0x00, data)
+    answer = bench.cipher(0x05, bytes(block) + data) if kind == 6 else bench.cipher(0x00, data)
     assert answer == Reference(vector["suite"]).blocks(session, data).hex().upper() + "9000"
 
 
-def delivered(vector: dict[str, Any]) -> PsamDesk:
+def delivered(vector: dict[str, Any]) -> PsamBench:
     """A module whose temporary key is the vector's: the factor is what the root deciphers it to."""
     suite = environment(vector)
     key = bytes(range(0x30, 0x40))
     plain = f"080F00{'03' if suite == 'SM4' else '00'}00000000{key.hex()}"
-    desk = PsamDesk(suite, made=without_application_keys(contents("psam")))
-    desk.prove_kid(1)
-    assert desk.send(desk.load(plain)) == "9000"
+    bench = PsamBench(suite, made=without_application_keys(contents("psam")))
+    bench.prove_kid(1)
+    assert bench.send(bench.load(plain)) == "9000"
     factor = Reference(suite).blocks(key, bytes.fromhex(vector["key"]), decrypt=True)
-    assert desk.deliver(0x08, 0x0F, factor) == "9000"
-    return desk
+    assert bench.deliver(0x08, 0x0F, factor) == "9000"
+    return bench
 
 
 @of("cipher-data")
@@ -133,8 +133,8 @@ def test_cipher_data(vector: dict[str, Any]) -> None:
 @of("cipher-data-chain")
 def test_cipher_data_in_steps(vector: dict[str, Any]) -> None:
     """Part 9, 9.8: 07, 03 and 01 give what one 05 gives."""
-    desk = delivered(vector)
-    answers = [desk.cipher(int(step["p1"], 16), bytes.fromhex(step["data"])) for step in vector["steps"]]
+    bench = delivered(vector)
+    answers = [bench.cipher(int(step["p1"], 16), bytes.fromhex(step["data"])) for step in vector["steps"]]
     assert answers == ["9000"] * (len(answers) - 1) + [vector["expect"] + "9000"]
 
 
@@ -142,20 +142,20 @@ def test_cipher_data_in_steps(vector: dict[str, Any]) -> None:
 @of("cipher-data-chain")
 def test_the_answer_may_be_the_mac_itself(vector: dict[str, Any], made_by: str) -> None:
     """psam.mac_answer = mac4."""
-    desk = delivered(vector)
-    image = desk.card.image
+    bench = delivered(vector)
+    image = bench.card.image
     mac4 = contents("psam", '[settings.psam]\nmac_answer = "mac4"').info.settings
     image.info = replace(image.info, settings=mac4)
     if made_by == "05":
         data = bytes.fromhex(vector["padded_message"])
         data = bytes(16 if vector["suite"] == "SM4" else 8) + data
         assert len(data) <= 0x80
-        assert desk.cipher(0x05, data) == vector["expect_mac4"] + "9000"
+        assert bench.cipher(0x05, data) == vector["expect_mac4"] + "9000"
         return
     *first, last = vector["steps"]
     for step in first:
-        assert desk.cipher(int(step["p1"], 16), bytes.fromhex(step["data"])) == "9000"
-    assert desk.cipher(0x01, bytes.fromhex(last["data"])) == vector["expect_mac4"] + "9000"
+        assert bench.cipher(int(step["p1"], 16), bytes.fromhex(step["data"])) == "9000"
+    assert bench.cipher(0x01, bytes.fromhex(last["data"])) == vector["expect_mac4"] + "9000"
 
 
 @of("init-sam-for-purchase")
@@ -163,21 +163,21 @@ def test_a_purchase(vector: dict[str, Any]) -> None:
     """Part 9, 9.9 and 9.10: MAC1, and MAC2 that the module takes once."""
     suite = environment(vector)
     made = with_sequence(without_application_keys(contents("psam")), suite, int(vector["terminal_sequence"], 16))
-    desk = PsamDesk(suite, made=made)
+    bench = PsamBench(suite, made=made)
     assert made.contents["3F00/0016"].hex() == vector["terminal_number"]  # type: ignore[union-attr]
-    desk.prove_kid(1)
+    bench.prove_kid(1)
     usage = f"{vector['levels'] << 5 | 2:02X}"
-    assert desk.send(desk.load(f"{usage}0100{'03' if suite == 'SM4' else '00'}00000000{vector['key']}")) == "9000"
-    assert desk.ask(vector["apdu"]) == vector["expect"] + "9000"
-    assert desk.send("8072000004" + vector["expect_mac2"]) == "9000"
-    assert desk.send("8072000004" + vector["expect_mac2"]) == "6901"
-    assert int(desk.sequence(), 16) == int(vector["terminal_sequence"], 16) + 1
+    assert bench.send(bench.load(f"{usage}0100{'03' if suite == 'SM4' else '00'}00000000{vector['key']}")) == "9000"
+    assert bench.ask(vector["apdu"]) == vector["expect"] + "9000"
+    assert bench.send("8072000004" + vector["expect_mac2"]) == "9000"
+    assert bench.send("8072000004" + vector["expect_mac2"]) == "6901"
+    assert int(bench.sequence(), 16) == int(vector["terminal_sequence"], 16) + 1
 
 
 @of("auth-data", "psam.")
 def test_external_authentication(vector: dict[str, Any]) -> None:
     """Part 9, 9.4: with the ADF master key, P2 00."""
-    desk = module(vector, scripted(vector["challenge"]))
-    desk.challenge(len(vector["challenge"]) // 2)
-    assert desk.send(f"0082000010{vector['expect']}{vector['original']}") == "9000"
-    assert desk.send(f"0082000010{vector['expect']}{vector['original']}") == "6984"
+    bench = module(vector, scripted(vector["challenge"]))
+    bench.challenge(len(vector["challenge"]) // 2)
+    assert bench.send(f"0082000010{vector['expect']}{vector['original']}") == "9000"
+    assert bench.send(f"0082000010{vector['expect']}{vector['original']}") == "6984"

@@ -4,14 +4,14 @@ import pytest
 
 from emulator.trace.event import Event
 from emulator.trace.traced import Traced
-from tests.kit.bank import CARDS, DIRECT, Bank
+from tests.kit.bank import CARDS, DIRECT, IssuedPurseBench
 from tests.kit.card import PIN_CN
 from tests.kit.purse import ED, EP, TERMINAL, TIME, mac, session_key, tac
 
 
 @pytest.mark.parametrize("name", CARDS)
 def test_all_trades_on_an_issued_card(name: str) -> None:
-    bank = Bank(name)
+    bank = IssuedPurseBench(name)
     suite, dtk = bank.key_of("DTK")
     assert bank.pin(PIN_CN) == "9000"
     moved = (5000).to_bytes(4)
@@ -31,7 +31,7 @@ def test_all_trades_on_an_issued_card(name: str) -> None:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_the_log_of_an_issued_card_takes_the_pin_and_its_public_data_a_mac(name: str) -> None:
-    bank = Bank(name)
+    bank = IssuedPurseBench(name)
     assert bank.word("00B201C417") == "6982"
     assert bank.pin(PIN_CN) == "9000"
     assert bank.word("00B201C417") == "6A83"
@@ -42,7 +42,7 @@ def test_the_log_of_an_issued_card_takes_the_pin_and_its_public_data_a_mac(name:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_what_locks_an_issued_application(name: str) -> None:
-    bank = Bank(name)
+    bank = IssuedPurseBench(name)
     assert bank.word(bank.protected("841E0000")) == "9000"
     assert bank.select()[-4:] == "6283"
     words = [bank.word(bank.protected("84180000")[:-1] + b"\xff") for _ in range(2)]
@@ -54,7 +54,7 @@ def test_what_locks_an_issued_application(name: str) -> None:
 
 
 def test_a_purse_in_trouble_leaves_the_social_security_environment_alone() -> None:
-    bank = Bank("3DES")
+    bank = IssuedPurseBench("3DES")
     before = {at: cell for at, cell in bank.cells().items() if "DDF1" in at[1]}
     assert bank.word(bank.protected("84160000")) == "9000"
     assert bank.select() == "6A81"
@@ -64,7 +64,7 @@ def test_a_purse_in_trouble_leaves_the_social_security_environment_alone() -> No
 
 
 def test_the_bank_card_is_locked_whole() -> None:
-    bank = Bank("pboc")
+    bank = IssuedPurseBench("pboc")
     assert bank.word(bank.protected("84160000")) == "9000"
     assert bank.word("00A40000023F00") == "6A81"
 
@@ -72,7 +72,7 @@ def test_the_bank_card_is_locked_whole() -> None:
 # -- the trace --------------------------------------------------------------------------------------------
 
 
-def told(bank: Bank, *apdus: bytes | str) -> list[Event]:
+def told(bank: IssuedPurseBench, *apdus: bytes | str) -> list[Event]:
     """What the trace says of these commands."""
     events: list[Event] = []
     traced = Traced(bank.card, events.append)
@@ -82,7 +82,7 @@ def told(bank: Bank, *apdus: bytes | str) -> list[Event]:
 
 
 def test_the_trace_tells_trades_in_fen_and_masks_every_pin() -> None:
-    bank = Bank("pboc", DIRECT)
+    bank = IssuedPurseBench("pboc", DIRECT)
     bank.pin(PIN_CN)
     load = bank.load(EP, 5000)
     events = told(
@@ -148,7 +148,7 @@ def test_the_trace_tells_trades_in_fen_and_masks_every_pin() -> None:
 
 def test_the_trace_opens_a_trade_only_where_it_is_one() -> None:
     """With another command set, or with another length, the data may be anything."""
-    bank = Bank("pboc", DIRECT)
+    bank = IssuedPurseBench("pboc", DIRECT)
     secret = "1A2B3C4D5E6F7A8B9C0D1E"
     assert secret[:20] not in told(bank, "805000020A" + secret[:20])[0].apdu
     assert secret in told(bank, "805000020B" + secret)[0].apdu
@@ -158,7 +158,7 @@ def test_the_trace_opens_a_trade_only_where_it_is_one() -> None:
 
 def test_mac2_of_the_bank_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card of another serial number has other keys."""
-    bank = Bank("pboc")
+    bank = IssuedPurseBench("pboc")
     bank.pin(PIN_CN)
     monkeypatch.setattr(bank, "factor", bytes(8))
     said, _ = bank.initialize(0, EP, 1, 5)

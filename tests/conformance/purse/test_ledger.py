@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.kit.purse import ED, EP, PIN, TERMINAL, TIME, Desk, flipped, mac, money, session_key, tac
+from tests.kit.purse import ED, EP, PIN, TERMINAL, TIME, PurseBench, flipped, mac, money, session_key, tac
 
 NAMES: Final = {1: "DLK1", 2: "DLK1", 3: "DULK", 4: "DPK0", 5: "DPK0", 6: "DPK0", 7: "DUK", 9: "DPK0"}
 """Key by kind of trade."""
@@ -78,23 +78,23 @@ class Ledger:
 class Trader:
     """A terminal and host that trade with a card, and enter everything into the ledger."""
 
-    def __init__(self, desk: Desk, ledger: Ledger | None = None) -> None:
-        self.desk = desk
+    def __init__(self, bench: PurseBench, ledger: Ledger | None = None) -> None:
+        self.bench = bench
         self.ledger = ledger or Ledger()
         self.sequence = 0
 
     def trade(self, kind: int, amount: int, *, spoil: bool = False, interrupt: bool = False) -> str:
         """One trade from INITIALIZE to the answer, every code checked; the last word."""
-        desk, ledger = self.desk, self.ledger
+        bench, ledger = self.bench, self.ledger
         p1, which = INITIALIZE[kind]
         account = ledger.accounts[which]
-        said, word = desk.initialize(p1, which, {4: 0, 5: 0, 6: 0, 9: 0}.get(kind, 1), None if kind == 7 else amount)
+        said, word = bench.initialize(p1, which, {4: 0, 5: 0, 6: 0, 9: 0}.get(kind, 1), None if kind == 7 else amount)
         assert word == ledger.refusal(kind, amount)
         if word != "9000":
             assert not said
             return word
-        suite, key = desk.key_of(NAMES[kind])
-        dtk = desk.key_of("DTK")[1]
+        suite, key = bench.key_of(NAMES[kind])
+        dtk = bench.key_of("DTK")[1]
         code, limit = bytes((kind,)), account.limit.to_bytes(3)
         counter = (account.online if kind in ONLINE else account.offline).to_bytes(2)
         assert said[:6] == account.balance.to_bytes(4) + counter
@@ -124,8 +124,8 @@ class Trader:
         return self._second(command, answer, lambda: ledger.done(kind, amount, code, proof), spoil, interrupt)
 
     def _limit(self, limit: int, said: bytes, *, spoil: bool, interrupt: bool) -> str:
-        desk, account = self.desk, self.ledger.accounts[ED]
-        suite, key = desk.key_of("DUK")
+        bench, account = self.bench, self.ledger.accounts[ED]
+        suite, key = bench.key_of("DUK")
         old = account.limit.to_bytes(3)
         assert said[6:9] == old
         session = session_key(suite, key, said[11:15] + said[4:6] + b"\x80\x00")
@@ -134,22 +134,22 @@ class Trader:
         command = b"\x80\x58\x00\x00\x0e" + limit.to_bytes(3) + TIME + mac(suite, session, about)
         new = account.balance + limit - account.limit
         if (new < 0 or new > 0xFFFFFFFF) and not spoil and not interrupt:
-            word = desk.word(command)
+            word = bench.word(command)
             assert word == ("9401" if new < 0 else "6985")
             return word
         answer = b""
         if 0 <= new <= 0xFFFFFFFF:
-            answer = tac(suite, desk.key_of("DTK")[1], new.to_bytes(4), said[4:6], about)
+            answer = tac(suite, bench.key_of("DTK")[1], new.to_bytes(4), said[4:6], about)
         return self._second(
             command, answer, lambda: self.ledger.done(7, limit, b"\x07", (bytes(4), answer)), spoil, interrupt
         )
 
     def _second(self, command: bytes, answer: bytes, enter: Callable[[], None], spoil: bool, interrupt: bool) -> str:
         if interrupt:
-            self.desk.ask("0084000004")
+            self.bench.ask("0084000004")
         if spoil:
             command = flipped(command)
-        said = self.desk.ask(command)
+        said = self.bench.ask(command)
         if spoil or interrupt:
             assert said == ("6901" if interrupt else "9302")
             return said
@@ -159,38 +159,38 @@ class Trader:
 
     def agree(self) -> None:
         """The card holds what the ledger says, and answers so."""
-        desk, ledger = self.desk, self.ledger
+        bench, ledger = self.bench, self.ledger
         for which, account in ledger.accounts.items():
             limit = account.limit if which == ED else None
-            assert desk.file(which)[: 11 if which == ED else 8] == money(
+            assert bench.file(which)[: 11 if which == ED else 8] == money(
                 account.balance, account.online, account.offline, limit, b""
             )
             if account.proof is not None:
                 kind, counter, its_mac, its_tac = account.proof
                 expected = (its_mac + its_tac).hex().upper() + "9000"
-                assert desk.ask(f"805A00{kind:02X}02{counter:04X}08") == expected
-                assert desk.ask(f"805A00{kind:02X}02{counter - 1:04X}08") == "9406"
-        assert list(desk.file(0x18)) == ledger.log
+                assert bench.ask(f"805A00{kind:02X}02{counter:04X}08") == expected
+                assert bench.ask(f"805A00{kind:02X}02{counter - 1:04X}08") == "9406"
+        assert list(bench.file(0x18)) == ledger.log
         for number, record in enumerate(ledger.log, start=1):
-            assert desk.ask(f"00B2{number:02X}C417") == record.hex().upper() + "9000"
-        assert desk.ask("805C000204") == f"{ledger.accounts[EP].balance:08X}9000"
+            assert bench.ask(f"00B2{number:02X}C417") == record.hex().upper() + "9000"
+        assert bench.ask("805C000204") == f"{ledger.accounts[EP].balance:08X}9000"
         balance = f"{ledger.accounts[ED].balance:08X}9000"
-        assert desk.ask("805C000104") == (balance if ledger.verified else "6982")
+        assert bench.ask("805C000104") == (balance if ledger.verified else "6982")
 
 
 @pytest.mark.parametrize(("suite", "t1", "seed"), [("3DES", True, 1), ("3DES", False, 2), ("SM4", True, 3)])
 def test_many_trades_of_all_kinds_end_with_equal_books(suite: str, t1: bool, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - it draws test cases
-    trader = Trader(Desk(suite=suite, t1=t1))
+    trader = Trader(PurseBench(suite=suite, t1=t1))
     words: dict[str, int] = {}
     trades = 1000 if suite == "3DES" else 60
     while words.get("9000", 0) < trades:
         if random.random() < 0.05:
-            trader.desk.card.reset()
-            trader.desk.select()
+            trader.bench.card.reset()
+            trader.bench.select()
             trader.ledger.verified = False
         if not trader.ledger.verified and random.random() < 0.7:
-            assert trader.desk.pin() == "9000"
+            assert trader.bench.pin() == "9000"
             trader.ledger.verified = True
         kind = random.choice(KINDS)
         amount = random.choice((0, 1, 50, random.randrange(3000)))
@@ -217,7 +217,7 @@ class Purses(RuleBasedStateMachine):
         ed, ep = balances
         passbook, purse = money(ed, counters, counters, 0), money(ep, counters, counters)
         ledger = Ledger({ED: Account(ed, 0, counters, counters), EP: Account(ep, 0, counters, counters)})
-        self.trader = Trader(Desk(suite=suite, passbook=passbook, purse=purse), ledger)
+        self.trader = Trader(PurseBench(suite=suite, passbook=passbook, purse=purse), ledger)
 
     @rule(
         kind=st.sampled_from(KINDS),
@@ -229,35 +229,35 @@ class Purses(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert self.trader.desk.pin() == "9000"
+        assert self.trader.bench.pin() == "9000"
         self.trader.ledger.verified = True
 
     @rule(reset=st.booleans())
     def start_again(self, reset: bool) -> None:
         if reset:
-            self.trader.desk.card.power_on()
-        self.trader.desk.select()
+            self.trader.bench.card.power_on()
+        self.trader.bench.select()
         self.trader.ledger.verified = False
 
     @rule(kind=st.sampled_from(KINDS))
     def leave(self, kind: int) -> None:
         """A trade that is begun and left changes nothing."""
         p1, which = INITIALIZE[kind]
-        self.trader.desk.initialize(p1, which, 0 if kind in (4, 5, 6, 9) else 1, None if kind == 7 else 1)
+        self.trader.bench.initialize(p1, which, 0 if kind in (4, 5, 6, 9) else 1, None if kind == 7 else 1)
 
     @rule()
     def lock_and_unlock(self) -> None:
-        desk = self.trader.desk
-        assert desk.word(desk.protected("841E0000")) == "9000"
-        assert desk.word("805C000204") == "6A81"
-        assert desk.word(desk.protected("84180000")) == "9000"
+        bench = self.trader.bench
+        assert bench.word(bench.protected("841E0000")) == "9000"
+        assert bench.word("805C000204") == "6A81"
+        assert bench.word(bench.protected("84180000")) == "9000"
 
     @precondition(lambda self: self.trader.ledger.verified)
     @rule(pin=st.sampled_from((PIN, b"\x11\x22", b"\x12\x34\x56\x78\x90\x12")))
     def change_the_pin_and_back(self, pin: bytes) -> None:
         for old, new in ((PIN, pin), (pin, PIN)):
             data = old + b"\xff" + new
-            assert self.trader.desk.word(bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data) == "9000"
+            assert self.trader.bench.word(bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data) == "9000"
 
     @invariant()
     def books_agree(self) -> None:

@@ -7,18 +7,18 @@ import pytest
 
 from emulator.card.row import Row
 from emulator.commands.financial.purse.rows import PURSE_ROWS
-from tests.kit.purse import ED, EP, Desk, money, ready
+from tests.kit.purse import ED, EP, PurseBench, money, ready
 
 # -- turns --------------------------------------------------------------------------------------------------
 
-Begin = Callable[[Desk], bytes]
+Begin = Callable[[PurseBench], bytes]
 BEGUN: Final[dict[str, Begin]] = {
-    "load": lambda desk: desk.load(EP, 5),
-    "purchase": lambda desk: desk.spend(1, EP, 5, 6),
-    "cash": lambda desk: desk.spend(2, ED, 5, 4),
-    "composite": lambda desk: desk.spend(3, EP, 5, 9),
-    "unload": lambda desk: desk.unload(5),
-    "limit": lambda desk: desk.limit(5),
+    "load": lambda bench: bench.load(EP, 5),
+    "purchase": lambda bench: bench.spend(1, EP, 5, 6),
+    "cash": lambda bench: bench.spend(2, ED, 5, 4),
+    "composite": lambda bench: bench.spend(3, EP, 5, 9),
+    "unload": lambda bench: bench.unload(5),
+    "limit": lambda bench: bench.limit(5),
 }
 """INITIALIZE; returns the command that completes it."""
 IN_BETWEEN: Final[dict[str, str]] = {
@@ -74,50 +74,50 @@ def test_every_row_stands_in_the_table_of_turns() -> None:
 @pytest.mark.parametrize("name", BEGUN)
 @pytest.mark.parametrize("other", IN_BETWEEN)
 def test_any_other_command_ends_a_trade(name: str, other: str) -> None:
-    desk = ready()
-    command = BEGUN[name](desk)
-    desk.ask(IN_BETWEEN[other])
-    word = desk.word(command)
+    bench = ready()
+    command = BEGUN[name](bench)
+    bench.ask(IN_BETWEEN[other])
+    word = bench.word(command)
     if name == "composite" and other == "UPDATE CAPP DATA CACHE":
         assert word == "9000"
         return
     # Another trade that has begun wants its own MAC; one of another kind is out of turn.
     begins = other.startswith("INITIALIZE")
     assert word in (("6901", "9302") if begins else ("6901",)), word
-    assert desk.file(2)[:8] == money(10000, 3, 4)[:8]
-    assert desk.file(1)[:11] == money(10000, 1, 2, 0)[:11]
+    assert bench.file(2)[:8] == money(10000, 3, 4)[:8]
+    assert bench.file(1)[:11] == money(10000, 1, 2, 0)[:11]
 
 
 @pytest.mark.parametrize("name", BEGUN)
 @pytest.mark.parametrize("reset", ["power_on", "reset", "power_off"])
 def test_a_reset_ends_a_trade(name: str, reset: str) -> None:
-    desk = ready()
-    command = BEGUN[name](desk)
-    getattr(desk.card, reset)()
-    desk.select()
-    desk.pin()
-    assert desk.word(command) == "6901"
+    bench = ready()
+    command = BEGUN[name](bench)
+    getattr(bench.card, reset)()
+    bench.select()
+    bench.pin()
+    assert bench.word(command) == "6901"
 
 
 @pytest.mark.parametrize("name", BEGUN)
 @pytest.mark.parametrize("other", BEGUN)
 def test_only_its_own_command_completes_a_trade(name: str, other: str) -> None:
-    desk = ready()
-    command = BEGUN[other](desk)
-    BEGUN[name](desk)
+    bench = ready()
+    command = BEGUN[other](bench)
+    BEGUN[name](bench)
     same = {"purchase", "cash", "composite"}
     # The debit of purchases is one command, but its MAC is of another trade.
     expected = "9302" if name == other or {name, other} <= same else "6901"
-    assert desk.word(command) == expected
-    assert desk.word(BEGUN[name](desk)) == "9000"
-    assert desk.word(command) == "6901"
+    assert bench.word(command) == expected
+    assert bench.word(BEGUN[name](bench)) == "9000"
+    assert bench.word(command) == "6901"
 
 
 def test_a_trade_goes_on_after_the_answer_is_fetched() -> None:
-    desk = ready(t1=False)
-    answer = desk.send("805001020B000000000500112233445500")
+    bench = ready(t1=False)
+    answer = bench.send("805001020B000000000500112233445500")
     assert answer == "610F"
-    said = bytes.fromhex(desk.send("00C000000F"))
-    assert desk.send(desk.debit(said[:-2], 5, 6)) == "6108"
-    assert desk.send("00C0000008")[-4:] == "9000"
-    assert desk.balance(EP) == 9995
+    said = bytes.fromhex(bench.send("00C000000F"))
+    assert bench.send(bench.debit(said[:-2], 5, 6)) == "6108"
+    assert bench.send("00C0000008")[-4:] == "9000"
+    assert bench.balance(EP) == 9995

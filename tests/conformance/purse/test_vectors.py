@@ -11,7 +11,7 @@ from keys.errors import CipherDataWrong
 from keys.suites import DES, SM4, SUITES, TRIPLE_DES
 from tests.kit.card import scripted
 from tests.kit.places import DATA
-from tests.kit.purse import ADF, AID, PUBLIC, Desk, contents, line_mac, mac, session_key, tac
+from tests.kit.purse import ADF, AID, PUBLIC, PurseBench, contents, line_mac, mac, session_key, tac
 from tests.kit.reference import Reference
 
 SUITE_NAMES: Final = ("3DES", "DES", "SM4")
@@ -131,7 +131,7 @@ SIMPLE: Final = {
 """Keys of the simple test environment: the type eight times, then 11 to 88."""
 
 
-def traced(randoms: tuple[str, ...], keys: tuple[tuple[str, int, int, int, bytes], ...], pin: bytes) -> Desk:
+def traced(randoms: tuple[str, ...], keys: tuple[tuple[str, int, int, int, bytes], ...], pin: bytes) -> PurseBench:
     """A card that holds the keys of a trace, and draws its randoms.
 
     Args:
@@ -145,13 +145,13 @@ def traced(randoms: tuple[str, ...], keys: tuple[tuple[str, int, int, int, bytes
     }
     named = {name for name, *_ in keys}
     kept = {at: key for at, key in made.keys.items() if at[0].name not in named}
-    return Desk(made=replace(made, keys={**kept, **changed}), random=scripted(*randoms))
+    return PurseBench(made=replace(made, keys={**kept, **changed}), random=scripted(*randoms))
 
 
-def replay(desk: Desk, *dialogue: tuple[str, str]) -> None:
+def replay(bench: PurseBench, *dialogue: tuple[str, str]) -> None:
     """Send whole commands; whole answers are expected."""
     for command, answer in dialogue:
-        assert desk.send(command) == answer.replace(" ", "").upper(), desk.reason
+        assert bench.send(command) == answer.replace(" ", "").upper(), bench.reason
 
 
 def test_the_published_load_and_purchase_of_a_real_card() -> None:
@@ -162,9 +162,9 @@ def test_the_published_load_and_purchase_of_a_real_card() -> None:
         ("DPK0", 0, 0, 0, DEBUGGED),
         ("DTK", 0, 1, 1, DEBUGGED),
     )
-    desk = traced(("E0B84748", "C903814D", "584633C9"), keys, b"")
+    bench = traced(("E0B84748", "C903814D", "584633C9"), keys, b"")
     replay(
-        desk,
+        bench,
         ("805000020B020000200000112233445510", "00000000 0000 00 00 E0B84748 EA411F90 9000"),
         ("805000020B010000200000112233445510", "00000000 0000 01 00 C903814D 03976C22 9000"),
         ("805200000B201612161058008AFA571804", "FA00066D 9000"),
@@ -182,9 +182,9 @@ def test_the_published_load_of_a_simple_test_environment() -> None:
         ("DPK0", 0, 0, 1, SIMPLE["DPK0"]),
         ("DTK", 0, 0, 1, SIMPLE["DTK"]),
     )
-    desk = traced(("4E066548",), keys, bytes.fromhex("1234"))
+    bench = traced(("4E066548",), keys, bytes.fromhex("1234"))
     replay(
-        desk,
+        bench,
         ("805C000204", "00000000 9000"),
         ("00200000021234", "9000"),
         ("805000020B000000001066666666666610", "00000000 0000 00 01 4E066548 0D39ADBB 9000"),
@@ -196,11 +196,11 @@ def test_the_published_load_of_a_simple_test_environment() -> None:
 
 def test_selection_answers_the_published_fci() -> None:
     """The FMCOS 2.0 manual, 8.3: the same bytes around another serial number."""
-    assert Desk().select() == f"6F2E8409{AID.hex()}A5219F0C1E{PUBLIC.hex()}9000".upper()
-    assert Desk(without=("0015",)).select() == f"6F0B8409{AID.hex()}9000".upper()
+    assert PurseBench().select() == f"6F2E8409{AID.hex()}A5219F0C1E{PUBLIC.hex()}9000".upper()
+    assert PurseBench(without=("0015",)).select() == f"6F0B8409{AID.hex()}9000".upper()
 
 
 def test_the_fci_has_the_tlvs_of_the_application_too() -> None:
     made = contents()
     made = replace(made, dfs={**made.dfs, ADF: replace(made.dfs[ADF], proprietary=bytes.fromhex("500450424F43"))})
-    assert f"A527500450424F439F0C1E{PUBLIC.hex()}9000".upper() in Desk(made=made).select()
+    assert f"A527500450424F439F0C1E{PUBLIC.hex()}9000".upper() in PurseBench(made=made).select()

@@ -15,7 +15,7 @@ from cardfs.model.files import Protection
 from cardfs.model.settings import BlockSettings, Settings, SmSettings, TransportSettings
 from cardfs.profile.inputs import ProfileError
 from cardfs.profile.loader import load_profile
-from tests.kit.card import LONG_FILE, RECORDS, SSSE, Handmade, handmade, scripted
+from tests.kit.card import LONG_FILE, RECORDS, SSSE, HandmadeBench, handmade, scripted
 from tests.kit.issuer import stage
 from tests.kit.places import DATA
 from tests.kit.reference import Reference
@@ -30,12 +30,12 @@ NEW: Final = bytes.fromhex("0102F1F2")
 suites = pytest.mark.parametrize("suite", ["DES", "3DES", "SM4"])
 
 
-def card(suite: str, settings: Settings = ON, **more: Any) -> Handmade:
+def card(suite: str, settings: Settings = ON, **more: Any) -> HandmadeBench:
     """A card whose maintenance keys are of a suite: single-length DES, double-length, or SM4."""
-    return Handmade(settings, suite="SM4" if suite == "SM4" else "3DES", maintenance=suite, **more)
+    return HandmadeBench(settings, suite="SM4" if suite == "SM4" else "3DES", maintenance=suite, **more)
 
 
-def contents(bench: Handmade, name: str) -> Any:
+def contents(bench: HandmadeBench, name: str) -> Any:
     return bench.card.image.contents[f"{SSSE}/{name}"]
 
 
@@ -109,7 +109,7 @@ def test_le_behind_the_mac_is_how_much_is_read(suite: str) -> None:
 
 
 def test_under_t1_the_data_come_at_once() -> None:
-    bench = Handmade(ON, t1=True)
+    bench = HandmadeBench(ON, t1=True)
     assert bench.send(bench.secured("04B201B4") + b"\x00") == RECORD + "9000"
 
 
@@ -117,9 +117,9 @@ def test_under_t1_the_data_come_at_once() -> None:
 @pytest.mark.clause("Part 4, 8.1", "which files are read under secure messaging is settled before")
 def test_a_file_that_is_read_with_a_mac_is_read_no_other_way(plain: str) -> None:
     """Part 7, 7.4: the MAC is missing."""
-    assert Handmade(ON).send(plain) == "6987"
-    assert Handmade(ON).send(plain[:8] + "00") == "6987"
-    bench = Handmade(ON)
+    assert HandmadeBench(ON).send(plain) == "6987"
+    assert HandmadeBench(ON).send(plain[:8] + "00") == "6987"
+    bench = HandmadeBench(ON)
     bench.prove(["RK", "UK"])
     assert bench.send(plain) == "6987"
     assert bench.send("04" + plain[2:8]) == bench.send("04" + plain[2:8] + "00") == "6984"
@@ -130,7 +130,7 @@ def test_a_file_that_is_read_with_a_mac_is_read_no_other_way(plain: str) -> None
 @pytest.mark.parametrize("mode", range(7))
 @pytest.mark.parametrize("by_sfi", [True, False])
 def test_no_mode_of_read_record_leads_around_the_mac(mode: int, by_sfi: bool) -> None:
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     bench.send("00A4020002EF16")
     p2 = (0x16 << 3 if by_sfi else 0) | mode
     assert bench.send(f"00B201{p2:02X}00") == "6987"
@@ -138,7 +138,7 @@ def test_no_mode_of_read_record_leads_around_the_mac(mode: int, by_sfi: bool) ->
 
 
 def test_files_without_it_are_read_as_on_any_card() -> None:
-    plain, on = Handmade(), Handmade(ON)
+    plain, on = HandmadeBench(), HandmadeBench(ON)
     for apdu in ("00B2012C04", "00B2012C00", "00B2092C04", "00B0870004", "00B0870000", "00B2013404", "00B201F404"):
         assert plain.send(apdu) == on.send(apdu)
     assert plain.session == on.session
@@ -146,7 +146,7 @@ def test_files_without_it_are_read_as_on_any_card() -> None:
 
 def test_it_is_off_by_default() -> None:
     """Part 5, tables 28 and 31 have CLA 00 alone; Part 7, 7.3: the applications of the standard do not use it."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("00B201B404") == RECORD + "9000"
     assert bench.send("00B0970402") == LONG_FILE[4:6].hex().upper() + "9000"
     assert bench.send(bench.secured("04B201B4")) == bench.send(bench.secured("04B09700")) == "6E00"
@@ -155,17 +155,17 @@ def test_it_is_off_by_default() -> None:
 
 def test_each_direction_has_its_switch() -> None:
     """Either may be on alone."""
-    bench = Handmade(Settings(sm=SmSettings(read_commands="per-file")))
+    bench = HandmadeBench(Settings(sm=SmSettings(read_commands="per-file")))
     assert bench.send("00B201B404") == "6987"
     assert bench.send("00DC01B404" + NEW.hex()) == "9000"
-    bench = Handmade(Settings(sm=SmSettings(update_commands="per-file")))
+    bench = HandmadeBench(Settings(sm=SmSettings(update_commands="per-file")))
     assert bench.send("00B201B404") == RECORD + "9000"
     assert bench.send("00DC01B404" + NEW.hex()) == "6987"
 
 
 def test_a_read_key_alone_reads_nothing_and_a_mac_alone_neither() -> None:
     """Rule and secure messaging are two things: 6982 before the MAC is looked at, 6987 after."""
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     assert bench.send(bench.secured("04B201C4")) == "6982"
     bench.prove(["RK"])
     assert bench.send("00B201C404") == "6987"
@@ -191,7 +191,7 @@ def test_a_reading_is_answered_once(suite: str, header: str) -> None:
 
 def test_waiting_data_are_for_get_response_that_comes_next() -> None:
     """Another command in between ends them, also a refused reading."""
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     assert bench.send(bench.secured("04B201B4")) == "6104"
     assert bench.send("00B201B404") == "6987"
     assert bench.send("00C0000004") == "6F00"
@@ -199,7 +199,7 @@ def test_waiting_data_are_for_get_response_that_comes_next() -> None:
 
 def test_the_maintenance_key_of_the_application_reads_its_files() -> None:
     """Part 6, table 3: STK01 in DF01; in DF02 there is none (6A81)."""
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     bench.select_df("DF01")
     assert bench.send(bench.secured("04B2013C", key="STK")) == "6988"
     assert bench.ask(bench.secured("04B2013C", key="STK01")) == RECORD + "9000"
@@ -209,10 +209,10 @@ def test_the_maintenance_key_of_the_application_reads_its_files() -> None:
 
 def test_in_a_locked_application_nothing_is_read() -> None:
     """Part 7, 13.2; its keys are dead (Part 4, 7.5), also where its other files can still be read."""
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     bench.lock_application()
     assert bench.send("04B2013C0400000000") == bench.send("00B2013C04") == "9303"
-    bench = Handmade(Settings(sm=BOTH, block=BlockSettings(ef_readable=True)))
+    bench = HandmadeBench(Settings(sm=BOTH, block=BlockSettings(ef_readable=True)))
     bench.lock_application()
     assert bench.send("00B2013C04") == "6987"
     bench.send("0084000008")
@@ -236,7 +236,7 @@ def test_an_enciphered_update_writes_what_was_enciphered(suite: str, length: int
     assert contents(bench, "EF17") == data + LONG_FILE[length:16]
 
 
-def _wrapped(bench: Handmade, header: str, block: bytes, *, suite: str) -> bytes:
+def _wrapped(bench: HandmadeBench, header: str, block: bytes, *, suite: str) -> bytes:
     """A command whose MAC is right over a deciphered block that may be anything."""
     challenge = bench.challenge()
     rules = Reference(suite)
@@ -284,7 +284,7 @@ def test_data_in_clear_under_a_mac_are_not_written_to_an_enciphered_file(suite: 
 
 def test_enciphered_records_keep_the_checks_of_records() -> None:
     """TLV, space, number and place are checked on what was deciphered (Part 5, table 45)."""
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     for header, data, word in (
         ("04DC01B4", "0103FFFF", "6A85"),
         ("04DC09B4", "0102FFFF", "6A83"),
@@ -300,7 +300,7 @@ def test_class_04_on_a_file_without_secure_messaging_is_not_supported(
     settings: Settings, header: str, data: bytes
 ) -> None:
     """Part 5, tables 40 and 43 list CLA 04, so it is not wrong; tables 42 and 45 have 6A81, 功能不被支持."""
-    bench = Handmade(settings)
+    bench = HandmadeBench(settings)
     before = bench.cells()
     assert bench.send(bench.secured(header, data)) == "6A81"
     assert "without secure messaging" in bench.reason
@@ -310,7 +310,7 @@ def test_class_04_on_a_file_without_secure_messaging_is_not_supported(
 
 
 def test_the_word_for_it_can_be_another() -> None:
-    bench = Handmade(Settings(status={"securing_unsupported": "6E00"}))
+    bench = HandmadeBench(Settings(status={"securing_unsupported": "6E00"}))
     assert bench.send(bench.secured("04DC012C", NEW)) == "6E00"
 
 
@@ -373,10 +373,10 @@ def test_cells_of_cards_that_have_it_and_of_all_others() -> None:
 
 def test_what_holds_on_a_card_is_file_and_setting_together() -> None:
     made = handmade(ON)
-    image = Handmade(contents=made).card.image
+    image = HandmadeBench(contents=made).card.image
     assert securing(image, image.efs[f"{SSSE}/EF16"]) == Securing(Protection.CIPHER, Protection.MAC)
     assert securing(image, image.efs[f"{SSSE}/EF0C"]) == Securing(Protection.MAC, Protection.NONE)
-    image = Handmade().card.image
+    image = HandmadeBench().card.image
     assert {securing(image, ef) for ef in image.efs.values()} == {Securing(Protection.NONE, Protection.NONE)}
 
 

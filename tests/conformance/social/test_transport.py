@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cardfs.model.settings import Settings, SmSettings, TransportSettings
 from emulator.card.apdu import Command, parse
 from emulator.card.session import Session
-from tests.kit.card import LONG_FILE, ORIGINAL, RECORDS, SSSE, SSSE_NAME, Handmade
+from tests.kit.card import LONG_FILE, ORIGINAL, RECORDS, SSSE, SSSE_NAME, HandmadeBench
 
 APDU = Settings(transport=TransportSettings(level="apdu"))
 EXTENDED = Settings(transport=TransportSettings(level="apdu", extended=True))
@@ -67,17 +67,17 @@ def test_lengths_that_contradict_the_whole_are_6700(raw: str) -> None:
     parsed = parse(bytes.fromhex(raw))
     assert parsed is not None
     assert not parsed.well_formed
-    assert Handmade().send(raw) == "6700"
+    assert HandmadeBench().send(raw) == "6700"
 
 
 @pytest.mark.parametrize("raw", ["", "00", "00A4", "00A400"])
 def test_fewer_than_four_bytes_are_6700(raw: str) -> None:
-    assert Handmade().send(raw) == "6700"
+    assert HandmadeBench().send(raw) == "6700"
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_get_at_least_two_and_never_a_defect(raw: bytes) -> None:
-    answer = Handmade().send(raw)  # `send` looks that there was no defect
+    answer = HandmadeBench().send(raw)  # `send` looks that there was no defect
     assert len(answer) >= 4
 
 
@@ -87,12 +87,12 @@ def test_any_bytes_get_at_least_two_and_never_a_defect(raw: bytes) -> None:
 @pytest.mark.parametrize("apdu", ["00200000", "0020000000"])
 def test_case_1_answers_a_word_with_and_without_p3(apdu: str) -> None:
     """Part 2, 9.3.1.1: P3 is 00 on the wire."""
-    assert Handmade().send(apdu) == "63C3"
+    assert HandmadeBench().send(apdu) == "63C3"
 
 
 def test_case_2_answers_data_for_the_right_le_and_6cxx_else() -> None:
     """Part 2, 9.3.2.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("00B2012C04") == RECORD + "9000"
     for le in ("00", "03", "05", "FF"):
         assert bench.send(f"00B2012C{le}") == "6C04"
@@ -101,13 +101,13 @@ def test_case_2_answers_data_for_the_right_le_and_6cxx_else() -> None:
 
 def test_case_3_answers_a_word() -> None:
     """Part 2, 9.3.1.3."""
-    assert Handmade().send("00DC012C040102FFFF") == "9000"
+    assert HandmadeBench().send("00DC012C040102FFFF") == "9000"
 
 
 @pytest.mark.parametrize("le", ["", "00", "0A", "05"])
 def test_case_4_answers_61xx_and_never_9000(le: str) -> None:
     """Part 2, 9.3.1.4 and 9.3.2.2: whatever Le is, T=0 does not carry it."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send(SELECT_DF + le) == "610A"
     assert bench.send("00C000000A") == FCI + "9000"
     assert bench.send(INTERNAL + le) == "6108"
@@ -115,14 +115,14 @@ def test_case_4_answers_61xx_and_never_9000(le: str) -> None:
 
 def test_an_error_replaces_61xx_and_6cxx() -> None:
     """Part 2, 9.3.2."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("00A4000002DF0900") == "6A82"
     assert bench.send("00B2013400") == "6982"
 
 
 def test_select_without_data_waits_for_get_response() -> None:
     """P3 00 cannot be told from Lc 00, and Le of SELECT is 00 always (Part 5, table 34)."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("00A4000000") == "6104"
     assert bench.send("00C0000004") == "6F02A5009000"
 
@@ -130,8 +130,8 @@ def test_select_without_data_waits_for_get_response() -> None:
 # -- GET RESPONSE (Part 5, 6.6; Part 2, 9.3.3) -----------------------------------------------------
 
 
-def waiting(settings: Settings | None = None) -> Handmade:
-    bench = Handmade(settings)
+def waiting(settings: Settings | None = None) -> HandmadeBench:
+    bench = HandmadeBench(settings)
     assert bench.send(SELECT_DF) == "610A"
     return bench
 
@@ -170,7 +170,7 @@ def test_a_wrong_le_answers_6cxx_and_keeps_the_data(apdu: str) -> None:
 @pytest.mark.parametrize("le", ["00", "01", "0A"])
 def test_with_nothing_waiting_it_answers_6f00(le: str) -> None:
     """Part 5, 6.6.4."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.send("00A4020002EF05")
     assert bench.send(f"00C00000{le}") == "6F00"
 
@@ -217,7 +217,7 @@ def test_get_response_has_no_parameters_and_a_wrong_one_keeps_the_data(p1p2: str
 
 def test_a_6cxx_changes_nothing() -> None:
     """Part 2, 9.3.2.1: nothing but the word; the file of the SFI is not current yet, the pointer where it was."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.send("00A4020002EF05")
     assert bench.ask("00B2020000")[-4:] == "9000"
     bench.challenge()
@@ -230,9 +230,9 @@ def test_a_6cxx_changes_nothing() -> None:
 # -- answers of 256 bytes and more (Part 5, 6.6.1; Part 2, 9.3) ---------------------------------------
 
 
-def of_length(length: int, settings: Settings | None = None) -> tuple[Handmade, str]:
+def of_length(length: int, settings: Settings | None = None) -> tuple[HandmadeBench, str]:
     """A card whose file 12 has records of so many bytes together, and these bytes."""
-    bench, whole = Handmade(settings), bytes(at % 251 for at in range(length))
+    bench, whole = HandmadeBench(settings), bytes(at % 251 for at in range(length))
     bench.card.image.contents[f"{SSSE}/EF12"] = tuple(whole[at : at + 100] for at in range(0, length, 100))
     return bench, whole.hex().upper()
 
@@ -297,7 +297,7 @@ def test_where_whole_apdus_travel_a_short_one_carries_256_bytes_too(settings: Se
 @pytest.mark.parametrize(("settings", "t1"), [(APDU, False), (None, True), (APDU, True)])
 def test_where_whole_apdus_travel_data_come_at_once(settings: Settings | None, t1: bool) -> None:
     """Part 2, 9.3 is of T=0 only."""
-    bench = Handmade(settings, t1=t1)
+    bench = HandmadeBench(settings, t1=t1)
     assert bench.send(SELECT_DF) == FCI + "9000"
     assert bench.send(SELECT_DF + "00") == FCI + "9000"
     assert bench.send(SELECT_DF + "04") == FCI[:8] + "9000"
@@ -313,7 +313,7 @@ def test_where_whole_apdus_travel_data_come_at_once(settings: Settings | None, t
 
 
 def test_errors_are_the_same_where_whole_apdus_travel() -> None:
-    bench = Handmade(APDU)
+    bench = HandmadeBench(APDU)
     for apdu, word in (("00A4000002DF09", "6A82"), ("00B2013400", "6982"), ("0084000005", "6700")):
         assert bench.send(apdu) == word
 
@@ -327,13 +327,13 @@ EXTENDED_COMMANDS = ("00B2012C000000", "00A40000000002DF01", "00A40000000002DF01
 @pytest.mark.parametrize("apdu", EXTENDED_COMMANDS)
 def test_extended_apdus_are_refused_by_default(apdu: str) -> None:
     """The standard has short lengths only (Part 5, 5.1)."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send(apdu) == "6700"
     assert bench.session == Session(SSSE)
 
 
 def test_extended_apdus_work_where_the_profile_allows_them() -> None:
-    bench = Handmade(EXTENDED)
+    bench = HandmadeBench(EXTENDED)
     assert bench.send("00B2012C000000") == RECORD + "9000"
     assert bench.send("00A40000000002DF01") == FCI + "9000"
     assert bench.send("00A40000000002DF010000") == FCI + "9000"
@@ -346,21 +346,21 @@ def test_extended_apdus_work_where_the_profile_allows_them() -> None:
 
 
 def test_an_extended_le_reads_at_once_what_a_short_one_reads_in_parts() -> None:
-    bench = Handmade(EXTENDED)
+    bench = HandmadeBench(EXTENDED)
     assert len(bench.send("00B20195000000")) == 6 * 120 + 4
     assert bench.send("00B2019500")[-4:] == "6168"
 
 
 @pytest.mark.parametrize("apdu", ["00B2012C0000", "00A4000000000000", "00A40000000003DF01", "00A40000000000DF01"])
 def test_extended_lengths_that_contradict_the_whole_are_6700(apdu: str) -> None:
-    assert Handmade(EXTENDED).send(apdu) == "6700"
+    assert HandmadeBench(EXTENDED).send(apdu) == "6700"
 
 
 @pytest.mark.parametrize("header", ["04D68D00", "04DC0164"])
 @pytest.mark.parametrize("length", [256, 300, 65535])
 def test_a_secured_command_is_no_longer_than_its_mac_can_count(header: str, length: int) -> None:
     """The MAC covers an Lc of one byte (Part 4, 8.2.4)."""
-    bench = Handmade(Settings(transport=EXTENDED.transport, sm=SmSettings(update_commands="per-file")))
+    bench = HandmadeBench(Settings(transport=EXTENDED.transport, sm=SmSettings(update_commands="per-file")))
     bench.challenge()
     assert bench.send(bytes.fromhex(f"{header}00{length:04X}") + bytes(length)) == "6700"
     short = bench.secured(header, bytes.fromhex("0102F1F2"), "STK")

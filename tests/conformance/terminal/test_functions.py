@@ -17,7 +17,7 @@ from tests.kit.terminal import (
     PROFILES,
     TERMINAL_NUMBER,
     TIME,
-    Desk,
+    TerminalBench,
     expected_tac,
     settings,
     tac,
@@ -44,9 +44,9 @@ def basic(profile: str, terminal_number: str) -> str:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_basic_data_with_a_psam(profile: str) -> None:
     """Terminal interface, 1.1.2: eleven fields, each with | behind it."""
-    desk = Desk(profile)
-    assert desk.ok("iReadCardBas", 3) == basic(profile, TERMINAL_NUMBER)
-    authentications = [sent for sent in desk.user.sent if sent[2:4] in ("82", "88")]
+    bench = TerminalBench(profile)
+    assert bench.ok("iReadCardBas", 3) == basic(profile, TERMINAL_NUMBER)
+    authentications = [sent for sent in bench.user.sent if sent[2:4] in ("82", "88")]
     assert [sent[:8] for sent in authentications] == ["00880000"] + ["0082000A"] * (profile == "ssc-3.0")
 
 
@@ -54,34 +54,34 @@ def test_the_basic_data_with_a_psam(profile: str) -> None:
 @pytest.mark.parametrize("with_psam", [False, True])
 def test_the_basic_data_with_an_hsm(profile: str, with_psam: bool) -> None:
     """Terminal interface, 1.2 and 1.3: without a PSAM the terminal number is twelve zeros."""
-    desk = Desk(profile, psam=with_psam)
-    step1 = desk.ok("iReadCardBas_HSM_Step1", 3)
+    bench = TerminalBench(profile, psam=with_psam)
+    step1 = bench.ok("iReadCardBas_HSM_Step1", 3)
     external = f"{EIGHT}\\|{EIGHT}" if profile == "ssc-3.0" else "\\|"
     assert re.fullmatch(
         f"519900\\|{HISTORICAL}\\|{ALGORITHM[profile]}\\|{IDENTIFICATION}\\|{EIGHT}\\|{EIGHT}\\|{external}\\|", step1
     )
-    key = desk.hsm.basic(step1)
+    key = bench.hsm.basic(step1)
     assert re.fullmatch(f"{EIGHT * 2}\\|({EIGHT * 2})?\\|", key)
-    assert desk.ok("iReadCardBas_HSM_Step2", key) == basic(profile, TERMINAL_NUMBER if with_psam else "0" * 12)
+    assert bench.ok("iReadCardBas_HSM_Step2", key) == basic(profile, TERMINAL_NUMBER if with_psam else "0" * 12)
 
 
 def test_the_randoms_of_the_first_step_are_the_cards_and_the_latest_is_the_factor() -> None:
     """Terminal interface, 1.2.3: two from the card, which works with its latest challenge."""
-    desk = Desk("ssc-3.0", psam=False)
-    fields = desk.ok("iReadCardBas_HSM_Step1", 3).split("|")
+    bench = TerminalBench("ssc-3.0", psam=False)
+    fields = bench.ok("iReadCardBas_HSM_Step1", 3).split("|")
     challenges = [
-        answer[:16] for sent, answer in zip(desk.user.sent, desk.user.answers, strict=True) if sent == "0084000008"
+        answer[:16] for sent, answer in zip(bench.user.sent, bench.user.answers, strict=True) if sent == "0084000008"
     ]
     assert challenges == [fields[5], fields[4], fields[7], fields[6]]
-    assert f"0088000010{fields[4]}{fields[5]}" in desk.user.sent
+    assert f"0088000010{fields[4]}{fields[5]}" in bench.user.sent
 
 
 def test_a_long_name_is_joined_and_the_number_has_nine_characters() -> None:
     """Terminal interface, 10.2 and 10.4."""
     long = '[[ef]]\nid = "SSSE/EF05"\nelements = [{ name = "card_number", length = 12 }]'
-    desk = Desk("ssc-2.0", long)
-    desk.ok("iReadCardBas", 3)
-    memory = desk.user.card.image
+    bench = TerminalBench("ssc-2.0", long)
+    bench.ok("iReadCardBas", 3)
+    memory = bench.user.card.image
     holder, issuer = (memory.contents[f"3F00/DDF1/{file}"] for file in ("EF06", "EF05"))
     assert isinstance(holder, tuple)
     assert isinstance(issuer, tuple)
@@ -94,7 +94,7 @@ def test_a_long_name_is_joined_and_the_number_has_nine_characters() -> None:
     number[6] = b"\x07\x0c" + b"A00004282XYZ"
     change.put_contents("3F00/DDF1/EF05", tuple(number))
     change.commit()
-    fields = desk.ok("iReadCardBas", 3).split("|")
+    fields = bench.ok("iReadCardBas", 3).split("|")
     assert (fields[2], fields[4]) == (CARD_NUMBER, "长" * 15 + "续名")
 
 
@@ -123,11 +123,11 @@ READS = {
 
 def test_a_card_that_finds_its_applications_from_the_environment_only_is_read_and_pays() -> None:
     """A terminal selects the environment first (Part 3, 6.4), so that it needs no more."""
-    desk = Desk(overrides='[settings.select]\nnames = "environment"\nfids = "near"\n')
+    bench = TerminalBench(overrides='[settings.select]\nnames = "environment"\nfids = "near"\n')
     address, text = READS["applications in any order"]
-    assert desk.ok("iReadCard", 3, 1, INFO, address) == text
-    assert desk.ok("iReadCardBas", 3) == basic("ssc-2.0", TERMINAL_NUMBER)
-    assert desk.terminal.balance().fields
+    assert bench.ok("iReadCard", 3, 1, INFO, address) == text
+    assert bench.ok("iReadCardBas", 3) == basic("ssc-2.0", TERMINAL_NUMBER)
+    assert bench.terminal.balance().fields
 
 
 @pytest.mark.parametrize("auth", [1, 2])
@@ -135,8 +135,8 @@ def test_a_card_that_finds_its_applications_from_the_environment_only_is_read_an
 @pytest.mark.parametrize(("address", "text"), READS.values(), ids=READS)
 def test_files_are_read_by_pin_or_key(address: str, text: str, profile: str, auth: int) -> None:
     """Terminal interface, 2.1.2: the answer has the address's shape."""
-    desk = Desk(profile)
-    assert desk.ok("iReadCard", 3, auth, INFO, address) == text
+    bench = TerminalBench(profile)
+    assert bench.ok("iReadCard", 3, auth, INFO, address) == text
 
 
 READS_1_0 = {
@@ -149,7 +149,7 @@ READS_1_0 = {
 
 @pytest.mark.parametrize(("address", "auth", "text"), READS_1_0.values(), ids=READS_1_0)
 def test_files_of_a_1_0_card_are_read_by_their_own_rules(address: str, auth: int, text: str) -> None:
-    assert Desk("ssc-1.0").ok("iReadCard", 3, auth, INFO, address) == text
+    assert TerminalBench("ssc-1.0").ok("iReadCard", 3, auth, INFO, address) == text
 
 
 @pytest.mark.parametrize(
@@ -165,30 +165,30 @@ def test_files_of_a_1_0_card_are_read_by_their_own_rules(address: str, auth: int
 )
 def test_pin_and_key_come_in_the_order_of_the_function(order: str, hsm: bool, first: str) -> None:
     """Terminal interface, 2.1.3: with a PSAM the key first; 2.2.3: with an HSM the PIN."""
-    desk = Desk(settings=settings(pin_and_rk_order=order))
+    bench = TerminalBench(settings=settings(pin_and_rk_order=order))
     if hsm:
-        desk.ok(
+        bench.ok(
             "iReadCard_HSM_Step2",
-            desk.hsm.authentication(desk.ok("iReadCard_HSM_Step1", 3, INFO, "DF04EF06|90|$"), CARD),
+            bench.hsm.authentication(bench.ok("iReadCard_HSM_Step1", 3, INFO, "DF04EF06|90|$"), CARD),
         )
     else:
-        desk.ok("iReadCard", 3, 1, INFO, "DF04EF06|90|$")
-    proofs = [sent[2:4] for sent in desk.user.sent if sent[2:4] in ("20", "82") and sent != "0020000000"]
+        bench.ok("iReadCard", 3, 1, INFO, "DF04EF06|90|$")
+    proofs = [sent[2:4] for sent in bench.user.sent if sent[2:4] in ("20", "82") and sent != "0020000000"]
     assert proofs == [first, {"82": "20", "20": "82"}[first]]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_file_is_read_with_an_hsm(profile: str) -> None:
     """Terminal interface, 2.2 and 2.3: one file only, algorithm, address, factor, original."""
-    desk = Desk(profile, psam=False)
+    bench = TerminalBench(profile, psam=False)
     address, key, text = ("DF01EF07|29|$", "009A", "DF01EF07|1|$")
     if profile != "ssc-1.0":
         address, key, text = ("DF01EF05|20|$DF02EF07|$", "004F", "DF01EF05|11|$")
-    step1 = desk.ok("iReadCard_HSM_Step1", 3, INFO, address)
+    step1 = bench.ok("iReadCard_HSM_Step1", 3, INFO, address)
     assert re.fullmatch(f"{ALGORITHM[profile]}\\|{key}\\|{EIGHT}\\|{EIGHT}\\|", step1)
-    answer = desk.hsm.authentication(step1, CARD)
+    answer = bench.hsm.authentication(step1, CARD)
     assert (len(answer), answer[16:]) == (32, step1.split("|")[3])
-    assert desk.ok("iReadCard_HSM_Step2", answer) == text
+    assert bench.ok("iReadCard_HSM_Step2", answer) == text
 
 
 WRITES = {
@@ -206,19 +206,19 @@ WRITES = {
 @pytest.mark.parametrize(("address", "data"), WRITES.values(), ids=WRITES)
 def test_what_was_written_is_read(address: str, data: str, profile: str) -> None:
     """Terminal interface, 3.1: the data have the address's shape; the output is empty."""
-    desk = Desk(profile)
-    before = desk.cells()
-    assert desk.ok("iWriteCard", 3, INFO, address, data) == ""
-    assert desk.cells() != before
+    bench = TerminalBench(profile)
+    before = bench.cells()
+    assert bench.ok("iWriteCard", 3, INFO, address, data) == ""
+    assert bench.cells() != before
     # Only RKSSSE and the PIN open what was written here.
-    assert desk.ok("iReadCard", 3, 1, INFO, address) == data
+    assert bench.ok("iReadCard", 3, 1, INFO, address) == data
 
 
 def test_fillers_are_those_of_the_type() -> None:
     """V2.0 notice, 7: cn is filled with F, an with 00, amounts have leading zeros."""
-    desk = Desk()
-    desk.ok("iWriteCard", 3, INFO, "DF01EF05|21|0E|$DF04EF06|92|$", "DF01EF05|短||$DF04EF06|7|$")
-    image = desk.user.card.image
+    bench = TerminalBench()
+    bench.ok("iWriteCard", 3, INFO, "DF01EF05|21|0E|$DF04EF06|92|$", "DF01EF05|短||$DF04EF06|7|$")
+    image = bench.user.card.image
     household, money = (image.contents[f"3F00/DDF1/{file}"] for file in ("DF01/EF05", "DF04/EF06"))
     assert household[1] == b"\x21\x50" + "短".encode("gb18030") + bytes(78)
     assert household[2] == bytes.fromhex("0E03FFFFFF")
@@ -227,21 +227,21 @@ def test_fillers_are_those_of_the_type() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_cyclic_file_gets_a_new_record(profile: str) -> None:
-    desk = Desk(profile)
-    old = desk.ok("iReadCard", 3, 1, INFO, "DF02EF07|$")
+    bench = TerminalBench(profile)
+    old = bench.ok("iReadCard", 3, 1, INFO, "DF02EF07|$")
     new = "2020000^20240101^20240131^新单位^"
-    assert desk.ok("iWriteCard", 3, INFO, "DF02EF07|$", f"DF02EF07|{new}|$") == ""
-    assert desk.ok("iReadCard", 3, 1, INFO, "DF02EF07|$") == old.replace("DF02EF07|", f"DF02EF07|{new}|")
+    assert bench.ok("iWriteCard", 3, INFO, "DF02EF07|$", f"DF02EF07|{new}|$") == ""
+    assert bench.ok("iReadCard", 3, 1, INFO, "DF02EF07|$") == old.replace("DF02EF07|", f"DF02EF07|{new}|")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_file_is_written_with_an_hsm(profile: str) -> None:
     """Terminal interface, 3.2 and 3.3."""
-    desk = Desk(profile, psam=False)
-    step1 = desk.ok("iWriteCard_HSM_Step1", 3, INFO, "DF01EF07|29|$")
+    bench = TerminalBench(profile, psam=False)
+    step1 = bench.ok("iWriteCard_HSM_Step1", 3, INFO, "DF01EF07|29|$")
     assert re.fullmatch(f"{ALGORITHM[profile]}\\|009A\\|{EIGHT}\\|{EIGHT}\\|", step1)
-    assert desk.ok("iWriteCard_HSM_Step2", desk.hsm.authentication(step1, CARD), "DF01EF07|4|$") == ""
-    assert desk.ok("iReadCard", 3, 1, INFO, "DF01EF07|29|$") == "DF01EF07|4|$"
+    assert bench.ok("iWriteCard_HSM_Step2", bench.hsm.authentication(step1, CARD), "DF01EF07|4|$") == ""
+    assert bench.ok("iReadCard", 3, 1, INFO, "DF01EF07|29|$") == "DF01EF07|4|$"
 
 
 # The PIN --------------------------------------------------------------------------------------------
@@ -249,86 +249,86 @@ def test_a_file_is_written_with_an_hsm(profile: str) -> None:
 
 def test_the_pin_is_checked_with_one_prompt() -> None:
     """Terminal interface, 4.1.3."""
-    desk = Desk(psam=False)
-    assert desk.ok("iVerifyPIN", 3) == ""
-    assert desk.prompts == ["请输入密码"]
-    assert desk.user.sent[-1] == f"0020000003{PIN}"
+    bench = TerminalBench(psam=False)
+    assert bench.ok("iVerifyPIN", 3) == ""
+    assert bench.prompts == ["请输入密码"]
+    assert bench.user.sent[-1] == f"0020000003{PIN}"
 
 
 def test_a_card_without_a_pin_asks_for_none() -> None:
     """Part 7, 5.6."""
-    desk = Desk(psam=False)
-    desk.fingers = {"请输入原密码": PIN, "请输入新密码": "", "请再次输入新密码": ""}
-    change = desk.user.card.image.begin()
-    ref = next(ref for ref, _ in desk.user.card.image.keys if ref.name == "PIN")
-    change.put_key(ref, replace(desk.user.card.image.keys[ref, 1], value=b""))
+    bench = TerminalBench(psam=False)
+    bench.fingers = {"请输入原密码": PIN, "请输入新密码": "", "请再次输入新密码": ""}
+    change = bench.user.card.image.begin()
+    ref = next(ref for ref, _ in bench.user.card.image.keys if ref.name == "PIN")
+    change.put_key(ref, replace(bench.user.card.image.keys[ref, 1], value=b""))
     change.commit()
-    assert desk.ok("iVerifyPIN", 3) == ""
-    assert desk.prompts == []
-    desk.fingers = NEW_PIN
-    assert desk.ok("iChangePIN", 3) == ""
-    assert desk.prompts == ["请输入新密码", "请再次输入新密码"]
-    assert desk.pin == NEW_PIN
+    assert bench.ok("iVerifyPIN", 3) == ""
+    assert bench.prompts == []
+    bench.fingers = NEW_PIN
+    assert bench.ok("iChangePIN", 3) == ""
+    assert bench.prompts == ["请输入新密码", "请再次输入新密码"]
+    assert bench.pin == NEW_PIN
 
 
 def test_the_pin_is_changed_with_three_prompts() -> None:
     """Terminal interface, 5.1.3."""
-    desk = Desk(
+    bench = TerminalBench(
         psam=False, fingers={"请输入原密码": PIN, "请输入新密码": "1357924680", "请再次输入新密码": "1357924680"}
     )
-    assert desk.ok("iChangePIN", 3) == ""
-    assert desk.prompts == ["请输入原密码", "请输入新密码", "请再次输入新密码"]
-    assert desk.pin == "1357924680"
+    assert bench.ok("iChangePIN", 3) == ""
+    assert bench.prompts == ["请输入原密码", "请输入新密码", "请再次输入新密码"]
+    assert bench.pin == "1357924680"
 
 
 @pytest.mark.parametrize("new", [NEW_PIN, "12345", "1234567890123456"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_pin_is_reloaded_with_a_psam(profile: str, new: str) -> None:
     """Terminal interface, 6.1; one challenge for PUK, another for the command (Part 7, 13)."""
-    desk = Desk(profile, fingers=new)
-    assert desk.ok("iReloadPIN", 3, INFO) == ""
-    assert desk.prompts == ["请输入新密码", "请再次输入新密码"]
-    assert desk.pin == new + "F" * (len(new) % 2)
+    bench = TerminalBench(profile, fingers=new)
+    assert bench.ok("iReloadPIN", 3, INFO) == ""
+    assert bench.prompts == ["请输入新密码", "请再次输入新密码"]
+    assert bench.pin == new + "F" * (len(new) % 2)
 
 
 @pytest.mark.parametrize("new", [NEW_PIN, "1234567890123456"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_pin_is_reloaded_with_an_hsm(profile: str, new: str) -> None:
     """Terminal interface, 6.2 to 6.4: header, enciphered data and MAC, 34 digits under DES and 50 under SM4."""
-    desk = Desk(profile, psam=False, fingers=new)
-    step1 = desk.ok("iReloadPIN_HSM_Step1", 3, INFO)
+    bench = TerminalBench(profile, psam=False, fingers=new)
+    step1 = bench.ok("iReloadPIN_HSM_Step1", 3, INFO)
     assert re.fullmatch(f"{ALGORITHM[profile]}\\|0090\\|{EIGHT}\\|{EIGHT}\\|", step1)
-    step2 = desk.ok("iReloadPIN_HSM_Step2", desk.hsm.authentication(step1, CARD))
+    step2 = bench.ok("iReloadPIN_HSM_Step2", bench.hsm.authentication(step1, CARD))
     long = ALGORITHM[profile] == "03" or len(new) == 16
     header = "8424000114" if long else "842400010C"
     assert re.fullmatch(f"{ALGORITHM[profile]}\\|0173\\|{EIGHT}\\|{header}\\|{new}\\|", step2)
     assert step2.split("|")[2] != step1.split("|")[2]
-    command = desk.hsm.secured(step2, CARD)
+    command = bench.hsm.secured(step2, CARD)
     assert len(command) == (50 if long else 34)
-    assert desk.ok("iReloadPIN_HSM_Step3", command) == ""
-    assert desk.pin == new
+    assert bench.ok("iReloadPIN_HSM_Step3", command) == ""
+    assert bench.pin == new
 
 
 @pytest.mark.parametrize("hsm", [False, True])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_pin_is_unblocked(profile: str, hsm: bool) -> None:
     """Terminal interface, 7: the tries are back, the PIN is the old one; 18 digits."""
-    desk = Desk(profile, psam=not hsm, fingers="000000")
+    bench = TerminalBench(profile, psam=not hsm, fingers="000000")
     for left in (2, 1, 0):
-        assert desk.call("iVerifyPIN", 3) == (-51, f"PIN 校验失败，剩余次数 {left} 次")
-    assert desk.tries("PIN") == 0
+        assert bench.call("iVerifyPIN", 3) == (-51, f"PIN 校验失败，剩余次数 {left} 次")
+    assert bench.tries("PIN") == 0
     if hsm:
-        step1 = desk.ok("iUnblockPIN_HSM_Step1", 3, INFO)
-        step2 = desk.ok("iUnblockPIN_HSM_Step2", desk.hsm.authentication(step1, CARD))
+        step1 = bench.ok("iUnblockPIN_HSM_Step1", 3, INFO)
+        step2 = bench.ok("iUnblockPIN_HSM_Step2", bench.hsm.authentication(step1, CARD))
         assert re.fullmatch(f"{ALGORITHM[profile]}\\|0173\\|{EIGHT}\\|8424000004\\|\\|", step2)
-        command = desk.hsm.secured(step2, CARD)
+        command = bench.hsm.secured(step2, CARD)
         assert len(command) == 18
-        assert desk.ok("iUnblockPIN_HSM_Step3", command) == ""
+        assert bench.ok("iUnblockPIN_HSM_Step3", command) == ""
     else:
-        assert desk.ok("iUnblockPIN", 3, INFO) == ""
-    assert desk.tries("PIN") == 3
-    desk.fingers = PIN
-    assert desk.ok("iVerifyPIN", 3) == ""
+        assert bench.ok("iUnblockPIN", 3, INFO) == ""
+    assert bench.tries("PIN") == 3
+    bench.fingers = PIN
+    assert bench.ok("iVerifyPIN", 3) == ""
 
 
 # Trades ---------------------------------------------------------------------------------------------
@@ -337,20 +337,20 @@ def test_the_pin_is_unblocked(profile: str, hsm: bool) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_purchase_with_a_psam(profile: str) -> None:
     """Terminal interface, 8.1: eight fields; the last two amounts sent to the card, in hex."""
-    desk = Desk(profile)
-    text = desk.ok("iDoDebit", 3, INFO, PAYMENT)
+    bench = TerminalBench(profile)
+    text = bench.ok("iDoDebit", 3, INFO, PAYMENT)
     assert re.fullmatch(
         f"{ALGORITHM[profile]}\\|00B5\\|000004E2000003E8\\|2\\|{TERMINAL_NUMBER}\\|00000001\\|{TIME}\\|[0-9A-F]{{8}}\\|",
         text,
     )
     assert text.split("|")[7] == expected_tac(SUITE[ALGORITHM[profile]], text)
-    assert desk.hsm.check_tac(text, CARD)
-    assert f"B0280101130100000000000004E2000003E8{TERMINAL_NUMBER}" in desk.user.sent
+    assert bench.hsm.check_tac(text, CARD)
+    assert f"B0280101130100000000000004E2000003E8{TERMINAL_NUMBER}" in bench.user.sent
     # MAC2 went to the PSAM, and the PSAM took it.
-    assert desk.psam is not None
-    assert desk.psam.sent[-1].startswith("8072000004")
-    assert desk.psam.answers[-1] == "9000"
-    second = desk.ok("iDoDebit", 3, INFO, PAYMENT)
+    assert bench.psam is not None
+    assert bench.psam.sent[-1].startswith("8072000004")
+    assert bench.psam.answers[-1] == "9000"
+    second = bench.ok("iDoDebit", 3, INFO, PAYMENT)
     assert second.split("|")[5] == "00000002"
 
 
@@ -358,32 +358,32 @@ def test_a_purchase_with_a_psam(profile: str) -> None:
 @pytest.mark.parametrize("with_psam", [False, True])
 def test_a_purchase_with_an_hsm(profile: str, with_psam: bool) -> None:
     """Terminal interface, 8.2 and 8.3: the same text with MAC2 before it."""
-    desk = Desk(profile, psam=with_psam)
+    bench = TerminalBench(profile, psam=with_psam)
     number = TERMINAL_NUMBER if with_psam else "0" * 12
-    step1 = desk.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
+    step1 = bench.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
     assert re.fullmatch(
         f"{ALGORITHM[profile]}\\|017F\\|[0-9A-F]{{8}}\\|0000\\|000004E2000003E8\\|2\\|{number}\\|{TIME}\\|", step1
     )
-    key = desk.hsm.purchase(step1, CARD)
+    key = bench.hsm.purchase(step1, CARD)
     assert re.fullmatch(f"00000001\\|{TIME}\\|[0-9A-F]{{8}}\\|", key)
-    text = desk.ok("iDoDebit_HSM_Step2", key)
+    text = bench.ok("iDoDebit_HSM_Step2", key)
     mac2, _, rest = text.partition("|")
     assert re.fullmatch("[0-9A-F]{8}", mac2)
     head = f"{ALGORITHM[profile]}|00B5|000004E2000003E8|2|{number}|00000001|{TIME}|"
     assert rest == f"{head}{expected_tac(SUITE[ALGORITHM[profile]], rest)}|"
-    assert desk.hsm.check_mac2(text)
-    assert desk.hsm.check_tac(text, CARD)
+    assert bench.hsm.check_mac2(text)
+    assert bench.hsm.check_tac(text, CARD)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_records_of_purchases_newest_first(profile: str) -> None:
     """Terminal interface, 9.1: sequence, terminal number, time, total, account and fund."""
-    desk = Desk(profile)
-    assert desk.ok("iReadDebitRecord", 3) == ""
-    desk.ok("iDoDebit", 3, INFO, PAYMENT)
-    desk.ok("iDoDebit", 3, INFO, f"0.05|0.00|{TIME}|")
-    desk.terminal.load(INFO, "1.00", lambda text: desk.hsm.load(text, CARD, TIME))
-    assert desk.ok("iReadDebitRecord", 3) == (
+    bench = TerminalBench(profile)
+    assert bench.ok("iReadDebitRecord", 3) == ""
+    bench.ok("iDoDebit", 3, INFO, PAYMENT)
+    bench.ok("iDoDebit", 3, INFO, f"0.05|0.00|{TIME}|")
+    bench.terminal.load(INFO, "1.00", lambda text: bench.hsm.load(text, CARD, TIME))
+    assert bench.ok("iReadDebitRecord", 3) == (
         f"0002^{TERMINAL_NUMBER}^{TIME}^0.05^0.00^|0001^{TERMINAL_NUMBER}^{TIME}^12.50^10.00^|"
     )
 
@@ -391,15 +391,15 @@ def test_the_records_of_purchases_newest_first(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_account_is_loaded_by_the_host(profile: str) -> None:
     """Part 7, 11: the HSM checks MAC1 and gives MAC2; the TAC covers the new balance."""
-    desk = Desk(profile)
+    bench = TerminalBench(profile)
     steps: list[str] = []
 
     def host(text: str) -> str:
         steps.append(text)
-        return desk.hsm.load(text, CARD, TIME)
+        return bench.hsm.load(text, CARD, TIME)
 
-    done = desk.terminal.load(INFO, "100.00", host)
-    desk.no_power()
+    done = bench.terminal.load(INFO, "100.00", host)
+    bench.no_power()
     algorithm = ALGORITHM[profile]
     assert re.fullmatch(
         f"{algorithm}\\|00B2\\|[0-9A-F]{{8}}\\|0000\\|00000000\\|00002710\\|1\\|{TERMINAL_NUMBER}\\|[0-9A-F]{{8}}\\|",
@@ -408,19 +408,19 @@ def test_the_account_is_loaded_by_the_host(profile: str) -> None:
     covered = bytes.fromhex("00002710" + "0000" + "00002710") + b"1" + bytes.fromhex(TERMINAL_NUMBER + TIME)
     expected = tac(SUITE[algorithm], covered)
     assert done.text == f"{algorithm}|00B5|00002710|0000|00002710|1|{TERMINAL_NUMBER}|{TIME}|{expected}|"
-    assert desk.hsm.check_load_tac(done.text, CARD)
-    assert desk.balance() == 10000
+    assert bench.hsm.check_load_tac(done.text, CARD)
+    assert bench.balance() == 10000
 
 
 def test_the_proof_is_that_of_the_trade() -> None:
     """Part 7, 14: MAC and TAC, as the answers of the trades had them."""
-    desk = Desk(psam=False)
-    step1 = desk.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
-    text = desk.ok("iDoDebit_HSM_Step2", desk.hsm.purchase(step1, CARD))
+    bench = TerminalBench(psam=False)
+    step1 = bench.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
+    text = bench.ok("iDoDebit_HSM_Step2", bench.hsm.purchase(step1, CARD))
     mac2, last = text.split("|")[0], text.split("|")[-2]
-    assert desk.terminal.proof(INFO, "2", "0000").text == f"{mac2}|{last}|"
-    loaded = desk.terminal.load(INFO, "1.00", lambda each: desk.hsm.load(each, CARD, TIME)).text
-    assert desk.terminal.proof(INFO, "1", "0000").text == f"00000000|{loaded.split('|')[-2]}|"
+    assert bench.terminal.proof(INFO, "2", "0000").text == f"{mac2}|{last}|"
+    loaded = bench.terminal.load(INFO, "1.00", lambda each: bench.hsm.load(each, CARD, TIME)).text
+    assert bench.terminal.proof(INFO, "1", "0000").text == f"00000000|{loaded.split('|')[-2]}|"
 
 
 # All of them ----------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ def test_the_functions_are_those_of_the_standard() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_psam_and_hsm_give_the_same(profile: str) -> None:
-    one, other = Desk(profile), Desk(profile)
+    one, other = TerminalBench(profile), TerminalBench(profile)
     one.ok("iDoDebit", 3, INFO, PAYMENT)
     step1 = other.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
     other.ok("iDoDebit_HSM_Step2", other.hsm.purchase(step1, CARD))
@@ -447,7 +447,7 @@ def test_psam_and_hsm_give_the_same(profile: str) -> None:
     one.ok("iWriteCard", 3, INFO, "DF01EF07|29|$", "DF01EF07|5|$")
     step1 = other.ok("iWriteCard_HSM_Step1", 3, INFO, "DF01EF07|29|$")
     other.ok("iWriteCard_HSM_Step2", other.hsm.authentication(step1, CARD), "DF01EF07|5|$")
-    contents = [desk.user.card.image.contents for desk in (one, other)]
+    contents = [bench.user.card.image.contents for bench in (one, other)]
     # MAC2 differs by the random number of each trade, so the proof that the money file keeps does.
     assert contents[0].keys() == contents[1].keys()
     different = [path for path in contents[0] if contents[0][path] != contents[1][path]]
@@ -458,7 +458,7 @@ def test_psam_and_hsm_give_the_same(profile: str) -> None:
     "overrides", ['[settings.transport]\nlevel = "apdu"', '[atr]\nprotocol = "T=1"'], ids=["apdu", "T=1"]
 )
 def test_cards_that_answer_data_at_once_do_as_well(overrides: str) -> None:
-    desk = Desk("ssc-2.0", overrides)
-    assert desk.ok("iReadCardBas", 3) == basic("ssc-2.0", TERMINAL_NUMBER)
-    text = desk.ok("iDoDebit", 3, INFO, PAYMENT)
+    bench = TerminalBench("ssc-2.0", overrides)
+    assert bench.ok("iReadCardBas", 3) == basic("ssc-2.0", TERMINAL_NUMBER)
+    text = bench.ok("iDoDebit", 3, INFO, PAYMENT)
     assert text.split("|")[7] == expected_tac("3DES", text)

@@ -17,7 +17,7 @@ from tests.kit.terminal import (
     NEW_PIN,
     PAYMENT,
     TIME,
-    Desk,
+    TerminalBench,
     psam_contents,
     settings,
     with_money,
@@ -29,34 +29,34 @@ OTHER_CARD = f"{'0' * 32}|A00004282|"
 # The card that is expected --------------------------------------------------------------------------
 
 ANY_CARD = {
-    "read_basic": lambda desk, info: desk.terminal.read_basic(card_info=info),
-    "read_basic_hsm_step1": lambda desk, info: desk.terminal.read_basic_hsm_step1(card_info=info),
-    "verify_pin": lambda desk, info: desk.terminal.verify_pin(card_info=info),
-    "change_pin": lambda desk, info: desk.terminal.change_pin(card_info=info),
-    "read_debit_records": lambda desk, info: desk.terminal.read_debit_records(card_info=info),
-    "balance": lambda desk, info: desk.terminal.balance(card_info=info),
-    "identify": lambda desk, info: desk.terminal.identify(card_info=info),
+    "read_basic": lambda bench, info: bench.terminal.read_basic(card_info=info),
+    "read_basic_hsm_step1": lambda bench, info: bench.terminal.read_basic_hsm_step1(card_info=info),
+    "verify_pin": lambda bench, info: bench.terminal.verify_pin(card_info=info),
+    "change_pin": lambda bench, info: bench.terminal.change_pin(card_info=info),
+    "read_debit_records": lambda bench, info: bench.terminal.read_debit_records(card_info=info),
+    "balance": lambda bench, info: bench.terminal.balance(card_info=info),
+    "identify": lambda bench, info: bench.terminal.identify(card_info=info),
 }
 
 
 @pytest.mark.parametrize("name", ANY_CARD)
 @pytest.mark.parametrize(("info", "code"), [(OTHER_NUMBER, -22), (OTHER_CARD, -22), ("A|B|", -20), ("A", -23)])
 def test_functions_that_take_any_card_take_no_other_than_the_one_named(name: str, info: str, code: int) -> None:
-    desk = Desk()
-    before = desk.cells()
-    error = desk.fails(lambda: ANY_CARD[name](desk, info))
+    bench = TerminalBench()
+    before = bench.cells()
+    error = bench.fails(lambda: ANY_CARD[name](bench, info))
     assert error.code == code
-    assert desk.prompts == []
-    assert desk.cells() == before
-    assert not any(sent[2:4] in ("82", "88", "20", "5E") for sent in desk.user.sent)
+    assert bench.prompts == []
+    assert bench.cells() == before
+    assert not any(sent[2:4] in ("82", "88", "20", "5E") for sent in bench.user.sent)
 
 
 @pytest.mark.parametrize("name", ANY_CARD)
 def test_the_card_named_is_taken(name: str) -> None:
-    desk = Desk()
-    ANY_CARD[name](desk, INFO)
-    desk.terminal.close()
-    desk.no_power()
+    bench = TerminalBench()
+    ANY_CARD[name](bench, INFO)
+    bench.terminal.close()
+    bench.no_power()
 
 
 # Amounts --------------------------------------------------------------------------------------------
@@ -86,24 +86,24 @@ def test_a_record_tells_total_and_account_plus_fund(
 
 
 def test_a_purchase_from_the_account_is_read_by_a_terminal_with_the_default_rule() -> None:
-    desk = Desk(user=with_money(contents(), 5000), settings=settings(debit_amounts="account"))
-    desk.terminal.debit(INFO, f"12.50|12.50|{TIME}|")
-    desk.terminal.settings = settings()
-    assert desk.terminal.read_debit_records().text.endswith(f"^{TIME}^12.50^12.50^|")
+    bench = TerminalBench(user=with_money(contents(), 5000), settings=settings(debit_amounts="account"))
+    bench.terminal.debit(INFO, f"12.50|12.50|{TIME}|")
+    bench.terminal.settings = settings()
+    assert bench.terminal.read_debit_records().text.endswith(f"^{TIME}^12.50^12.50^|")
 
 
 @pytest.mark.parametrize("profile", ["ssc-1.0", "ssc-2.0", "ssc-3.0"])
 def test_the_balance_is_what_account_holder_and_fund_have(profile: str) -> None:
     """Part 5, 7.3."""
-    desk = Desk(user=with_money(contents(profile), 5005), settings=settings(debit_amounts="account"))
-    assert desk.terminal.balance().text == "50.05|0.00|0.00|"
-    desk.terminal.debit(INFO, PAYMENT)
-    done = desk.terminal.balance()
+    bench = TerminalBench(user=with_money(contents(profile), 5005), settings=settings(debit_amounts="account"))
+    assert bench.terminal.balance().text == "50.05|0.00|0.00|"
+    bench.terminal.debit(INFO, PAYMENT)
+    done = bench.terminal.balance()
     assert done.text == "40.05|2.50|0.00|"
     assert done.fields == {"account": "40.05", "self_paid": "2.50", "fund": "0.00"}
-    desk.terminal.settings = settings(debit_amounts="fund")
-    desk.terminal.debit(INFO, PAYMENT)
-    assert desk.terminal.balance().text == "40.05|5.00|10.00|"
+    bench.terminal.settings = settings(debit_amounts="fund")
+    bench.terminal.debit(INFO, PAYMENT)
+    assert bench.terminal.balance().text == "40.05|5.00|10.00|"
 
 
 # Reasons --------------------------------------------------------------------------------------------
@@ -111,11 +111,11 @@ def test_the_balance_is_what_account_holder_and_fund_have(profile: str) -> None:
 
 def test_a_psam_that_is_gone_is_named_with_its_reader() -> None:
     """The user card is still there, and has booked; no code may lead a caller to pay again with the HSM."""
-    desk = Desk(user=with_money(contents(), 5000), settings=settings(debit_amounts="account"))
-    assert desk.psam is not None
-    desk.psam.cut = lambda command: command[:2] == b"\x80\x72"
-    desk.psam.lost = lambda: TerminalError("the reader lost the card: Card was removed", -2)
-    error = desk.fails(lambda: desk.terminal.debit(INFO, PAYMENT))
+    bench = TerminalBench(user=with_money(contents(), 5000), settings=settings(debit_amounts="account"))
+    assert bench.psam is not None
+    bench.psam.cut = lambda command: command[:2] == b"\x80\x72"
+    bench.psam.lost = lambda: TerminalError("the reader lost the card: Card was removed", -2)
+    error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert str(error) == (
         "the card has booked the trade, but the PSAM in 'this process' answers no more: "
         "the reader lost the card: Card was removed"
@@ -123,51 +123,51 @@ def test_a_psam_that_is_gone_is_named_with_its_reader() -> None:
     assert error.code == -4
     assert error.code not in HSM_CODES
     assert error.trade == (INFO, "2", "0000")
-    assert desk.balance() == 4000
-    desk.psam.cut = lambda command: command[:2] == b"\x80\x70"
-    error = desk.fails(lambda: desk.terminal.debit(INFO, PAYMENT))
+    assert bench.balance() == 4000
+    bench.psam.cut = lambda command: command[:2] == b"\x80\x70"
+    error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert (error.code, error.text) == (-2201, "无 PSAM 卡")
     assert str(error).startswith("the PSAM in 'this process' answers no more: ")
-    assert desk.balance() == 4000
+    assert bench.balance() == 4000
 
 
 def test_a_maintenance_key_that_makes_macs_only_cannot_bring_a_pin() -> None:
     """Part 9, 6.3: type 06 against type 08 of the terminal interface."""
-    desk = Desk(psam=psam_contents('[settings.psam]\nstk_type = "06"'), fingers=NEW_PIN)
-    error = desk.fails(lambda: desk.terminal.reload_pin(INFO))
+    bench = TerminalBench(psam=psam_contents('[settings.psam]\nstk_type = "06"'), fingers=NEW_PIN)
+    error = bench.fails(lambda: bench.terminal.reload_pin(INFO))
     assert error.code == -0x6985
     assert str(error).endswith("; its STK is a key for MACs (type 06) and does not encipher; an HSM does")
-    assert desk.pin == PIN
-    desk.terminal.unblock_pin(INFO)
+    assert bench.pin == PIN
+    bench.terminal.unblock_pin(INFO)
 
 
 def test_a_key_that_enciphers_is_not_said_to_make_macs_only() -> None:
-    desk = Desk(fingers=NEW_PIN)
-    assert desk.psam is not None
-    real = desk.psam.card.transmit
-    desk.psam.card.transmit = (  # type: ignore[method-assign]
+    bench = TerminalBench(fingers=NEW_PIN)
+    assert bench.psam is not None
+    real = bench.psam.card.transmit
+    bench.psam.card.transmit = (  # type: ignore[method-assign]
         lambda raw: b"\x69\x85" if raw[:4] == b"\x80\xfa\x00\x00" else real(raw)
     )
-    error = desk.fails(lambda: desk.terminal.reload_pin(INFO))
+    error = bench.fails(lambda: bench.terminal.reload_pin(INFO))
     assert "for MACs" not in str(error)
 
 
 @pytest.mark.parametrize("spent", [True, False])
 def test_an_exhausted_terminal_sequence_is_said(spent: bool) -> None:
     """Part 9, 9.9: a number is never given out twice, so at last there is none."""
-    desk = Desk()
-    assert desk.psam is not None
-    image = desk.psam.card.image
+    bench = TerminalBench()
+    assert bench.psam is not None
+    image = bench.psam.card.image
     change = image.begin()
     path = next(path for path in image.contents if path.endswith("0019") and "DF01" in path)
     change.put_contents(path, b"\xff" * 4)
     change.commit()
     if not spent:
-        real = desk.psam.card.transmit
-        desk.psam.card.transmit = (  # type: ignore[method-assign]
+        real = bench.psam.card.transmit
+        bench.psam.card.transmit = (  # type: ignore[method-assign]
             lambda raw: bytes(4) + b"\x90\x00" if raw == b"\x00\xb0\x00\x00\x04" else real(raw)
         )
-    error = desk.fails(lambda: desk.terminal.debit(INFO, PAYMENT))
+    error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert error.code == -0x6985
     why = "; its terminal trade sequence is exhausted: it makes no purchase any more"
     assert str(error).endswith(why) is spent
@@ -175,7 +175,7 @@ def test_an_exhausted_terminal_sequence_is_said(spent: bool) -> None:
 
 @pytest.mark.parametrize("trade", ["debit", "load"])
 def test_a_wrong_mac_may_be_another_rule_for_the_type(trade: str) -> None:
-    desk = Desk("ssc-2.0", '[settings.trade]\ntype_byte = "binary"')
+    bench = TerminalBench("ssc-2.0", '[settings.trade]\ntype_byte = "binary"')
 
     def load(text: str) -> str:
         # An HSM that sees no fault in the card's MAC1.
@@ -183,24 +183,27 @@ def test_a_wrong_mac_may_be_another_rule_for_the_type(trade: str) -> None:
         assert text
         return f"{time}|{mac2}|"
 
-    work = {"debit": lambda: desk.terminal.debit(INFO, PAYMENT), "load": lambda: desk.terminal.load(INFO, "1.00", load)}
-    error = desk.fails(work[trade])
+    work = {
+        "debit": lambda: bench.terminal.debit(INFO, PAYMENT),
+        "load": lambda: bench.terminal.load(INFO, "1.00", load),
+    }
+    error = bench.fails(work[trade])
     assert error.code == -0x9302
     assert "or by another rule for the trade type (terminal.type_byte)" in str(error)
 
 
 @pytest.mark.parametrize("time", ["20261399990000", "20260230120000", "2026013112000"])
 def test_a_load_at_no_time_is_refused_before_it_is_booked(time: str) -> None:
-    desk = Desk()
-    before = desk.cells()[0]
-    error = desk.fails(lambda: desk.terminal.load(INFO, "1.00", lambda _: f"{time}|00000000|"))
+    bench = TerminalBench()
+    before = bench.cells()[0]
+    error = bench.fails(lambda: bench.terminal.load(INFO, "1.00", lambda _: f"{time}|00000000|"))
     assert (error.code, str(error)) == (-23, f"{time!r} is no time YYYYMMDDHHMMSS")
-    assert desk.cells()[0] == before
+    assert bench.cells()[0] == before
 
 
 def test_a_file_that_nobody_writes_says_so() -> None:
-    desk = Desk()
-    error = desk.fails(lambda: desk.terminal.write(INFO, "DF04EF08|$", "DF04EF08|$"))
+    bench = TerminalBench()
+    error = bench.fails(lambda: bench.terminal.write(INFO, "DF04EF08|$", "DF04EF08|$"))
     assert str(error) == "nobody may write DF04EF08: no PIN and no key opens it for this"
 
 
@@ -214,14 +217,14 @@ def test_a_file_that_nobody_writes_says_so() -> None:
     ],
 )
 def test_a_pin_of_other_characters_is_another_fault_than_its_length(fingers: str, code: int, sentence: str) -> None:
-    desk = Desk(fingers=fingers)
-    error = desk.fails(desk.terminal.verify_pin)
+    bench = TerminalBench(fingers=fingers)
+    error = bench.fails(bench.terminal.verify_pin)
     assert (error.code, str(error)) == (code, sentence)
 
 
 def test_the_tries_are_counted_in_english() -> None:
-    desk = Desk(fingers="000000")
-    said = [str(desk.fails(desk.terminal.verify_pin)).partition(", ")[2] for _ in range(3)]
+    bench = TerminalBench(fingers="000000")
+    said = [str(bench.fails(bench.terminal.verify_pin)).partition(", ")[2] for _ in range(3)]
     assert said == ["2 tries are left", "1 try is left", "no tries are left, it is locked now"]
 
 
@@ -251,12 +254,12 @@ def test_the_right_length_is_asked_for_with_the_same_data(command: str, again: s
 
 def test_no_result_shows_a_pin_by_accident() -> None:
     """The second step of a reload brings the new PIN to the HSM."""
-    desk = Desk(fingers=NEW_PIN)
-    step1 = desk.terminal.reload_pin_hsm_step1(INFO).text
-    step2: Result = desk.terminal.reload_pin_hsm_step2(desk.hsm.authentication(step1, CARD))
+    bench = TerminalBench(fingers=NEW_PIN)
+    step1 = bench.terminal.reload_pin_hsm_step1(INFO).text
+    step2: Result = bench.terminal.reload_pin_hsm_step2(bench.hsm.authentication(step1, CARD))
     assert step2.fields["plain"] == NEW_PIN
     assert NEW_PIN not in repr(step2)
-    desk.terminal.close()
+    bench.terminal.close()
 
 
 # One table ------------------------------------------------------------------------------------------

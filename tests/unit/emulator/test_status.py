@@ -17,7 +17,7 @@ from emulator.cards import Card
 from emulator.commands.social.rows import ROWS
 from emulator.status import MEANINGS, STATUS_WORDS, error_name, explain, status_words
 from keys.errors import CardError
-from tests.kit.card import Bench, Handmade
+from tests.kit.card import CardBench, HandmadeBench
 
 
 def refusals() -> Iterator[type[CardError]]:
@@ -92,22 +92,22 @@ def test_a_profile_replaces_a_word_by_the_name_of_the_refusal() -> None:
 
 
 def test_a_card_answers_the_words_of_its_profile() -> None:
-    bench = Handmade(Settings(status={"access_denied": "6985", "file_unknown": "6A83"}))
+    bench = HandmadeBench(Settings(status={"access_denied": "6985", "file_unknown": "6A83"}))
     assert bench.send("00B2013404") == "6985"
     assert bench.send("00A4000002DF09") == "6A83"
-    issued = Bench(overrides='[settings.status]\naccess_denied = "6985"\n')
+    issued = CardBench(overrides='[settings.status]\naccess_denied = "6985"\n')
     issued.select_df("DF01")
     assert issued.send("00B2012C00") == "6985"
 
 
 def test_a_replaced_6cxx_keeps_its_count() -> None:
-    bench = Handmade(Settings(status={"expected_length_wrong": "6C00"}))
+    bench = HandmadeBench(Settings(status={"expected_length_wrong": "6C00"}))
     assert bench.send("00B2012C00") == "6C04"
 
 
 def test_a_defect_of_the_program_is_6f00_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any bytes get an answer."""
-    bench = Handmade()
+    bench = HandmadeBench()
 
     def broken(_length: int, /) -> bytes:
         raise ZeroDivisionError("secret")
@@ -133,6 +133,6 @@ def test_no_refusal_can_be_renamed_to_what_means_something_else(word: str) -> No
 
 
 def test_a_renamed_wrong_length_is_that_word_without_a_length() -> None:
-    bench = Bench(overrides='[settings.status]\nexpected_length_wrong = "6700"')
+    bench = CardBench(overrides='[settings.status]\nexpected_length_wrong = "6700"')
     bench.select_ssse()
     assert bench.send("00B2013400") == "6700"

@@ -27,7 +27,7 @@ from cardfs.profile.loader import DEMO, load_profile
 from emulator.cards import Card
 from emulator.cli import main
 from keys.records import KeyRef, Usage
-from tests.kit.card import Bench
+from tests.kit.card import CardBench
 from tests.kit.places import DATA
 from tests.kit.reference import Reference, xor
 
@@ -55,8 +55,8 @@ def made(
     )
 
 
-def bench(*args: Any, **more: Any) -> Bench:
-    return Bench(card=Card(Image.in_memory(made(*args, **more))))
+def bench(*args: Any, **more: Any) -> CardBench:
+    return CardBench(card=Card(Image.in_memory(made(*args, **more))))
 
 
 def by_name(name: bytes | str, p2: int = 0) -> bytes:
@@ -242,10 +242,10 @@ def test_programs_find_the_public_data_of_the_purse_at_bytes_23_to_52() -> None:
     assert answer[52:] == b"\x90\x00"
 
 
-def made_with(*changes: dict[str, Any]) -> Bench:
+def made_with(*changes: dict[str, Any]) -> CardBench:
     holder = replace(load_holder(DEMO / "holder.toml"), lenient=True)
     card = issue(load_profile("pboc", *changes), holder, load_roots(DEMO / "roots.toml"), region=REGION, serial=SERIAL)
-    return Bench(card=Card(Image.in_memory(card)))
+    return CardBench(card=Card(Image.in_memory(card)))
 
 
 @pytest.mark.parametrize("kind", ["edep", "debit_credit", "both"])

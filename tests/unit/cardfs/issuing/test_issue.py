@@ -20,7 +20,7 @@ from cardfs.model.files import CardContents, Structure
 from cardfs.profile.inputs import Document, IssueError
 from cardfs.profile.loader import DEMO, Profile, load_profile
 from keys.records import KeyRef, Usage
-from tests.kit.card import Bench
+from tests.kit.card import CardBench
 from tests.kit.places import DATA
 
 with warnings.catch_warnings():
@@ -527,7 +527,7 @@ class TestDemo:
         for profile in ("ssc-1.0", "ssc-2.0", "ssc-3.0"):
             if profile == "ssc-1.0" and name in ("UK4DF02", "UK5DF02"):
                 continue  # keys of files that the V2.0 notice added
-            bench = Bench(profile)
+            bench = CardBench(profile)
             versions = [version for (ref, version) in bench.card.image.keys if ref.name == name]
             assert versions == [1, 2, 3], profile
         bench.select_df(name[-4:] if "DF" in name else "SSSE")
@@ -545,7 +545,7 @@ class TestDemo:
 
 def test_programs_write_twelve_bytes_into_the_personnel_number() -> None:
     """Public writing programs of two families of devices send these bytes (EF0D of a 3.0 card, element EA)."""
-    bench = Bench("ssc-3.0")
+    bench = CardBench("ssc-3.0")
     bench.select_ssse()
     assert bench.word("00A4020002EF0D") == "9000"
     assert bench.ask("00B201040E") == "EA0C" + "00" * 12 + "9000"

@@ -20,7 +20,7 @@ from emulator.cards import Card
 from keys.errors import KeyUnknown
 from keys.generate import SeededRandom
 from keys.records import Key, KeyRef, KeyState, Usage
-from tests.kit.card import HISTORICAL, MF, ORIGINAL, PIN_CN, PSE, SSSE, Bench, FailingStore, contents, handmade, ref
+from tests.kit.card import HISTORICAL, MF, ORIGINAL, PIN_CN, PSE, SSSE, CardBench, FailingStore, contents, handmade, ref
 from tests.kit.places import DATA
 from tests.kit.reference import Reference
 
@@ -312,7 +312,7 @@ def make_golden(path: Path) -> None:
     ``from pathlib import Path; from tests.unit.cardfs.memory.test_image import make_golden; make_golden(Path("x"))``
     """
     Image.create(path, contents())
-    bench = Bench(card=Card(Image.open(path), SeededRandom("golden")))
+    bench = CardBench(card=Card(Image.open(path), SeededRandom("golden")))
     bench.select_df("DF03")
     bench.prove(["LKDF03"])
     assert bench.send(bench.secured("841E0001", key="STKDF03")) == "9000"
@@ -345,7 +345,7 @@ def test_an_image_of_every_released_schema_loads_and_works_for_ever(golden: Path
         assert image.dfs[f"{SSSE}/DF03"].blocked
         assert all(key.state is KeyState.DEAD for (at, _), key in image.keys.items() if at.owner == f"{SSSE}/DF03")
     assert path.read_bytes() == before
-    bench = Bench(card=Card(Image.open(path), SeededRandom("golden")))
+    bench = CardBench(card=Card(Image.open(path), SeededRandom("golden")))
     bench.select_ssse()
     assert bench.ask("00B2032C06") == "0304322E30309000"
     assert bench.send("00A4000002DF03") == "9303"

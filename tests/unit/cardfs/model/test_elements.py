@@ -19,7 +19,7 @@ from emulator.cli import main
 from emulator.trace.describe import record_text
 from tests.kit.card import PIN, REGION, SERIAL, SSSE
 from tests.kit.places import DATA
-from tests.kit.terminal import CARD, INFO, Desk, demo_roots, settings
+from tests.kit.terminal import CARD, INFO, TerminalBench, demo_roots, settings
 
 CITY: Final = DATA / "ssc-1.0-city.toml"
 
@@ -62,15 +62,15 @@ def old_card() -> CardContents:
     return issue(every_file, holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
 
 
-def desk(**changes: str) -> Desk:
-    return Desk(user=old_card(), settings=settings(v1=str(CITY), **changes))
+def a_terminal(**changes: str) -> TerminalBench:
+    return TerminalBench(user=old_card(), settings=settings(v1=str(CITY), **changes))
 
 
 def with_values(address: str, values: str) -> str:
     return f"{address.partition('|')[0]}|{values}|$"
 
 
-def held(bench: Desk, address: str) -> list[str]:
+def held(bench: TerminalBench, address: str) -> list[str]:
     """What the card's records of these items hold, in hex, after tag and length."""
     file, *tags = address.removesuffix("|$").split("|")
     records = bench.user.card.image.contents[f"{SSSE}/{file[:4]}/{file[4:]}"]
@@ -83,7 +83,7 @@ def held(bench: Desk, address: str) -> list[str]:
 @pytest.mark.parametrize("address", ANNEX)
 def test_the_new_meaning_is_written_with_e_behind_it_and_read_by_its_end(address: str) -> None:
     values, written = ANNEX[address]
-    bench = desk()
+    bench = a_terminal()
     bench.ok("iWriteCard", 3, INFO, address, with_values(address, values))
     assert held(bench, address) == written
     read = bench.terminal.read(INFO, address)
@@ -103,7 +103,7 @@ LABELS: Final = {
 @pytest.mark.parametrize("address", LABELS)
 def test_an_item_is_called_by_the_meaning_that_it_has(address: str) -> None:
     old, new = LABELS[address]
-    bench = desk()
+    bench = a_terminal()
     assert list(bench.terminal.read(INFO, address).labels.values()) == old
     whole = next(each for each in ANNEX if each.startswith(address[:8]))
     bench.ok("iWriteCard", 3, INFO, whole, with_values(whole, ANNEX[whole][0]))
@@ -112,24 +112,24 @@ def test_an_item_is_called_by_the_meaning_that_it_has(address: str) -> None:
 
 def test_the_example_of_the_annex_is_read_from_a_card_that_somebody_else_wrote() -> None:
     """``31 33 EE`` in DF01/EF09, item 32, is 13."""
-    bench = desk()
+    bench = a_terminal()
     assert bench.ok("iReadCard", 3, 1, INFO, "DF01EF09|32|$") == "DF01EF09|173|$"
     made = old_card()
     file = f"{SSSE}/DF01/EF09"
     records = made.contents[file]
     assert isinstance(records, tuple)
     other = tuple(bytes.fromhex("32033133EE") if record[0] == 0x32 else record for record in records)
-    bench = Desk(user=replace(made, contents={**made.contents, file: other}), settings=settings(v1=str(CITY)))
+    bench = TerminalBench(user=replace(made, contents={**made.contents, file: other}), settings=settings(v1=str(CITY)))
     assert bench.ok("iReadCard", 3, 1, INFO, "DF01EF09|32|$") == "DF01EF09|13|$"
 
 
 def test_the_old_meaning_can_be_written_by_setting() -> None:
-    bench = desk(changed_elements="old")
+    bench = a_terminal(changed_elements="old")
     bench.ok("iWriteCard", 3, INFO, "DF01EF09|32|$", "DF01EF09|110|$")
     assert held(bench, "DF01EF09|32|$") == ["313130"]
     bench.ok("iWriteCard", 3, INFO, "DF01EF0A|39|$", "DF01EF0A|20240101|$")
     assert bench.ok("iReadCard", 3, 1, INFO, "DF01EF0A|39|$") == "DF01EF0A|20240101|$"
-    assert desk().call("iWriteCard", 3, INFO, "DF01EF09|32|$", "DF01EF09|110|$")[0] == -42
+    assert a_terminal().call("iWriteCard", 3, INFO, "DF01EF09|32|$", "DF01EF09|110|$")[0] == -42
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_old_meaning_can_be_written_by_setting() -> None:
     [("DF01EF0A|39|$", "20100701"), ("DF01EF0A|38|$", "01"), ("DF03EF07|71|6F|$", "330100|20350101")],
 )
 def test_what_changes_together_is_written_together(address: str, values: str) -> None:
-    bench = desk()
+    bench = a_terminal()
     before = bench.cells()[0]
     error = bench.fails(lambda: bench.terminal.write(INFO, address, with_values(address, values)))
     assert error.code == -23
@@ -148,7 +148,7 @@ def test_what_changes_together_is_written_together(address: str, values: str) ->
 
 def test_once_a_card_shows_the_new_meaning_each_can_be_written_alone() -> None:
     """DF03/EF05 is not asked: what decides by itself is always written alone. DF02/EF09 is read with its own key."""
-    bench = desk()
+    bench = a_terminal()
     whole = "DF02EF09|55|56|96|97|$"
     bench.ok("iWriteCard", 3, INFO, whole, with_values(whole, ANNEX[whole][0]))
     bench.ok("iWriteCard", 3, INFO, "DF02EF09|96|$", "DF02EF09|20111231|$")
@@ -159,7 +159,7 @@ def test_once_a_card_shows_the_new_meaning_each_can_be_written_alone() -> None:
 
 
 def test_an_hsm_writes_it_too() -> None:
-    bench = desk()
+    bench = a_terminal()
     step1 = bench.ok("iWriteCard_HSM_Step1", 3, INFO, "DF01EF09|32|$")
     bench.ok("iWriteCard_HSM_Step2", bench.hsm.authentication(step1, CARD), "DF01EF09|13|$")
     assert held(bench, "DF01EF09|32|$") == ["3133EE"]

@@ -11,7 +11,7 @@ from cardfs.model.files import Ef, Records, Structure
 from cardfs.model.records import Mode, find, span, written
 from cardfs.model.rules import FREE_RULE
 from cardfs.model.settings import ReadSettings, Settings, TransportSettings
-from tests.kit.card import RECORDS, SSSE, Bench, Handmade
+from tests.kit.card import RECORDS, SSSE, CardBench, HandmadeBench
 
 LINEAR = Ef("3F00/EF01", 0xEF01, 1, Structure.LINEAR_VARIABLE, FREE_RULE, FREE_RULE, size=100, max_records=6)
 FIXED = replace(LINEAR, structure=Structure.LINEAR_FIXED, record_length=4, max_records=3, tlv=False)
@@ -179,14 +179,14 @@ def test_a_linear_file_has_an_end_in_records_and_in_bytes() -> None:
 EF05 = "00A4020002EF05"
 
 
-def opened(settings: Settings | None = None, sfi: int = 5) -> Handmade:
+def opened(settings: Settings | None = None, sfi: int = 5) -> HandmadeBench:
     """The card with a file of the SSSE selected."""
-    bench = Handmade(settings)
+    bench = HandmadeBench(settings)
     assert bench.send(f"00A4020002EF{sfi:02X}") == "9000"
     return bench
 
 
-def read(bench: Handmade, p1: int, mode: int, sfi: int = 0) -> str:
+def read(bench: HandmadeBench, p1: int, mode: int, sfi: int = 0) -> str:
     """READ RECORD; the record in hex, or the status word."""
     answer = bench.ask(f"00B2{p1:02X}{sfi << 3 | mode:02X}00")
     return answer[:-4] if answer[-4:] == "9000" else answer
@@ -200,7 +200,7 @@ def texts(*places: int) -> list[str]:
 def test_a_record_is_read_by_number_from_the_current_file_and_by_sfi(number: int) -> None:
     """Part 5, table 32, mode 100."""
     assert [read(opened(), number, 0b100)] == texts(number - 1)
-    assert [read(Handmade(), number, 0b100, sfi=5)] == texts(number - 1)
+    assert [read(HandmadeBench(), number, 0b100, sfi=5)] == texts(number - 1)
 
 
 def test_a_number_behind_the_last_record_is_not_found() -> None:
@@ -240,7 +240,7 @@ def test_a_le_below_256_of_a_longer_answer_gets_6c00(le: int) -> None:
 
 def test_every_record_of_an_issued_file_comes() -> None:
     """DF02/EF05 has 436 bytes of records: 256, and 180 (B4) by GET RESPONSE."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF02")
     bench.verify()
     records = bench.card.image.contents[f"{SSSE}/DF02/EF05"]
@@ -329,7 +329,7 @@ def test_selecting_and_a_valid_sfi_clear_the_pointer() -> None:
 
 def test_a_valid_sfi_makes_the_file_current() -> None:
     """Part 3, 5.3."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert read(bench, 1, 0b100) == "6986"
     read(bench, 1, 0b100, sfi=5)
     assert bench.session.ef == f"{SSSE}/EF05"
@@ -399,11 +399,11 @@ def test_where_whole_apdus_travel_the_data_are_cut_to_le() -> None:
 # -- UPDATE RECORD through the card ----------------------------------------------------------------
 
 
-def write(bench: Handmade, p1: int, mode: int, record: str, sfi: int = 0) -> str:
+def write(bench: HandmadeBench, p1: int, mode: int, record: str, sfi: int = 0) -> str:
     return bench.send(f"00DC{p1:02X}{sfi << 3 | mode:02X}{len(record) // 2:02X}{record}")
 
 
-def contents(bench: Handmade, sfi: int = 5) -> list[str]:
+def contents(bench: HandmadeBench, sfi: int = 5) -> list[str]:
     records = bench.card.image.contents[f"{SSSE}/EF{sfi:02X}"]
     assert isinstance(records, tuple)
     return [record.hex().upper() for record in records]
@@ -414,7 +414,7 @@ def test_a_record_is_replaced_by_number_and_may_change_its_length() -> None:
     bench = opened()
     assert write(bench, 2, 0b100, "0204AABBCCDD") == "9000"
     assert contents(bench) == [texts(0)[0], "0204AABBCCDD", *texts(2, 3)]
-    assert write(Handmade(), 2, 0b100, "0200", sfi=5) == "9000"
+    assert write(HandmadeBench(), 2, 0b100, "0200", sfi=5) == "9000"
 
 
 def test_the_next_number_appends_and_a_gap_does_not() -> None:

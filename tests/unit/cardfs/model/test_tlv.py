@@ -16,7 +16,7 @@ from cardfs.model import tlv
 from cardfs.profile.inputs import ProfileError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cards import Card
-from tests.kit.card import Bench
+from tests.kit.card import CardBench
 
 LENGTHS = [(0, "00"), (1, "01"), (127, "7F"), (128, "8180"), (255, "81FF"), (256, "820100"), (65535, "82FFFF")]
 TAGS = [(0x4F, "4F"), (0x9F38, "9F38"), (0xBF0C, "BF0C"), (0xDF8129, "DF8129"), (0x5F818201, "5F818201")]
@@ -120,10 +120,10 @@ def overrides(df: str, proprietary: str, **settings: Any) -> dict[str, Any]:
     }
 
 
-def card(*changes: dict[str, Any]) -> Bench:
+def card(*changes: dict[str, Any]) -> CardBench:
     profile = load_profile("pboc", *changes)
     holder, roots = replace(load_holder(DEMO / "holder.toml"), lenient=True), load_roots(DEMO / "roots.toml")
-    return Bench(card=Card(Image.in_memory(issue(profile, holder, roots, region="519900", serial="00000001"))))
+    return CardBench(card=Card(Image.in_memory(issue(profile, holder, roots, region="519900", serial="00000001"))))
 
 
 def padding(length: int) -> str:

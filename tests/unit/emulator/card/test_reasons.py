@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from emulator.card.reasons import lengths, numbers, parameters
 from emulator.card.row import Row
 from emulator.commands.sets import SETS
-from tests.kit.card import Bench, Handmade
+from tests.kit.card import CardBench, HandmadeBench
 
 ROWS = [row for rows in (*SETS.rows.values(), *SETS.codings.values()) for row in rows]
 WHOLE = [row for row in ROWS if "and more" not in parameters([row])]
@@ -19,9 +19,9 @@ FINANCIAL = '[settings.financial]\nkind = "both"\n'
 
 
 @pytest.fixture(scope="module")
-def card() -> Bench:
+def card() -> CardBench:
     """A card with both environments."""
-    return Bench("ssc-2.0", FINANCIAL)
+    return CardBench("ssc-2.0", FINANCIAL)
 
 
 # What the card has elsewhere ------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def card() -> Bench:
         ("8084000008", "6E00", "GET CHALLENGE has class 00 here"),
     ],
 )
-def test_a_command_of_another_directory_says_where_it_works(card: Bench, apdu: str, word: str, reason: str) -> None:
+def test_a_command_of_another_directory_says_where_it_works(card: CardBench, apdu: str, word: str, reason: str) -> None:
     card.card.power_on()
     assert (card.send(apdu), card.reason) == (word, reason)
 
@@ -55,13 +55,13 @@ def test_a_command_of_another_directory_says_where_it_works(card: Bench, apdu: s
     ],
 )
 def test_what_another_directory_has_is_not_denied(apdu: str, word: str, reason: str) -> None:
-    bench = Bench()
+    bench = CardBench()
     assert bench.send(apdu) == word
     assert bench.reason == reason
 
 
 def test_a_key_of_applications_is_said_to_be_theirs() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("0082008710" + "00" * 16) == "6A88"
     assert bench.reason == "SSSE has no key 87"
     bench.select_df("DF03")
@@ -71,7 +71,7 @@ def test_a_key_of_applications_is_said_to_be_theirs() -> None:
 
 
 def test_a_file_of_another_structure_says_what_works_on_it() -> None:
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     assert bench.send("00B0850010") == "6981"
     assert bench.reason == "SSSE/EF05 is linear-variable: READ RECORD and UPDATE RECORD work on it"
@@ -135,7 +135,7 @@ def test_numbers_name_what_they_are_given(allowed: set[int]) -> None:
     ],
 )
 def test_a_refusal_says_what_is_allowed(apdu: str, word: str, reason: str) -> None:
-    bench = Bench()
+    bench = CardBench()
     assert (bench.send(apdu), bench.reason) == (word, reason)
 
 
@@ -155,7 +155,7 @@ def commands() -> Iterator[tuple[int, int, int, int]]:
 def test_no_reason_holds_what_was_sent() -> None:
     """The data may be a PIN or a key, and often at the wrong place."""
     for profile in ("ssc-2.0", "psam"):
-        bench = Bench(profile, FINANCIAL if profile != "psam" else "")
+        bench = CardBench(profile, FINANCIAL if profile != "psam" else "")
         for path in list(bench.card.image.dfs):
             for cla, ins, p1, p2 in dict.fromkeys(commands()):
                 if ins in (0x16, 0x1E):
@@ -171,7 +171,7 @@ def test_no_reason_holds_what_was_sent() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(min_size=4, max_size=4), st.integers(0, 20))
 def test_no_reason_of_any_command_holds_what_was_sent(header: bytes, length: int) -> None:
-    bench = Bench()
+    bench = CardBench()
     bench.select_ssse()
     bench.card.transmit(header + bytes((length,)) + (SECRET * 3)[:length])
     assert bench.card.last is not None

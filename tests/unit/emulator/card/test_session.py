@@ -12,18 +12,18 @@ from cardfs.model.settings import ChallengeSettings, Settings, StateSettings
 from emulator.card.session import Session
 from emulator.cards import Card
 from keys.records import KeyRef
-from tests.kit.card import AIDS, MF, PSE, SSSE, Handmade
+from tests.kit.card import AIDS, MF, PSE, SSSE, HandmadeBench
 
 PIN = KeyRef(SSSE, "PIN")
 UK = KeyRef(SSSE, "UK")
 UK01 = KeyRef(f"{SSSE}/DF01", "UK01")
 
-Event = Callable[[Handmade], object]
+Event = Callable[[HandmadeBench], object]
 
 
-def full() -> Handmade:
+def full() -> HandmadeBench:
     """A card in DF01 with everything set that a session holds."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.verify()
     bench.prove(("UK",))
     assert bench.send(b"\x00\xa4\x04\x00\x06" + AIDS["DF01"]) == "610A"
@@ -51,7 +51,7 @@ def test_power_and_reset_leave_nothing_but_the_mf(event: Callable[[Card], None])
 
 @pytest.mark.parametrize("event", [Card.power_off, Card.power_on, Card.reset], ids=lambda each: each.__name__)
 def test_waiting_data_and_a_walk_end_with_power_and_reset(event: Callable[[Card], None]) -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     for p2 in (b"\x00", b"\x02"):
         assert bench.send(b"\x00\xa4\x04" + p2 + b"\x05" + AIDS["DF01"][:5]) == "610A"
     assert bench.session.pending
@@ -105,7 +105,7 @@ def test_rights_that_ended_do_not_come_back_with_the_application() -> None:
 
 def test_with_strict_rights_every_change_of_df_ends_those_of_keys() -> None:
     """Part 7, 6.6, to the letter."""
-    bench = Handmade(Settings(state=StateSettings(global_rights="strict")))
+    bench = HandmadeBench(Settings(state=StateSettings(global_rights="strict")))
     bench.prove(("PIN", "UK"))
     assert bench.word("00A4000002DDF1") == "9000"
     assert bench.session.proofs == {PIN, UK}
@@ -115,7 +115,7 @@ def test_with_strict_rights_every_change_of_df_ends_those_of_keys() -> None:
 
 def test_the_pin_may_end_with_a_change_of_df_too() -> None:
     """Against Part 7, 5.8, for cards that do so."""
-    bench = Handmade(Settings(state=StateSettings(pin_scope="df-change")))
+    bench = HandmadeBench(Settings(state=StateSettings(pin_scope="df-change")))
     bench.prove(("PIN", "UK"))
     assert bench.word("00A4000002DDF1") == "9000"
     assert bench.session.proofs == {PIN, UK}
@@ -145,7 +145,7 @@ HARMLESS = {
 @pytest.mark.parametrize("between", list(HARMLESS.values()), ids=list(HARMLESS))
 def test_a_challenge_survives_what_does_not_use_it(between: str) -> None:
     """Part 5, 6.5.1: usable in the current application; readers read in between."""
-    bench = Handmade()
+    bench = HandmadeBench()
     command = bench.authentication("UK", 4)
     bench.send(between)
     assert bench.send(command) == "9000"
@@ -153,7 +153,7 @@ def test_a_challenge_survives_what_does_not_use_it(between: str) -> None:
 
 @pytest.mark.parametrize("between", list(HARMLESS.values()), ids=list(HARMLESS))
 def test_any_command_ends_the_challenge_where_the_profile_says_so(between: str) -> None:
-    bench = Handmade(Settings(challenge=ChallengeSettings(survives="nothing")))
+    bench = HandmadeBench(Settings(challenge=ChallengeSettings(survives="nothing")))
     command = bench.authentication("UK", 4)
     assert bench.send(command) == "9000"
     command = bench.authentication("UK", 4)
@@ -164,7 +164,7 @@ def test_any_command_ends_the_challenge_where_the_profile_says_so(between: str) 
 @pytest.mark.parametrize("fid", ["3F00", "DF01", "DDF2"])
 def test_a_challenge_ends_with_the_application(fid: str) -> None:
     """Part 5, 6.5.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.challenge()
     assert bench.word(f"00A4000002{fid}") == "9000"
     assert bench.session.challenge is None
@@ -174,7 +174,7 @@ def test_a_challenge_ends_with_the_application(fid: str) -> None:
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_challenge_that_is_refused_leaves_no_older_one(refused: str, word: str, keep: bool) -> None:
     """Part 5, table 15, 6984: what was asked for last did not come (setting `challenge.failure_consumes`)."""
-    bench = Handmade(Settings(challenge=ChallengeSettings(failure_consumes=not keep)))
+    bench = HandmadeBench(Settings(challenge=ChallengeSettings(failure_consumes=not keep)))
     command = bench.authentication("UK", 4)
     assert bench.send(refused) == word
     assert bench.send(command) == ("9000" if keep else "6984")
@@ -192,7 +192,7 @@ def test_a_challenge_that_is_refused_leaves_no_older_one(refused: str, word: str
 )
 def test_a_command_that_needs_a_challenge_uses_it_up_also_when_it_fails(use: str, word: str) -> None:
     """Part 5, 6.5.1: once."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.challenge()
     assert bench.send(use) == word
     assert bench.session.challenge is None
@@ -210,7 +210,7 @@ def test_a_command_that_fails_leaves_the_session_but_for_the_challenge() -> None
 
 
 def test_two_cards_share_nothing() -> None:
-    one, other = full(), Handmade()
+    one, other = full(), HandmadeBench()
     assert other.session._replace(scan=None) == Session(SSSE)
     other.lock_card()
     assert one.send("0084000008")[-4:] == "9000"

@@ -13,7 +13,7 @@ from cardfs.memory.image import Image
 from cardfs.profile.loader import DEMO
 from emulator.cards import Card
 from keys.records import Usage
-from tests.kit.card import Bench, reference_key, roots
+from tests.kit.card import CardBench, reference_key, roots
 from tests.kit.cli import SAME, refused, sscard
 
 
@@ -135,7 +135,7 @@ def test_with_other_roots_no_root_is_named(image: Path, tmp_path: Path) -> None:
 def test_a_killed_key_has_no_value(image: Path, tmp_path: Path) -> None:
     path = tmp_path / "locked.sscard"
     assert sscard("issue", path, *SAME).exit_code == 0
-    bench = Bench(card=Card(Image.open(path)))
+    bench = CardBench(card=Card(Image.open(path)))
     bench.select_df("DF04")
     bench.prove(["LKDF04"])
     assert bench.send(bench.secured("841E0001", key="STKDF04")) == "9000"

@@ -15,7 +15,7 @@ from emulator.cli import main
 from emulator.terminal import TerminalError, load_black_list, pcsc
 from emulator.terminal.checks import BlackList
 from tests.kit.card import PIN, SSSE, contents
-from tests.kit.terminal import CARD, CARD_NUMBER, IDENTIFICATION, INFO, PAYMENT, Desk, settings
+from tests.kit.terminal import CARD, CARD_NUMBER, IDENTIFICATION, INFO, PAYMENT, TerminalBench, settings
 
 EXPIRED = datetime.date(2034, 1, 2)
 LAST_DAY = datetime.date(2034, 1, 1)
@@ -39,29 +39,29 @@ def listed(folder: Path, text: str) -> str:
     return str(path)
 
 
-CHECKS: dict[str, tuple[Callable[[str, Path], Desk], int, str]] = {
+CHECKS: dict[str, tuple[Callable[[str, Path], TerminalBench], int, str]] = {
     "validity": (
-        lambda how, _: Desk(settings=settings(card_check=how), today=EXPIRED),
+        lambda how, _: TerminalBench(settings=settings(card_check=how), today=EXPIRED),
         -27013,
         "the card expired on 2034-01-01 (today is 2034-01-02)",
     ),
     "black-list": (
-        lambda how, folder: Desk(settings=settings(card_check=how, black_list=listed(folder, INFO))),
+        lambda how, folder: TerminalBench(settings=settings(card_check=how, black_list=listed(folder, INFO))),
         -27013,
         "the card is on the black list",
     ),
     "institution": (
-        lambda how, _: Desk(settings=settings(card_check=how, institutions="9156000002330100 915600000211")),
+        lambda how, _: TerminalBench(settings=settings(card_check=how, institutions="9156000002330100 915600000211")),
         -27013,
         "the terminal does not support cards of the institution 915600000251990051990001",
     ),
     "category": (
-        lambda how, _: Desk(settings=settings(card_check=how, categories="12")),
+        lambda how, _: TerminalBench(settings=settings(card_check=how, categories="12")),
         -1,
         "the terminal does not support cards of category 3",
     ),
     "version": (
-        lambda how, _: Desk(settings=settings(card_check=how, versions="1.0 3.0")),
+        lambda how, _: TerminalBench(settings=settings(card_check=how, versions="1.0 3.0")),
         -1,
         "the terminal does not support cards of version 2.0",
     ),
@@ -72,69 +72,69 @@ CHECKS: dict[str, tuple[Callable[[str, Path], Desk], int, str]] = {
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_check_is_silent_warns_or_refuses(check: str, how: str, tmp_path: Path) -> None:
     make, code, text = CHECKS[check]
-    desk = make(how, tmp_path)
-    before = desk.cells()
-    answer = desk.call("iReadCardBas", 3)
+    bench = make(how, tmp_path)
+    before = bench.cells()
+    answer = bench.call("iReadCardBas", 3)
     if how == "refuse":
         assert answer[0] == code
         assert answer[1] == {-1: "卡类型不对", -27013: "不满足使用条件、应用被锁定、应用未选择、余额上溢"}[code]
-        assert desk.cells() == before
-        assert not any(sent.startswith(("0088", "0082", "0020")) for sent in desk.user.sent)
+        assert bench.cells() == before
+        assert not any(sent.startswith(("0088", "0082", "0020")) for sent in bench.user.sent)
     else:
-        assert answer == (0, Desk().ok("iReadCardBas", 3))
-    found = [(each.check, each.text, each.code) for each in desk.terminal.findings]
+        assert answer == (0, TerminalBench().ok("iReadCardBas", 3))
+    found = [(each.check, each.text, each.code) for each in bench.terminal.findings]
     assert found == ([(check, text, code)] if how == "warn" else [])
 
 
-FUNCTIONS: dict[str, Callable[[Desk], object]] = {
-    "iReadCardBas_HSM_Step1": lambda desk: desk.terminal.read_basic_hsm_step1(),
-    "iReadCard": lambda desk: desk.terminal.read(INFO, "DF01EF05|20|$"),
-    "iReadCard_HSM_Step1": lambda desk: desk.terminal.read_hsm_step1(INFO, "DF04EF06|90|$"),
-    "iWriteCard": lambda desk: desk.terminal.write(INFO, "DF01EF07|29|$", "DF01EF07|2|$"),
-    "iWriteCard_HSM_Step1": lambda desk: desk.terminal.write_hsm_step1(INFO, "DF01EF07|29|$"),
-    "iVerifyPIN": lambda desk: desk.terminal.verify_pin(),
-    "iChangePIN": lambda desk: desk.terminal.change_pin(),
-    "iReloadPIN": lambda desk: desk.terminal.reload_pin(INFO),
-    "iReloadPIN_HSM_Step1": lambda desk: desk.terminal.reload_pin_hsm_step1(INFO),
-    "iUnblockPIN": lambda desk: desk.terminal.unblock_pin(INFO),
-    "iUnblockPIN_HSM_Step1": lambda desk: desk.terminal.unblock_pin_hsm_step1(INFO),
-    "iDoDebit": lambda desk: desk.terminal.debit(INFO, PAYMENT),
-    "iDoDebit_HSM_Step1": lambda desk: desk.terminal.debit_hsm_step1(INFO, PAYMENT),
-    "iReadDebitRecord": lambda desk: desk.terminal.read_debit_records(),
-    "load": lambda desk: desk.terminal.load(INFO, "1.00", lambda text: desk.hsm.load(text, CARD, "20240131121500")),
-    "balance": lambda desk: desk.terminal.balance(),
-    "identify": lambda desk: desk.terminal.identify(),
+FUNCTIONS: dict[str, Callable[[TerminalBench], object]] = {
+    "iReadCardBas_HSM_Step1": lambda bench: bench.terminal.read_basic_hsm_step1(),
+    "iReadCard": lambda bench: bench.terminal.read(INFO, "DF01EF05|20|$"),
+    "iReadCard_HSM_Step1": lambda bench: bench.terminal.read_hsm_step1(INFO, "DF04EF06|90|$"),
+    "iWriteCard": lambda bench: bench.terminal.write(INFO, "DF01EF07|29|$", "DF01EF07|2|$"),
+    "iWriteCard_HSM_Step1": lambda bench: bench.terminal.write_hsm_step1(INFO, "DF01EF07|29|$"),
+    "iVerifyPIN": lambda bench: bench.terminal.verify_pin(),
+    "iChangePIN": lambda bench: bench.terminal.change_pin(),
+    "iReloadPIN": lambda bench: bench.terminal.reload_pin(INFO),
+    "iReloadPIN_HSM_Step1": lambda bench: bench.terminal.reload_pin_hsm_step1(INFO),
+    "iUnblockPIN": lambda bench: bench.terminal.unblock_pin(INFO),
+    "iUnblockPIN_HSM_Step1": lambda bench: bench.terminal.unblock_pin_hsm_step1(INFO),
+    "iDoDebit": lambda bench: bench.terminal.debit(INFO, PAYMENT),
+    "iDoDebit_HSM_Step1": lambda bench: bench.terminal.debit_hsm_step1(INFO, PAYMENT),
+    "iReadDebitRecord": lambda bench: bench.terminal.read_debit_records(),
+    "load": lambda bench: bench.terminal.load(INFO, "1.00", lambda text: bench.hsm.load(text, CARD, "20240131121500")),
+    "balance": lambda bench: bench.terminal.balance(),
+    "identify": lambda bench: bench.terminal.identify(),
 }
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_checks_the_card_before_it_does_anything(function: str) -> None:
     """Part 7, 5: the checks come before every trade, reading and writing."""
-    desk = Desk(settings=settings(card_check="refuse"), today=EXPIRED)
-    before = desk.cells()
+    bench = TerminalBench(settings=settings(card_check="refuse"), today=EXPIRED)
+    before = bench.cells()
     with pytest.raises(TerminalError, match=r"^the card expired on 2034-01-01 \(today is 2034-01-02\)$") as caught:
-        FUNCTIONS[function](desk)
+        FUNCTIONS[function](bench)
     assert caught.value.code == -27013
-    assert desk.cells() == before
-    assert desk.prompts == []
-    desk.no_power()
+    assert bench.cells() == before
+    assert bench.prompts == []
+    bench.no_power()
 
 
 def test_an_expired_card_pays_with_a_warning_and_its_trade_can_be_proven() -> None:
-    desk = Desk(today=EXPIRED)
-    desk.ok("iDoDebit", 3, INFO, PAYMENT)
-    assert [each.check for each in desk.terminal.findings] == ["validity"]
-    desk.terminal.settings = settings(card_check="refuse")
+    bench = TerminalBench(today=EXPIRED)
+    bench.ok("iDoDebit", 3, INFO, PAYMENT)
+    assert [each.check for each in bench.terminal.findings] == ["validity"]
+    bench.terminal.settings = settings(card_check="refuse")
     # Part 7, 14: what is asked for is a trade that is done.
-    assert desk.terminal.proof(INFO, "2", "0000").text.count("|") == 2
-    assert desk.terminal.findings == ()
+    assert bench.terminal.proof(INFO, "2", "0000").text.count("|") == 2
+    assert bench.terminal.findings == ()
 
 
 @pytest.mark.parametrize("today", [FIRST_DAY, LAST_DAY])
 def test_the_first_and_the_last_day_are_days_of_use(today: datetime.date) -> None:
-    desk = Desk(today=today)
-    desk.ok("iReadCardBas", 3)
-    assert desk.terminal.findings == ()
+    bench = TerminalBench(today=today)
+    bench.ok("iReadCardBas", 3)
+    assert bench.terminal.findings == ()
 
 
 @pytest.mark.parametrize(
@@ -149,28 +149,28 @@ def test_the_first_and_the_last_day_are_days_of_use(today: datetime.date) -> Non
     ],
 )
 def test_what_a_card_says_of_itself_is_told(made: CardContents | None, today: datetime.date, text: str) -> None:
-    desk = Desk(user=made, today=today)
-    desk.terminal.identify()
-    assert [each.text for each in desk.terminal.findings] == [text]
+    bench = TerminalBench(user=made, today=today)
+    bench.terminal.identify()
+    assert [each.text for each in bench.terminal.findings] == [text]
 
 
 def test_a_card_that_names_no_version_is_one_of_1_0() -> None:
     """Terminal interface, 10.2."""
     made = card(0x03, b"\0\0\0\0", "ssc-1.0")
     for versions, found in (("1.0", []), ("2.0", ["the terminal does not support cards of version 1.0"])):
-        desk = Desk(user=made, settings=settings(versions=versions))
-        desk.terminal.identify()
-        assert [each.text for each in desk.terminal.findings] == found
+        bench = TerminalBench(user=made, settings=settings(versions=versions))
+        bench.terminal.identify()
+        assert [each.text for each in bench.terminal.findings] == found
 
 
 def test_another_card_is_refused_as_such_first() -> None:
-    desk = Desk(settings=settings(card_check="refuse"), today=EXPIRED)
-    assert desk.call("iReadCard", 3, 1, INFO.replace("A0", "B0"), "DF01EF05|20|$")[0] == -22
+    bench = TerminalBench(settings=settings(card_check="refuse"), today=EXPIRED)
+    assert bench.call("iReadCard", 3, 1, INFO.replace("A0", "B0"), "DF01EF05|20|$")[0] == -22
 
 
 def test_all_that_was_found_is_in_the_refusal() -> None:
-    desk = Desk(settings=settings(card_check="refuse", categories="1"), today=EXPIRED)
-    error = desk.fails(desk.terminal.verify_pin)
+    bench = TerminalBench(settings=settings(card_check="refuse", categories="1"), today=EXPIRED)
+    error = bench.fails(bench.terminal.verify_pin)
     assert str(error) == (
         "the terminal does not support cards of category 3; the card expired on 2034-01-01 (today is 2034-01-02)"
     )
@@ -238,10 +238,10 @@ def test_a_list_that_is_missing_or_no_utf_8_is_one_sentence(tmp_path: Path) -> N
 @pytest.fixture(name="terminal")
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """`sscard terminal` with a card and a PSAM in process."""
-    desk = Desk()
+    bench = TerminalBench()
 
     def found(*_: object, **__: object) -> pcsc.Readers:
-        return pcsc.Readers(desk.terminal._readers[1], desk.terminal._psam, None)  # type: ignore[arg-type]
+        return pcsc.Readers(bench.terminal._readers[1], bench.terminal._psam, None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pcsc, "find_readers", found)
     return lambda *arguments: CliRunner().invoke(main, ["terminal", *arguments, "--pin", PIN])

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from emulator.cli import main
 from emulator.terminal import Hsm, InProcess, Settings, TerminalError, pcsc
 from tests.kit.card import PIN
-from tests.kit.terminal import INFO, TERMINAL_NUMBER, TIME, Desk, psam_contents, roots_without
+from tests.kit.terminal import INFO, TERMINAL_NUMBER, TIME, TerminalBench, psam_contents, roots_without
 
 PCSC_CODES = {
     0x80100069: (-2, "removed"),
@@ -129,27 +129,27 @@ class Noted(InProcess):
         return super().open()
 
 
-@pytest.fixture(name="desk")
-def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    desk = Desk()
+@pytest.fixture(name="bench")
+def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[TerminalBench]:
+    bench = TerminalBench()
     Noted.opened.clear()
 
     def found(card: str | None, psam: str | None, settings: Settings, **how: Any) -> tuple[Any, ...]:
         assert (card, psam) == (None, None)
-        module = InProcess(desk.psam) if how["with_psam"] and desk.psam else None
-        user, near = Noted(desk.user, "user"), Noted(desk.user, "near") if how["contactless"] else None
+        module = InProcess(bench.psam) if how["with_psam"] and bench.psam else None
+        user, near = Noted(bench.user, "user"), Noted(bench.user, "near") if how["contactless"] else None
         return pcsc.Readers(user if how["with_contacts"] else None, module, near)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pcsc, "find_readers", found)
-    yield desk
-    desk.no_power()
+    yield bench
+    bench.no_power()
 
 
 def terminal(*arguments: str, stdin: str = "", **environment: str) -> Result:
     return CliRunner().invoke(main, ["terminal", *arguments], input=stdin, env=environment)
 
 
-def test_every_function_prints_what_the_standard_has(desk: Desk) -> None:
+def test_every_function_prints_what_the_standard_has(bench: TerminalBench) -> None:
     pin = ("--pin", PIN, "--new-pin", PIN, "--raw")
     assert terminal("read", "DF01EF05|20|$", *pin).stdout == "DF01EF05|11|$\n"
     assert terminal("read", "DF01EF05|20|$", "--by", "key", "--raw").stdout == "DF01EF05|11|$\n"
@@ -168,7 +168,7 @@ def test_every_function_prints_what_the_standard_has(desk: Desk) -> None:
     assert terminal("proof", "load", "0000", *pin).stdout.startswith("00000000|")
 
 
-def test_a_table_has_names_and_values_and_json_both(desk: Desk) -> None:
+def test_a_table_has_names_and_values_and_json_both(bench: TerminalBench) -> None:
     shown = terminal("read-basic").stdout
     assert "社会保障号码" in shown
     assert "999999199001010000" in shown
@@ -183,7 +183,7 @@ def test_a_table_has_names_and_values_and_json_both(desk: Desk) -> None:
     assert "5.00" in shown
 
 
-def test_a_failure_is_code_text_and_sentence_and_no_pin(desk: Desk) -> None:
+def test_a_failure_is_code_text_and_sentence_and_no_pin(bench: TerminalBench) -> None:
     done = terminal("verify-pin", "--pin", "918273", "--json")
     assert done.exit_code == 2
     assert done.stderr == "sscard: -51 PIN 校验失败，剩余次数 2 次: VERIFY: the PIN is wrong, 2 tries are left\n"
@@ -201,7 +201,7 @@ def test_a_failure_is_code_text_and_sentence_and_no_pin(desk: Desk) -> None:
     assert other.stderr.startswith("sscard: -22 ")
 
 
-def test_the_pin_is_asked_for_and_never_shown(desk: Desk) -> None:
+def test_the_pin_is_asked_for_and_never_shown(bench: TerminalBench) -> None:
     asked = terminal("verify-pin", stdin=f"{PIN}\n")
     assert asked.exit_code == 0
     assert "请输入密码" in asked.stderr
@@ -211,7 +211,7 @@ def test_the_pin_is_asked_for_and_never_shown(desk: Desk) -> None:
     assert nobody.stderr.splitlines()[-1] == "sscard: -31 用户取消密码输入: nobody answered: 请输入密码"
 
 
-def test_the_hsm_may_be_somebody_elses(desk: Desk) -> None:
+def test_the_hsm_may_be_somebody_elses(bench: TerminalBench) -> None:
     done = terminal("read-basic", "--hsm-stdin", "--raw", stdin="0\n")
     assert done.exit_code == 2
     step1 = done.stdout.splitlines()[0]
@@ -219,8 +219,8 @@ def test_the_hsm_may_be_somebody_elses(desk: Desk) -> None:
     assert done.stderr.splitlines()[-1].startswith("sscard: -42 ")
 
 
-def test_after_one_of_five_codes_the_hsm_goes_on(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
-    desk.psam = Desk(psam=psam_contents(roots=roots_without("UK2DF01"))).psam
+def test_after_one_of_five_codes_the_hsm_goes_on(monkeypatch: pytest.MonkeyPatch, bench: TerminalBench) -> None:
+    bench.psam = TerminalBench(psam=psam_contents(roots=roots_without("UK2DF01"))).psam
     write = ("write", "DF01EF07|29|$", "DF01EF07|3|$")
     assert terminal(*write).stderr.startswith("sscard: -27272 ")
     done = terminal(*write, "--hsm-auto")
@@ -228,7 +228,7 @@ def test_after_one_of_five_codes_the_hsm_goes_on(monkeypatch: pytest.MonkeyPatch
     assert done.stderr.startswith("note: -27272 未找到引用数据、未找到密钥: the PSAM has no key UK2DF01")
 
 
-def test_settings_and_addresses(desk: Desk) -> None:
+def test_settings_and_addresses(bench: TerminalBench) -> None:
     done = terminal("read-basic", "--set", "terminal.device_number=D9", "--raw")
     assert done.stdout.endswith("|D9|\n")
     unknown = terminal("read-basic", "--set", "terminal.nope=1")
@@ -239,27 +239,27 @@ def test_settings_and_addresses(desk: Desk) -> None:
     assert terminal("addresses", "FFFF").exit_code == 2
 
 
-def test_only_the_card_named_is_worked_with(desk: Desk) -> None:
+def test_only_the_card_named_is_worked_with(bench: TerminalBench) -> None:
     other = ("--card-info", INFO.replace("A0", "B0"), "--pin", PIN, "--new-pin", "4711")
-    before = desk.cells()
+    before = bench.cells()
     for command in ("read-basic", "verify-pin", "change-pin", "reload-pin", "read-debit-records", "balance"):
         assert terminal(command, *other).stderr.startswith("sscard: -22 "), command
     assert terminal("read-basic", "--hsm", *other).stderr.startswith("sscard: -22 ")
-    assert desk.cells() == before
-    assert desk.pin == PIN
+    assert bench.cells() == before
+    assert bench.pin == PIN
     own = ("--card-info", INFO, "--pin", PIN, "--new-pin", "4711")
     assert terminal("change-pin", *own).exit_code == 0
-    assert desk.pin == "4711"
+    assert bench.pin == "4711"
 
 
 @pytest.mark.parametrize("command", [("debit", "1.00"), ("load", "1.00"), ("reload-pin",), ("read", "DF01EF05|20|$")])
-def test_the_card_is_looked_at_once_before_an_hsm_computes(desk: Desk, command: tuple[str, ...]) -> None:
+def test_the_card_is_looked_at_once_before_an_hsm_computes(bench: TerminalBench, command: tuple[str, ...]) -> None:
     done = terminal(*command, "--hsm", "--pin", PIN, "--new-pin", PIN)
     assert done.exit_code == 0, done.output
-    assert desk.user.powered == 2
+    assert bench.user.powered == 2
 
 
-def test_a_balance_is_shown_and_no_purchases_are_none(desk: Desk) -> None:
+def test_a_balance_is_shown_and_no_purchases_are_none(bench: TerminalBench) -> None:
     pin = ("--pin", PIN)
     assert terminal("read-debit-records", *pin).stdout == "读消费交易记录: no purchases\n"
     assert json.loads(terminal("read-debit-records", *pin, "--json").stdout)["records"] == []
@@ -272,13 +272,15 @@ def test_a_balance_is_shown_and_no_purchases_are_none(desk: Desk) -> None:
     assert "90.00" in shown
 
 
-def test_the_flags_of_the_hsm_take_no_amount(desk: Desk) -> None:
+def test_the_flags_of_the_hsm_take_no_amount(bench: TerminalBench) -> None:
     done = terminal("debit", "--hsm", "12.50", "10.00", "--pin", PIN, "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["amounts"] == "000004E2000003E8"
 
 
-def test_the_software_hsm_gives_no_terminal_sequence_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_software_hsm_gives_no_terminal_sequence_twice(
+    bench: TerminalBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pay = ("debit", "1.00", "--hsm", "--pin", PIN, "--json")
     clock = iter((1_800_000_000.0, 1_800_000_000.1, 1_800_000_000.2))
     monkeypatch.setattr("time.time_ns", lambda: int(next(clock) * 10) * 10**8)
@@ -286,17 +288,17 @@ def test_the_software_hsm_gives_no_terminal_sequence_twice(desk: Desk, monkeypat
     assert given == [f"{(18_000_000_000 + each) % 2**32:08X}" for each in range(3)]
 
 
-def test_a_time_that_is_none_costs_nothing(desk: Desk) -> None:
-    before = desk.cells()
+def test_a_time_that_is_none_costs_nothing(bench: TerminalBench) -> None:
+    before = bench.cells()
     for command in ("load", "debit"):
         done = terminal(command, "1.00", "--time", "20261399990000", "--pin", PIN)
         assert done.stderr == "sscard: -23 传入数据不合法: '20261399990000' is no time YYYYMMDDHHMMSS\n"
-        assert command == "debit" or desk.user.powered == 0
-    assert desk.cells() == before
+        assert command == "debit" or bench.user.powered == 0
+    assert bench.cells() == before
 
 
 @pytest.mark.parametrize("command", [("load", "1.00"), ("debit", "1.00"), ("read-basic",)])
-def test_json_is_one_document_whoever_computes(desk: Desk, command: tuple[str, ...]) -> None:
+def test_json_is_one_document_whoever_computes(bench: TerminalBench, command: tuple[str, ...]) -> None:
     answer = "nothing of use\n"
     done = terminal(*command, "--hsm-stdin", "--json", "--pin", PIN, stdin=answer)
     assert json.loads(done.stdout)["code"] in (-41, -42)
@@ -311,8 +313,8 @@ def test_json_and_raw_are_two_things() -> None:
     assert (both.exit_code, both.stderr) == (2, "sscard: --json or --raw: not both\n")
 
 
-def test_an_uncertain_trade_says_how_to_ask(desk: Desk) -> None:
-    desk.user.cut = lambda command: command[:2] == b"\xb0\x2c" and "after"
+def test_an_uncertain_trade_says_how_to_ask(bench: TerminalBench) -> None:
+    bench.user.cut = lambda command: command[:2] == b"\xb0\x2c" and "after"
     settings_ = ("--set", "terminal.debit_amounts=account", "--set", "terminal.proof_type_byte=ascii")
     terminal("load", "100", "--pin", PIN)
     done = terminal("debit", "12.50", "10.00", "--pin", PIN, "--json", *settings_)
@@ -323,25 +325,25 @@ def test_an_uncertain_trade_says_how_to_ask(desk: Desk) -> None:
     words = shlex.split(trade["command"])
     assert words[:2] == ["sscard", "terminal"]
     assert words[-4:] == list(settings_)
-    desk.user.cut = lambda _: False
+    bench.user.cut = lambda _: False
     proven = terminal(*words[2:], "--json")
     assert proven.exit_code == 0, proven.output
     assert len(json.loads(proven.stdout)["tac"]) == 8
-    assert desk.balance() == 9000
+    assert bench.balance() == 9000
 
 
-def test_a_trade_that_is_booked_is_not_made_again_with_the_hsm(desk: Desk) -> None:
-    assert desk.psam is not None
+def test_a_trade_that_is_booked_is_not_made_again_with_the_hsm(bench: TerminalBench) -> None:
+    assert bench.psam is not None
     terminal("load", "100", "--pin", PIN)
-    desk.psam.cut = lambda command: command[:2] == b"\x80\x72"
+    bench.psam.cut = lambda command: command[:2] == b"\x80\x72"
     done = terminal("debit", "1.00", "1.00", "--pin", PIN, "--hsm-auto", "--set", "terminal.debit_amounts=account")
     assert done.exit_code == 2
     assert "the card has booked the trade, but the PSAM in 'this process' answers no more" in done.stderr
-    assert desk.balance() == 9900
+    assert bench.balance() == 9900
 
 
 @pytest.mark.parametrize(("command", "name"), [("load", "check_load_tac"), ("debit", "check_tac")])
-def test_a_wrong_tac_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: str, name: str) -> None:
+def test_a_wrong_tac_is_said(bench: TerminalBench, monkeypatch: pytest.MonkeyPatch, command: str, name: str) -> None:
     """Terminal interface, C.7."""
     monkeypatch.setattr(Hsm, name, lambda *_: False)
     done = terminal(command, "1.00", "--hsm", "--pin", PIN, "--json")
@@ -353,18 +355,18 @@ def test_a_wrong_tac_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch, comman
 
 @pytest.mark.parametrize("command", [("load", "1.00"), ("debit", "1.00", "1.00", "--hsm"), ("debit", "1.00", "1.00")])
 def test_whoever_sits_there_puts_the_card_back(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    bench: TerminalBench, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     account = ("--set", "terminal.debit_amounts=account")
     terminal("load", "100", "--pin", PIN)
     monkeypatch.setattr("emulator.cli.terminal_run.interactive", lambda: True)
     booking = b"\xb0\x2a" if command[0] == "load" else b"\xb0\x2c"
     pulled = iter((True,))
-    desk.user.cut = lambda raw: raw[:2] == booking and next(pulled, False) and "after"
+    bench.user.cut = lambda raw: raw[:2] == booking and next(pulled, False) and "after"
     done = terminal(*command, *account, "--pin", PIN, "--json", stdin="y\n")
     assert done.exit_code == 0, done.output
     assert "请重新插入卡片" in done.stderr
-    assert desk.balance() == (10100 if command[0] == "load" else 9900)
+    assert bench.balance() == (10100 if command[0] == "load" else 9900)
 
 
 ALL_FUNCTIONS = (
@@ -384,7 +386,7 @@ ALL_FUNCTIONS = (
 
 @pytest.mark.parametrize(("kind", "where"), [("1", "user"), ("2", "near"), ("3", "user"), ("4", "near")])
 @pytest.mark.parametrize("hsm", [(), ("--hsm",)], ids=["psam", "hsm"])
-def test_the_type_of_card_is_chosen(desk: Desk, kind: str, where: str, hsm: tuple[str, ...]) -> None:
+def test_the_type_of_card_is_chosen(bench: TerminalBench, kind: str, where: str, hsm: tuple[str, ...]) -> None:
     """Terminal interface, 1.1.2, iType."""
     given = ("--pin", PIN, "--new-pin", PIN, "--type", kind, "--contactless-reader", "near")
     for command in ALL_FUNCTIONS:
@@ -395,7 +397,7 @@ def test_the_type_of_card_is_chosen(desk: Desk, kind: str, where: str, hsm: tupl
     assert set(Noted.opened) == {where}
 
 
-def test_contactless_cards_need_a_reader(desk: Desk) -> None:
+def test_contactless_cards_need_a_reader(bench: TerminalBench) -> None:
     done = terminal("verify-pin", "--pin", PIN, "--type", "2")
     assert done.stderr == "sscard: --type 2: name the reader of contactless cards with --contactless-reader\n"
 
@@ -407,7 +409,7 @@ def test_a_missing_argument_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("amount", ["abc", "42949673", "000000001", "5.001", "\u0665", "-5"])
-def test_what_is_no_amount_is_shown_as_typed(desk: Desk, amount: str) -> None:
+def test_what_is_no_amount_is_shown_as_typed(bench: TerminalBench, amount: str) -> None:
     for command in ("debit", "load"):
         done = terminal(command, "--pin", PIN, "--", amount)
         assert done.stderr == (

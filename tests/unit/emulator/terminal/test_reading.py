@@ -15,7 +15,7 @@ from cardfs.model.settings import CryptoSettings
 from cardfs.profile.loader import DEMO, shipped_profiles
 from emulator.cards import Card
 from emulator.terminal import Channel, Reading, TerminalError, algorithm_of, exchange, read_card
-from tests.kit.card import HISTORICAL, PSE, REGION, Bench, Handmade, contents
+from tests.kit.card import HISTORICAL, PSE, REGION, CardBench, HandmadeBench, contents
 from tests.kit.terminal import psam_contents
 
 PROFILES = {"ssc-1.0": ("3DES", "1.00"), "ssc-2.0": ("3DES", "2.00"), "ssc-2.0-sm4": ("SM4", "2.00")}
@@ -103,7 +103,7 @@ def test_the_issuers_data_are_read_with_both_names(profile: str) -> None:
 
 def test_t1_and_apdu_cards_are_what_they_say() -> None:
     assert Card(Image.in_memory(contents("ssc-2.0", T1))).atr[4] & 0x0F == 1
-    card = Bench("ssc-2.0", APDU_TRANSPORT)
+    card = CardBench("ssc-2.0", APDU_TRANSPORT)
     assert card.send("00A40000023F00")[:4] != "6104"
     assert card.send("00A40000023F00")[-4:] == "9000"
 
@@ -205,7 +205,7 @@ def test_a_card_without_sssse_is_named_as_such() -> None:
 
 
 def test_a_locked_card_is_named_as_such() -> None:
-    card = Handmade()
+    card = HandmadeBench()
     card.lock_card()
     with pytest.raises(TerminalError, match="6A81, function not supported here, or the card is locked"):
         read_card(card.card.transmit, card.card.atr, demo_roots())
@@ -213,7 +213,7 @@ def test_a_locked_card_is_named_as_such() -> None:
 
 def test_another_kind_of_card_is_read_as_far_as_it_goes() -> None:
     """The card made by hand has an SSSE and other files under the same numbers."""
-    card = Handmade()
+    card = HandmadeBench()
     assert PSE in card.card.image.dfs
     reading = read_card(card.card.transmit, card.card.atr, demo_roots())
     assert reading.algorithm == "3DES"

@@ -14,7 +14,7 @@ from cardfs.profile.loader import DEMO, load_profile
 from emulator.terminal import Settings, TerminalSettings, load_settings
 from tests.kit.card import PIN, REGION, SERIAL, contents
 from tests.kit.places import DATA, ROOT
-from tests.kit.terminal import CARD, INFO, PAYMENT, TIME, Desk, demo_roots, psam_contents, settings, with_money
+from tests.kit.terminal import CARD, INFO, PAYMENT, TIME, TerminalBench, demo_roots, psam_contents, settings, with_money
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REGION_PROFILE = DATA / "ssc-2.0-region.toml"
@@ -74,32 +74,32 @@ AMOUNTS = {
 @pytest.mark.parametrize(("rule", "expected"), AMOUNTS.items())
 def test_the_amounts_follow_the_rule(rule: str, expected: tuple[str, str, int, str], hsm: bool) -> None:
     sent, shown, taken, record = expected
-    desk = Desk(user=with_money(contents(), 5000), settings=settings(debit_amounts=rule))
+    bench = TerminalBench(user=with_money(contents(), 5000), settings=settings(debit_amounts=rule))
     if hsm:
-        step1 = desk.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
-        text = desk.ok("iDoDebit_HSM_Step2", desk.hsm.purchase(step1, CARD))
-        assert desk.hsm.check_mac2(text)
+        step1 = bench.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
+        text = bench.ok("iDoDebit_HSM_Step2", bench.hsm.purchase(step1, CARD))
+        assert bench.hsm.check_mac2(text)
         assert step1.split("|")[4] == shown
     else:
-        text = desk.ok("iDoDebit", 3, INFO, PAYMENT)
-    assert desk.hsm.check_tac(text, CARD)
+        text = bench.ok("iDoDebit", 3, INFO, PAYMENT)
+    assert bench.hsm.check_tac(text, CARD)
     assert text.split("|")[2 + hsm] == shown
-    assert any(each.startswith(f"B02801011301{sent}") for each in desk.user.sent)
-    assert desk.balance() == 5000 - taken
-    assert desk.ok("iReadDebitRecord", 3).endswith(f"^{TIME}^{record}|")
+    assert any(each.startswith(f"B02801011301{sent}") for each in bench.user.sent)
+    assert bench.balance() == 5000 - taken
+    assert bench.ok("iReadDebitRecord", 3).endswith(f"^{TIME}^{record}|")
 
 
 @pytest.mark.parametrize("byte", ["ascii", "binary"])
 @pytest.mark.parametrize("proof", ["ascii", "binary"])
 def test_the_type_is_that_of_the_card(byte: str, proof: str) -> None:
     overrides = f'[settings.trade]\ntype_byte = "{byte}"\nproof_type_byte = "{proof}"'
-    desk = Desk("ssc-2.0", overrides, settings=settings(type_byte=byte, proof_type_byte=proof))
-    text = desk.ok("iDoDebit", 3, INFO, PAYMENT)
+    bench = TerminalBench("ssc-2.0", overrides, settings=settings(type_byte=byte, proof_type_byte=proof))
+    text = bench.ok("iDoDebit", 3, INFO, PAYMENT)
     assert text.split("|")[3] == "2"
-    assert desk.hsm.check_tac(text, CARD)
-    assert desk.terminal.proof(INFO, "2", "0000").text.endswith(f"|{text.split('|')[7]}|")
+    assert bench.hsm.check_tac(text, CARD)
+    assert bench.terminal.proof(INFO, "2", "0000").text.endswith(f"|{text.split('|')[7]}|")
     other = {"ascii": "binary", "binary": "ascii"}[byte]
-    wrong = Desk("ssc-2.0", overrides, settings=settings(type_byte=other))
+    wrong = TerminalBench("ssc-2.0", overrides, settings=settings(type_byte=other))
     assert wrong.call("iDoDebit", 3, INFO, PAYMENT)[0] == -0x9302
 
 
@@ -107,48 +107,48 @@ def test_the_original_may_be_the_terminals_own() -> None:
     """Part 7, 6.5: one challenge less for each authentication."""
     texts = {}
     for source in ("card", "terminal"):
-        desk = Desk("ssc-3.0", settings=settings(original_source=source))
-        texts[source] = desk.ok("iReadCardBas", 3)
-        assert desk.user.sent.count("0084000008") == {"card": 4, "terminal": 2}[source]
+        bench = TerminalBench("ssc-3.0", settings=settings(original_source=source))
+        texts[source] = bench.ok("iReadCardBas", 3)
+        assert bench.user.sent.count("0084000008") == {"card": 4, "terminal": 2}[source]
     assert texts["card"] == texts["terminal"]
 
 
 @pytest.mark.parametrize(("query", "count"), [(True, 1), (False, 0)])
 def test_asking_whether_there_is_a_pin_is_a_setting(query: bool, count: int) -> None:
-    desk = Desk(settings=settings(pin_query=query))
-    desk.ok("iVerifyPIN", 3)
-    assert desk.user.sent.count("0020000000") == count
+    bench = TerminalBench(settings=settings(pin_query=query))
+    bench.ok("iVerifyPIN", 3)
+    assert bench.user.sent.count("0020000000") == count
 
 
 def test_the_device_number_is_the_terminals() -> None:
-    desk = Desk(settings=settings(device_number="DCZ91201015033"))
-    assert desk.ok("iReadCardBas", 3).endswith("|519900000007|DCZ91201015033|")
+    bench = TerminalBench(settings=settings(device_number="DCZ91201015033"))
+    assert bench.ok("iReadCardBas", 3).endswith("|519900000007|DCZ91201015033|")
 
 
 @pytest.mark.parametrize(("index", "expected"), [(0, "01"), (2, "02"), (3, "03")])
 def test_the_key_index_is_the_psams_or_a_setting(index: int, expected: str) -> None:
-    desk = Desk(settings=settings(key_index=index))
-    text = desk.ok("iDoDebit", 3, INFO, PAYMENT)
-    assert any(each.startswith(f"B028010113{expected}") for each in desk.user.sent)
+    bench = TerminalBench(settings=settings(key_index=index))
+    text = bench.ok("iDoDebit", 3, INFO, PAYMENT)
+    assert any(each.startswith(f"B028010113{expected}") for each in bench.user.sent)
     assert text.split("|")[1] == {"01": "00B5", "02": "00B6", "03": "00B7"}[expected]
-    assert desk.hsm.check_tac(text, CARD)
-    step1 = desk.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
+    assert bench.hsm.check_tac(text, CARD)
+    step1 = bench.ok("iDoDebit_HSM_Step1", 3, INFO, PAYMENT)
     assert step1.split("|")[1] == {"01": "017F", "02": "0199", "03": "019C"}[expected]
-    assert desk.hsm.check_mac2(desk.ok("iDoDebit_HSM_Step2", desk.hsm.purchase(step1, CARD)))
+    assert bench.hsm.check_mac2(bench.ok("iDoDebit_HSM_Step2", bench.hsm.purchase(step1, CARD)))
 
 
 def test_the_name_of_the_sm4_environment_is_a_setting() -> None:
     made = psam_contents()
-    desk = Desk("ssc-3.0", psam=made, settings=settings(psam_sm4_name="7378342E73682EC9E7BBE1B1A3D5CF"))
-    assert desk.call("iReadCardBas", 3)[0] == -2202
+    bench = TerminalBench("ssc-3.0", psam=made, settings=settings(psam_sm4_name="7378342E73682EC9E7BBE1B1A3D5CF"))
+    assert bench.call("iReadCardBas", 3)[0] == -2202
 
 
 def test_a_regions_own_files_are_known_by_its_profile() -> None:
     holder = replace(load_holder(DEMO / "holder.toml"), lenient=True)
     profile = load_profile(REGION_PROFILE)
     user = issue(profile, holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
-    desk = Desk(user=user, settings=settings(v2=str(REGION_PROFILE)))
-    info = desk.terminal.identify().info
-    assert desk.ok("iReadCard", 3, 1, info, "DF04EF0D|E8|$") == "DF04EF0D||$"
-    plain = Desk(user=user)
+    bench = TerminalBench(user=user, settings=settings(v2=str(REGION_PROFILE)))
+    info = bench.terminal.identify().info
+    assert bench.ok("iReadCard", 3, 1, info, "DF04EF0D|E8|$") == "DF04EF0D||$"
+    plain = TerminalBench(user=user)
     assert plain.call("iReadCard", 3, 1, info, "DF04EF0D|E8|$") == (-27266, "未找到文件、文件标识相重、SFI 不正确")

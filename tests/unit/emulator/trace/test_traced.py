@@ -20,9 +20,8 @@ from emulator.trace.event import Event, JsonLines
 from emulator.trace.mask import MASK, masked_command
 from emulator.trace.traced import Traced
 from keys.generate import SeededRandom
-from tests.kit.card import MF, ORIGINAL, PIN, PIN_CN, SSSE, SSSE_NAME, Bench, Handmade, contents, handmade
-from tests.kit.fmcos import Desk as FmcosDesk
-from tests.kit.fmcos import application
+from tests.kit.card import MF, ORIGINAL, PIN, PIN_CN, SSSE, SSSE_NAME, CardBench, HandmadeBench, contents, handmade
+from tests.kit.fmcos import FmcosBench, application
 from tests.kit.issuer import ADF, stage
 from tests.kit.reference import Reference
 
@@ -30,7 +29,7 @@ SECRET = bytes.fromhex("D1E2F3A4B5C6D7E8")
 SECURED = Settings(sm=SmSettings(update_commands="per-file", read_commands="per-file"))
 
 
-class Witness(Bench):
+class Witness(CardBench):
     """A demo card whose trace is kept."""
 
     def __init__(self, profile: str = "ssc-2.0", *, card: Card | None = None) -> None:
@@ -50,7 +49,7 @@ class Witness(Bench):
         return self.events[-1]
 
 
-class HandmadeWitness(Handmade):
+class HandmadeWitness(HandmadeBench):
     """The card made by hand, traced."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -408,7 +407,7 @@ def test_what_is_told_later_is_the_same() -> None:
 class Retold(Traced):
     """A card in the place of a bench's own: every command is told at once, and kept to be told again."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: CardBench) -> None:
         self.events: list[Event] = []
         self._kept: list[Any] = []
         super().__init__(bench.card, self.events.append, clock=lambda: 1.0, later=self._both)
@@ -432,24 +431,24 @@ class Retold(Traced):
 
 def test_what_is_told_after_its_files_were_deleted_is_the_same() -> None:
     """DELETE FILE and DELETE STRUCTURE of the coding t514, and the erasing of FMCOS."""
-    maker = stage("personalising", at=ADF)
-    told = Retold(maker)
-    maker.send("00B0850010")
-    maker.send("00B2014400")
-    maker.select(SSSE)
-    assert maker.prove() == "9000"
-    assert maker.delete(0xDF01) == "9000"
-    assert maker.prove() == "9000"
-    assert maker.delete_all() == "9000"
-    maker.select(MF)
-    assert maker.prove() == "9000"
-    assert maker.delete(0xDDF1) == "6985"
-    desk = application(FmcosDesk(), create_erase="F0F0")
-    retold = Retold(desk)
-    desk.send("00B0960008")
-    desk.ok("800E000000")
-    desk.ok("00A40000023F00")
-    desk.ok("800E000000")
+    issuer = stage("personalising", at=ADF)
+    told = Retold(issuer)
+    issuer.send("00B0850010")
+    issuer.send("00B2014400")
+    issuer.select(SSSE)
+    assert issuer.prove() == "9000"
+    assert issuer.delete(0xDF01) == "9000"
+    assert issuer.prove() == "9000"
+    assert issuer.delete_all() == "9000"
+    issuer.select(MF)
+    assert issuer.prove() == "9000"
+    assert issuer.delete(0xDDF1) == "6985"
+    bench = application(FmcosBench(), create_erase="F0F0")
+    retold = Retold(bench)
+    bench.send("00B0960008")
+    bench.ok("800E000000")
+    bench.ok("00A40000023F00")
+    bench.ok("800E000000")
     for each in (told, retold):
         assert each.again() == each.events
         assert not [event for event in each.events if "defect" in event.fields]
@@ -552,7 +551,7 @@ def test_a_success_has_no_reason(card: Witness) -> None:
 
 
 def test_the_trace_changes_no_answer() -> None:
-    plain, traced = Bench(), Witness(card=Card(Image.in_memory(contents()), SeededRandom("bench")))
+    plain, traced = CardBench(), Witness(card=Card(Image.in_memory(contents()), SeededRandom("bench")))
     for apdu in ("00A40000023F00", "00C0000004", "0084000008", "00B2010400", "0020000003999999", "", "00"):
         assert plain.send(apdu) == traced.send(apdu)
     assert plain.cells() == traced.cells()

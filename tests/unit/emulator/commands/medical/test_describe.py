@@ -9,12 +9,12 @@ from emulator.commands.medical.rows import TRADE_ROWS
 from emulator.trace.event import Event
 from emulator.trace.mask import MASK
 from emulator.trace.traced import Traced
-from tests.kit.medical import LOAD, TradeBench, card_with
+from tests.kit.medical import LOAD, MedicalBench, card_with
 
 APDU: Final = "[settings.transport]\nlevel = 'apdu'\n"
 
 
-class Witness(TradeBench):
+class Witness(MedicalBench):
     """A card with money whose trace is kept."""
 
     def __init__(self, overrides: str = "") -> None:

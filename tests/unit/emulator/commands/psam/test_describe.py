@@ -8,10 +8,10 @@ from emulator.trace.event import Event
 from emulator.trace.mask import masked_command
 from emulator.trace.traced import Traced
 from tests.kit.card import contents, roots
-from tests.kit.psam import APPLICATION, NEW_PLAIN, PsamDesk, mac2, psam_key, walked
+from tests.kit.psam import APPLICATION, NEW_PLAIN, PsamBench, mac2, psam_key, walked
 
 
-class Told(PsamDesk):
+class Told(PsamBench):
     """A module whose every command is told."""
 
     def __init__(self, suite: str) -> None:
@@ -27,18 +27,18 @@ def _raw(apdu: str | bytes) -> bytes:
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_a_session_is_told_without_secrets(suite: str) -> None:
-    desk = Told(suite)
-    desk.prove_kid(1)
-    desk.send(desk.load(NEW_PLAIN[suite]))
-    desk.deliver(0x28, 0x12, b"12345678")
+    bench = Told(suite)
+    bench.prove_kid(1)
+    bench.send(bench.load(NEW_PLAIN[suite]))
+    bench.deliver(0x28, 0x12, b"12345678")
     secret = b"12345612345678" + b"\x80" + bytes(17)
-    enciphered = desk.cipher(0x00, secret)[:-4]
-    desk.cipher(0x07, bytes(16))
-    number = int(desk.ask(desk.init_sam())[:8], 16)
-    desk.send(f"8072000004{mac2(desk, number)}")
-    desk.send("BFEC00000151")
-    text = "\n".join(event.json() for event in desk.events)
-    told = {(event.name, event.fields) for event in desk.events}
+    enciphered = bench.cipher(0x00, secret)[:-4]
+    bench.cipher(0x07, bytes(16))
+    number = int(bench.ask(bench.init_sam())[:8], 16)
+    bench.send(f"8072000004{mac2(bench, number)}")
+    bench.send("BFEC00000151")
+    text = "\n".join(event.json() for event in bench.events)
+    told = {(event.name, event.fields) for event in bench.events}
     for each in (
         ("EXTERNAL AUTHENTICATION", "own key 01"),
         ("CREATE KEY", "a new key in file 0011, which is masked"),
@@ -46,11 +46,11 @@ def test_a_session_is_told_without_secrets(suite: str) -> None:
         ("CIPHER DATA", "encipher, the end"),
         ("CIPHER DATA", "MAC, the beginning"),
         ("INIT SAM FOR PURCHASE", "account 1.00, self-paid 0.10, fund 0.20, key version 1"),
-        ("CREDIT SAM FOR PURCHASE", f"MAC2 {mac2(desk, number).upper()}"),
+        ("CREDIT SAM FOR PURCHASE", f"MAC2 {mac2(bench, number).upper()}"),
         ("INITIALIZE ENVIRONMENT", "card of province 51"),
     ):
         assert each in told
-    session = desk.rules.session_key(walked(suite, psam_key("UKSSSE", suite, 1), 1), b"12345678")
+    session = bench.rules.session_key(walked(suite, psam_key("UKSSSE", suite, 1), 1), b"12345678")
     shown = text.upper()
     for hidden in (
         secret.hex().upper(),

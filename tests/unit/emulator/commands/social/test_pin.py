@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cardfs.model.settings import PinSettings, Settings
 from emulator.commands.social.pin import is_pin
 from keys.records import KeyRef, KeyState
-from tests.kit.card import PIN_CN, SSSE, Handmade, handmade
+from tests.kit.card import PIN_CN, SSSE, HandmadeBench, handmade
 from tests.kit.reference import Reference
 
 REFUSE = Settings(pin=PinSettings(ill_formed="refuse"))
@@ -17,12 +17,12 @@ WRONG = bytes.fromhex("111111")
 OTHER = bytes.fromhex("8642")
 
 
-def change(bench: Handmade, current: bytes, new: bytes) -> str:
+def change(bench: HandmadeBench, current: bytes, new: bytes) -> str:
     data = current + b"\xff" + new
     return bench.send(bytes((0x80, 0x5E, 0x01, 0x00, len(data))) + data)
 
 
-def enciphered(bench: Handmade, new: bytes) -> tuple[bytes, bytes]:
+def enciphered(bench: HandmadeBench, new: bytes) -> tuple[bytes, bytes]:
     """A fresh challenge, and the new PIN enciphered with its session key."""
     rules = Reference(bench.key_suite("STK"))
     challenge = bench.challenge()
@@ -30,7 +30,7 @@ def enciphered(bench: Handmade, new: bytes) -> tuple[bytes, bytes]:
     return challenge, rules.encrypt(session, new)
 
 
-def replace_pin(bench: Handmade, new: bytes) -> str:
+def replace_pin(bench: HandmadeBench, new: bytes) -> str:
     """PIN CHANGE with P2 01, after PUK was proven."""
     challenge, data = enciphered(bench, new)
     return bench.send(bench.secured("84240001", data, challenge=challenge))
@@ -63,7 +63,7 @@ def test_these_are_none(digits: str) -> None:
 
 def test_the_right_pin_is_verified_and_restores_the_counter() -> None:
     """Part 7, 5.8."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.verify(WRONG) == "63C2"
     assert bench.verify() == "9000"
     assert bench.tries("PIN") == 3
@@ -73,7 +73,7 @@ def test_the_right_pin_is_verified_and_restores_the_counter() -> None:
 @pytest.mark.clause("Part 4, 6.4", "guessing the PIN ends with its counter")
 def test_a_wrong_pin_counts_down_to_63c0_and_then_6983() -> None:
     """Part 5, 6.14.5; Part 7, 5.8."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert [bench.verify(WRONG) for _ in range(5)] == ["63C2", "63C1", "63C0", "6983", "6983"]
     assert bench.verify() == "6983"
 
@@ -81,13 +81,13 @@ def test_a_wrong_pin_counts_down_to_63c0_and_then_6983() -> None:
 @pytest.mark.parametrize("tries", [1, 3, 6, 15])
 def test_the_issuer_chooses_how_many_tries_there_are(tries: int) -> None:
     """Part 7, 5.8; Part 5, table 47: x up to F."""
-    bench = Handmade(tries=tries)
+    bench = HandmadeBench(tries=tries)
     assert [bench.verify(WRONG) for _ in range(tries)] == [f"63C{left:X}" for left in range(tries - 1, -1, -1)]
     assert bench.verify() == "6983"
 
 
 def test_a_beginning_and_a_continuation_of_the_pin_are_wrong() -> None:
-    bench = Handmade(pin=bytes.fromhex("12345F"))
+    bench = HandmadeBench(pin=bytes.fromhex("12345F"))
     assert bench.verify(bytes.fromhex("1234")) == "63C2"
     assert bench.verify(bytes.fromhex("12345F")) == "9000"
     assert bench.verify(bytes.fromhex("123450")) == "63C2"
@@ -95,7 +95,7 @@ def test_a_beginning_and_a_continuation_of_the_pin_are_wrong() -> None:
 
 def test_without_data_the_card_tells_how_many_tries_are_left() -> None:
     """Part 5, 6.14.5: 63Cx, the counter stays, whether or not the PIN was verified before."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.verify(WRONG)
     assert [bench.send("0020000000") for _ in range(5)] == ["63C2"] * 5
     assert bench.send("00200000") == "63C2"
@@ -107,7 +107,7 @@ def test_without_data_the_card_tells_how_many_tries_are_left() -> None:
 @pytest.mark.parametrize(("setting", "word"), [("63C0", "63C0"), ("6983", "6983")])
 def test_without_data_a_locked_pin_answers_what_the_profile_says(setting: str, word: str) -> None:
     """Part 5, 6.14.5, second paragraph, against Part 7, 5.8."""
-    bench = Handmade(Settings(pin=PinSettings(query_when_locked=setting)))  # type: ignore[arg-type]
+    bench = HandmadeBench(Settings(pin=PinSettings(query_when_locked=setting)))  # type: ignore[arg-type]
     for _ in range(3):
         bench.verify(WRONG)
     assert bench.send("0020000000") == word
@@ -115,7 +115,7 @@ def test_without_data_a_locked_pin_answers_what_the_profile_says(setting: str, w
 
 def test_without_a_pin_nothing_is_asked_for_and_nothing_is_right() -> None:
     """Part 5, 6.14.5; Part 7, 5.6."""
-    bench = Handmade(pin=b"")
+    bench = HandmadeBench(pin=b"")
     assert bench.send("0020000000") == "9000"
     assert [bench.verify(WRONG) for _ in range(5)] == ["63C3"] * 5
     assert not bench.session.proofs
@@ -124,9 +124,9 @@ def test_without_a_pin_nothing_is_asked_for_and_nothing_is_right() -> None:
 def test_a_dead_pin_is_no_empty_one() -> None:
     """Part 4, 7.5: locking erases it, and must open nothing that an empty PIN opens."""
     made = handmade(pin=b"")
-    assert Handmade(contents=made).word("00B2017C04") == "9000"
+    assert HandmadeBench(contents=made).word("00B2017C04") == "9000"
     at = (KeyRef(SSSE, "PIN"), 1)
-    bench = Handmade(contents=replace(made, keys={**made.keys, at: replace(made.keys[at], state=KeyState.DEAD)}))
+    bench = HandmadeBench(contents=replace(made, keys={**made.keys, at: replace(made.keys[at], state=KeyState.DEAD)}))
     assert bench.word("00B2017C04") == "6982"
     assert bench.send("0020000000") == "6A88"
     assert bench.verify() == "6A88"
@@ -138,14 +138,14 @@ NO_PINS = ["ABCDEF", "123F", "12FF", "7391", "FFFFFFFF", "739154FF", "739154FFFF
 @pytest.mark.parametrize("data", NO_PINS)
 def test_what_is_no_pin_is_another_one_and_takes_a_try(data: str) -> None:
     """Part 7, 5.8 and Part 5, 6.14.5: what is given is the PIN or it is not, whatever its form."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert [bench.verify(bytes.fromhex(data)) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
 
 
 @pytest.mark.parametrize("data", ["ABCDEF", "123F", "12FF", "FFFFFFFF", "739154FFFFFFFFFF"])
 def test_where_the_profile_says_so_what_is_no_pin_is_refused_without_a_try(data: str) -> None:
     """``pin.ill_formed = "refuse"``: the 6984 of table 48."""
-    bench = Handmade(REFUSE)
+    bench = HandmadeBench(REFUSE)
     assert bench.verify(bytes.fromhex(data)) == "6984"
     assert bench.tries("PIN") == 3
 
@@ -153,12 +153,12 @@ def test_where_the_profile_says_so_what_is_no_pin_is_refused_without_a_try(data:
 @pytest.mark.parametrize("length", [1, 9, 16])
 def test_a_pin_has_2_to_8_bytes(length: int) -> None:
     """Part 5, table 46."""
-    assert Handmade().verify(bytes(length)) == "6700"
+    assert HandmadeBench().verify(bytes(length)) == "6700"
 
 
 def test_a_wrong_pin_later_does_not_take_back_what_was_verified() -> None:
     """The state lasts until power-off (Part 7, 5.8)."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.verify()
     for _ in range(4):
         bench.verify(WRONG)
@@ -167,7 +167,7 @@ def test_a_wrong_pin_later_does_not_take_back_what_was_verified() -> None:
 
 def test_the_pin_of_the_environment_serves_its_applications() -> None:
     """Part 7, 5."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF01")
     assert bench.word("00B2012C04") == "6982"
     assert bench.verify() == "9000"
@@ -176,7 +176,7 @@ def test_the_pin_of_the_environment_serves_its_applications() -> None:
 
 def test_a_try_is_charged_before_the_comparison_and_durably() -> None:
     """Part 7, 5.8 and 6.6: what is in the store when the comparison starts."""
-    bench = Handmade()
+    bench = HandmadeBench()
     seen: list[int] = []
     write = bench.store.write
 
@@ -197,7 +197,7 @@ def test_a_try_is_charged_before_the_comparison_and_durably() -> None:
 @pytest.mark.parametrize("new", ["8642", "12345F", "1234567890123456"])
 def test_the_holder_changes_the_pin_and_the_counter_is_restored(new: str) -> None:
     """Part 5, 6.3.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.verify(WRONG)
     assert change(bench, PIN_CN, bytes.fromhex(new)) == "9000"
     assert bench.tries("PIN") == 3
@@ -207,7 +207,7 @@ def test_the_holder_changes_the_pin_and_the_counter_is_restored(new: str) -> Non
 
 def test_a_wrong_current_pin_costs_a_try_and_changes_nothing() -> None:
     """Part 5, table 11; Part 7, 9.5."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert [change(bench, WRONG, OTHER) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
     assert change(bench, PIN_CN, OTHER) == "6983"
 
@@ -215,14 +215,14 @@ def test_a_wrong_current_pin_costs_a_try_and_changes_nothing() -> None:
 def test_both_longest_pins_fit() -> None:
     """Part 5, table 10: 8 + 1 + 8 bytes."""
     longest = bytes.fromhex("1234567890123456")
-    bench = Handmade(pin=longest)
+    bench = HandmadeBench(pin=longest)
     assert change(bench, longest, bytes.fromhex("6543210987654321")) == "9000"
     assert bench.verify(bytes.fromhex("6543210987654321")) == "9000"
 
 
 def test_the_pin_may_be_removed_and_set_again() -> None:
     """Part 5, 6.3.3: either part may be absent."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert change(bench, PIN_CN, b"") == "9000"
     assert bench.send("0020000000") == "9000"
     assert change(bench, WRONG, OTHER) == "63C3"
@@ -234,7 +234,7 @@ def test_the_pin_may_be_removed_and_set_again() -> None:
 def test_a_filler_at_the_end_of_the_current_pin_is_no_separator() -> None:
     """Part 5, 6.3.2: 12 34 5F FF 86 42."""
     odd = bytes.fromhex("12345F")
-    bench = Handmade(pin=odd)
+    bench = HandmadeBench(pin=odd)
     assert change(bench, odd, OTHER) == "9000"
     assert bench.verify(OTHER) == "9000"
 
@@ -242,9 +242,9 @@ def test_a_filler_at_the_end_of_the_current_pin_is_no_separator() -> None:
 @pytest.mark.parametrize("data", ["7391FF54FF8642", "73915AFF8642", "FFFFFF", "12FF34", "12FF12FF", "00FF8642"])
 def test_a_current_pin_that_is_none_is_a_wrong_one(data: str) -> None:
     """Part 7, 9.5: the current PIN is verified, whatever its form and that of the new one (Part 5, table 11)."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert [_change(bench, data) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
-    bench = Handmade(REFUSE)
+    bench = HandmadeBench(REFUSE)
     assert _change(bench, data) == "6A80"
     assert bench.tries("PIN") == 3
 
@@ -255,7 +255,7 @@ def test_a_current_pin_that_is_none_is_a_wrong_one(data: str) -> None:
 @pytest.mark.parametrize("settings", [None, REFUSE])
 def test_without_a_separator_or_a_new_pin_nothing_happens(data: str, settings: Settings | None) -> None:
     """Part 5, table 12: 6A80; the current PIN was right, so no try is gone."""
-    bench = Handmade(settings)
+    bench = HandmadeBench(settings)
     assert bench.verify(WRONG) == "63C2"
     assert _change(bench, data) == "6A80"
     assert bench.tries("PIN") == 2
@@ -264,18 +264,18 @@ def test_without_a_separator_or_a_new_pin_nothing_happens(data: str, settings: S
 
 def test_a_new_pin_that_is_none_gives_an_empty_pin_no_try() -> None:
     """Nothing is compared where no PIN is set, so nothing comes back."""
-    bench = Handmade(pin=b"")
+    bench = HandmadeBench(pin=b"")
     assert _change(bench, "FF12FF") == "6A80"
     assert bench.tries("PIN") == 3
 
 
-def _change(bench: Handmade, data: str) -> str:
+def _change(bench: HandmadeBench, data: str) -> str:
     return bench.send(f"805E0100{len(data) // 2:02X}{data}")
 
 
 def test_there_is_no_pin_to_change_in_the_mf() -> None:
     """Part 5, table 12, which has no 6A88 as table 48 has."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.word("00A40000023F00") == "9000"
     assert change(bench, PIN_CN, OTHER) == "6A81"
     assert bench.verify() == "6A88"
@@ -284,12 +284,12 @@ def test_there_is_no_pin_to_change_in_the_mf() -> None:
 @pytest.mark.parametrize("length", [1, 2, 18, 32])
 def test_change_pin_takes_3_to_17_bytes(length: int) -> None:
     """Part 5, table 10."""
-    assert Handmade().send(f"805E0100{length:02X}" + "12" * length) == "6700"
+    assert HandmadeBench().send(f"805E0100{length:02X}" + "12" * length) == "6700"
 
 
 def test_changing_the_pin_does_not_verify_it() -> None:
     """Part 5, 6.3.1 names two effects: the new PIN and the counter."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert change(bench, PIN_CN, OTHER) == "9000"
     assert not bench.session.proofs
     assert bench.word("00B2017C04") == "6982"
@@ -301,7 +301,7 @@ def test_changing_the_pin_does_not_verify_it() -> None:
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
 def test_unblocking_restores_the_counter_and_keeps_the_pin(suite: str) -> None:
     """Part 5, table 25."""
-    bench = Handmade(suite=suite)
+    bench = HandmadeBench(suite=suite)
     for _ in range(3):
         bench.verify(WRONG)
     bench.prove(("PUK",))
@@ -313,7 +313,7 @@ def test_unblocking_restores_the_counter_and_keeps_the_pin(suite: str) -> None:
 @pytest.mark.parametrize("new", ["8642", "12345F", "12345678901234", "1234567890123456"])
 def test_a_locked_pin_is_replaced_and_its_counter_restored(suite: str, new: str) -> None:
     """Part 5, 6.8.3."""
-    bench = Handmade(suite=suite)
+    bench = HandmadeBench(suite=suite)
     for _ in range(3):
         bench.verify(WRONG)
     bench.prove(("PUK",))
@@ -325,7 +325,7 @@ def test_a_locked_pin_is_replaced_and_its_counter_restored(suite: str, new: str)
 @pytest.mark.parametrize(("suite", "digits", "lc"), [("3DES", 14, 0x0C), ("3DES", 16, 0x14), ("SM4", 4, 0x14)])
 def test_lc_follows_from_the_block_length(suite: str, digits: int, lc: int) -> None:
     """Part 5, table 26."""
-    bench = Handmade(suite=suite)
+    bench = HandmadeBench(suite=suite)
     bench.prove(("PUK",))
     challenge, data = enciphered(bench, bytes.fromhex("1" * digits))
     command = bench.secured("84240001", data, challenge=challenge)
@@ -335,7 +335,7 @@ def test_lc_follows_from_the_block_length(suite: str, digits: int, lc: int) -> N
 
 def test_a_16_byte_suite_takes_no_block_of_8_bytes() -> None:
     """Part 5, table 26 with Part 4, 8.3."""
-    bench = Handmade(suite="SM4")
+    bench = HandmadeBench(suite="SM4")
     bench.prove(("PUK",))
     assert bench.send(bench.secured("84240001", bytes(8))) == "6700"
 
@@ -344,14 +344,14 @@ def test_a_16_byte_suite_takes_no_block_of_8_bytes() -> None:
 @pytest.mark.parametrize("length", [1, 5, 9, 12, 24])
 def test_other_lengths_are_refused(header: str, length: int) -> None:
     """Part 5, table 26."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     assert bench.send(bench.secured(header, bytes(length))) == "6700"
 
 
 def test_unblocking_takes_no_new_pin() -> None:
     """Part 5, table 26: Lc 04 for P2 00."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     challenge, data = enciphered(bench, OTHER)
     assert bench.send(bench.secured("84240000", data, challenge=challenge)) == "6700"
@@ -363,11 +363,11 @@ def test_unblocking_takes_no_new_pin() -> None:
 def test_the_pin_is_emptied_in_the_form_that_the_profile_names(form: str, lc04: str, ld00: str) -> None:
     """Part 5, 6.8.3: a PIN element of length zero."""
     settings = Settings(pin=PinSettings(empty_form=form))  # type: ignore[arg-type]
-    bench = Handmade(settings)
+    bench = HandmadeBench(settings)
     bench.prove(("PUK",))
     assert bench.send(bench.secured("84240001")) == lc04
     assert bench.send("0020000000") == ("9000" if lc04 == "9000" else "63C3")
-    bench = Handmade(settings)
+    bench = HandmadeBench(settings)
     bench.prove(("PUK",))
     assert replace_pin(bench, b"") == ld00
     assert bench.send("0020000000") == ("9000" if ld00 == "9000" else "63C3")
@@ -376,7 +376,7 @@ def test_the_pin_is_emptied_in_the_form_that_the_profile_names(form: str, lc04: 
 @pytest.mark.clause("Part 4, 8.3.3.2", "LD is at least 1")
 def test_ld_is_at_least_1_in_the_16_byte_suite() -> None:
     """Part 4, 8.3.3.2."""
-    bench = Handmade(suite="SM4")
+    bench = HandmadeBench(suite="SM4")
     bench.prove(("PUK",))
     assert replace_pin(bench, b"") == "6A80"
     bench.prove(("PUK",))
@@ -386,7 +386,7 @@ def test_ld_is_at_least_1_in_the_16_byte_suite() -> None:
 
 def test_a_wrong_mac_costs_the_unblock_key_a_try_and_locks_it_at_last() -> None:
     """Part 7, 13.3."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     for left in (2, 1, 0):
         command = bench.secured("84240000")
@@ -398,7 +398,7 @@ def test_a_wrong_mac_costs_the_unblock_key_a_try_and_locks_it_at_last() -> None:
 
 def test_a_right_mac_restores_the_counter_of_the_unblock_key() -> None:
     """Part 7, 6.6 and 13.3."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     command = bench.secured("84240000")
     bench.send(command[:-1] + bytes((command[-1] ^ 1,)))
@@ -409,7 +409,7 @@ def test_a_right_mac_restores_the_counter_of_the_unblock_key() -> None:
 
 def test_a_new_pin_that_is_none_costs_nothing_and_changes_nothing() -> None:
     """Part 5, table 27: 6A80, after the MAC was right."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     before = bench.cells()
     for bad in ("ABCD", "12", "123F", "FFFF"):
@@ -421,7 +421,7 @@ def test_a_new_pin_that_is_none_costs_nothing_and_changes_nothing() -> None:
 @pytest.mark.parametrize("bit", range(0, 17 * 8, 5))
 def test_one_flipped_bit_is_refused_and_changes_nothing_but_the_try(bit: int) -> None:
     """Part 4, 8.2; Part 5, table 27."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     challenge, data = enciphered(bench, OTHER)
     command = bytearray(bench.secured("84240001", data, challenge=challenge))
@@ -439,14 +439,14 @@ def test_one_flipped_bit_is_refused_and_changes_nothing_but_the_try(bit: int) ->
 
 def test_the_challenge_of_the_authentication_does_not_serve_the_command() -> None:
     """Part 7, 13: a new challenge."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     assert bench.send(bench.secured("84240000", challenge=bytes(8))) == "6984"
 
 
 def test_a_challenge_serves_one_secured_command() -> None:
     """Part 5, 6.5.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PUK",))
     command = bench.secured("84240000")
     assert bench.send(command) == "9000"
@@ -455,7 +455,7 @@ def test_a_challenge_serves_one_secured_command() -> None:
 
 def test_without_the_unblock_key_proven_nothing_is_unblocked() -> None:
     """Part 7, 13.3: PUK and no other right."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.prove(("PIN", "UK", "BK", "RK"))
     assert bench.send(bench.secured("84240000")) == "6982"
     assert bench.tries("PUK") == 3
@@ -463,7 +463,7 @@ def test_without_the_unblock_key_proven_nothing_is_unblocked() -> None:
 
 def test_pin_commands_work_with_an_application_selected() -> None:
     """This project's choice: the environment's STK and PUK."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF01")
     bench.prove(("PUK",))
     assert replace_pin(bench, OTHER) == "9000"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cardfs.model.settings import SelectSettings, Settings
-from tests.kit.card import AIDS, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, Bench, Handmade, handmade
+from tests.kit.card import AIDS, MF, PSE, PSE_NAME, SSSE, SSSE_NAME, CardBench, HandmadeBench, handmade
 
 BY_NAME = "00A40400"
 NEXT = "00A40402"
@@ -16,7 +16,7 @@ def by_name(name: bytes, header: str = BY_NAME) -> bytes:
     return bytes.fromhex(header) + bytes((len(name),)) + name
 
 
-def fci(bench: Handmade, apdu: str | bytes) -> str:
+def fci(bench: HandmadeBench, apdu: str | bytes) -> str:
     answer = bench.ask(apdu)
     assert answer[-4:] == "9000", bench.reason
     return answer[:-4]
@@ -25,30 +25,32 @@ def fci(bench: Handmade, apdu: str | bytes) -> str:
 def test_the_environment_answers_the_fci_of_the_published_trace() -> None:
     """Part 5, table 36; trace of a test-region card: 6F1C 840F ... A509 88011E 9F0C03860103."""
     name = SSSE_NAME.hex().upper()
-    assert fci(Handmade(), by_name(SSSE_NAME)) == f"6F1C840F{name}A50988011E9F0C03860101"
-    assert Bench("ssc-2.0-sm4").ask(by_name(SSSE_NAME)) == f"6F1C840F{name}A50988011E9F0C038601039000"
+    assert fci(HandmadeBench(), by_name(SSSE_NAME)) == f"6F1C840F{name}A50988011E9F0C03860101"
+    assert CardBench("ssc-2.0-sm4").ask(by_name(SSSE_NAME)) == f"6F1C840F{name}A50988011E9F0C038601039000"
 
 
 def test_another_environment_has_no_issuer_data() -> None:
     """Part 5, table 37."""
-    assert fci(Handmade(), by_name(b"1PAY.SYS.DDF01")) == "6F15840E" + b"1PAY.SYS.DDF01".hex().upper() + "A503880101"
+    assert (
+        fci(HandmadeBench(), by_name(b"1PAY.SYS.DDF01")) == "6F15840E" + b"1PAY.SYS.DDF01".hex().upper() + "A503880101"
+    )
 
 
 def test_an_application_answers_its_name_only() -> None:
     """Part 5, table 38."""
-    assert fci(Handmade(), "00A4000002DF01") == "6F088406D15600000500"
+    assert fci(HandmadeBench(), "00A4000002DF01") == "6F088406D15600000500"
 
 
 def test_an_mf_without_name_answers_an_fci_without_one() -> None:
     """The standard is silent; with the setting it answers 3F00."""
-    assert fci(Handmade(), "00A40000023F00") == "6F02A500"
-    bench = Handmade(Settings(select=SelectSettings(mf_fci="fid")))
+    assert fci(HandmadeBench(), "00A40000023F00") == "6F02A500"
+    bench = HandmadeBench(Settings(select=SelectSettings(mf_fci="fid")))
     assert fci(bench, "00A40000023F00") == "6F0684023F00A500"
 
 
 def test_an_ef_answers_no_data() -> None:
     """Part 5, 6.11.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send("00A4020002EF05") == "9000"
     assert bench.session.ef == f"{SSSE}/EF05"
 
@@ -56,7 +58,7 @@ def test_an_ef_answers_no_data() -> None:
 @pytest.mark.parametrize("apdu", ["00A40000", "00A4000000", "00A40000023F00"])
 def test_no_data_and_3f00_both_select_the_mf(apdu: str) -> None:
     """Part 5, 6.11.2."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF01")
     assert bench.send(apdu) == "6104"
     assert bench.session.df == MF
@@ -83,7 +85,7 @@ def test_no_data_and_3f00_both_select_the_mf(apdu: str) -> None:
 )
 def test_a_df_is_found_by_fid_from_everywhere_the_nearest_first(start: str, fid: str, found: str | None) -> None:
     """Part 3, 5.2.2; Part 5, table 35."""
-    bench = Handmade()
+    bench = HandmadeBench()
     _go_by_fid(bench, start, fid, found)
 
 
@@ -106,10 +108,10 @@ def test_where_the_profile_says_so_a_df_is_found_by_fid_here_below_beside_and_ab
     start: str, fid: str, found: str | None
 ) -> None:
     """``select.fids = "near"``: ISO 7816-4, where a FID is unique in its DF."""
-    _go_by_fid(Handmade(Settings(select=SelectSettings(fids="near"))), start, fid, found)
+    _go_by_fid(HandmadeBench(Settings(select=SelectSettings(fids="near"))), start, fid, found)
 
 
-def _go_by_fid(bench: Handmade, start: str, fid: str, found: str | None) -> None:
+def _go_by_fid(bench: HandmadeBench, start: str, fid: str, found: str | None) -> None:
     if start != "DDF1":
         assert bench.word(f"00A4000002{start}") == "9000"
     before = bench.session.df
@@ -119,7 +121,7 @@ def _go_by_fid(bench: Handmade, start: str, fid: str, found: str | None) -> None
 
 def test_the_same_fid_in_two_environments_is_that_of_the_own_one() -> None:
     """Part 4, 5.5."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF01")
     assert bench.session.df == f"{SSSE}/DF01"
     assert bench.word(by_name(b"1PAY.SYS.DDF01")) == "9000"
@@ -132,7 +134,7 @@ def test_the_same_fid_in_two_environments_is_that_of_the_own_one() -> None:
 def test_the_environments_are_found_by_name_from_everywhere(start: str) -> None:
     """Part 5, 6.11.3 from the MF; this project's choice from elsewhere."""
     for name, path in ((SSSE_NAME, SSSE), (b"1PAY.SYS.DDF01", PSE)):
-        bench = Handmade()
+        bench = HandmadeBench()
         assert bench.word(f"00A4000002{start}") == "9000"
         assert bench.word(by_name(name)) == "9000"
         assert bench.session.df == path
@@ -144,7 +146,7 @@ def test_every_df_is_found_by_its_name_from_everywhere(start: str) -> None:
     everything = {SSSE_NAME: SSSE, PSE_NAME: PSE, bytes.fromhex("A000000333"): f"{PSE}/DF01"}
     everything |= {aid: f"{SSSE}/{df}" for df, aid in AIDS.items()}
     for name, path in everything.items():
-        bench = Handmade()
+        bench = HandmadeBench()
         bench.card.reset()
         assert bench.word(f"00A4000002{start}" if len(start) == 4 else by_name(bytes.fromhex(start))) == "9000"
         assert bench.word(by_name(name)) == "9000"
@@ -154,7 +156,7 @@ def test_every_df_is_found_by_its_name_from_everywhere(start: str) -> None:
 def test_an_issued_card_finds_its_applications_straight_after_the_reset() -> None:
     """Part 3, 5.2.1 and 5.2.2: DF04 by its AID (Part 6, table 2) and by its FID."""
     for apdu in ("00A4040006D15600000503", "00A4000002DF04"):
-        bench = Bench()
+        bench = CardBench()
         assert bench.ask(apdu) == "6F088406D156000005039000"
         assert bench.verify() == "9000"
         assert bench.word("00B2012C00") == "9000"
@@ -164,7 +166,7 @@ def test_a_file_here_comes_before_a_df_elsewhere_with_its_fid() -> None:
     """P1 00 finds an EF of the current DF, too (``select.ef_with_p1_00``)."""
     made = handmade()
     far = replace(made.dfs[f"{PSE}/DF01"], path=f"{PSE}/EF05", fid=0xEF05)
-    bench = Handmade(contents=replace(made, dfs={**made.dfs, far.path: far}))
+    bench = HandmadeBench(contents=replace(made, dfs={**made.dfs, far.path: far}))
     assert bench.send("00A4000002EF05") == "9000"
     assert bench.session.ef == f"{SSSE}/EF05"
     assert bench.word("00A40000023F00") == "9000"
@@ -174,7 +176,7 @@ def test_a_file_here_comes_before_a_df_elsewhere_with_its_fid() -> None:
 
 def test_where_the_profile_says_so_a_name_is_found_in_its_own_environment_only() -> None:
     """``select.names = "environment"``."""
-    bench = Handmade(Settings(select=SelectSettings(names="environment")))
+    bench = HandmadeBench(Settings(select=SelectSettings(names="environment")))
     assert bench.word(by_name(bytes.fromhex("A000000333"))) == "6A82"
     assert bench.word(by_name(b"1PAY.SYS.DDF01")) == "9000"
     assert bench.word(by_name(AIDS["DF01"])) == "6A82"
@@ -185,7 +187,7 @@ def test_where_the_profile_says_so_a_name_is_found_in_its_own_environment_only()
 
 def test_an_application_is_found_by_name_from_its_neighbour() -> None:
     """Part 3, 6.5."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF01")
     assert bench.word(by_name(AIDS["DF02"])) == "9000"
     assert bench.session.df == f"{SSSE}/DF02"
@@ -194,13 +196,13 @@ def test_an_application_is_found_by_name_from_its_neighbour() -> None:
 @pytest.mark.parametrize("apdu", ["00A4020002EF05", "00A4000002EF05"])
 def test_an_ef_is_found_by_fid_with_p1_02_and_with_p1_00(apdu: str) -> None:
     """Part 5, table 35; readers use P1 00 as well."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.send(apdu) == "9000"
     assert bench.session.ef == f"{SSSE}/EF05"
 
 
 def test_p1_00_finds_no_ef_where_the_profile_says_so() -> None:
-    bench = Handmade(Settings(select=SelectSettings(ef_with_p1_00=False)))
+    bench = HandmadeBench(Settings(select=SelectSettings(ef_with_p1_00=False)))
     assert bench.send("00A4000002EF05") == "6A82"
     assert bench.send("00A4020002EF05") == "9000"
 
@@ -208,12 +210,12 @@ def test_p1_00_finds_no_ef_where_the_profile_says_so() -> None:
 @pytest.mark.parametrize("fid", ["EF1E", "EF0B", "DF01", "3F00"])
 def test_p1_02_finds_efs_of_the_current_df_and_no_internal_file(fid: str) -> None:
     """Part 5, table 35; the money file is reached by the trade commands only (Part 6, 6.6)."""
-    assert Handmade().send(f"00A4020002{fid}") == "6A82"
+    assert HandmadeBench().send(f"00A4020002{fid}") == "6A82"
 
 
 def test_a_selection_that_fails_leaves_the_old_one_in_place() -> None:
     """This project's choice; the standard is silent."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.send("00A4020002EF05")
     bench.send("00B2020005")
     before = bench.session
@@ -238,19 +240,19 @@ def test_a_selection_that_fails_leaves_the_old_one_in_place() -> None:
 )
 def test_lc_fits_p1_or_the_answer_is_6700(apdu: str, word: str) -> None:
     """Part 5, tables 34 and 39."""
-    assert Handmade().send(apdu) == word
+    assert HandmadeBench().send(apdu) == word
 
 
 @pytest.mark.parametrize("p1p2", ["0100", "0300", "0500", "0800", "0001", "0003", "0404", "FF00", "00FF"])
 def test_other_parameters_are_refused(p1p2: str) -> None:
     """Part 5, tables 34 and 35."""
-    assert Handmade().send(f"00A4{p1p2}02DF01") == "6A86"
+    assert HandmadeBench().send(f"00A4{p1p2}02DF01") == "6A86"
 
 
 # -- partial names (Part 5, 6.11.5) ----------------------------------------------------------------
 
 
-def walk(bench: Handmade, name: str, first: str = BY_NAME) -> list[str]:
+def walk(bench: HandmadeBench, name: str, first: str = BY_NAME) -> list[str]:
     """Select by the beginning of a name again and again; the DFs in turn."""
     found: list[str] = []
     header = first
@@ -265,19 +267,19 @@ def walk(bench: Handmade, name: str, first: str = BY_NAME) -> list[str]:
 
 
 def test_every_df_with_a_partial_name_is_found_once_and_then_none() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     assert walk(bench, APPLICATIONS) == ["DF01", "DF02", "DF03"]
     assert bench.word(by_name(bytes.fromhex(APPLICATIONS), NEXT)) == "6A82"
 
 
 def test_a_walk_may_be_repeated_from_the_first() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     assert walk(bench, APPLICATIONS) == walk(bench, APPLICATIONS) == ["DF01", "DF02", "DF03"]
 
 
 def test_a_whole_name_is_taken_before_a_longer_one() -> None:
     """Part 3, 6.5.1."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.select_df("DF02")
     assert bench.word(by_name(AIDS["DF01"])) == "9000"
     assert bench.session.df == f"{SSSE}/DF01"
@@ -290,7 +292,7 @@ def test_a_whole_name_is_taken_before_a_longer_one() -> None:
 )
 def test_another_command_in_between_ends_the_walk(between: str) -> None:
     """「在没有应用层命令干扰的情况下」; also a command that fails or that the card does not know."""
-    bench = Handmade()
+    bench = HandmadeBench()
     assert bench.word(by_name(bytes.fromhex(APPLICATIONS))) == "9000"
     assert bench.word(by_name(bytes.fromhex(APPLICATIONS), NEXT)) == "9000"
     assert bench.session.df == f"{SSSE}/DF02"
@@ -303,7 +305,7 @@ def test_another_command_in_between_ends_the_walk(between: str) -> None:
 
 def test_get_response_does_not_end_the_walk() -> None:
     """It belongs to the transport and not to the application (Part 2, 9.3.2)."""
-    bench = Handmade()
+    bench = HandmadeBench()
     for header, found in ((BY_NAME, "DF01"), (NEXT, "DF02"), (NEXT, "DF03")):
         assert bench.send(by_name(bytes.fromhex(APPLICATIONS), header)) == "610A"
         assert bench.send("00C0000000") == "6C0A"
@@ -312,7 +314,7 @@ def test_get_response_does_not_end_the_walk() -> None:
 
 
 def test_another_name_begins_another_walk() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     walk(bench, APPLICATIONS)
     assert bench.word(by_name(SSSE_NAME[:5], NEXT)) == "9000"
     assert bench.session.df == SSSE
@@ -320,7 +322,7 @@ def test_another_name_begins_another_walk() -> None:
 
 def test_partial_names_find_nothing_where_the_profile_says_so() -> None:
     """Part 5, 6.11.5 does not demand them."""
-    bench = Handmade(Settings(select=SelectSettings(partial_names=False)))
+    bench = HandmadeBench(Settings(select=SelectSettings(partial_names=False)))
     assert bench.word(by_name(bytes.fromhex(APPLICATIONS))) == "6A82"
     assert bench.word(by_name(AIDS["DF02"])) == "9000"
 
@@ -328,14 +330,14 @@ def test_partial_names_find_nothing_where_the_profile_says_so() -> None:
 @pytest.mark.parametrize("apdu", ["00A4000202DF01", "00A4020202EF05", "00A40002023F00"])
 def test_there_is_no_second_file_with_one_identifier(apdu: str) -> None:
     """Part 3, 5.2.2: identifiers are unique."""
-    assert Handmade().send(apdu) == "6A82"
+    assert HandmadeBench().send(apdu) == "6A82"
 
 
 # -- a locked application (Part 7, 13.2) -----------------------------------------------------------
 
 
 def test_a_locked_application_answers_9303_by_any_way_and_its_neighbours_do_not() -> None:
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.lock_application()
     assert bench.word("00A4000002DF01") == "9303"
     assert bench.word("00A4020002EF05") == "9303"
@@ -352,7 +354,7 @@ def test_a_locked_application_answers_9303_by_any_way_and_its_neighbours_do_not(
 @pytest.mark.parametrize("chosen", ["00A4000002DF01", by_name(AIDS["DF01"]).hex()])
 def test_after_select_of_a_locked_application_nothing_reads_the_directory_before(chosen: str) -> None:
     """Part 7, 13.2: once the application is selected, every command but SELECT of another one answers 9303."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.lock_application()
     bench.card.reset()
     bench.select_ssse()
@@ -368,7 +370,7 @@ def test_after_select_of_a_locked_application_nothing_reads_the_directory_before
 
 def test_a_walk_over_a_partial_name_passes_a_locked_application_once() -> None:
     """Part 5, 6.11.5: every DF with the name is found, and none twice."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.lock_application()
     bench.card.reset()
     bench.select_ssse()
@@ -379,7 +381,7 @@ def test_a_walk_over_a_partial_name_passes_a_locked_application_once() -> None:
 
 def test_an_issued_card_with_a_locked_application_reads_nothing_in_its_place() -> None:
     """Part 7, 13.2, on a card as issued: DF03 is locked, SSSE/EF05 was read instead."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF03")
     bench.prove(("LKDF03",))
     assert bench.send(bench.secured("841E0001", key="STKDF03")) == "9000"
@@ -391,14 +393,14 @@ def test_an_issued_card_with_a_locked_application_reads_nothing_in_its_place() -
 
 def test_no_such_file_comes_before_a_locked_application() -> None:
     """The order of checks: 6A82 before 9303."""
-    bench = Handmade()
+    bench = HandmadeBench()
     bench.lock_application()
     assert bench.word("00A4000002DF09") == "6A82"
 
 
 def test_what_cannot_be_selected_is_told_apart_from_what_is_not_there() -> None:
     """Part 6, 6.6: the word is the same, people are told which it is."""
-    bench = Bench()
+    bench = CardBench()
     bench.select_df("DF04")
     assert bench.word("00A4020002EF01") == "6A82"
     assert bench.reason == "DF04/EF01 is internal: no command selects it"

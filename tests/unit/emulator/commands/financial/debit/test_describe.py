@@ -3,10 +3,10 @@
 from emulator.trace.event import Event
 from emulator.trace.traced import Traced
 from tests.kit.card import PIN
-from tests.kit.debit import CASH, PIN_BLOCK, Desk
+from tests.kit.debit import CASH, PIN_BLOCK, DebitBench
 
 
-class Told(Desk):
+class Told(DebitBench):
     """The card, and what was told of each of its commands."""
 
     def told(self, apdu: str | bytes) -> Event:
@@ -16,33 +16,33 @@ class Told(Desk):
 
 
 def asked() -> Told:
-    desk = Told(CASH)
-    desk.online()
-    return desk
+    bench = Told(CASH)
+    bench.online()
+    return bench
 
 
 def test_what_a_transaction_says() -> None:
-    desk = Told(CASH)
-    desk.select()
+    bench = Told(CASH)
+    bench.select()
     options = "80A800000B83090000000000100001 56".replace(" ", "")
-    event = desk.told(options)
+    event = bench.told(options)
     assert (event.name, event.fields, event.apdu) == ("GET PROCESSING OPTIONS", "9 bytes for the PDOL", options)
-    event = desk.told("80CA9F7909")
+    event = bench.told("80CA9F7909")
     assert (event.fields, event.clause) == ("9F79 balance of electronic cash 000000010000", "EMV Book 3, 6.5.7")
-    assert desk.told("80CA9F9900").fields == "9F99"
-    first = "80AE90001D" + desk.cdol()
-    assert desk.told(first).fields == "ARQC is asked for, signed"
-    event = desk.told("80AE40001D" + desk.cdol())
-    assert (event.fields, event.apdu) == ("TC is asked for", "80AE40001D" + desk.cdol())
+    assert bench.told("80CA9F9900").fields == "9F99"
+    first = "80AE90001D" + bench.cdol()
+    assert bench.told(first).fields == "ARQC is asked for, signed"
+    event = bench.told("80AE40001D" + bench.cdol())
+    assert (event.fields, event.apdu) == ("TC is asked for", "80AE40001D" + bench.cdol())
 
 
 def test_what_an_issuer_says() -> None:
-    desk = asked()
-    event = desk.told(desk.proof())
+    bench = asked()
+    event = bench.told(bench.proof())
     assert event.fields == "issuer's answer '00'"
     assert event.apdu == "008200000A" + "**" * 8 + "3030"
-    script = desk.script("04DA9F58", "05")
-    event = desk.told(script)
+    script = bench.script("04DA9F58", "05")
+    event = bench.told(script)
     assert (event.fields, event.apdu) == ("9F58 lower limit of transactions offline", script.hex().upper())
     for header, fields in (
         ("84180000", "DEBIT"),
@@ -50,29 +50,29 @@ def test_what_an_issuer_says() -> None:
         ("84240000", "unblock the PIN"),
         ("84160000", "the financial environment for ever"),
     ):
-        event = desk.told(desk.script(header))
+        event = bench.told(bench.script(header))
         assert (event.fields, event.sw) == (fields, "9000")
 
 
 def test_no_pin_is_told() -> None:
-    desk = Told()
-    desk.start()
-    event = desk.told("0020008008" + PIN_BLOCK)
+    bench = Told()
+    bench.start()
+    event = bench.told("0020008008" + PIN_BLOCK)
     assert (event.apdu, event.fields) == ("0020008008" + "**" * 8, "PIN masked")
-    desk.ac("ARQC")
+    bench.ac("ARQC")
     for p2, current, fields in (
         ("02", "", "replace the PIN, which is masked"),
         ("01", PIN, "replace the PIN with the help of the current one; both masked"),
     ):
-        sealed = desk.sealed_pin("2468", current)
-        command = desk.script(f"842400{p2}", sealed)
-        event = desk.told(command)
+        sealed = bench.sealed_pin("2468", current)
+        command = bench.script(f"842400{p2}", sealed)
+        event = bench.told(command)
         assert event.fields == fields
         assert event.apdu == f"842400{p2}14" + "**" * 16 + command[-4:].hex().upper()
         assert sealed.upper() not in event.json().upper()
 
 
 def test_a_command_that_contradicts_its_length_is_masked() -> None:
-    desk = Told()
-    desk.start()
-    assert desk.told("80AE40001D" + desk.cdol()[2:]).apdu == "80AE4000" + "**" * 29
+    bench = Told()
+    bench.start()
+    assert bench.told("80AE40001D" + bench.cdol()[2:]).apdu == "80AE4000" + "**" * 29

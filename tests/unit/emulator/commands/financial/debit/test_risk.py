@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.kit.debit import CASH, CDOL1, DEBIT, OBJECTS, WRONG_BLOCK, Answered, Desk
+from tests.kit.debit import CASH, CDOL1, DEBIT, OBJECTS, WRONG_BLOCK, Answered, DebitBench
 
 BITS: Final[dict[str, tuple[int, int]]] = {
     # name: byte 1 to 3, bit 8 to 1
@@ -33,11 +33,13 @@ def told(found: Answered) -> set[str]:
     return {name for name, (byte, bit) in BITS.items() if raw[byte - 1] >> (bit - 1) & 1}
 
 
-def first(objects: dict[str, str], wanted: str = "TC", *, amount: int = 1000, **more: Any) -> tuple[Desk, Answered]:
+def first(
+    objects: dict[str, str], wanted: str = "TC", *, amount: int = 1000, **more: Any
+) -> tuple[DebitBench, Answered]:
     """A first cryptogram of a card with these data objects."""
-    desk = Desk(objects)
-    desk.start(amount)
-    return desk, desk.ac(wanted, amount, **more)
+    bench = DebitBench(objects)
+    bench.start(amount)
+    return bench, bench.ac(wanted, amount, **more)
 
 
 def test_a_card_with_nothing_to_say_does_what_the_terminal_asks() -> None:
@@ -79,9 +81,9 @@ def test_a_card_with_nothing_to_say_does_what_the_terminal_asks() -> None:
 def test_a_check_sets_its_bit_and_asks_for_what_the_card_wants(
     objects: dict[str, str], more: dict[str, Any], bit: str, kind: str
 ) -> None:
-    desk = Desk(objects)
-    desk.start(currency=more.get("currency", "0156"))
-    found = desk.ac("TC", **more)
+    bench = DebitBench(objects)
+    bench.start(currency=more.get("currency", "0156"))
+    found = bench.ac("TC", **more)
     assert told(found) == {bit}
     assert found.kind == kind
 
@@ -109,31 +111,31 @@ def test_a_check_sets_its_bit_and_asks_for_what_the_card_wants(
     ],
 )
 def test_at_its_limit_a_check_says_nothing(objects: dict[str, str], more: dict[str, Any]) -> None:
-    desk = Desk(objects)
-    desk.start(currency=more.get("currency", "0156"))
-    found = desk.ac("TC", **more)
+    bench = DebitBench(objects)
+    bench.start(currency=more.get("currency", "0156"))
+    found = bench.ac("TC", **more)
     assert (found.kind, told(found)) == ("TC", set())
 
 
 @pytest.mark.parametrize(("spent", "kind"), [("000000002750", "TC"), ("000000002751", "ARQC")])
 def test_the_second_currency_counts_after_conversion(spent: str, kind: str) -> None:
     """9F73: a decimal place, then 7 digits: 6 0 725000 is 0.725000; 100.00 of the other are 72.50."""
-    desk = Desk({"9F75": "000000010000", "C6": spent, "9F76": "0840", "9F73": "60725000"})
-    desk.start(10000, currency="0840")
-    found = desk.ac("TC", 10000, currency="0840")
+    bench = DebitBench({"9F75": "000000010000", "C6": spent, "9F76": "0840", "9F73": "60725000"})
+    bench.start(10000, currency="0840")
+    found = bench.ac("TC", 10000, currency="0840")
     assert found.kind == kind
     assert told(found) == ({"velocity exceeded"} if kind == "ARQC" else set())
     if kind == "TC":
-        assert desk.object("C6") == "000000010000"
-        assert desk.object("C3") == "000000000000"
-        assert desk.object("C4") == "01"
+        assert bench.object("C6") == "000000010000"
+        assert bench.object("C3") == "000000000000"
+        assert bench.object("C4") == "01"
 
 
 def test_a_second_currency_without_a_factor_counts_as_it_is() -> None:
-    desk = Desk({"9F75": "000000010000", "9F76": "0840"})
-    desk.start(10000, currency="0840")
-    assert desk.ac("TC", 10000, currency="0840").kind == "TC"
-    assert desk.object("C6") == "000000010000"
+    bench = DebitBench({"9F75": "000000010000", "9F76": "0840"})
+    bench.start(10000, currency="0840")
+    assert bench.ac("TC", 10000, currency="0840").kind == "TC"
+    assert bench.object("C6") == "000000010000"
 
 
 @pytest.mark.parametrize(
@@ -147,14 +149,14 @@ def test_a_second_currency_without_a_factor_counts_as_it_is() -> None:
     ],
 )
 def test_a_pin_used_up_before_is_what_the_default_action_makes_of_it(action: str, kind: str, blocked: bool) -> None:
-    desk = Desk({"9F52": action})
-    desk.start()
+    bench = DebitBench({"9F52": action})
+    bench.start()
     for _ in range(3):
-        desk.send("0020008008" + WRONG_BLOCK)
-    desk.start()
-    found = desk.ac("TC")
+        bench.send("0020008008" + WRONG_BLOCK)
+    bench.start()
+    found = bench.ac("TC")
     assert (found.kind, told(found)) == (kind, {"PIN tries exceeded"})
-    assert desk.card.image.dfs[DEBIT].suspended is blocked
+    assert bench.card.image.dfs[DEBIT].suspended is blocked
 
 
 def test_what_the_terminal_refuses_no_check_turns_into_a_request() -> None:
@@ -168,10 +170,10 @@ def test_the_count_of_script_commands_is_told() -> None:
 
 
 def test_a_terminal_that_sends_no_currency_and_country_is_at_home() -> None:
-    desk = Desk({"9F53": "00", "9F72": "00", "C1": "011700"}, pdol="", cdol1="9F02069F3704")
-    desk.select()
-    desk.options(values="")
-    assert Answered(desk.generate("40", "00000000100011223344")).cvr == "900000"
+    bench = DebitBench({"9F53": "00", "9F72": "00", "C1": "011700"}, pdol="", cdol1="9F02069F3704")
+    bench.select()
+    bench.options(values="")
+    assert Answered(bench.generate("40", "00000000100011223344")).cvr == "900000"
 
 
 # -- what an offline end leaves ------------------------------------------------------------------
@@ -197,24 +199,24 @@ def test_a_terminal_that_sends_no_currency_and_country_is_at_home() -> None:
 )
 def test_the_first_cryptogram_counts_what_it_has_to(wanted: str, more: dict[str, Any], left: dict[str, str]) -> None:
     before = {"C3": "000000000500", "C6": "000000000700", "C4": "03", "C5": "04"}
-    desk, found = first(before, wanted, **more)
+    bench, found = first(before, wanted, **more)
     assert found.kind == wanted
     expected = {**OBJECTS, **before, **left}
     for tag in ("C2", "C3", "C4", "C5", "C6", "9F13"):
-        assert desk.object(tag) == expected[tag], tag
+        assert bench.object(tag) == expected[tag], tag
 
 
 def test_counters_stay_at_their_largest() -> None:
     before = {"C3": "999999999999", "C6": "999999999999", "C4": "FF", "C5": "FF"}
-    desk, found = first(before, country="0840")
-    assert (found.kind, desk.object("C3"), desk.object("C6"), desk.object("C5")) == (
+    bench, found = first(before, country="0840")
+    assert (found.kind, bench.object("C3"), bench.object("C6"), bench.object("C5")) == (
         "TC",
         "999999999999",
         "999999999999",
         "FF",
     )
-    desk, _ = first(before, currency="0840")
-    assert desk.object("C4") == "FF"
+    bench, _ = first(before, currency="0840")
+    assert bench.object("C4") == "FF"
 
 
 @pytest.mark.parametrize(
@@ -223,20 +225,20 @@ def test_counters_stay_at_their_largest() -> None:
 )
 def test_a_refusal_asks_for_advice_as_the_default_action_says(action: str, wrong_pins: int, cid: int) -> None:
     """EMV Book 3, table 14: b4 advice, b3 to b1 010 PIN try limit exceeded."""
-    desk = Desk({"9F52": f"{int(action, 16) & ~0x0084:04X}"})
-    desk.start()
+    bench = DebitBench({"9F52": f"{int(action, 16) & ~0x0084:04X}"})
+    bench.start()
     for _ in range(wrong_pins):
-        desk.send("0020008008" + WRONG_BLOCK)
-    assert desk.ac("AAC").cid == cid
+        bench.send("0020008008" + WRONG_BLOCK)
+    assert bench.ac("AAC").cid == cid
 
 
 def test_a_pin_used_up_before_is_no_reason_of_this_refusal() -> None:
-    desk = Desk({"9F52": "0800"})
-    desk.start()
+    bench = DebitBench({"9F52": "0800"})
+    bench.start()
     for _ in range(3):
-        desk.send("0020008008" + WRONG_BLOCK)
-    desk.start()
-    found = desk.ac("AAC")
+        bench.send("0020008008" + WRONG_BLOCK)
+    bench.start()
+    found = bench.ac("AAC")
     assert (found.cid, told(found)) == (0x00, {"PIN tries exceeded"})
 
 
@@ -249,41 +251,41 @@ def test_no_advice_with_an_approval() -> None:
 
 def second(
     objects: dict[str, str], wanted: str = "TC", *, code: str = "00", issuer: str = "good", said: str = ""
-) -> tuple[Desk, Answered]:
+) -> tuple[DebitBench, Answered]:
     """A second cryptogram after the issuer was asked; ``issuer`` is good, wrong or silent."""
-    desk = Desk({"C3": "000000000500", "C4": "01", **objects})
-    desk.online()
+    bench = DebitBench({"C3": "000000000500", "C4": "01", **objects})
+    bench.online()
     if issuer != "silent":
-        assert desk.arpc(said or code, wrong=issuer == "wrong") == ("9000" if issuer == "good" else "6300")
-    return desk, desk.ac(wanted, code=code)
+        assert bench.arpc(said or code, wrong=issuer == "wrong") == ("9000" if issuer == "good" else "6300")
+    return bench, bench.ac(wanted, code=code)
 
 
 RESET: Final = ("0000", "000000000000", "00", "0001")
 
 
-def memory(desk: Desk) -> tuple[str, str, str, str]:
+def memory(bench: DebitBench) -> tuple[str, str, str, str]:
     """Flags and counts, amount spent, counter abroad, counter of the last transaction online."""
-    return desk.object("C2"), desk.object("C3"), desk.object("C4"), desk.object("9F13")
+    return bench.object("C2"), bench.object("C3"), bench.object("C4"), bench.object("9F13")
 
 
 @pytest.mark.parametrize("code", ["00", "10", "11", "01", "02", "Y1"])
 def test_codes_that_approve(code: str) -> None:
-    desk, found = second({"9F13": "0001", "9F36": "0006"}, code=code)
+    bench, found = second({"9F13": "0001", "9F36": "0006"}, code=code)
     assert (found.kind, found.cvr) == ("TC", "600000")
-    assert memory(desk) == ("0000", "000000000000", "00", "0007")
+    assert memory(bench) == ("0000", "000000000000", "00", "0007")
 
 
 @pytest.mark.parametrize(("code", "said"), [("05", ""), ("Z1", ""), ("51", ""), ("00", "05"), ("05", "00")])
 def test_codes_that_refuse_also_in_issuer_authentication(code: str, said: str) -> None:
-    desk, found = second({}, code=code, said=said)
+    bench, found = second({}, code=code, said=said)
     assert (found.kind, found.cvr) == ("AAC", "200000")
-    assert memory(desk) == ("0000", "000000000500", "01", "0001")
+    assert memory(bench) == ("0000", "000000000500", "01", "0001")
 
 
 def test_a_terminal_that_refuses_gets_its_refusal_and_the_issuer_has_spoken() -> None:
-    desk, found = second({"C2": "3807"}, "AAC")
+    bench, found = second({"C2": "3807"}, "AAC")
     assert (found.kind, found.cvr[:2]) == ("AAC", "20")
-    assert memory(desk) == ("0000", "000000000500", "01", "0001")
+    assert memory(bench) == ("0000", "000000000500", "01", "0001")
 
 
 @pytest.mark.parametrize(
@@ -307,30 +309,30 @@ def test_a_terminal_that_refuses_gets_its_refusal_and_the_issuer_has_spoken() ->
 def test_a_silent_issuer(
     objects: dict[str, str], wanted: str, kind: str, bits: set[str], left: tuple[str, str, str, str], advice: int
 ) -> None:
-    desk, found = second({"9F52": "0000", **objects}, wanted, issuer="silent")
+    bench, found = second({"9F52": "0000", **objects}, wanted, issuer="silent")
     assert (found.kind, told(found), found.cid & 0x0F) == (kind, bits, advice)
-    assert memory(desk) == left
+    assert memory(bench) == left
 
 
 @pytest.mark.parametrize(
     ("action", "kind", "advice"), [("0000", "TC", 0), ("4000", "AAC", 0), ("4400", "AAC", 8), ("BBFF", "TC", 0)]
 )
 def test_an_issuer_that_failed_counts_nothing_anew(action: str, kind: str, advice: int) -> None:
-    desk, found = second({"9F52": action}, issuer="wrong")
+    bench, found = second({"9F52": action}, issuer="wrong")
     assert (found.kind, told(found), found.cid & 0x0F) == (kind, {"issuer authentication failed"}, advice)
-    assert memory(desk) == ("C000", "000000000500", "01", "0001")
+    assert memory(bench) == ("C000", "000000000500", "01", "0001")
 
 
 def test_flags_of_the_past_end_with_a_good_issuer() -> None:
-    desk, _ = second({"C2": "780F"})
-    assert desk.object("C2") == "0000"
+    bench, _ = second({"C2": "780F"})
+    assert bench.object("C2") == "0000"
 
 
 def test_without_a_code_in_the_list_the_one_of_issuer_authentication_counts() -> None:
-    desk = Desk(cdol2=CDOL1)
-    desk.online()
-    assert desk.arpc("05") == "9000"
-    assert Answered(desk.generate("40", desk.cdol())).kind == "AAC"
+    bench = DebitBench(cdol2=CDOL1)
+    bench.online()
+    assert bench.arpc("05") == "9000"
+    assert Answered(bench.generate("40", bench.cdol())).kind == "AAC"
 
 
 # -- the terminal could not go online ------------------------------------------------------------
@@ -354,21 +356,21 @@ def test_without_a_code_in_the_list_the_one_of_issuer_authentication_counts() ->
 )
 @pytest.mark.parametrize("code", ["Y3", "Z3"])
 def test_the_last_checks(objects: dict[str, str], more: dict[str, Any], bits: set[str], kind: str, code: str) -> None:
-    desk = Desk({"C3": "000000000500", **objects})
-    desk.start(currency=more.get("currency", "0156"))
-    desk.ac("ARQC", **more)
-    found = desk.ac("TC", code=code, **more)
+    bench = DebitBench({"C3": "000000000500", **objects})
+    bench.start(currency=more.get("currency", "0156"))
+    bench.ac("ARQC", **more)
+    found = bench.ac("TC", code=code, **more)
     assert (found.kind, told(found)) == (kind, bits | {"unable to go online"})
 
 
 @pytest.mark.parametrize("action", ["0000", "0010"])
 def test_a_pin_used_up_before_where_nobody_could_be_asked(action: str) -> None:
-    desk = Desk({"9F52": action})
-    desk.start()
+    bench = DebitBench({"9F52": action})
+    bench.start()
     for _ in range(3):
-        desk.send("0020008008" + WRONG_BLOCK)
-    desk.online()
-    found = desk.ac("TC", code="Y3")
+        bench.send("0020008008" + WRONG_BLOCK)
+    bench.online()
+    found = bench.ac("TC", code="Y3")
     assert found.kind == ("AAC" if action == "0010" else "TC")
     assert told(found) == {"unable to go online", "PIN tries exceeded"}
 
@@ -387,64 +389,64 @@ def test_a_pin_used_up_before_where_nobody_could_be_asked(action: str) -> None:
 def test_what_an_end_without_the_issuer_leaves(wanted: str, more: dict[str, Any], left: dict[str, str]) -> None:
     """The next transaction is still to be online: nobody has answered this one."""
     before = {"C3": "000000000500"}
-    desk = Desk(before)
-    desk.start()
-    desk.ac("ARQC", **more)
-    assert desk.ac(wanted, code="Y3", **more).kind == wanted
+    bench = DebitBench(before)
+    bench.start()
+    bench.ac("ARQC", **more)
+    assert bench.ac(wanted, code="Y3", **more).kind == wanted
     expected = {**OBJECTS, **before, "C2": "8000", **left}
     for tag in ("C2", "C3", "C4", "C5", "C6", "9F13"):
-        assert desk.object(tag) == expected[tag], tag
+        assert bench.object(tag) == expected[tag], tag
 
 
 @pytest.mark.parametrize(("action", "advice"), [("1000", 8), ("0000", 0)])
 def test_a_refusal_that_nobody_else_made_is_told_too(action: str, advice: int) -> None:
-    desk = Desk({"9F52": action})
-    desk.online()
-    assert desk.ac("AAC", code="Z3").cid == advice
+    bench = DebitBench({"9F52": action})
+    bench.online()
+    assert bench.ac("AAC", code="Z3").cid == advice
 
 
 # -- the issuer's proof --------------------------------------------------------------------------
 
 
 def test_a_second_proof_counts_as_a_failure() -> None:
-    desk = Desk()
-    desk.online()
-    assert desk.arpc() == "9000"
-    assert desk.object("C2") == "8000"
-    assert desk.arpc() == "6985"
-    assert desk.object("C2") == "C000"
-    assert told(desk.ac("TC", code="00")) == {"issuer authentication failed"}
-    desk.start()
-    assert told(desk.ac("ARQC")) == {"last online transaction not completed", "issuer authentication failed last time"}
+    bench = DebitBench()
+    bench.online()
+    assert bench.arpc() == "9000"
+    assert bench.object("C2") == "8000"
+    assert bench.arpc() == "6985"
+    assert bench.object("C2") == "C000"
+    assert told(bench.ac("TC", code="00")) == {"issuer authentication failed"}
+    bench.start()
+    assert told(bench.ac("ARQC")) == {"last online transaction not completed", "issuer authentication failed last time"}
 
 
 def test_a_proof_takes_away_the_failure_of_the_last_time() -> None:
-    desk = Desk({"C2": "4000"})
-    desk.online()
-    assert desk.arpc() == "9000"
-    assert desk.object("C2") == "8000"
+    bench = DebitBench({"C2": "4000"})
+    bench.online()
+    assert bench.arpc() == "9000"
+    assert bench.object("C2") == "8000"
 
 
 def test_there_is_no_proof_where_the_aip_has_none() -> None:
-    desk = Desk({"82": "7900"})
-    desk.online()
-    before = desk.cells()
-    assert desk.arpc() == "6985"
-    assert desk.cells() == before
+    bench = DebitBench({"82": "7900"})
+    bench.online()
+    before = bench.cells()
+    assert bench.arpc() == "6985"
+    assert bench.cells() == before
 
 
 def test_failures_of_the_issuer_are_counted_until_one_is_right() -> None:
-    desk = Desk({"C7": "0005"})
+    bench = DebitBench({"C7": "0005"})
     for failures in (1, 2):
-        desk.online()
-        assert desk.arpc(wrong=True) == "6300"
-        assert desk.object("C7") == f"{failures:02X}05"
-    desk.online()
-    assert desk.arpc() == "9000"
-    assert desk.object("C7") == "0005"
+        bench.online()
+        assert bench.arpc(wrong=True) == "6300"
+        assert bench.object("C7") == f"{failures:02X}05"
+    bench.online()
+    assert bench.arpc() == "9000"
+    assert bench.object("C7") == "0005"
 
 
 def test_cash_needs_the_card_to_have_it() -> None:
     assert "9F79" in CASH
-    desk = Desk()
-    assert desk.start(cash=True) == "800A7D0008010100100103009000"
+    bench = DebitBench()
+    assert bench.start(cash=True) == "800A7D0008010100100103009000"

@@ -12,16 +12,16 @@ from emulator.status import MEANINGS
 from keys.certificates import generate_rsa
 from keys.generate import SeededRandom
 from tests.kit.card import MF, SSSE, SSSE_NAME, family
-from tests.kit.debit import AID, CASH, PIN_BLOCK, WRONG_BLOCK, Desk, contents, emv
+from tests.kit.debit import AID, CASH, PIN_BLOCK, WRONG_BLOCK, DebitBench, contents, emv
 
 Scenario = Callable[[], str]
 BY_CODE: Final = {(row.cla, row.ins): row for row in DEBIT_ROWS}
 SELECT_AID: Final = "00A4040008" + AID.hex()
 OPTIONS: Final = "80A800000B83090000000000100001 56".replace(" ", "")
-FIRST: Final = "80AE80001D" + Desk.cdol()
+FIRST: Final = "80AE80001D" + DebitBench.cdol()
 
 
-class Watched(Desk):
+class Watched(DebitBench):
     """A card of which no debit/credit command may answer a word beyond its row's."""
 
     def send(self, apdu: str | bytes) -> str:
@@ -100,29 +100,29 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
 
 
 def selected(objects: dict[str, str] | None = None, **changes: Any) -> Watched:
-    desk = Watched(objects, **changes)
-    desk.select()
-    return desk
+    bench = Watched(objects, **changes)
+    bench.select()
+    return bench
 
 
 def begun(objects: dict[str, str] | None = None, **changes: Any) -> Watched:
-    desk = selected(objects, **changes)
-    assert desk.word(OPTIONS) == "9000"
-    return desk
+    bench = selected(objects, **changes)
+    assert bench.word(OPTIONS) == "9000"
+    return bench
 
 
 def asked(objects: dict[str, str] | None = None, **changes: Any) -> Watched:
-    desk = Watched(objects, **changes)
-    desk.online()
-    return desk
+    bench = Watched(objects, **changes)
+    bench.online()
+    return bench
 
 
-def worn(desk: Watched, command: str | bytes, writes: int = 0) -> str:
+def worn(bench: Watched, command: str | bytes, writes: int = 0) -> str:
     """Send a command to a card whose memory takes no more changes: what is refused is not changed."""
-    before = desk.card.image.contents | {}
-    desk.store.writes_left = writes
-    word = desk.send(command)
-    assert desk.card.image.contents == before or writes
+    before = bench.card.image.contents | {}
+    bench.store.writes_left = writes
+    word = bench.send(command)
+    assert bench.card.image.contents == before or writes
     return word
 
 
@@ -134,9 +134,9 @@ def locked_card(name: str) -> Scenario:
     made = replace(made, info=replace(made.info, blocked=True))
 
     def scenario() -> str:
-        desk = Watched(made=made)
-        desk.card._session = desk.card.session._replace(df="3F00/DDF2/3F02")
-        return desk.send(SAMPLES[name])
+        bench = Watched(made=made)
+        bench.card._session = bench.card.session._replace(df="3F00/DDF2/3F02")
+        return bench.send(SAMPLES[name])
 
     return scenario
 
@@ -148,12 +148,12 @@ def locked_application(name: str) -> Scenario:
         if name == "SELECT":
             made = contents()
             made.dfs[SSSE] = replace(made.dfs[SSSE], blocked=True)
-            desk = Watched(made=made)
-            desk.select()
-            return desk.send(bytes((0, 0xA4, 4, 0, len(SSSE_NAME))) + SSSE_NAME)
-        desk = Watched(blocked=True, t1=True)
-        desk.select()
-        return desk.send(SAMPLES[name])
+            bench = Watched(made=made)
+            bench.select()
+            return bench.send(bytes((0, 0xA4, 4, 0, len(SSSE_NAME))) + SSSE_NAME)
+        bench = Watched(blocked=True, t1=True)
+        bench.select()
+        return bench.send(SAMPLES[name])
 
     return scenario
 
@@ -186,16 +186,16 @@ COMMON: Final[dict[int, Callable[[str], Scenario]]] = {
 
 def script(name: str, *, wrong: bool = False) -> Scenario:
     def scenario() -> str:
-        desk = asked()
-        return desk.send(desk.script(*SCRIPTS[name], wrong=wrong))
+        bench = asked()
+        return bench.send(bench.script(*SCRIPTS[name], wrong=wrong))
 
     return scenario
 
 
 def script_worn(name: str) -> Scenario:
     def scenario() -> str:
-        desk = asked()
-        return worn(desk, desk.script(*SCRIPTS[name]))
+        bench = asked()
+        return worn(bench, bench.script(*SCRIPTS[name]))
 
     return scenario
 
@@ -203,10 +203,10 @@ def script_worn(name: str) -> Scenario:
 def script_keyless(name: str) -> Scenario:
     def scenario() -> str:
         """The MAC key goes after the cryptogram was made with it."""
-        desk = asked()
-        del desk.card.image.keys[next(at for at in desk.card.image.keys if at[0].name == "UDKMAC")]
-        desk.card.image.reindex()
-        return desk.send(desk.script(*SCRIPTS[name]))
+        bench = asked()
+        del bench.card.image.keys[next(at for at in bench.card.image.keys if at[0].name == "UDKMAC")]
+        bench.card.image.reindex()
+        return bench.send(bench.script(*SCRIPTS[name]))
 
     return scenario
 
@@ -222,36 +222,36 @@ SCRIPT: Final[dict[int, Callable[[str], Scenario]]] = {
 
 def refused(header: str, data: str) -> Scenario:
     def scenario() -> str:
-        desk = asked(CASH)
-        return desk.send(desk.script(header, data))
+        bench = asked(CASH)
+        return bench.send(bench.script(header, data))
 
     return scenario
 
 
 def full() -> str:
-    desk = asked()
-    assert desk.send(desk.script("04DC0234", "7003500142")) == "9000"
-    return desk.send(desk.script("04DC0334", "7003500143"))
+    bench = asked()
+    assert bench.send(bench.script("04DC0234", "7003500142")) == "9000"
+    return bench.send(bench.script("04DC0334", "7003500143"))
 
 
 def not_a_pin() -> str:
-    desk = asked()
-    return desk.send(desk.script("84240002", desk.sealed_pin("1234", "123456")))
+    bench = asked()
+    return bench.send(bench.script("84240002", bench.sealed_pin("1234", "123456")))
 
 
 def pins(count: int, *, again: bool = False) -> str:
     """Wrong PINs, then in the same transaction or the next one a right one."""
-    desk = begun()
+    bench = begun()
     word = ""
     for _ in range(count):
-        word = desk.send("0020008008" + WRONG_BLOCK)
+        word = bench.send("0020008008" + WRONG_BLOCK)
     if again:
-        desk.start()
-    return desk.send("0020008008" + PIN_BLOCK) if count > 2 else word
+        bench.start()
+    return bench.send("0020008008" + PIN_BLOCK) if count > 2 else word
 
 
-def proof(desk: Watched, *, wrong: bool = False) -> str:
-    return desk.arpc(wrong=wrong)
+def proof(bench: Watched, *, wrong: bool = False) -> str:
+    return bench.arpc(wrong=wrong)
 
 
 def blocked_selection() -> str:
@@ -260,21 +260,21 @@ def blocked_selection() -> str:
 
 def no_pin() -> str:
     made = contents(without=("PIN",))
-    desk = Watched(made=made)
-    desk.select()
-    return desk.send(SAMPLES["VERIFY"])
+    bench = Watched(made=made)
+    bench.select()
+    return bench.send(SAMPLES["VERIFY"])
 
 
 def remaining() -> str:
-    desk = selected()
-    desk.send(SELECT_AID)
-    return desk.send("00C0000010")[-4:]
+    bench = selected()
+    bench.send(SELECT_AID)
+    return bench.send("00C0000010")[-4:]
 
 
 def _response() -> str:
-    desk = selected()
-    desk.send(SELECT_AID)
-    return desk.send("00C00000FF")
+    bench = selected()
+    bench.send(SELECT_AID)
+    return bench.send("00C00000FF")
 
 
 SINGLE: Final[dict[tuple[str, int], Scenario]] = {
@@ -336,16 +336,16 @@ def _empty() -> Watched:
     made = contents()
     path = "3F00/DDF2/3F02/0001"
     del made.efs[path], made.contents[path]
-    desk = Watched(made=made)
-    desk.select()
-    return desk
+    bench = Watched(made=made)
+    bench.select()
+    return bench
 
 
 def _lost(name: str) -> Watched:
-    desk = asked()
-    del desk.card.image.keys[next(at for at in desk.card.image.keys if at[0].name == name)]
-    desk.card.image.reindex()
-    return desk
+    bench = asked()
+    del bench.card.image.keys[next(at for at in bench.card.image.keys if at[0].name == name)]
+    bench.card.image.reindex()
+    return bench
 
 
 def _internal() -> dict[tuple[str, int], Scenario]:
@@ -390,8 +390,8 @@ def test_every_row_has_its_samples_and_every_word_a_meaning(row: Row) -> None:
 
 
 def test_an_unknown_class_or_instruction_is_refused_as_everywhere() -> None:
-    desk = selected()
-    assert desk.send("80500000") == "6D00"
-    assert desk.send("90CA9F3600") == "6E00"
-    assert desk.send("00D6000001FF") == "6D00"
-    assert MF in desk.card.image.dfs
+    bench = selected()
+    assert bench.send("80500000") == "6D00"
+    assert bench.send("90CA9F3600") == "6E00"
+    assert bench.send("00D6000001FF") == "6D00"
+    assert MF in bench.card.image.dfs

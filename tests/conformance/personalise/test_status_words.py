@@ -1,7 +1,7 @@
 """Every status word of every personalisation command, and every key in every command that uses keys.
 
 The matrix of words is total over the rows of the coding `t514`, as that of the standard's commands is in
-`conformance/social/test_words.py`; the one of keys has WRITE KEY and EXTERNAL AUTHENTICATION with P2 00 in it
+`conformance/social/test_status_words.py`; the one of keys has WRITE KEY and EXTERNAL AUTHENTICATION with P2 00 in it
 (Part 4, 7.1).
 """
 
@@ -14,11 +14,23 @@ import pytest
 from emulator.card.table import Row
 from emulator.commands.personalise.t514_rows import T514_ROWS
 from tests.kit.card import MF, ORIGINAL, PIN_CN, SSSE, family
-from tests.kit.issuer import ADF, ENVIRONMENT_KEYS, INSTALL, NAMES, RETIRE, UPDATE, Maker, Secret, master, secret, stage
+from tests.kit.issuer import (
+    ADF,
+    ENVIRONMENT_KEYS,
+    INSTALL,
+    NAMES,
+    RETIRE,
+    UPDATE,
+    IssuerBench,
+    Secret,
+    master,
+    secret,
+    stage,
+)
 from tests.kit.reference import Reference
 
 Where = tuple[str, int]
-Scenario = Callable[[], tuple[Maker, str]]
+Scenario = Callable[[], tuple[IssuerBench, str]]
 BY_CODE: Final = {(row.cla, row.ins): row for row in T514_ROWS}
 NEW: Final = secret("a new key")
 KEY: Final = Secret(0x0D, NEW, kid=0x1B)
@@ -29,7 +41,7 @@ WRITE: Final = ("WRITE KEY", 0x84)
 PLAIN: Final = ("WRITE KEY", 0x80)
 
 
-def ready(name: str = "personalising", at: str = SSSE, *, proven: bool = True) -> Maker:
+def ready(name: str = "personalising", at: str = SSSE, *, proven: bool = True) -> IssuerBench:
     """A card of a stage, with the key in control proven."""
     bench = stage(name, at=at)
     if proven:
@@ -37,20 +49,20 @@ def ready(name: str = "personalising", at: str = SSSE, *, proven: bool = True) -
     return bench
 
 
-def sent(command: str | bytes | Callable[[Maker], bytes], *where: str, proven: bool = True) -> Scenario:
+def sent(command: str | bytes | Callable[[IssuerBench], bytes], *where: str, proven: bool = True) -> Scenario:
     """Send a command; ``where`` is stage and DF."""
 
-    def scenario() -> tuple[Maker, str]:
+    def scenario() -> tuple[IssuerBench, str]:
         bench = ready(*where, proven=proven)
         return bench, bench.send(command(bench) if callable(command) else command)
 
     return scenario
 
 
-def worn_out(command: Callable[[Maker], bytes], writes: int = 0) -> Scenario:
+def worn_out(command: Callable[[IssuerBench], bytes], writes: int = 0) -> Scenario:
     """Send it to a card whose memory takes ``writes`` more changes: nothing is stored, nothing proven or lost."""
 
-    def scenario() -> tuple[Maker, str]:
+    def scenario() -> tuple[IssuerBench, str]:
         bench = ready()
         raw = command(bench)
         image = bench.card.image
@@ -73,46 +85,46 @@ NEW_EF: Final = "80E001000C EF19 C4 19 00 0010 00 FE 0100 00"
 DELETE_ADF: Final = "80E1000102DF02"
 
 
-def load(p1: int = INSTALL, key: Secret = KEY) -> Callable[[Maker], bytes]:
+def load(p1: int = INSTALL, key: Secret = KEY) -> Callable[[IssuerBench], bytes]:
     """A right key load."""
     return lambda bench: bench.key_load(key, p1)
 
 
-def flipped(command: Callable[[Maker], bytes]) -> Callable[[Maker], bytes]:
+def flipped(command: Callable[[IssuerBench], bytes]) -> Callable[[IssuerBench], bytes]:
     """The same with the last bit of the MAC the other way round."""
 
-    def make(bench: Maker) -> bytes:
+    def make(bench: IssuerBench) -> bytes:
         raw = command(bench)
         return raw[:-1] + bytes((raw[-1] ^ 1,))
 
     return make
 
 
-def _locked_card() -> Maker:
+def _locked_card() -> IssuerBench:
     bench = ready()
     assert bench.prove(bench.value(SSSE, "BK"), 0x05) == "9000"
     assert bench.word(bench.secured("84160000")) == "9000"
     return bench
 
 
-def _locked_application() -> Maker:
+def _locked_application() -> IssuerBench:
     bench = stage("personalising", at=ADF)
     assert bench.prove(bench.value(ADF, "LK"), 0x81) == "9000"
     assert bench.word(bench.secured("841E0001")) == "9000"
     return bench
 
 
-def _locked_master() -> Maker:
+def _locked_master() -> IssuerBench:
     bench = stage("personalising", at=SSSE)
     while bench.tries_left(SSSE):
         assert bench.prove(NEW).startswith("63C")
     return bench
 
 
-def on(make: Callable[[], Maker], command: str | Callable[[Maker], bytes]) -> Scenario:
+def on(make: Callable[[], IssuerBench], command: str | Callable[[IssuerBench], bytes]) -> Scenario:
     """Send a command to a card that somebody has prepared."""
 
-    def scenario() -> tuple[Maker, str]:
+    def scenario() -> tuple[IssuerBench, str]:
         bench = make()
         return bench, bench.send(command if isinstance(command, str) else command(bench))
 
@@ -217,8 +229,8 @@ def test_wrong_parameters_and_lengths_are_refused_before_anything_else(row: Row)
         assert bench.cells() == before
 
 
-def _worn(writes: int, command: Callable[[Maker], bytes]) -> Scenario:
-    def scenario() -> tuple[Maker, str]:
+def _worn(writes: int, command: Callable[[IssuerBench], bytes]) -> Scenario:
+    def scenario() -> tuple[IssuerBench, str]:
         bench = ready()
         raw = command(bench)
         bench.store.writes_left = writes
@@ -291,7 +303,7 @@ class Held:
     level: int
 
 
-def held(bench: Maker) -> dict[Name, Held]:
+def held(bench: IssuerBench) -> dict[Name, Held]:
     """Every key of the card, of the MF, of the environment and of an application."""
     suite = bench.suite
     found: dict[Name, Held] = {
@@ -318,10 +330,10 @@ def test_every_value_proves_its_own_key_and_no_other(here: str, name: str, suite
     """Every value under every identifier."""
     first = stage(name, suite, at=here)
     for (df, key_name, version), key in held(first).items():
-        bench = Maker.of(first)
+        bench = IssuerBench.of(first)
         for kid in _kids():
             if kid % 3 == 0:  # before a counter is at zero
-                bench = Maker.of(first)
+                bench = IssuerBench.of(first)
             bench.select(here)
             is_it = kid == key.kid and key.kind == 0x0D and df in (here, SSSE) and (df == here or kid < 0x80)
             if kid == 0:
@@ -342,7 +354,7 @@ def test_no_key_but_the_one_in_control_loads_keys(here: str, name: str, p1: int,
     kid = 0x04 if here == SSSE else 0x83
     key_to_load = Secret(0x0D, secret("new", suite), suite, kid + (0x10 if p1 == INSTALL else 0))
     for (_, key_name, _), key in held(first).items():
-        bench = Maker.of(first)
+        bench = IssuerBench.of(first)
         bench.select(here)
         word = bench.load(key_to_load, p1, under=key.value, suite=key.suite)
         assert word == ("9000" if key_name == "EMK" else "6988"), key_name
@@ -365,7 +377,7 @@ def test_each_secured_command_takes_its_two_keys_and_no_others(
     keys = held(first)
 
     def attempt(rights: Name, maced: Held) -> str:
-        bench = Maker.of(first)
+        bench = IssuerBench.of(first)
         bench.select(here)
         proving = keys[rights]
         p2 = 0 if proving.kind == 0 else proving.kid
@@ -403,7 +415,7 @@ def test_a_secured_update_takes_the_maintenance_key_of_its_own_df(here: str, sui
     assert first.prove() == "9000"
     assert first.create_ef(0xEF19, sfi=0x19, flags=0x02, update=b"\x01\x00") == "9000"
     for name, key in held(first).items():
-        bench = Maker.of(first)
+        bench = IssuerBench.of(first)
         bench.select(here)
         rules = Reference(key.suite)
         session = rules.session_key(key.value, bench.challenge())

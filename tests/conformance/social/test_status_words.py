@@ -14,7 +14,7 @@ from cardfs.model.files import CommandSet
 from cardfs.model.settings import PinSettings, Settings, SmSettings
 from emulator.card.table import Row
 from emulator.commands.social.rows import ROWS
-from tests.kit.card import PIN_CN, PSE, Handmade, family, handmade, long_answer, without_key
+from tests.kit.card import PIN_CN, PSE, HandmadeBench, family, handmade, long_answer, without_key
 from tests.kit.reference import Reference
 
 WRONG_PIN: Final = bytes.fromhex("111111")
@@ -24,7 +24,7 @@ Scenario = Callable[["Watched"], str]
 BY_CODE: Final = {(row.cla, row.ins): row for row in ROWS}
 
 
-class Watched(Handmade):
+class Watched(HandmadeBench):
     """A card made by hand, with secured updates, of which no command may answer a word beyond its row's."""
 
     last_sent = b""
@@ -160,11 +160,11 @@ COMMON: Final[dict[int, Callable[[Where], Scenario]]] = {
 
 # -- single commands ---------------------------------------------------------------------------------
 
-Maker = Callable[["Watched"], bytes]
+MakeCommand = Callable[["Watched"], bytes]
 """Brings the card where it has to be, and returns the command that counts."""
 
 
-def plain(apdu: str, *before: str, prove: str = "", df: str = "") -> Maker:
+def plain(apdu: str, *before: str, prove: str = "", df: str = "") -> MakeCommand:
     """A command, after others whose words do not matter."""
 
     def make(bench: Watched) -> bytes:
@@ -180,7 +180,7 @@ def plain(apdu: str, *before: str, prove: str = "", df: str = "") -> Maker:
 
 def secured(
     header: str, data: str = "", key: str = "STK", *, prove: str = "", df: str = "", challenge: bytes | None = None
-) -> Maker:
+) -> MakeCommand:
     """A command with a MAC under a challenge that is drawn last, or given."""
 
     def make(bench: Watched) -> bytes:
@@ -192,26 +192,26 @@ def secured(
     return make
 
 
-def flipped(maker: Maker) -> Maker:
+def flipped(command_of: MakeCommand) -> MakeCommand:
     """The same with the last bit of the MAC the other way round."""
 
     def make(bench: Watched) -> bytes:
-        command = maker(bench)
+        command = command_of(bench)
         return command[:-1] + bytes((command[-1] ^ 1,))
 
     return make
 
 
-def sent(maker: Maker) -> Scenario:
+def sent(command_of: MakeCommand) -> Scenario:
     """Send the command."""
-    return lambda bench: bench.send(maker(bench))[-4:]
+    return lambda bench: bench.send(command_of(bench))[-4:]
 
 
-def worn_out(maker: Maker, writes: int = 0) -> Scenario:
+def worn_out(command_of: MakeCommand, writes: int = 0) -> Scenario:
     """Send it to a card whose memory takes ``writes`` more changes: what is refused is not changed."""
 
     def scenario(bench: Watched) -> str:
-        command = maker(bench)
+        command = command_of(bench)
         contents, keys = dict(bench.card.image.contents), dict(bench.card.image.keys)
         bench.store.writes_left = writes
         proofs = bench.session.proofs
@@ -223,11 +223,11 @@ def worn_out(maker: Maker, writes: int = 0) -> Scenario:
     return scenario
 
 
-def without(name: str, maker: Maker) -> Scenario:
+def without(name: str, command_of: MakeCommand) -> Scenario:
     """Send it to a card that lacks a key."""
 
     def scenario(bench: Watched) -> str:
-        bench.last_sent = maker(bench)
+        bench.last_sent = command_of(bench)
         return Watched(contents=without_key(handmade(ON), name)).send(bench.last_sent)
 
     return scenario
@@ -551,9 +551,9 @@ def _lock_key(bench: Watched) -> None:
         bench.authenticate("UK", wrong=True)
 
 
-def _worn(maker: Maker, writes: int = 0) -> Scenario:
+def _worn(command_of: MakeCommand, writes: int = 0) -> Scenario:
     def scenario(bench: Watched) -> str:
-        command = maker(bench)
+        command = command_of(bench)
         bench.store.writes_left = writes
         return bench.send(command)
 

@@ -14,7 +14,7 @@ from tests.kit.psam import (
     CHANGE_PLAIN,
     ENVIRONMENT,
     NEW_PLAIN,
-    PsamDesk,
+    PsamBench,
     mac2,
     psam_key,
     spoil_mac,
@@ -22,7 +22,7 @@ from tests.kit.psam import (
 )
 from tests.kit.reference import Reference
 
-Scenario = Callable[[PsamDesk], str]
+Scenario = Callable[[PsamBench], str]
 SCENARIOS: Final[dict[tuple[str, int], Scenario]] = {}
 SETTINGS: Final[dict[tuple[str, int], str]] = {}
 SELECT, READ_RECORD, READ_BINARY = "SELECT", "READ RECORD", "READ BINARY"
@@ -45,8 +45,8 @@ def scenario(name: str, word: int, overrides: str = "") -> Callable[[Scenario], 
 def say(name: str, word: int, *apdus: str, overrides: str = "") -> None:
     """A scenario of fixed commands in DF01; the last one answers the word."""
 
-    def run(desk: PsamDesk) -> str:
-        return [desk.send(apdu) for apdu in apdus][-1]
+    def run(bench: PsamBench) -> str:
+        return [bench.send(apdu) for apdu in apdus][-1]
 
     scenario(name, word, overrides)(run)
 
@@ -75,8 +75,8 @@ ALWAYS: Final = {
 
 
 @scenario(SELECT, 0x9000)
-def _(desk: PsamDesk) -> str:
-    return desk.send("00A40200020019")
+def _(bench: PsamBench) -> str:
+    return bench.send("00A40200020019")
 
 
 say(SELECT, 0x6100, "00A40000023F00")
@@ -99,9 +99,9 @@ in_environment(READ_RECORD, 0x9000, "00B2010C18")
 
 
 @scenario(READ_RECORD, 0x6100)
-def _(desk: PsamDesk) -> str:
-    desk.select_environment()
-    return long_answer(desk, "00B2010D00")
+def _(bench: PsamBench) -> str:
+    bench.select_environment()
+    return long_answer(bench, "00B2010D00")
 
 
 in_environment(READ_RECORD, 0x6A83, "00B2020C00")
@@ -117,15 +117,15 @@ say(UPDATE_BINARY, 0x6986, "00A4000002DF01", "00D6000001AA")
 say(UPDATE_BINARY, 0x6A82, "00D6820001AA")
 
 
-def with_master(desk: PsamDesk) -> None:
-    desk.select_environment()
-    desk.prove_kid(0, "PSAMDDFMK")
+def with_master(bench: PsamBench) -> None:
+    bench.select_environment()
+    bench.prove_kid(0, "PSAMDDFMK")
 
 
 def directory(apdu: str) -> Scenario:
-    def run(desk: PsamDesk) -> str:
-        with_master(desk)
-        return desk.send(apdu)
+    def run(bench: PsamBench) -> str:
+        with_master(bench)
+        return bench.send(apdu)
 
     return run
 
@@ -139,17 +139,17 @@ scenario(UPDATE_BINARY, 0x6B00)(directory("00D69601" + "06519900000002"))
 
 
 @scenario(UPDATE_RECORD, 0x6581)
-def _(desk: PsamDesk) -> str:
-    with_master(desk)
-    desk.failing.writes_left = 0
-    return desk.send("00DC010C18" + "6116" + "AA" * 22)
+def _(bench: PsamBench) -> str:
+    with_master(bench)
+    bench.failing.writes_left = 0
+    return bench.send("00DC010C18" + "6116" + "AA" * 22)
 
 
 @scenario(UPDATE_BINARY, 0x6581)
-def _(desk: PsamDesk) -> str:
-    with_master(desk)
-    desk.failing.writes_left = 0
-    return desk.send("00D69600" + "06519900000002")
+def _(bench: PsamBench) -> str:
+    with_master(bench)
+    bench.failing.writes_left = 0
+    return bench.send("00D69600" + "06519900000002")
 
 
 # -- environment and authentication ---------------------------------------------------------------------
@@ -159,44 +159,44 @@ say(ENVIRONMENT_INIT, 0x6A80, "BFEC0000015A")
 
 
 @scenario(CHALLENGE, 0x9000)
-def _(desk: PsamDesk) -> str:
-    return desk.send("0084000010" if desk.suite == "SM4" else "0084000008")
+def _(bench: PsamBench) -> str:
+    return bench.send("0084000010" if bench.suite == "SM4" else "0084000008")
 
 
 @scenario(EXTERNAL, 0x9000)
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.authentication(1))
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.authentication(1))
 
 
 @scenario(EXTERNAL, 0x63C0)
-def _(desk: PsamDesk) -> str:
-    assert [desk.send(desk.authentication(1, wrong=True)) for _ in range(2)] == ["63C2", "63C1"]
-    return desk.send(desk.authentication(1, wrong=True))
+def _(bench: PsamBench) -> str:
+    assert [bench.send(bench.authentication(1, wrong=True)) for _ in range(2)] == ["63C2", "63C1"]
+    return bench.send(bench.authentication(1, wrong=True))
 
 
 @scenario(EXTERNAL, 0x6982, '[settings.psam]\nauth_error = "6982"')
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.authentication(1, wrong=True))
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.authentication(1, wrong=True))
 
 
 @scenario(EXTERNAL, 0x6983)
-def _(desk: PsamDesk) -> str:
+def _(bench: PsamBench) -> str:
     for _ in range(3):
-        desk.send(desk.authentication(1, wrong=True))
-    return desk.send(desk.authentication(1))
+        bench.send(bench.authentication(1, wrong=True))
+    return bench.send(bench.authentication(1))
 
 
 @scenario(EXTERNAL, 0x6985)
-def _(desk: PsamDesk) -> str:
-    desk.select_environment()
-    return desk.send(desk.authentication(1))
+def _(bench: PsamBench) -> str:
+    bench.select_environment()
+    return bench.send(bench.authentication(1))
 
 
 @scenario(EXTERNAL, 0x6581)
-def _(desk: PsamDesk) -> str:
-    command = desk.authentication(1)
-    desk.failing.writes_left = 0
-    return desk.send(command)
+def _(bench: PsamBench) -> str:
+    command = bench.authentication(1)
+    bench.failing.writes_left = 0
+    return bench.send(command)
 
 
 say(EXTERNAL, 0x6984, "0082000110" + "00" * 16)
@@ -209,39 +209,39 @@ def loading(
     change: bool,
     plain: str = "",
     *,
-    before: Callable[[PsamDesk], Any] = lambda _desk: None,
+    before: Callable[[PsamBench], Any] = lambda _desk: None,
     prove: bool = True,
     spoil: Callable[[bytearray], None] | None = None,
     file: int = 0x11,
 ) -> Scenario:
-    def run(desk: PsamDesk) -> str:
+    def run(bench: PsamBench) -> str:
         if prove:
-            desk.prove_kid(file - 0x10)
-        text = plain or (CHANGE_PLAIN if change else NEW_PLAIN[desk.suite])
-        command = desk.load(text, change=change, spoil=spoil, file=file)
-        before(desk)
-        return desk.send(command)
+            bench.prove_kid(file - 0x10)
+        text = plain or (CHANGE_PLAIN if change else NEW_PLAIN[bench.suite])
+        command = bench.load(text, change=change, spoil=spoil, file=file)
+        before(bench)
+        return bench.send(command)
 
     return run
 
 
-def wear_out(desk: PsamDesk) -> None:
-    desk.failing.writes_left = 0
+def wear_out(bench: PsamBench) -> None:
+    bench.failing.writes_left = 0
 
 
-def lock_master(desk: PsamDesk) -> None:
+def lock_master(bench: PsamBench) -> None:
     for _ in range(3):
-        assert desk.send(desk.load(NEW_PLAIN[desk.suite], spoil=spoil_mac)) == "6988"
-    desk.challenge(4)
+        assert bench.send(bench.load(NEW_PLAIN[bench.suite], spoil=spoil_mac)) == "6988"
+    bench.challenge(4)
 
 
-def no_challenge(desk: PsamDesk) -> None:
-    assert desk.send("0082000110" + "00" * 16)[:3] == "63C"
+def no_challenge(bench: PsamBench) -> None:
+    assert bench.send("0082000110" + "00" * 16)[:3] == "63C"
 
 
-def leave(desk: PsamDesk) -> None:
-    desk.select_environment()
-    desk.challenge(4)
+def leave(bench: PsamBench) -> None:
+    bench.select_environment()
+    bench.challenge(4)
 
 
 def other_file(raw: bytearray) -> None:
@@ -263,41 +263,41 @@ scenario(CHANGE, 0x6A88)(loading(True, "273000" + "C0" * 16))
 
 
 @scenario(CREATE, 0x6A84)
-def _(desk: PsamDesk) -> str:
-    image = desk.card.image
-    path = f"{APPLICATION[desk.suite]}/0013"
+def _(bench: PsamBench) -> str:
+    image = bench.card.image
+    path = f"{APPLICATION[bench.suite]}/0013"
     image.efs[path] = replace(image.efs[path], size=100)
-    return loading(False, NEW_PLAIN[desk.suite], file=0x13)(desk)
+    return loading(False, NEW_PLAIN[bench.suite], file=0x13)(bench)
 
 
 # -- computations ---------------------------------------------------------------------------------------
 
 
 @scenario(DELIVERY, 0x9000)
-def _(desk: PsamDesk) -> str:
-    return desk.deliver(0x27, 0x24, b"12345678")
+def _(bench: PsamBench) -> str:
+    return bench.deliver(0x27, 0x24, b"12345678")
 
 
 @scenario(DELIVERY, 0x6985)
-def _(desk: PsamDesk) -> str:
-    return desk.deliver(0x22, 0x01, b"12345678")
+def _(bench: PsamBench) -> str:
+    return bench.deliver(0x22, 0x01, b"12345678")
 
 
 @scenario(DELIVERY, 0x6A80)
-def _(desk: PsamDesk) -> str:
-    return desk.deliver(0x27, 0x24, b"12345678", levels=2)
+def _(bench: PsamBench) -> str:
+    return bench.deliver(0x27, 0x24, b"12345678", levels=2)
 
 
 @scenario(DELIVERY, 0x6A88)
-def _(desk: PsamDesk) -> str:
-    return desk.deliver(0x47, 0x24, b"12345678")
+def _(bench: PsamBench) -> str:
+    return bench.deliver(0x47, 0x24, b"12345678")
 
 
 def cipher(usage: int, identifier: int, p1: int) -> Scenario:
-    def run(desk: PsamDesk) -> str:
-        assert desk.deliver(usage, identifier, b"12345678") == "9000"
+    def run(bench: PsamBench) -> str:
+        assert bench.deliver(usage, identifier, b"12345678") == "9000"
         data = bytes(32)
-        return desk.send(bytes((0x80, 0xFA, p1, 0, len(data))) + data)
+        return bench.send(bytes((0x80, 0xFA, p1, 0, len(data))) + data)
 
     return run
 
@@ -309,43 +309,43 @@ say(CIPHER, 0x6901, "80FA000008" + "00" * 8)
 
 
 @scenario(INIT, 0x6100)
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.init_sam())
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.init_sam())
 
 
 @scenario(INIT, 0x9000, '[settings.transport]\nlevel = "apdu"')
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.init_sam())
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.init_sam())
 
 
 @scenario(INIT, 0x6581)
-def _(desk: PsamDesk) -> str:
-    desk.failing.writes_left = 0
-    return desk.send(desk.init_sam())
+def _(bench: PsamBench) -> str:
+    bench.failing.writes_left = 0
+    return bench.send(bench.init_sam())
 
 
 @scenario(INIT, 0x6985)
-def _(desk: PsamDesk) -> str:
-    made = with_sequence(contents("psam"), desk.suite, 0xFFFFFFFF)
-    return PsamDesk(desk.suite, made=made).send(desk.init_sam())
+def _(bench: PsamBench) -> str:
+    made = with_sequence(contents("psam"), bench.suite, 0xFFFFFFFF)
+    return PsamBench(bench.suite, made=made).send(bench.init_sam())
 
 
 @scenario(INIT, 0x6A80, '[settings.psam]\nlevel_error_init_sam = "6A80"')
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.init_sam(levels=2))
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.init_sam(levels=2))
 
 
 @scenario(INIT, 0x6A88)
-def _(desk: PsamDesk) -> str:
-    return desk.send(desk.init_sam(version=4))
+def _(bench: PsamBench) -> str:
+    return bench.send(bench.init_sam(version=4))
 
 
 def crediting(*, wrong: bool = False, broken: bool = False) -> Scenario:
-    def run(desk: PsamDesk) -> str:
-        assert desk.ask(desk.init_sam())[:8] == "00000001"
+    def run(bench: PsamBench) -> str:
+        assert bench.ask(bench.init_sam())[:8] == "00000001"
         if broken:
-            desk.failing.writes_left = 0
-        return desk.send("8072000004" + ("00000000" if wrong else mac2(desk)))
+            bench.failing.writes_left = 0
+        return bench.send("8072000004" + ("00000000" if wrong else mac2(bench)))
 
     return run
 
@@ -364,12 +364,12 @@ say(RESPONSE, 0x6F00, "00C0000001")
 # -- what every command answers ---------------------------------------------------------------------------
 
 
-def block_card(desk: PsamDesk) -> None:
-    desk.card.image.info = replace(desk.card.image.info, blocked=True)
+def block_card(bench: PsamBench) -> None:
+    bench.card.image.info = replace(bench.card.image.info, blocked=True)
 
 
-def block_application(desk: PsamDesk) -> None:
-    image, path = desk.card.image, APPLICATION[desk.suite]
+def block_application(bench: PsamBench) -> None:
+    image, path = bench.card.image, APPLICATION[bench.suite]
     image.dfs[path] = replace(image.dfs[path], blocked=True)
 
 
@@ -378,10 +378,10 @@ def other_class(apdu: str) -> str:
 
 
 def common(right: str, parameters: str, lengths: str) -> dict[int, Scenario]:
-    def after(first: Callable[[PsamDesk], None], apdu: str) -> Scenario:
-        def run(desk: PsamDesk) -> str:
-            first(desk)
-            return desk.send(apdu)
+    def after(first: Callable[[PsamBench], None], apdu: str) -> Scenario:
+        def run(bench: PsamBench) -> str:
+            first(bench)
+            return bench.send(apdu)
 
         return run
 
@@ -404,21 +404,21 @@ for _name, _apdus in ALWAYS.items():
     ("name", "word"), list(SCENARIOS), ids=lambda value: value if isinstance(value, str) else f"{value:04X}"
 )
 def test_every_word_is_answered(name: str, word: int, suite: str) -> None:
-    desk = PsamDesk(suite, SETTINGS.get((name, word), ""))
+    bench = PsamBench(suite, SETTINGS.get((name, word), ""))
     if suite == "SM4":
         # Where the fixed commands above say MF or send lengths of the DES world, SM4 has its own.
-        desk.__dict__["send"] = _translated(desk)
-    answer = SCENARIOS[name, word](desk)
+        bench.__dict__["send"] = _translated(bench)
+    answer = SCENARIOS[name, word](bench)
     found = int(answer[-4:], 16)
     family = found & 0xFF00 if found >> 8 in (0x61, 0x6C) else 0x63C0 if found & 0xFFF0 == 0x63C0 else found
-    assert f"{family:04X}" == f"{word:04X}", desk.reason
-    last = desk.card.last
+    assert f"{family:04X}" == f"{word:04X}", bench.reason
+    last = bench.card.last
     if found != 0x6E00 and last is not None and last.row is not None and (name, word) != (INIT, 0x6985):
         assert last.row.name in (name, CHANGE if word == 0x6A86 else name)
 
 
-def _translated(desk: PsamDesk) -> Callable[[str | bytes], str]:
-    plain = PsamDesk.send
+def _translated(bench: PsamBench) -> Callable[[str | bytes], str]:
+    plain = PsamBench.send
 
     def send(apdu: str | bytes) -> str:
         text = apdu if isinstance(apdu, str) else apdu.hex().upper()
@@ -426,7 +426,7 @@ def _translated(desk: PsamDesk) -> Callable[[str | bytes], str]:
             text = "00A4000002DDF2"
         if text.startswith("84D401111C") and len(text) == 66:
             text = "84D4011124" + "00" * 36
-        return plain(desk, text)
+        return plain(bench, text)
 
     return send
 
@@ -470,18 +470,20 @@ def test_a_row_lists_the_words_of_the_standard_apart_from_explained_ones(row: Ro
 
 
 def test_an_instruction_of_the_user_card_is_not_there() -> None:
-    desk = PsamDesk()
+    bench = PsamBench()
     for apdu in ("0020000003123456", "00880000100000000000000000" + "0000000000000000", "8050000002"):
-        assert desk.send(apdu) == "6D00", apdu
-    assert desk.send("84160000" + "0400000000") == "6D00"
+        assert bench.send(apdu) == "6D00", apdu
+    assert bench.send("84160000" + "0400000000") == "6D00"
 
 
 def test_the_helpers_of_these_tests_know_the_keys() -> None:
     """What the tests compute with is what the image holds."""
-    desk = PsamDesk()
+    bench = PsamBench()
     for suite, path in ENVIRONMENT.items():
         keys = {
-            ref.name: key.value for (ref, _), key in desk.card.image.keys.items() if ref.owner in (path, f"{path}/DF01")
+            ref.name: key.value
+            for (ref, _), key in bench.card.image.keys.items()
+            if ref.owner in (path, f"{path}/DF01")
         }
         assert keys["22/01"] == psam_key("DPK", suite, 1)
         assert keys["67/08"] == roots()["IRK"] == psam_key("IRK", suite, 3)

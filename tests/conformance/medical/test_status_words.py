@@ -1,6 +1,6 @@
 """Every status word of every trade command, got from the card by sending APDUs (Part 5, tables 53 to 78).
 
-As `tests.conformance.social.test_words` does it for the other commands: the table is total over rows and words, and no
+As in `conformance/social/test_status_words.py`: the table is total over rows and words, and no
 scenario may see a word that its row does not list.
 """
 
@@ -20,13 +20,13 @@ from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
 from keys.records import KeyRef
 from tests.kit.card import FailingStore, family
-from tests.kit.medical import DF04, Purse, TradeBench, card_with
+from tests.kit.medical import DF04, MedicalBench, Purse, card_with
 
 TABLE: Final = SETS.table(Settings())
 BY_NAME: Final = {row.name: row for row in TRADE_ROWS}
 
 
-class Watched(TradeBench):
+class Watched(MedicalBench):
     """A card with money of which no command may answer a word beyond its row's."""
 
     last_row: Row | None = None
@@ -493,7 +493,7 @@ def test_a_memory_that_fails_at_the_starting_day_locks_nothing() -> None:
     ],
 )
 def test_a_profile_may_have_another_word_for_a_refusal_of_trades(refusal: str, maker: Maker) -> None:
-    b = TradeBench(card_with(overrides=f"[settings.status]\n{refusal} = '6A8F'\n"))
+    b = MedicalBench(card_with(overrides=f"[settings.status]\n{refusal} = '6A8F'\n"))
     assert b.send(maker(b)) == "6A8F"  # type: ignore[arg-type]
 
 

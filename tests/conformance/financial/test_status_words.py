@@ -1,7 +1,7 @@
 """Every status word of the commands of the financial environment itself, got by sending APDUs.
 
-As in `conformance/social/test_words.py`: the table is total over rows and words. The environment's rows also serve its
-applications until personalisation ends, so half of the scenes play on a card that is being built.
+As in `conformance/social/test_status_words.py`: the table is total over rows and words. The environment's rows
+also serve its applications until personalisation ends, so half of the scenes play on a card that is being built.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,19 +16,19 @@ from cardfs.model.files import CommandSet, Phase
 from emulator.commands.financial.rows import PAYMENT_ROWS
 from emulator.status import MEANINGS
 from tests.kit.card import family, long_answer
-from tests.kit.financial import BY_NAME, EDEP, PSE, SELECT_EDEP, SELECT_PSE, Watched
+from tests.kit.financial import BY_NAME, EDEP, PSE, SELECT_EDEP, SELECT_PSE, FinancialBench
 
 Cells = dict[CellKey, Cell]
 
 
-Scenario = tuple[bool, Callable[[Watched], str]]
+Scenario = tuple[bool, Callable[[FinancialBench], str]]
 """Whether the card is being built, and the scene, which answers the word."""
 
 
 def sent(*commands: str, building: bool = False) -> Scenario:
     """Select the environment, then send; the last answer counts."""
 
-    def play(bench: Watched) -> str:
+    def play(bench: FinancialBench) -> str:
         answers = [bench.send(command) for command in (SELECT_PSE, *commands)]
         return answers[-1][-4:]
 
@@ -36,7 +36,7 @@ def sent(*commands: str, building: bool = False) -> Scenario:
 
 
 def locked_card(command: str) -> Scenario:
-    def play(bench: Watched) -> str:
+    def play(bench: FinancialBench) -> str:
         bench.send(SELECT_PSE)
         image = bench.card.image
         image.info = replace(image.info, blocked=True)
@@ -46,7 +46,7 @@ def locked_card(command: str) -> Scenario:
 
 
 def locked_application(command: str) -> Scenario:
-    def play(bench: Watched) -> str:
+    def play(bench: FinancialBench) -> str:
         image = bench.card.image
         image.dfs[EDEP] = replace(image.dfs[EDEP], suspended=True)
         bench.send(SELECT_PSE)
@@ -58,7 +58,7 @@ def locked_application(command: str) -> Scenario:
 def locked_social(command: str) -> Scenario:
     """An environment of the other world that is locked as a whole."""
 
-    def play(bench: Watched) -> str:
+    def play(bench: FinancialBench) -> str:
         image = bench.card.image
         other = replace(
             image.dfs[PSE], path="3F00/DDF1", fid=0xDDF1, name=b"OTHER", command_set=CommandSet.SOCIAL, blocked=True
@@ -72,7 +72,7 @@ def locked_social(command: str) -> Scenario:
 
 
 def proven(*, wrong: int = 0, writes: int | None = None, again: bool = False) -> Scenario:
-    def play(bench: Watched) -> str:
+    def play(bench: FinancialBench) -> str:
         bench.send(SELECT_PSE)
         for _ in range(wrong):
             last = bench.send(bench.proof(wrong=True))
@@ -160,7 +160,7 @@ SCENARIOS: Final[dict[tuple[str, int], Scenario]] = {
 )
 def test_a_word_is_provoked(where: tuple[str, int], scenario: Scenario) -> None:
     building, play = scenario
-    bench = Watched(building=building)
+    bench = FinancialBench(building=building)
     name, word = where
     assert family(play(bench)[-4:]) == word, bench.reason
     if word != 0x6E00:
@@ -176,7 +176,7 @@ def test_every_row_and_word_has_a_scenario_and_every_word_a_meaning() -> None:
 def test_gates_come_before_everything_else_and_change_nothing(name: str) -> None:
     for command, word in ((WRONG_PARAMETERS[name], "6A86"), (WRONG_LENGTHS[name], "6700")):
         for building in (False, True):
-            bench = Watched(building=building)
+            bench = FinancialBench(building=building)
             bench.send(SELECT_PSE)
             before = bench.cells()
             assert bench.send(command) == word
@@ -185,11 +185,11 @@ def test_gates_come_before_everything_else_and_change_nothing(name: str) -> None
 
 def test_the_applications_begin_to_live_when_personalisation_ends() -> None:
     """Until then they have the commands of the environment, and select as it does."""
-    bench = Watched(building=True)
+    bench = FinancialBench(building=True)
     assert bench.ask(SELECT_EDEP) == "6F118409A00000000386980701A5049F0801029000"
     assert bench.send("805C000204") == "6D00"
     assert command_set_of(bench.card.image, EDEP) is CommandSet.FINANCIAL
-    whole = Watched()
+    whole = FinancialBench()
     assert whole.ask(SELECT_EDEP).startswith("6F328409A00000000386980701A5259F0801029F0C1E")
     assert whole.send("805C000204") == "000000009000"
     assert command_set_of(whole.card.image, EDEP) is CommandSet.PURSE
@@ -197,6 +197,6 @@ def test_the_applications_begin_to_live_when_personalisation_ends() -> None:
 
 
 def test_after_the_handover_the_master_key_opens_nothing() -> None:
-    bench = Watched()
+    bench = FinancialBench()
     bench.send(SELECT_PSE)
     assert bench.send(bench.proof()) == "6A88"

@@ -18,11 +18,11 @@ from emulator.commands.financial.purse.rows import PURSE_ROWS
 from emulator.commands.sets import SETS
 from emulator.status import MEANINGS
 from tests.kit.card import SSSE, SSSE_NAME, FailingStore, family, long_answer
-from tests.kit.purse import ADF, EP, PIN, Desk, contents, flipped, money, with_ef
+from tests.kit.purse import ADF, EP, PIN, PurseBench, contents, flipped, money, with_ef
 from tests.kit.wallet import Wallet
 
 Where = tuple[int, int, int | None]
-Maker = Callable[["Watched"], bytes]
+MakeCommand = Callable[["Watched"], bytes]
 """Brings the card where it has to be, and returns the command that counts."""
 TABLE: Final = SETS.table(Settings(), CommandSet.PURSE)
 
@@ -32,7 +32,7 @@ def where(row: Row) -> Where:
     return row.cla, row.ins, row.p1
 
 
-class Watched(Desk):
+class Watched(PurseBench):
     """A card with money, the PIN verified, of which no command may answer a word beyond its row's."""
 
     def __init__(self, made: CardContents | None = None, *, settings: Settings | None = None, **changes: Any) -> None:
@@ -54,43 +54,43 @@ class Watched(Desk):
         return answer
 
 
-def raw(apdu: str) -> Maker:
+def raw(apdu: str) -> MakeCommand:
     """A command that needs nothing."""
     return lambda _desk: bytes.fromhex(apdu)
 
 
-def after(*before: str, then: Maker) -> Maker:
+def after(*before: str, then: MakeCommand) -> MakeCommand:
     """A command after others."""
 
-    def make(desk: Watched) -> bytes:
+    def make(bench: Watched) -> bytes:
         for each in before:
-            desk.ask(each)
-        return then(desk)
+            bench.ask(each)
+        return then(bench)
 
     return make
 
 
-def line(header: str, data: str = "", key: str = "DAMK", *, le: str = "") -> Maker:
+def line(header: str, data: str = "", key: str = "DAMK", *, le: str = "") -> MakeCommand:
     """A command with a MAC."""
-    return lambda desk: desk.protected(header, bytes.fromhex(data), key) + bytes.fromhex(le)
+    return lambda bench: bench.protected(header, bytes.fromhex(data), key) + bytes.fromhex(le)
 
 
-def wrong(maker: Maker, *, le: bool = False) -> Maker:
+def wrong(command_of: MakeCommand, *, le: bool = False) -> MakeCommand:
     """The same with a wrong MAC."""
 
-    def make(desk: Watched) -> bytes:
-        command = maker(desk)
+    def make(bench: Watched) -> bytes:
+        command = command_of(bench)
         return flipped(command[:-1]) + command[-1:] if le else flipped(command)
 
     return make
 
 
-def spend(p1: int, which: int, kind: int) -> Maker:
+def spend(p1: int, which: int, kind: int) -> MakeCommand:
     """DEBIT FOR PURCHASE after its INITIALIZE."""
-    return lambda desk: desk.spend(p1, which, 5, kind)
+    return lambda bench: bench.spend(p1, which, 5, kind)
 
 
-def begun(apdu: str) -> Maker:
+def begun(apdu: str) -> MakeCommand:
     """A command in a composite purchase that has begun."""
     return after("805003020B000000000500112233445500", then=raw(apdu))
 
@@ -103,13 +103,13 @@ BEGIN: Final = {
     0x04: "80500401070100112233445500",
     0x05: "805005010B010000000500112233445500",
 }
-SAMPLES: Final[dict[Where, Maker]] = {
+SAMPLES: Final[dict[Where, MakeCommand]] = {
     (0x00, 0xA4, None): raw("00A40000023F01"),
     (0x00, 0xB0, None): raw("00B0950004"),
     (0x04, 0xB0, None): line("04B09500", le="04"),
     (0x00, 0xB2, None): raw("00B201CC00"),
     (0x04, 0xB2, None): line("04B201CC", le="00"),
-    (0x00, 0xD6, None): lambda desk: (desk.authenticated(), bytes.fromhex("00D6960001FF"))[1],
+    (0x00, 0xD6, None): lambda bench: (bench.authenticated(), bytes.fromhex("00D6960001FF"))[1],
     (0x04, 0xD6, None): line("04D69500", "AABB"),
     (0x00, 0xDC, None): raw("00DC01BC0444444444"),
     (0x04, 0xDC, None): line("04DC02CC", "A2FF"),
@@ -117,23 +117,23 @@ SAMPLES: Final[dict[Where, Maker]] = {
     (0x04, 0xE2, None): line("04E200CC", "A4"),
     (0x00, 0x84, None): raw("0084000004"),
     (0x00, 0xC0, None): raw("00C0000000"),
-    (0x00, 0x82, None): lambda desk: desk.external(),
+    (0x00, 0x82, None): lambda bench: bench.external(),
     (0x00, 0x88, None): raw("0088000208" + "00" * 8 + "00"),
     (0x00, 0x20, None): raw("0020000003123456"),
-    (0x80, 0x5E, 0x00): lambda desk: desk.reload(b"\x22\x33"),
+    (0x80, 0x5E, 0x00): lambda bench: bench.reload(b"\x22\x33"),
     (0x80, 0x5E, 0x01): raw("805E010007123456FF112233"),
-    (0x84, 0x24, None): lambda desk: desk.unblock(b"\x22\x33"),
+    (0x84, 0x24, None): lambda bench: bench.unblock(b"\x22\x33"),
     (0x84, 0x1E, None): line("841E0000"),
-    (0x84, 0x18, None): lambda desk: (desk.ask(desk.protected("841E0000")), desk.protected("84180000"))[1],
+    (0x84, 0x18, None): lambda bench: (bench.ask(bench.protected("841E0000")), bench.protected("84180000"))[1],
     (0x84, 0x16, None): line("84160000"),
     (0x80, 0x5C, None): raw("805C000204"),
     **{(0x80, 0x50, p1): raw(apdu) for p1, apdu in BEGIN.items()},
-    (0x80, 0x52, None): lambda desk: desk.load(EP, 5),
+    (0x80, 0x52, None): lambda bench: bench.load(EP, 5),
     (0x80, 0x54, 0x01): spend(1, EP, 6),
-    (0x80, 0x54, 0x03): lambda desk: desk.unload(5),
-    (0x80, 0x58, None): lambda desk: desk.limit(5),
+    (0x80, 0x54, 0x03): lambda bench: bench.unload(5),
+    (0x80, 0x58, None): lambda bench: bench.limit(5),
     (0x80, 0xDC, None): begun("80DCA1C802A1FF"),
-    (0x80, 0x5A, None): lambda desk: (desk.do(desk.load(EP, 5)), bytes.fromhex("805A000202000408"))[1],
+    (0x80, 0x5A, None): lambda bench: (bench.do(bench.load(EP, 5)), bytes.fromhex("805A000202000408"))[1],
 }
 """One command of each row that succeeds."""
 
@@ -181,26 +181,26 @@ Scenario = Callable[["Watched"], str]
 """Gets a word from a fresh card, or from another that it makes; `Watched` sees them all."""
 
 
-def sent(maker: Maker) -> Scenario:
+def sent(command_of: MakeCommand) -> Scenario:
     """The word of the command."""
-    return lambda desk: desk.word(maker(desk))
+    return lambda bench: bench.word(command_of(bench))
 
 
-def on(maker: Maker, **changes: Any) -> Scenario:
+def on(command_of: MakeCommand, **changes: Any) -> Scenario:
     """The word of the command on another card."""
 
-    def scenario(desk: Watched) -> str:
+    def scenario(bench: Watched) -> str:
         other = Watched(**changes)
-        word = other.send(maker(other))[-4:]
-        desk.seen |= other.seen
+        word = other.send(command_of(other))[-4:]
+        bench.seen |= other.seen
         return word
 
     return scenario
 
 
-def repeated(maker: Maker, times: int = 4) -> Scenario:
+def repeated(command_of: MakeCommand, times: int = 4) -> Scenario:
     """The word of the last of several."""
-    return lambda desk: [desk.word(maker(desk)) for _ in range(times)][-1]
+    return lambda bench: [bench.word(command_of(bench)) for _ in range(times)][-1]
 
 
 def words(apdus: dict[int, str]) -> dict[int, Scenario]:
@@ -208,14 +208,14 @@ def words(apdus: dict[int, str]) -> dict[int, Scenario]:
     return {word: sent(raw(apdu)) for word, apdu in apdus.items()}
 
 
-def t0(maker: Maker) -> Scenario:
+def t0(command_of: MakeCommand) -> Scenario:
     """The same under T=0, where data wait (Part 2, 9.3)."""
-    return on(maker, t1=False)
+    return on(command_of, t1=False)
 
 
 def unusable(apdu: str) -> Scenario:
     """The word on an FMCOS card whose keys and accounts may be used in state 2 alone, which nothing here reaches."""
-    return lambda _desk: Wallet(use=0x22, key_use=0x22, pin_use=0x22).desk.word(apdu)
+    return lambda _desk: Wallet(use=0x22, key_use=0x22, pin_use=0x22).bench.word(apdu)
 
 
 def mac_words(header: str, data: str = "", *, le: str = "") -> dict[int, Scenario]:
@@ -266,15 +266,15 @@ def begin_words(p1: int) -> dict[int, Scenario]:
     return {word: scenario for word, scenario in every.items() if word in row.status_words}
 
 
-def end_words(header: str, maker: Maker) -> dict[int, Scenario]:
+def end_words(header: str, command_of: MakeCommand) -> dict[int, Scenario]:
     """What a command that completes a trade can answer."""
     apdu = header + "00" * int(header[-2:], 16)
     return {
-        0x6100: t0(maker),
+        0x6100: t0(command_of),
         0x6700: sent(raw(header[:8] + "0100")),
         0x6901: sent(raw(apdu)),
         0x6985: on(raw(apdu), settings=LATE),
-        0x9302: sent(wrong(maker)),
+        0x9302: sent(wrong(command_of)),
     }
 
 
@@ -282,8 +282,8 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     (0x00, 0xA4, None): {
         **words({0x6A82: "00A40000023F77", 0x6700: "00A4000001FF"}),
         0x6100: t0(raw("00A40000023F01")),
-        0x6283: lambda desk: (desk.do(desk.protected("841E0000")), desk.word("00A40000023F01"))[1],
-        0x9303: lambda desk: desk.word(b"\x00\xa4\x04\x00\x0f" + SSSE_NAME),
+        0x6283: lambda bench: (bench.do(bench.protected("841E0000")), bench.word("00A40000023F01"))[1],
+        0x9303: lambda bench: bench.word(b"\x00\xa4\x04\x00\x0f" + SSSE_NAME),
     },
     (0x00, 0xB0, None): {
         **words({
@@ -306,7 +306,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6700: "00B201CC0100", 0x6981: "00B201AC00", 0x6982: "00B201D400", 0x6986: "00B2010400",
             0x6A82: "00B201F400", 0x6A83: "00B209CC00",
         }),
-        0x6100: lambda desk: long_answer(desk, "00B201CD00"),
+        0x6100: lambda bench: long_answer(bench, "00B201CD00"),
         0x6C00: t0(raw("00B201CC01")),
     },
     (0x04, 0xB2, None): {
@@ -323,7 +323,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6700: "00D69600", 0x6981: "00D6990001FF", 0x6982: "00D6960001FF", 0x6986: "00D6000001FF",
             0x6987: "00D6950001FF", 0x6A82: "00D69E0001FF",
         }),
-        0x6B00: lambda desk: (desk.authenticated(), desk.word("00D6967F01FF"))[1],
+        0x6B00: lambda bench: (bench.authenticated(), bench.word("00D6967F01FF"))[1],
     },
     (0x04, 0xD6, None): {
         **words({
@@ -332,7 +332,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
         }),
         **mac_words("04D69500", "FF"),
         0x6B00: sent(line("04D6957F", "FF")),
-        0x6E00: lambda desk: (desk.authenticated(), desk.word(line("04D69600", "FF")(desk)))[1],
+        0x6E00: lambda bench: (bench.authenticated(), bench.word(line("04D69600", "FF")(bench)))[1],
     },
     (0x00, 0xDC, None): {
         **words({
@@ -373,15 +373,15 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     },
     (0x00, 0x84, None): words({0x6700: "0084000010"}),
     (0x00, 0xC0, None): {
-        0x9000: t0(lambda desk: (desk.send(BEGIN[1]), b"\x00\xc0\x00\x00\x0f")[1]),
-        0x6100: t0(lambda desk: (desk.send(BEGIN[1]), b"\x00\xc0\x00\x00\x04")[1]),
-        0x6C00: t0(lambda desk: (desk.send(BEGIN[1]), b"\x00\xc0\x00\x00\x00")[1]),
+        0x9000: t0(lambda bench: (bench.send(BEGIN[1]), b"\x00\xc0\x00\x00\x0f")[1]),
+        0x6100: t0(lambda bench: (bench.send(BEGIN[1]), b"\x00\xc0\x00\x00\x04")[1]),
+        0x6C00: t0(lambda bench: (bench.send(BEGIN[1]), b"\x00\xc0\x00\x00\x00")[1]),
         **words({0x6F00: "00C0000000", 0x6700: "00C000000100"}),
     },
     (0x00, 0x82, None): {
         **words({0x6700: "0082000107" + "00" * 7, 0x6984: "0082000108" + "00" * 8, 0x6A88: "0082000908" + "00" * 8}),
-        0x63C0: sent(wrong(lambda desk: desk.external())),
-        0x6983: repeated(wrong(lambda desk: desk.external())),
+        0x63C0: sent(wrong(lambda bench: bench.external())),
+        0x6983: repeated(wrong(lambda bench: bench.external())),
     },
     (0x00, 0x88, None): {
         **words({0x6700: "0088000207" + "00" * 8, 0x6A88: "0088000908" + "00" * 9}),
@@ -395,7 +395,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
         **words({0x6700: "805E0000051200000000", 0x9403: "805E000906223300000000"}),
         0x6982: unusable("805E000006223300000000"),
         0x6A88: on(raw("805E000006223300000000"), without=("DRPK",)),
-        0x9302: sent(wrong(lambda desk: desk.reload(PIN))),
+        0x9302: sent(wrong(lambda bench: bench.reload(PIN))),
     },
     (0x80, 0x5E, 0x01): {
         **words({
@@ -407,8 +407,8 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     },
     (0x84, 0x24, None): {
         **words({0x6700: "842400000400000000", 0x9403: "842409000C" + "00" * 12, 0x6984: "842400000C" + "00" * 12}),
-        0x6988: sent(wrong(lambda desk: desk.unblock(PIN))),
-        0x6A80: sent(lambda desk: desk.unblock(b"\x12")),
+        0x6988: sent(wrong(lambda bench: bench.unblock(PIN))),
+        0x6A80: sent(lambda bench: bench.unblock(b"\x12")),
         0x6982: unusable("842400000C" + "00" * 12),
         0x6A88: on(raw("842400000C" + "00" * 12), without=("DPUK",)),
     },
@@ -429,12 +429,12 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
         0x6C00: t0(raw("805C000200")),
     },
     **{(0x80, 0x50, p1): begin_words(p1) for p1 in BEGIN},
-    (0x80, 0x52, None): end_words("805200000B", lambda desk: desk.load(EP, 5)),
+    (0x80, 0x52, None): end_words("805200000B", lambda bench: bench.load(EP, 5)),
     (0x80, 0x54, 0x01): end_words("805401000F", spend(1, EP, 6)),
-    (0x80, 0x54, 0x03): end_words("805403000B", lambda desk: desk.unload(5)),
+    (0x80, 0x54, 0x03): end_words("805403000B", lambda bench: bench.unload(5)),
     (0x80, 0x58, None): {
-        **end_words("805800000E", lambda desk: desk.limit(5)),
-        0x9401: on(lambda desk: desk.limit(4), passbook=money(0, limit=5)),
+        **end_words("805800000E", lambda bench: bench.limit(5)),
+        0x9401: on(lambda bench: bench.limit(4), passbook=money(0, limit=5)),
     },
     (0x80, 0xDC, None): {
         0x6700: sent(begun("80DC01BC01FF")),
@@ -450,7 +450,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
     (0x80, 0x5A, None): {
         **words({0x6700: "805A0002010000", 0x9406: "805A0002020000"}),
         0x6982: unusable("805A0002020000"),
-        0x6100: t0(lambda desk: (desk.do(desk.load(EP, 5)), bytes.fromhex("805A0002020004"))[1]),
+        0x6100: t0(lambda bench: (bench.do(bench.load(EP, 5)), bytes.fromhex("805A0002020004"))[1]),
         0x6985: on(raw("805A0002020000"), purse=bytes(7)),
         0x6A82: on(raw("805A0002020000"), without=("0002",)),
     },
@@ -473,9 +473,9 @@ def scenario_of(row: Row, word: int) -> Scenario:
         case 0x6581:
             return _worn_out(code)
         case 0x6E00:
-            return lambda desk: desk.word(b"\x10" + SAMPLES[code](desk)[1:])
+            return lambda bench: bench.word(b"\x10" + SAMPLES[code](bench)[1:])
         case 0x6A86:
-            return lambda desk: desk.word(_with_parameters(SAMPLES[code](desk), WRONG_P1_P2[code]))
+            return lambda bench: bench.word(_with_parameters(SAMPLES[code](bench), WRONG_P1_P2[code]))
     raise AssertionError(f"no scenario for {word:04X} of {row.name}")
 
 
@@ -484,32 +484,32 @@ def _with_parameters(command: bytes, parameters: str) -> bytes:
 
 
 def _locked_card(code: Where) -> Scenario:
-    def scenario(desk: Watched) -> str:
-        command = SAMPLES[code](desk)
-        desk.card.image.info = replace(desk.card.image.info, blocked=True)
-        return desk.word(command)
+    def scenario(bench: Watched) -> str:
+        command = SAMPLES[code](bench)
+        bench.card.image.info = replace(bench.card.image.info, blocked=True)
+        return bench.word(command)
 
     return scenario
 
 
 def _locked_application(code: Where, special: Scenario | None) -> Scenario:
-    def scenario(desk: Watched) -> str:
-        command = SAMPLES[code](desk)
-        image = desk.card.image
+    def scenario(bench: Watched) -> str:
+        command = SAMPLES[code](bench)
+        image = bench.card.image
         for path in (ADF, SSSE):
             image.dfs[path] = replace(image.dfs[path], blocked=True)
-        return special(desk) if special else desk.word(command)
+        return special(bench) if special else bench.word(command)
 
     return scenario
 
 
 def _worn_out(code: Where) -> Scenario:
-    def scenario(desk: Watched) -> str:
-        command = SAMPLES[code](desk)
-        desk.store.writes_left = 0
-        before = desk.cells()
-        word = desk.word(command)
-        assert desk.cells() == before
+    def scenario(bench: Watched) -> str:
+        command = SAMPLES[code](bench)
+        bench.store.writes_left = 0
+        before = bench.cells()
+        word = bench.word(command)
+        assert bench.cells() == before
         return word
 
     return scenario
@@ -522,8 +522,8 @@ CASES: Final = [(row, word) for row in PURSE_ROWS for word in sorted(set(row.sta
     ("row", "word"), CASES, ids=lambda each: f"{each:04X}" if isinstance(each, int) else f"{each.cla:02X} {each.name}"
 )
 def test_every_word_of_every_row_is_answered(row: Row, word: int) -> None:
-    desk = Watched()
-    assert family(scenario_of(row, word)(desk)) == word, desk.reason
+    bench = Watched()
+    assert family(scenario_of(row, word)(bench)) == word, bench.reason
 
 
 def test_the_tables_name_the_rows_and_their_words_and_no_others() -> None:
@@ -535,10 +535,10 @@ def test_the_tables_name_the_rows_and_their_words_and_no_others() -> None:
 
 @pytest.mark.parametrize("row", PURSE_ROWS, ids=lambda row: f"{row.cla:02X} {row.name}")
 def test_a_locked_application_knows_only_what_ends_the_lock(row: Row) -> None:
-    desk = Watched()
-    command = SAMPLES[where(row)](desk)
-    desk.card.image.dfs[ADF] = replace(desk.df, suspended=True)
-    assert (desk.word(command) != "6A81") is row.while_suspended
+    bench = Watched()
+    command = SAMPLES[where(row)](bench)
+    bench.card.image.dfs[ADF] = replace(bench.df, suspended=True)
+    assert (bench.word(command) != "6A81") is row.while_suspended
     assert row.while_suspended is (
         row.name in ("SELECT", "GET CHALLENGE", "GET RESPONSE", "CARD BLOCK") or row.name.startswith("APPLICATION")
     )
@@ -546,13 +546,13 @@ def test_a_locked_application_knows_only_what_ends_the_lock(row: Row) -> None:
 
 @pytest.mark.parametrize("row", PURSE_ROWS, ids=lambda row: f"{row.cla:02X} {row.name}")
 def test_a_row_says_whether_it_writes(row: Row) -> None:
-    desk = Watched()
-    command = SAMPLES[where(row)](desk)
-    before = desk.cells()
-    desk.store.writes_left = 0 if not row.writes else None
-    desk.word(command)
+    bench = Watched()
+    command = SAMPLES[where(row)](bench)
+    before = bench.cells()
+    bench.store.writes_left = 0 if not row.writes else None
+    bench.word(command)
     # VERIFY and an authentication that succeed leave the card as it was.
-    assert (desk.cells() != before) is (row.writes and row.ins not in (0x20, 0x82))
+    assert (bench.cells() != before) is (row.writes and row.ins not in (0x20, 0x82))
 
 
 def test_every_word_of_these_commands_is_known() -> None:

@@ -1,6 +1,6 @@
 """Every status word of reading on a card that has files which are read with a MAC (Part 5, tables 30 and 33).
 
-Updates with CLA 04 stand with the other commands, in `tests/conformance/social/test_words.py`.
+Updates with CLA 04 stand with the other commands, in `tests/conformance/social/test_status_words.py`.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ import pytest
 from cardfs.model.settings import Settings, SmSettings
 from emulator.card.row import Row
 from emulator.commands.social.rows import SECURED_READING_ROWS
-from tests.kit.card import Handmade, long_answer
+from tests.kit.card import HandmadeBench, long_answer
 
 ON: Final = Settings(sm=SmSettings(read_commands="per-file"))
-Scenario = Callable[[Handmade], str]
+Scenario = Callable[[HandmadeBench], str]
 PLACES: Final = {0xB2: ("01B4", "0134", "01F4", "0104", "01BC"), 0xB0: ("9700", "8800", "9E00", "0000", "9600")}
 """P1 P2 of a secured file, of one without the right, of no file, of the current one, of the other structure."""
 
@@ -22,7 +22,7 @@ PLACES: Final = {0xB2: ("01B4", "0134", "01F4", "0104", "01BC"), 0xB0: ("9700", 
 def plain(apdu: str, *before: str) -> Scenario:
     """A command after others whose words do not matter."""
 
-    def scenario(bench: Handmade) -> str:
+    def scenario(bench: HandmadeBench) -> str:
         for each in before:
             bench.send(each)
         return bench.send(apdu)
@@ -33,7 +33,7 @@ def plain(apdu: str, *before: str) -> Scenario:
 def maced(header: str, *, df: str = "", flip: bool = False, challenge: bytes | None = None) -> Scenario:
     """A command with a MAC under STK; with its last bit the other way round."""
 
-    def scenario(bench: Handmade) -> str:
+    def scenario(bench: HandmadeBench) -> str:
         if df:
             bench.select_df(df)
         command = bench.secured(header, challenge=challenge)
@@ -43,7 +43,7 @@ def maced(header: str, *, df: str = "", flip: bool = False, challenge: bytes | N
 
 
 def locked_card(apdu: str) -> Scenario:
-    def scenario(bench: Handmade) -> str:
+    def scenario(bench: HandmadeBench) -> str:
         bench.lock_card()
         return bench.send(apdu)
 
@@ -51,7 +51,7 @@ def locked_card(apdu: str) -> Scenario:
 
 
 def locked_application(apdu: str) -> Scenario:
-    def scenario(bench: Handmade) -> str:
+    def scenario(bench: HandmadeBench) -> str:
         bench.lock_application()
         return bench.send(apdu)
 
@@ -107,7 +107,7 @@ CASES: Final = [
 
 @pytest.mark.parametrize(("row", "word"), CASES)
 def test_reading_answers_each_of_its_words(row: Row, word: int) -> None:
-    bench = Handmade(ON)
+    bench = HandmadeBench(ON)
     answer = _scenarios(row.ins, row.cla)[word](bench)[-4:]
     assert (answer[:2] + "00" if answer[:2] in ("61", "6C") else answer) == f"{word:04X}", bench.reason
 
@@ -160,4 +160,4 @@ ORDER: Final = {
 @pytest.mark.parametrize(("word", "scenario"), list(ORDER.values()), ids=list(ORDER))
 def test_of_two_faults_the_earlier_check_gives_the_word(word: str, scenario: Scenario) -> None:
     """The order is that of updates (Part 7, 7.4): the MAC first, then the place."""
-    assert scenario(Handmade(ON)) == word
+    assert scenario(HandmadeBench(ON)) == word

@@ -24,7 +24,7 @@ from tests.kit.fmcos import (
     PIN,
     SAMPLES,
     SINGLE,
-    Desk,
+    FmcosBench,
     create,
     directory,
     family,
@@ -37,17 +37,17 @@ from tests.kit.fmcos import (
 
 # -- every word of every row ------------------------------------------------------------------------
 
-Scenario = Callable[[Desk], str]
+Scenario = Callable[[FmcosBench], str]
 
 
 def steps(*apdus: str | bytes) -> Scenario:
     """Send these; the word of the last."""
-    return lambda desk: [desk.word(each) for each in apdus][-1]
+    return lambda bench: [bench.word(each) for each in apdus][-1]
 
 
 def protected(header: str, data: bytes = b"", **more: Any) -> Scenario:
     """Send a command with a MAC."""
-    return lambda desk: desk.word(desk.mac(header, data, **more))
+    return lambda bench: bench.word(bench.mac(header, data, **more))
 
 
 def unasked(header: str, data: bytes = b"") -> Scenario:
@@ -56,53 +56,53 @@ def unasked(header: str, data: bytes = b"") -> Scenario:
     return steps(whole)
 
 
-def locked(make: Callable[[Desk], bytes]) -> Scenario:
+def locked(make: Callable[[FmcosBench], bytes]) -> Scenario:
     """Three failures, and the right one."""
 
-    def scenario(desk: Desk) -> str:
+    def scenario(bench: FmcosBench) -> str:
         for _ in range(3):
-            wrong = make(desk)
-            desk.word(wrong[:-2] + bytes((wrong[-2] ^ 0xFF, wrong[-1])))
-        return desk.word(make(desk))
+            wrong = make(bench)
+            bench.word(wrong[:-2] + bytes((wrong[-2] ^ 0xFF, wrong[-1])))
+        return bench.word(make(bench))
 
     return scenario
 
 
-def at_t0(apdu: Callable[[Desk], bytes]) -> Scenario:
+def at_t0(apdu: Callable[[FmcosBench], bytes]) -> Scenario:
     """The same card in a reader with T=0, where data wait (Part 2, 9.3)."""
 
-    def scenario(desk: Desk) -> str:
-        card = read_cells(desk.cells())
-        turned = Desk(replace(card, info=replace(card.info, atr=ATR_T0)))
+    def scenario(bench: FmcosBench) -> str:
+        card = read_cells(bench.cells())
+        turned = FmcosBench(replace(card, info=replace(card.info, atr=ATR_T0)))
         turned.ok("00A40000023F01")
         answer = turned.send(apdu(turned))[-4:]
-        desk.seen |= turned.seen
+        bench.seen |= turned.seen
         return answer
 
     return scenario
 
 
-def worn_out(make: Callable[[Desk], bytes]) -> Scenario:
+def worn_out(make: Callable[[FmcosBench], bytes]) -> Scenario:
     """The memory takes no writes."""
 
-    def scenario(desk: Desk) -> str:
-        apdu = make(desk)
-        desk.store.writes_left = 0
-        return desk.word(apdu)
+    def scenario(bench: FmcosBench) -> str:
+        apdu = make(bench)
+        bench.store.writes_left = 0
+        return bench.word(apdu)
 
     return scenario
 
 
-def locked_purse(desk: Desk) -> str:
+def locked_purse(bench: FmcosBench) -> str:
     """SELECT of a directory with a purse that a temporary APPLICATION BLOCK has locked, by a setting."""
-    before, desk = desk, Desk(made("edep blocked_select 6283"))
-    before.seen = desk.seen
+    before, bench = bench, FmcosBench(made("edep blocked_select 6283"))
+    before.seen = bench.seen
     for apdu in ("00A40000023F00", directory(0x3F02, b"purse"), "00A40000023F02", create(0, "3F010095F0FFFF")):
-        desk.ok(apdu)
+        bench.ok(apdu)
     for apdu in (write_key(0x36, LINE), create(0x18, "2E0A17F0EFFFFF"), create(2, "2F0208F000FF18")):
-        desk.ok(apdu)
-    desk.ok(desk.mac("841E0000"))
-    return desk.word("00A40000023F02")
+        bench.ok(apdu)
+    bench.ok(bench.mac("841E0000"))
+    return bench.word("00A40000023F02")
 
 
 FULL: Final = [create(0x0300 + at, "2803E8F0F0FFFF") for at in range(3)]
@@ -130,22 +130,22 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6A86: steps("80D401FF07" + "00" * 7),
     },
     (0x84, 0xD4): {
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.load("84D43901", ADDED)))[-1],
-        0x6983: locked(lambda desk: desk.load("84D40103", ADDED)),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.load("84D43901", ADDED)))[-1],
+        0x6983: locked(lambda bench: bench.load("84D40103", ADDED)),
         0x6984: unasked("84D40103", bytes(16)),
         0x6987: steps("84D401030400000000"),
         0x6988: protected("84D40103", bytes(16)),
         0x6A80: protected("84D40103", bytes(12), key=MASTER),
-        0x6A82: lambda desk: (
-            desk.word("00A40000023F00"),
-            desk.word(directory(0x3F02, b"other")),
-            desk.word("00A40000023F02"),
-            desk.word(desk.load("84D40103", ADDED)),
+        0x6A82: lambda bench: (
+            bench.word("00A40000023F00"),
+            bench.word(directory(0x3F02, b"other")),
+            bench.word("00A40000023F02"),
+            bench.word(bench.load("84D40103", ADDED)),
         )[-1],
-        0x6A84: lambda desk: [
-            desk.word(desk.load(f"84D401{at:02X}", key(0xF9, 0xF0, 0xF0, 1, 0x33, MASTER))) for at in range(3, 30)
+        0x6A84: lambda bench: [
+            bench.word(bench.load(f"84D401{at:02X}", key(0xF9, 0xF0, 0xF0, 1, 0x33, MASTER))) for at in range(3, 30)
         ][-1],
-        0x6A88: lambda desk: desk.word(desk.load("84D43907", ADDED)),
+        0x6A88: lambda bench: bench.word(bench.load("84D43907", ADDED)),
         0x6700: steps("84D40103"),
         0x6A86: steps("84D401FF0400000000"),
     },
@@ -164,11 +164,11 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     },
     (0x00, 0x84): {0x6700: steps("0084000010"), 0x6A86: steps("0084000108")},
     (0x00, 0x82): {
-        0x63C0: lambda desk: desk.word(desk.authenticated(0, SINGLE)),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.authenticated(1, SINGLE)))[-1],
-        0x6983: locked(lambda desk: desk.authenticated(0, MASTER)),
+        0x63C0: lambda bench: bench.word(bench.authenticated(0, SINGLE)),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.authenticated(1, SINGLE)))[-1],
+        0x6983: locked(lambda bench: bench.authenticated(0, MASTER)),
         0x6984: steps("0082000008" + "00" * 8),
-        0x6A88: lambda desk: desk.word(desk.authenticated(9, SINGLE)),
+        0x6A88: lambda bench: bench.word(bench.authenticated(9, SINGLE)),
         0x6700: steps("0082000007" + "00" * 7),
         0x6A86: steps("0082010008" + "00" * 8),
     },
@@ -200,17 +200,17 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     },
     (0x04, 0xB0): {
         0x6981: unasked("04B08600"),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04B09600")))[-1],
-        0x6983: locked(lambda desk: desk.mac("04B08300")),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04B09600")))[-1],
+        0x6983: locked(lambda bench: bench.mac("04B08300")),
         0x6984: unasked("04B08300"),
-        0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04B00000")))[-1],
+        0x6986: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04B00000")))[-1],
         0x6988: protected("04B08300", key=MASTER),
         0x6A82: unasked("04B09E00"),
-        0x6A80: lambda desk: desk.word(desk.mac("04B08300", bytes(8))),
+        0x6A80: lambda bench: bench.word(bench.mac("04B08300", bytes(8))),
         0x6A88: protected("04B09900"),
         0x6B00: protected("04B08370"),
         0x6E00: protected("04B08200"),
-        0x6100: at_t0(lambda desk: desk.mac("04B08300", le=b"\x10")),
+        0x6100: at_t0(lambda bench: bench.mac("04B08300", le=b"\x10")),
         0x6700: steps("04B08300020000"),
         0x6A86: unasked("04B0A000"),
     },
@@ -221,23 +221,23 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
         0x6987: steps("00B2013400"),
         0x6A82: steps("00B201F400"),
         0x6A83: steps("00B2092C00"),
-        0x6100: lambda desk: long_answer(desk, "00B2012D00"),
+        0x6100: lambda bench: long_answer(bench, "00B2012D00"),
         0x6C00: at_t0(raw("00B2012C05")),
         0x6700: steps("00B2012C0100"),
         0x6A86: steps("00B2012F00"),
     },
     (0x04, 0xB2): {
         0x6981: unasked("04B2011C"),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04B201BC")))[-1],
-        0x6983: locked(lambda desk: desk.mac("04B20134")),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04B201BC")))[-1],
+        0x6983: locked(lambda bench: bench.mac("04B20134")),
         0x6984: unasked("04B20134"),
-        0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04B20104")))[-1],
+        0x6986: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04B20104")))[-1],
         0x6988: protected("04B20134", key=MASTER),
         0x6A82: unasked("04B201F4"),
         0x6A83: protected("04B20934"),
-        0x6A80: lambda desk: desk.word(desk.mac("04B20134", bytes(8))),
+        0x6A80: lambda bench: bench.word(bench.mac("04B20134", bytes(8))),
         0x6A88: protected("04B201D4"),
-        0x6100: at_t0(lambda desk: desk.mac("04B20134", le=b"\x10")),
+        0x6100: at_t0(lambda bench: bench.mac("04B20134", le=b"\x10")),
         0x6700: steps("04B20134020000"),
         0x6A86: unasked("04B2012F"),
     },
@@ -253,10 +253,10 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     },
     (0x04, 0xD6): {
         0x6981: unasked("04D68600", DATA),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04D69600", DATA)))[-1],
-        0x6983: locked(lambda desk: desk.mac("04D68300", DATA)),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04D69600", DATA)))[-1],
+        0x6983: locked(lambda bench: bench.mac("04D68300", DATA)),
         0x6984: unasked("04D68300", DATA),
-        0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04D60000", DATA)))[-1],
+        0x6986: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04D60000", DATA)))[-1],
         0x6987: steps("04D683000400000000"),
         0x6988: protected("04D68300", DATA, key=MASTER),
         0x6A80: protected("04D68400", DATA),
@@ -281,18 +281,18 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     },
     (0x04, 0xDC): {
         0x6981: unasked("04DC011C", DATA),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04DC01BC", TLV)))[-1],
-        0x6983: locked(lambda desk: desk.mac("04DC0134", DATA)),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04DC01BC", TLV)))[-1],
+        0x6983: locked(lambda bench: bench.mac("04DC0134", DATA)),
         0x6984: unasked("04DC0134", DATA),
-        0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04DC0104", DATA)))[-1],
+        0x6986: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04DC0104", DATA)))[-1],
         0x6987: steps("04DC01340400000000"),
         0x6988: protected("04DC0134", DATA, key=MASTER),
         0x6A80: protected("04DC013C", DATA),
         0x6A82: unasked("04DC01F4", DATA),
         0x6A83: protected("04DC0934", DATA),
-        0x6A84: lambda desk: (
-            desk.word(desk.mac("04DC014C", b"\xaa\x3d" + bytes(61))),
-            desk.word(desk.mac("04DC024C", TLV)),
+        0x6A84: lambda bench: (
+            bench.word(bench.mac("04DC014C", b"\xaa\x3d" + bytes(61))),
+            bench.word(bench.mac("04DC024C", TLV)),
         )[-1],
         0x6A85: protected("04DC014C", b"\xaa\x03\x11"),
         0x6A88: protected("04DC01D4", TLV),
@@ -312,15 +312,15 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
     },
     (0x04, 0xE2): {
         0x6981: unasked("04E2001C", DATA),
-        0x6982: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04E200BC", TLV)))[-1],
-        0x6983: locked(lambda desk: desk.mac("04E20034", DATA)),
+        0x6982: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04E200BC", TLV)))[-1],
+        0x6983: locked(lambda bench: bench.mac("04E20034", DATA)),
         0x6984: unasked("04E20034", DATA),
-        0x6986: lambda desk: (desk.word("00A40000023F01"), desk.word(desk.mac("04E20004", DATA)))[-1],
+        0x6986: lambda bench: (bench.word("00A40000023F01"), bench.word(bench.mac("04E20004", DATA)))[-1],
         0x6987: steps("04E200340400000000"),
         0x6988: protected("04E20034", DATA, key=MASTER),
         0x6A80: protected("04E2003C", DATA),
         0x6A82: unasked("04E200F4", DATA),
-        0x6A84: lambda desk: [desk.word(desk.mac("04E20034", DATA)) for _ in range(3)][-1],
+        0x6A84: lambda bench: [bench.word(bench.mac("04E20034", DATA)) for _ in range(3)][-1],
         0x6A85: protected("04E2004C", b"\xaa\x03\x11"),
         0x6A88: protected("04E200D4", TLV),
         0x6700: protected("04E20034", TLV),
@@ -333,10 +333,10 @@ WORDS: Final[dict[tuple[int, int], dict[int, Scenario]]] = {
 def card_blocked(code: tuple[int, int]) -> Scenario:
     """After CARD BLOCK."""
 
-    def scenario(desk: Desk) -> str:
-        apdu = SAMPLES[code](desk)
-        desk.card.image.info = replace(desk.card.image.info, blocked=True)
-        return desk.word(apdu)
+    def scenario(bench: FmcosBench) -> str:
+        apdu = SAMPLES[code](bench)
+        bench.card.image.info = replace(bench.card.image.info, blocked=True)
+        return bench.word(apdu)
 
     return scenario
 
@@ -344,18 +344,18 @@ def card_blocked(code: tuple[int, int]) -> Scenario:
 def application_blocked(code: tuple[int, int], scenario: Scenario | None) -> Scenario:
     """After APPLICATION BLOCK."""
 
-    def run(desk: Desk) -> str:
-        apdu = SAMPLES[code](desk)
-        image = desk.card.image
+    def run(bench: FmcosBench) -> str:
+        apdu = SAMPLES[code](bench)
+        image = bench.card.image
         image.dfs[APP] = replace(image.dfs[APP], blocked=True)
-        return scenario(desk) if scenario else desk.word(apdu)
+        return scenario(bench) if scenario else bench.word(apdu)
 
     return run
 
 
 def other_class(code: tuple[int, int]) -> Scenario:
     """A class that no command has, with its instruction."""
-    return lambda desk: desk.word(b"\x10" + SAMPLES[code](desk)[1:])
+    return lambda bench: bench.word(b"\x10" + SAMPLES[code](bench)[1:])
 
 
 CASES: Final = [(row, word) for row in FMCOS_ROWS for word in sorted(set(row.status_words))]
@@ -367,7 +367,7 @@ def scenario_of(row: Row, word: int) -> Scenario:
     special = WORDS[code].get(word)
     match word:
         case 0x9000:
-            return lambda desk: desk.word(SAMPLES[code](desk))
+            return lambda bench: bench.word(SAMPLES[code](bench))
         case 0x6A81:
             return card_blocked(code)
         case 0x9303:
@@ -382,8 +382,8 @@ def scenario_of(row: Row, word: int) -> Scenario:
 
 @pytest.mark.parametrize(("row", "word"), CASES, ids=lambda each: f"{each:04X}" if isinstance(each, int) else each.name)
 def test_every_word_of_every_row_is_answered(row: Row, word: int) -> None:
-    desk = ready()
-    assert family(scenario_of(row, word)(desk)) == word, desk.reason
+    bench = ready()
+    assert family(scenario_of(row, word)(bench)) == word, bench.reason
 
 
 def test_no_scenario_is_for_a_word_that_its_row_has_not() -> None:
@@ -407,14 +407,14 @@ def test_power_that_fails_leaves_the_old_card_or_the_new_one(row: Row) -> None:
     assert whole.word(SAMPLES[row.cla, row.ins](whole)) == "9000"
     new = rest(whole.cells())
     for writes in range(3):
-        desk = ready()
-        apdu = SAMPLES[row.cla, row.ins](desk)
-        tries = sum(desk.card.image.tries.values())
-        desk.store.writes_left = writes
-        word = desk.word(apdu)
+        bench = ready()
+        apdu = SAMPLES[row.cla, row.ins](bench)
+        tries = sum(bench.card.image.tries.values())
+        bench.store.writes_left = writes
+        word = bench.word(apdu)
         assert word in ("9000", "6581")
-        assert rest(desk.cells()) == (new if word == "9000" else old)
+        assert rest(bench.cells()) == (new if word == "9000" else old)
         if word == "6581":
-            assert sum(desk.card.image.tries.values()) == tries - writes
-        again = Image(read_cells(desk.cells()), desk.store)
-        assert (again.keys, again.efs, again.dfs) == (desk.card.image.keys, desk.card.image.efs, desk.card.image.dfs)
+            assert sum(bench.card.image.tries.values()) == tries - writes
+        again = Image(read_cells(bench.cells()), bench.store)
+        assert (again.keys, again.efs, again.dfs) == (bench.card.image.keys, bench.card.image.efs, bench.card.image.dfs)
