@@ -35,6 +35,7 @@ TERMINAL_DATA: Final[dict[int, tuple[tuple[int, int], ...]]] = {
     0x17: ((AMOUNT, 6), (UNPREDICTABLE, 4)),
 }
 """The terminal's part of the cryptogram's input: tag and length in bytes, by cryptogram version number."""
+_LENGTHS: Final = {version: [length for _, length in asked] for version, asked in TERMINAL_DATA.items()}
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
@@ -114,12 +115,11 @@ def cryptogram_data(version: int, terminal: Mapping[int, bytes], profile: bytes,
         raise ValueError(f"no rule for cryptogram version {version:02X}")
     if len(profile) != 2 or len(results) != 4:
         raise ValueError("an interchange profile has 2 bytes, verification results 4")
-    parts = []
-    for tag, length in TERMINAL_DATA[version]:
-        value = terminal.get(tag, b"")
-        if len(value) != length:
-            raise ValueError(f"tag {tag:02X} has {length} bytes, not {len(value)}")
-        parts.append(value)
+    asked = TERMINAL_DATA[version]
+    parts = [terminal.get(tag, b"") for tag, _ in asked]
+    if [*map(len, parts)] != _LENGTHS[version]:
+        tag, length, value = next((*of, part) for of, part in zip(asked, parts, strict=True) if len(part) != of[1])
+        raise ValueError(f"tag {tag:02X} has {length} bytes, not {len(value)}")
     # Version 17 signs one byte of the results, the first after their length.
     tail = profile + _atc(atc) + results if version == 0x01 else _atc(atc) + results[1:2]
     return b"".join(parts) + tail

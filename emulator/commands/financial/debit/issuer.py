@@ -51,8 +51,8 @@ def external_authenticate(ctx: Context) -> Answer:
         if ctx.settings.emv.arpc_error == "63Cx":
             word = FAILED_TRY | min(limit - failures - 1, MOST_TRIES)
         return Answer(word=word, reason="the issuer's cryptogram does not verify")
-    good = store.with_last(last & ~Last.ISSUER_FAILED, scripts)
-    objects.save(ctx, good.with_values({objects.FAILURES: bytes((0, macs))}))
+    good = {objects.LAST: bytes((last & ~Last.ISSUER_FAILED, scripts)), objects.FAILURES: bytes((0, macs))}
+    objects.save(ctx, store.with_values(good))
     keep(ctx, work._replace(issuer=Issuer.GOOD, code=code))
     return DONE
 
