@@ -17,20 +17,17 @@ from keys.suites import SUITES
 
 from ..model import tlv
 from ..model.codecs import encode, from_cn, to_cn
-from ..model.files import FINANCIAL_SETS, CardContents, CommandSet, Contents, Element, Structure
+from ..model.files import CardContents, CommandSet, Contents, Element, Structure
 from ..profile.files import EfPlan
-from ..profile.inputs import Document, IssueError
-from ..profile.loader import Profile
-from ..profile.tree import KeyPlan
+from ..profile.inputs import IssueError
 from .certificates import certificates, private_key
+from .draft import Draft, Part
 from .holder import Placed
-from .roots import Roots, root_of
+from .roots import root_of
 
 BANK: Final = "629999"
 """First digits of the account number: no bank has them."""
 SERVICE: Final = "220"
-PIN_DIGITS: Final = 12
-"""Most digits of a PIN: VERIFY of the purse has 6 bytes, a PIN block of EMV 12 digits (Book 3, 6.5.12)."""
 ISSUER: Final = "issuer_identifier"
 SERIAL: Final = "application_serial"
 FACTOR_LENGTH: Final = 8
@@ -62,38 +59,58 @@ class Person:
     expiry: datetime.date
 
 
-def has_environment(profile: Profile) -> bool:
-    """Whether cards of this profile have a financial environment."""
-    return any(df.command_set is CommandSet.FINANCIAL for df in profile.dfs.values())
+def issue_financial(draft: Draft) -> Part:
+    """Issue the financial environment, without its PIN; nothing if the card type has none.
+
+    Raises:
+        IssueError: a root is missing, or a value does not fit or cannot be certified.
+    """
+    if not draft.profile.has_financial:
+        return Part({}, {})
+    person = Person(
+        _fact(draft, NAME_FACT),
+        _fact(draft, ID_FACT),
+        draft.options.region,
+        draft.serial,
+        draft.issue_date(),
+        draft.expiry_date(),
+    )
+    values = _collect(draft, person)
+    return Part(_keys(draft, values), _contents(draft, values))
 
 
-def in_environment(profile: Profile, plan: EfPlan) -> bool:
-    """Whether a file stands in the financial environment."""
-    return profile.dfs[plan.ef.parent].command_set in FINANCIAL_SETS
+def _plans(draft: Draft) -> list[EfPlan]:
+    """Return the files of the environment that have no fixed contents."""
+    profile = draft.profile
+    return [plan for plan in profile.files.values() if plan.records is None and profile.is_financial(plan.ef.parent)]
 
 
-def fact(names: tuple[str, ...], profile: Profile, placed: Mapping[str, Placed], *documents: Document | None) -> str:
-    """What was said about the holder: in a file of the social-security environment, else flat in a document."""
-    for plan in profile.files.values():
-        value = b"" if in_environment(profile, plan) else placed.get(plan.ef.path, Placed()).values.get(names[0], b"")
+def _fact(draft: Draft, names: tuple[str, ...]) -> str:
+    """Return a fact about the holder, or the empty text.
+
+    It is looked up in the files of the social-security environment first, then flat in the inputs.
+    """
+    for plan in draft.profile.files.values():
+        here = {} if draft.profile.is_financial(plan.ef.parent) else draft.on(plan.ef.path).values
+        value = here.get(names[0], b"")
         if value:
             return value.rstrip(b"\x00").decode("gb18030", "ignore")
-    for document in documents:
+    for document in (draft.options.values, draft.holder):
         for name in names:
-            said = document.data.get(name) if document else None
-            if isinstance(said, str):
-                return said
+            given = document.data.get(name) if document else None
+            if isinstance(given, str):
+                return given
     return ""
 
 
-def collect(profile: Profile, placed: Mapping[str, Placed], person: Person) -> dict[str, bytes]:
+def _collect(draft: Draft, person: Person) -> dict[str, bytes]:
     """Find the value of every element of the environment: written, else the profile's, else computed.
 
     Raises:
-        IssueError: an account number that is none.
+        IssueError: the account number, or its sequence number, has another form.
     """
-    plans = [plan for plan in profile.files.values() if in_environment(profile, plan) and plan.records is None]
-    written = {name: value for plan in plans for name, value in placed.get(plan.ef.path, Placed()).values.items()}
+    plans = _plans(draft)
+    written = {name: value for plan in plans for name, value in draft.on(plan.ef.path).values.items()}
     elements = {element.name: element for plan in plans for element in plan.elements}
     found = {name: value for name, value in _computed(person).items() if name in elements}
     found |= {name: value for plan in plans for name, value in plan.defaults.items()}
@@ -142,7 +159,7 @@ def _short_number(number: str) -> bytes:
 
 
 def _trimmed(element: Element, value: bytes) -> bytes:
-    """Take away what fills an element of a variable length; a fixed one keeps its length by `build`."""
+    """Take away what fills an element of a variable length; a fixed one keeps its length by `_build`."""
     if element.tag is None:
         return value
     return value.rstrip(b"\x00") if element.type == "an" else value.rstrip(b"\xff") or value
@@ -163,22 +180,17 @@ def _track_2(pan: str, expiry: datetime.date) -> bytes:
 # -- keys ----------------------------------------------------------------------------------------
 
 
-def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -> dict[KeyId, Key]:
+def _keys(draft: Draft, values: Values) -> dict[KeyId, Key]:
     """Derive every key of the environment, PINs left out.
 
-    Args:
-        values: from `collect`.
-        serial: TA to TD of the historical bytes, for cards without an application serial number.
+    A card without an application serial number takes TA to TD of the historical bytes for it.
 
     Raises:
         IssueError: a root is missing or too short.
     """
-    plans = [
-        plan
-        for plan in profile.keys
-        if plan.usage is not Usage.PIN and profile.dfs[plan.ref.owner].command_set in FINANCIAL_SETS
-    ]
-    factor = values.get(SERIAL, bytes(6) + serial)[-FACTOR_LENGTH:]
+    profile, roots = draft.profile, draft.roots
+    plans = [plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.is_financial(plan.ref.owner)]
+    factor = values.get(SERIAL, bytes(6) + draft.serial)[-FACTOR_LENGTH:]
     if len(factor) != FACTOR_LENGTH:
         raise IssueError(SERIAL, f"its last {FACTOR_LENGTH} bytes make the keys of the purse, there are {len(factor)}")
     keys: dict[KeyId, Key] = {}
@@ -197,15 +209,10 @@ def derive_keys(profile: Profile, roots: Roots, values: Values, serial: bytes) -
     return keys
 
 
-def key_plans(profile: Profile) -> list[KeyPlan]:
-    """The keys that are not of the environment."""
-    return [plan for plan in profile.keys if profile.dfs[plan.ref.owner].command_set not in FINANCIAL_SETS]
-
-
 # -- contents ------------------------------------------------------------------------------------
 
 
-def build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
+def _build(plan: EfPlan, values: Values, placed: Placed) -> Contents:
     """Fill one file of the environment.
 
     Raises:
@@ -248,17 +255,17 @@ def authority_index(card: CardContents) -> int | None:
     return None
 
 
-def contents(
-    profile: Profile, placed: Mapping[str, Placed], values: dict[str, bytes], roots: Roots
-) -> dict[str, Contents]:
+def _contents(draft: Draft, values: dict[str, bytes]) -> dict[str, Contents]:
     """Fill every file of the environment, by path; certificates and signatures come last, over what is signed."""
-    plans = [plan for plan in profile.files.values() if in_environment(profile, plan) and plan.records is None]
-    made = {plan.ef.path: build(plan, values, placed.get(plan.ef.path, Placed())) for plan in plans}
+    plans = _plans(draft)
+    filled = {plan.ef.path: _build(plan, values, draft.on(plan.ef.path)) for plan in plans}
     signer = next((plan for plan in plans if "issuer_certificate" in {each.name for each in plan.elements}), None)
     if signer is None:
-        return made
-    by_sfi = {plan.ef.sfi: made[plan.ef.path] for plan in plans if plan.ef.parent == signer.ef.parent}
-    key = next(plan for plan in profile.keys if plan.usage is Usage.DATA_AUTH and plan.ref.owner == signer.ef.parent)
-    missing = certificates(roots, key, by_sfi, values)
-    made[signer.ef.path] = build(signer, {**missing, **values}, Placed())
-    return made
+        return filled
+    by_sfi = {plan.ef.sfi: filled[plan.ef.path] for plan in plans if plan.ef.parent == signer.ef.parent}
+    key = next(
+        plan for plan in draft.profile.keys if plan.usage is Usage.DATA_AUTH and plan.ref.owner == signer.ef.parent
+    )
+    certified = certificates(draft.roots, key, by_sfi, values)
+    filled[signer.ef.path] = _build(signer, {**certified, **values}, Placed())
+    return filled

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..model.codecs import CodecError, card_number, encode
 from ..model.elements import decides_itself, filled
-from ..model.files import CommandSet, Element, Structure
+from ..model.files import Element, Structure
 from ..profile.files import EfPlan
 from ..profile.inputs import Document, IssueError, NoSuchElement, read_document
 from ..profile.loader import Profile
@@ -117,11 +117,7 @@ class _Placer:
     def _flat_name(self, name: str, value: object) -> None:
         known = ALIASES.get(name, name)
         found = self._flat.get(known) or self._flat.get(name)
-        if (
-            not found
-            and known in FACTS
-            and any(df.command_set is CommandSet.FINANCIAL for df in self._profile.dfs.values())
-        ):
+        if not found and known in FACTS and self._profile.has_financial:
             return
         if not found:
             if self._holder.lenient:

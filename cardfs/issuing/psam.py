@@ -4,12 +4,10 @@ It takes the roots file of the cards that it shall work with. A key that is n le
 what comes of its root after all but the last n of province, city and card factor.
 """
 
-import datetime
 from dataclasses import replace
 from typing import Final
 
 from keys.diversify import city_factor, diversify, province_factor
-from keys.generate import SeededRandom, system_random
 from keys.records import Key, KeyId, KeyRef
 from keys.suites import SUITES
 
@@ -32,6 +30,7 @@ from ..profile.inputs import Document, IssueError, NoSuchElement
 from ..profile.loader import Profile
 from ..profile.tree import KeyPlan
 from .holder import suggest
+from .options import ISSUE_DATE, IssueOptions, years_later
 from .roots import LEVELS, Roots
 
 LABEL: Final = "社会保障应用"
@@ -40,35 +39,21 @@ FIRST_SEQUENCE: Final = 1
 VERSION: Final = 1
 
 
-def issue_psam(
-    profile: Profile,
-    roots: Roots,
-    *,
-    region: str,
-    serial: str = "",
-    seed: str | None = None,
-    dates: tuple[datetime.date, datetime.date],
-    values: Document | None = None,
-) -> CardContents:
-    """Make the contents of a security module; both environments get the same.
+def issue_psam(profile: Profile, roots: Roots, options: IssueOptions) -> CardContents:
+    """Issue a security module; both environments get the same.
 
-    Args:
-        region: application city code, six digits: province and city factor, and digits 1 to 6 of the
-            terminal number (Part 9, 7.3).
-        serial: up to 20 digits, drawn if empty; the last six are digits 7 to 12 of the terminal number.
-        dates: first and last day of the application.
-        values: what takes the place of single data elements, by name: ``terminal_number``.
+    Of the options the region gives province and city factor and digits 1 to 6 of the terminal number (Part 9, 7.3),
+    the last six digits of the serial give digits 7 to 12. Values have data elements by name: ``terminal_number``.
 
     Raises:
-        IssueError: an input is wrong; says file and key, never the value of a secret.
+        IssueError: an input is wrong; it names file and key, never the value of a secret.
     """
-    if len(region) != 6 or not (region.isascii() and region.isdigit()):
-        raise IssueError("region", f"six digits were expected, not {region!r}")
-    digits = _serial(serial, seed)
-    keys = _keys(profile, roots, region)
+    options.require_region()
+    digits = _serial(options)
+    keys = _keys(profile, roots, options.region)
     contents = {path: _listed(keys, plan) for path, plan in profile.files.items()}
-    contents.update(_data(profile, _defaults(profile, region, digits, dates), values))
-    historical = profile.atr.historical(region, bytes.fromhex(digits[-8:]))
+    contents.update(_data(profile, _defaults(profile, options, digits), options.values))
+    historical = profile.atr.historical(options.region, bytes.fromhex(digits[-8:]))
     dfs = {
         path: replace(df, directory_sfi=DIRECTORY_FILE) if child(path, DIRECTORY_FILE) in profile.efs else df
         for path, df in profile.dfs.items()
@@ -97,12 +82,13 @@ def psam_names(profile: Profile) -> dict[str, dict[str, str]]:
     return names
 
 
-def _serial(text: str, seed: str | None) -> str:
-    """Twenty digits; a drawn one has eight that mean something."""
-    random = system_random if seed is None else SeededRandom(seed)
-    digits = text or f"{int.from_bytes(random(8)) % 100_000_000:08d}"
+def _serial(options: IssueOptions) -> str:
+    """Return twenty digits; a drawn serial has eight that mean something."""
+    digits = options.serial or f"{int.from_bytes(options.random()(8)) % 100_000_000:08d}"
     if len(digits) > SERIAL_DIGITS or not (digits.isascii() and digits.isdigit()):
-        raise IssueError("serial", f"of a security module at most {SERIAL_DIGITS} digits were expected, not {text!r}")
+        raise IssueError(
+            "serial", f"of a security module at most {SERIAL_DIGITS} digits were expected, not {options.serial!r}"
+        )
     return digits.zfill(SERIAL_DIGITS)
 
 
@@ -175,21 +161,20 @@ def _listed(keys: dict[KeyId, Key], plan: EfPlan) -> Contents:
 # -- files --------------------------------------------------------------------------------------
 
 
-def _defaults(
-    profile: Profile, region: str, serial: str, dates: tuple[datetime.date, datetime.date]
-) -> dict[str, object]:
-    """What the elements hold if nobody says anything else."""
+def _defaults(profile: Profile, options: IssueOptions, serial: str) -> dict[str, object]:
+    """Return what the elements hold unless the options give something else."""
+    start = options.issue_date or ISSUE_DATE
     aids = {df.path.rpartition("/")[0]: df.name for df in profile.dfs.values() if df.path.endswith("DF01")}
     return {
         "application": {"aid": {"hex": next(iter(aids.values()), b"").hex()}, "label": LABEL},
         "psam_serial": serial,
         "psam_version": VERSION,
-        "terminal_number": region + serial[-6:],
+        "terminal_number": options.region + serial[-6:],
         "terminal_sequence": FIRST_SEQUENCE,
         "purchase_key_index": 1,
         "authentication_key_version": 1,
-        "start_date": dates[0],
-        "end_date": dates[1],
+        "start_date": start,
+        "end_date": options.expiry_date or years_later(start),
     }
 
 

@@ -77,12 +77,21 @@ class Profile:
         return self.dfs[MF_PATH].command_set is CommandSet.PSAM
 
     @property
+    def has_financial(self) -> bool:
+        """Whether cards of this type have a financial environment (JR/T 0025)."""
+        return any(df.command_set is CommandSet.FINANCIAL for df in self.dfs.values())
+
+    def is_financial(self, df: str) -> bool:
+        """Return whether a DF, by path, is the financial environment or belongs to it."""
+        return self.dfs[df].command_set in FINANCIAL_SETS
+
+    @property
     def names(self) -> dict[str, dict[str, str]]:
         """What people call the keys of each DF, by its path; see `CardContents`."""
         names: dict[str, dict[str, str]] = {}
         for plan in self.keys:
             which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"
-            if plan.kid is not None and self.dfs[plan.ref.owner].command_set in FINANCIAL_SETS:
+            if plan.kid is not None and self.is_financial(plan.ref.owner):
                 which = f"{plan.usage}.{which}"
             names.setdefault(plan.ref.owner, {}).setdefault(which, plan.ref.name)
         return names

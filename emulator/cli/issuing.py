@@ -83,6 +83,7 @@ def issue_contents(
     """Load the inputs and issue; the demo inputs stand in for what is not given."""
     from cardfs.issuing.holder import load_holder
     from cardfs.issuing.issue import issue as make
+    from cardfs.issuing.options import IssueOptions
     from cardfs.issuing.roots import load_roots
     from cardfs.profile.inputs import Document, NoSuchElement
     from cardfs.profile.loader import DEMO
@@ -102,10 +103,7 @@ def issue_contents(
             kind,
             person,
             load_roots(roots or DEMO / "roots.toml"),
-            issue_date=issue_date,
-            expiry_date=expiry_date,
-            values=said,
-            **rest,
+            IssueOptions(issue_date=issue_date, expiry_date=expiry_date, values=said, **rest),
         )
     except NoSuchElement as error:
         if not _is_financial(error.name, kind, profile, settings):

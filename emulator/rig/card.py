@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from cardfs.issuing import issue as issuing
 from cardfs.issuing.holder import load_holder
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory import cells
 from cardfs.memory.image import Image
@@ -111,14 +112,16 @@ class Card:
             kind,
             _holder(holder, kind),
             roots if isinstance(roots, Roots) else load_roots(Path(roots or DEMO / "roots.toml")),
-            region=region,
-            serial=serial,
-            pin=pin,
-            seed=seed,
-            issue_date=issue_date,
-            expiry_date=expiry_date,
-            card_number=card_number,
-            values=Document("values", dict(values), Path.cwd()) if values else None,
+            IssueOptions(
+                region=region,
+                serial=serial,
+                pin=pin,
+                seed=seed,
+                issue_date=issue_date,
+                expiry_date=expiry_date,
+                card_number=card_number,
+                values=Document("values", dict(values), Path.cwd()) if values else None,
+            ),
         )
         return cls(Image.in_memory(contents), random=random)
 

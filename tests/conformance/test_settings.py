@@ -15,6 +15,7 @@ import pytest
 import emulator
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.image import Image
 from cardfs.model.settings import Settings
@@ -414,10 +415,7 @@ def _(value: bool) -> None:
         load_profile("ssc-2.0", written),
         load_holder(DEMO / "holder.toml"),
         load_roots(DEMO / "roots.toml"),
-        region="330283",
-        serial=SERIAL,
-        pin="1234",
-        seed="tests",
+        IssueOptions(region="330283", serial=SERIAL, pin="1234", seed="tests"),
     )
     key = card_key("3DES", roots()["UKSSSE"], "330200" if value else "330283", made.info.historical)
     assert _proves(CardBench(card=Card(Image.in_memory(made))), key) == "9000"

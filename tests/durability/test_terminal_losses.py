@@ -7,6 +7,7 @@ import pytest
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.model.files import CardContents
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.terminal import HsmCard, InProcess, Result, TerminalError, TerminalSettings
@@ -143,7 +144,7 @@ def test_no_try_of_a_key_is_lost_on_a_psam_of_another_region(profile: str, regio
 def test_all_of_a_city_in_zhejiang_has_one_root() -> None:
     """Terminal interface, 10.3: the factor has four digits, so a PSAM of another district of the city does."""
     kind, nobody = load_profile("ssc-2.0"), load_holder(DEMO / "holder.toml")
-    user = issue(kind, nobody, demo_roots(), region="330102", serial="00000042", pin=PIN, seed="tests")
+    user = issue(kind, nobody, demo_roots(), IssueOptions(region="330102", serial="00000042", pin=PIN, seed="tests"))
     bench = TerminalBench(user=user, psam=psam_contents(region="330100"))
     info = bench.terminal.identify().info
     bench.terminal.write(info, "DF01EF07|29|$", "DF01EF07|1|$")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.cells import write_cells
 from cardfs.memory.image import Image
@@ -42,11 +43,13 @@ def _contents(profile: str, overrides: str) -> CardContents:
         # The demo holder has what a social-security card holds.
         holder if profile.startswith("ssc-") else replace(holder, lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region=REGION,
-        # The number of a security module has decimal digits only.
-        serial="1" if profile == "psam" else SERIAL,
-        pin=PIN,
-        seed="tests",
+        IssueOptions(
+            region=REGION,
+            # The number of a security module has decimal digits only.
+            serial="1" if profile == "psam" else SERIAL,
+            pin=PIN,
+            seed="tests",
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.life import command_set_of
 from cardfs.memory.cells import read_cells, write_cells
@@ -48,9 +49,7 @@ def finished() -> CardContents:
         load_profile("pboc", HIDDEN),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region="519900",
-        serial="000001AC",
-        seed="words",
+        IssueOptions(region="519900", serial="000001AC", seed="words"),
     )
 
 

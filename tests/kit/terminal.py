@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
@@ -54,7 +55,9 @@ def psam_contents(overrides: str = "", region: str = REGION, roots: Roots | None
     number = Document("values", {"terminal_number": region + TERMINAL_NUMBER[6:]})
     kind = load_profile("psam", tomllib.loads(overrides))
     nobody = Document("nobody", {}, lenient=True)
-    return issue(kind, nobody, roots or demo_roots(), region=region, serial="00000007", seed="psam", values=number)
+    return issue(
+        kind, nobody, roots or demo_roots(), IssueOptions(region=region, serial="00000007", seed="psam", values=number)
+    )
 
 
 @cache

@@ -16,6 +16,7 @@ import pytest
 from cardfs.issuing.certificates import authority
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.cells import write_cells
 from cardfs.memory.image import Image
@@ -80,10 +81,7 @@ def issued(more: str = "") -> CardContents:
         load_profile("pboc"),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region="519900",
-        serial="000001AC",
-        pin="739154",
-        seed="tests",
+        IssueOptions(region="519900", serial="000001AC", pin="739154", seed="tests"),
     )
     path = next(path for path in made.contents if path.endswith("/3F02/0001"))
     held = made.contents[path]

@@ -14,6 +14,7 @@ import pytest
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.cells import CARD
 from cardfs.memory.image import Image
@@ -49,11 +50,9 @@ def issued(suite: str) -> CardContents:
         load_profile(profile, {"settings": {"financial": {"kind": "both", "contactless": True}}}),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region="519900",
-        serial="000001AC",
-        pin="739154",
-        seed="firewall",
-        values=Document("--value", values),
+        IssueOptions(
+            region="519900", serial="000001AC", pin="739154", seed="firewall", values=Document("--value", values)
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from cardfs.issuing.financial import authority_index
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.cells import read_cells
 from cardfs.memory.image import Image
@@ -38,11 +39,9 @@ def made(values: dict[str, Any] | None = None, *changes: dict[str, Any]) -> Card
         load_profile("pboc", *changes),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region="519900",
-        serial="00000001",
-        pin="739154",
-        seed="strange",
-        values=Document("--value", values or {}),
+        IssueOptions(
+            region="519900", serial="00000001", pin="739154", seed="strange", values=Document("--value", values or {})
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import Roots, load_roots, parse_roots
 from cardfs.memory.image import Image
 from cardfs.memory.sqlite import SqliteStore
@@ -311,7 +312,12 @@ def test_no_secret_in_a_traceback_or_an_error(tmp_path: Path) -> None:
 def test_no_pin_in_the_refusal_of_a_pin(pin: str) -> None:
     secrets = Secrets(PIN_CN)
     with pytest.raises(IssueError) as error:
-        issue(load_profile("ssc-2.0"), load_holder(DEMO / "holder.toml"), load_roots(DEMO / "roots.toml"), pin=pin)
+        issue(
+            load_profile("ssc-2.0"),
+            load_holder(DEMO / "holder.toml"),
+            load_roots(DEMO / "roots.toml"),
+            IssueOptions(pin=pin),
+        )
     secrets.check("".join(traceback.format_exception_only(error.value)), "error")
     assert pin not in str(error.value)
 

@@ -10,6 +10,7 @@ import pytest
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document, IssueError
@@ -25,11 +26,7 @@ def issued(kind: str = "both", pin: str = "739154", profile: str = "pboc", **val
         load_profile(profile, {"settings": {"financial": {"kind": kind}}}),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        region="519900",
-        serial="000001AC",
-        pin=pin,
-        seed="debit",
-        values=Document("--value", values),
+        IssueOptions(region="519900", serial="000001AC", pin=pin, seed="debit", values=Document("--value", values)),
     )
 
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import pytest
 
-from cardfs.issuing.issue import IssueError, blank, issue
+from cardfs.issuing.issue import blank, issue
 from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
 from cardfs.memory import fmcos_heads as heads
 from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.memory.securing import securing
 from cardfs.model.files import CommandSet, Phase
+from cardfs.profile.inputs import IssueError
 from cardfs.profile.loader import load_profile
 from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
@@ -135,7 +136,12 @@ def test_a_key_file_lists_its_records_by_the_identifiers_of_appendix_a(suite: st
 def made(document_roots: Roots | None = None, overrides: dict[str, Any] | None = None, **more: Any) -> CardContents:
     profile = load_profile("psam", overrides or {})
     more.setdefault("region", REGION)
-    return issue(profile, load_holder(DEMO / "holder.toml"), document_roots or load_roots(DEMO / "roots.toml"), **more)
+    return issue(
+        profile,
+        load_holder(DEMO / "holder.toml"),
+        document_roots or load_roots(DEMO / "roots.toml"),
+        IssueOptions(**more),
+    )
 
 
 @pytest.mark.parametrize(
@@ -722,7 +728,12 @@ def test_the_profile_is_toml_that_a_region_can_extend(tmp_path: Path) -> None:
     path = tmp_path / "local.toml"
     path.write_text("\n".join(line.strip() for line in text.splitlines()))
     assert tomllib.loads(path.read_text())
-    card = issue(load_profile(path), load_holder(DEMO / "holder.toml"), load_roots(DEMO / "roots.toml"), region=REGION)
+    card = issue(
+        load_profile(path),
+        load_holder(DEMO / "holder.toml"),
+        load_roots(DEMO / "roots.toml"),
+        IssueOptions(region=REGION),
+    )
     for suite in SUITES:
         keys = application_keys(card, suite)
         assert keys["48/11"].value == psam_key("BK", suite, 2)

@@ -12,6 +12,7 @@ import pytest
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import blank, issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents, DfKind, Phase, Structure
@@ -38,7 +39,10 @@ def made(source: str, overrides: str = "") -> tuple[CardContents, CardContents]:
         for name in [each for each in holder.data if each not in _elements(profile.dictionary)]:
             holder.data.pop(name)
     finished = issue(
-        profile, holder, load_roots(DEMO / "roots.toml"), region=REGION, serial=SERIAL, pin=PIN, seed="tests"
+        profile,
+        holder,
+        load_roots(DEMO / "roots.toml"),
+        IssueOptions(region=REGION, serial=SERIAL, pin=PIN, seed="tests"),
     )
     return blank(profile), finished
 

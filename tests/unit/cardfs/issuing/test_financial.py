@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from cardfs.issuing.certificates import authority
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots, parse_roots
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents, CommandSet
@@ -50,8 +51,10 @@ def made(
         load_profile(profile, {"settings": settings}),
         more.pop("holder", None) or replace(load_holder(DEMO / "holder.toml"), lenient=True),
         more.pop("roots", None) or load_roots(DEMO / "roots.toml"),
-        **{"region": REGION, "serial": SERIAL, "pin": "739154", "seed": "financial", **more},
-        values=Document("--value", values or {}),
+        IssueOptions(
+            **{"region": REGION, "serial": SERIAL, "pin": "739154", "seed": "financial", **more},
+            values=Document("--value", values or {}),
+        ),
     )
 
 
@@ -244,7 +247,12 @@ def test_programs_find_the_public_data_of_the_purse_at_bytes_23_to_52() -> None:
 
 def made_with(*changes: dict[str, Any]) -> CardBench:
     holder = replace(load_holder(DEMO / "holder.toml"), lenient=True)
-    card = issue(load_profile("pboc", *changes), holder, load_roots(DEMO / "roots.toml"), region=REGION, serial=SERIAL)
+    card = issue(
+        load_profile("pboc", *changes),
+        holder,
+        load_roots(DEMO / "roots.toml"),
+        IssueOptions(region=REGION, serial=SERIAL),
+    )
     return CardBench(card=Card(Image.in_memory(card)))
 
 
@@ -589,7 +597,7 @@ def test_a_variant_changes_single_objects_of_the_fragment(tmp_path: Path) -> Non
         load_profile(path),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
         load_roots(DEMO / "roots.toml"),
-        seed="x",
+        IssueOptions(seed="x"),
     )
     own = dict(objects(flat(card, f"{DEBIT}/0001")))
     assert own["9F52"] == bytes.fromhex("2000")
@@ -611,8 +619,7 @@ def test_a_variant_says_what_would_be_computed(tmp_path: Path) -> None:
             load_profile(path),
             replace(load_holder(DEMO / "holder.toml"), lenient=True),
             load_roots(DEMO / "roots.toml"),
-            seed="x",
-            values=Document("--value", values),
+            IssueOptions(seed="x", values=Document("--value", values)),
         )
         return {
             tag: value

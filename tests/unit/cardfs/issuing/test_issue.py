@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import Roots, load_roots, parse_roots
 from cardfs.model.codecs import decode_fields, decode_record
 from cardfs.model.files import CardContents, Structure
@@ -60,7 +61,9 @@ def make(v2: Profile, roots: Roots) -> Make:
     ) -> CardContents:
         loaded = v2 if (profile, settings) == ("ssc-2.0", None) else load_profile(profile, {"settings": settings or {}})
         document = Document("holder.toml", tomllib.loads(holder), more.pop("folder", None))
-        return issue(loaded, document, more.pop("roots", roots), **{"serial": SERIAL, "region": "519900", **more})
+        return issue(
+            loaded, document, more.pop("roots", roots), IssueOptions(**{"serial": SERIAL, "region": "519900", **more})
+        )
 
     return run
 
@@ -478,18 +481,20 @@ class TestDemo:
         ],
     )
     def test_every_profile_is_issued(self, roots: Roots, profile: str, holder: str) -> None:
-        card = issue(load_profile(profile), load_holder(DEMO / holder), roots, seed="demo")
+        card = issue(load_profile(profile), load_holder(DEMO / holder), roots, IssueOptions(seed="demo"))
         assert card.contents.keys() == card.efs.keys()
 
     @pytest.mark.parametrize("variant", ["ssc-2.0-region.toml", "ssc-1.0-city.toml"])
     def test_regional_variants_are_issued(self, roots: Roots, variant: str) -> None:
         text = "[[local_service_record]]\nservice_date = 2024-01-31\n" if "region" in variant else ""
-        card = issue(load_profile(DATA / variant), Document("holder.toml", tomllib.loads(text)), roots, seed="demo")
+        card = issue(
+            load_profile(DATA / variant), Document("holder.toml", tomllib.loads(text)), roots, IssueOptions(seed="demo")
+        )
         local = card.contents.get("3F00/DDF1/DF0A/EF0C")
         assert local in (None, (bytes.fromhex("20240131") + bytes(20),))
 
     def test_every_application_has_something_to_read(self, v2: Profile, roots: Roots) -> None:
-        card = issue(v2, load_holder(DEMO / "holder.toml"), roots, seed="demo")
+        card = issue(v2, load_holder(DEMO / "holder.toml"), roots, IssueOptions(seed="demo"))
         filled = set()
         for path, plan in v2.files.items():
             contents = card.contents[path]
@@ -555,4 +560,4 @@ def test_programs_write_twelve_bytes_into_the_personnel_number() -> None:
 
 
 def test_nobody_is_enough(v2: Profile, roots: Roots) -> None:
-    assert issue(v2, NOBODY, roots, seed="x").info.profile == "ssc-2.0"
+    assert issue(v2, NOBODY, roots, IssueOptions(seed="x")).info.profile == "ssc-2.0"

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
 from cardfs.model.files import CardContents
@@ -59,7 +60,7 @@ def old_card() -> CardContents:
     """A 1.0 card of a city, with every file that the annex names."""
     holder = replace(load_holder(DEMO / "holder-1.0.toml"), lenient=True)
     every_file = load_profile(CITY, {"settings": {"structure": {"medical_mode": "both"}}})
-    return issue(every_file, holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
+    return issue(every_file, holder, demo_roots(), IssueOptions(region=REGION, serial=SERIAL, pin=PIN, seed="tests"))
 
 
 def a_terminal(**changes: str) -> TerminalBench:
@@ -177,7 +178,9 @@ NEW_HOLDER: Final[dict[str, object]] = {
 
 
 def issued(values: dict[str, object]) -> CardContents:
-    return issue(load_profile("ssc-1.0"), Document("old.toml", values), demo_roots(), region=REGION, seed="x")
+    return issue(
+        load_profile("ssc-1.0"), Document("old.toml", values), demo_roots(), IssueOptions(region=REGION, seed="x")
+    )
 
 
 def test_a_card_is_issued_and_shown_in_the_new_meaning(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.issuing.roots import load_roots
 from cardfs.memory.image import Image
 from cardfs.model import tlv
@@ -123,7 +124,9 @@ def overrides(df: str, proprietary: str, **settings: Any) -> dict[str, Any]:
 def card(*changes: dict[str, Any]) -> CardBench:
     profile = load_profile("pboc", *changes)
     holder, roots = replace(load_holder(DEMO / "holder.toml"), lenient=True), load_roots(DEMO / "roots.toml")
-    return CardBench(card=Card(Image.in_memory(issue(profile, holder, roots, region="519900", serial="00000001"))))
+    return CardBench(
+        card=Card(Image.in_memory(issue(profile, holder, roots, IssueOptions(region="519900", serial="00000001"))))
+    )
 
 
 def padding(length: int) -> str:

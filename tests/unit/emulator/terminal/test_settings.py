@@ -9,6 +9,7 @@ import pytest
 
 from cardfs.issuing.holder import load_holder
 from cardfs.issuing.issue import issue
+from cardfs.issuing.options import IssueOptions
 from cardfs.profile.inputs import InputError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.terminal import Settings, TerminalSettings, load_settings
@@ -146,7 +147,7 @@ def test_the_name_of_the_sm4_environment_is_a_setting() -> None:
 def test_a_regions_own_files_are_known_by_its_profile() -> None:
     holder = replace(load_holder(DEMO / "holder.toml"), lenient=True)
     profile = load_profile(REGION_PROFILE)
-    user = issue(profile, holder, demo_roots(), region=REGION, serial=SERIAL, pin=PIN, seed="tests")
+    user = issue(profile, holder, demo_roots(), IssueOptions(region=REGION, serial=SERIAL, pin=PIN, seed="tests"))
     bench = TerminalBench(user=user, settings=settings(v2=str(REGION_PROFILE)))
     info = bench.terminal.identify().info
     assert bench.ok("iReadCard", 3, 1, info, "DF04EF0D|E8|$") == "DF04EF0D||$"
