@@ -1,6 +1,6 @@
 """The host's side: what a terminal does with a user card and a PSAM (terminal interface, LD/T 33).
 
-`Terminal` has the national functions; it never sees a key, since the PSAM computes. `Hsm` stands for a
+`Terminal` has the national functions; it never has a key, since the PSAM computes. `Hsm` stands for a
 back office with root keys. Cards are reached over PC/SC (`emulator.terminal.pcsc`) or in process (`InProcess`).
 """
 

@@ -1,4 +1,4 @@
-"""What a trade is told of: amounts, times, and what is left when its end is not known."""
+"""Amounts, times and types of a trade, and what is left of one whose end is not known (terminal interface, 8)."""
 
 import datetime
 import re
@@ -24,7 +24,13 @@ _AMOUNT: Final = re.compile(r"([0-9]{1,8})\.([0-9]{2})")
 
 
 class Uncertain(NamedTuple):
-    """A trade that a card may or may not have booked: what `TradeFunctions.proof` wants."""
+    """A trade that a card may or may not have booked: the parameters of `TradeFunctions.proof`.
+
+    Attributes:
+        card_info: ``identification code|card number|``.
+        trade: `LOAD` or `PURCHASE`.
+        sequence: the card's trade sequence, four hex digits.
+    """
 
     card_info: str
     trade: str
@@ -33,12 +39,14 @@ class Uncertain(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PendingPurchase:
-    """A purchase on its way.
+    """A purchase between INITIALIZE and DEBIT FOR PURCHASE.
 
     Attributes:
-        amounts: account, self-paid and fund amount as the card gets them.
-        head: random and purchase sequence of the card. ``sequence`` is the latter in hex.
-        version, algorithm: of DPK, as the card says.
+        amounts: account, self-paid and fund amount as the card gets them, in fen, four bytes each.
+        time: ``YYYYMMDDHHMMSS``.
+        terminal: terminal number, twelve digits.
+        head: random (four bytes) and purchase sequence (two bytes) of the card.
+        version, algorithm: of DPK, as the card names them.
     """
 
     amounts: bytes
@@ -50,12 +58,15 @@ class PendingPurchase:
 
     @property
     def sequence(self) -> str:
-        """The card's purchase sequence."""
+        """Return the card's purchase sequence, four hex digits."""
         return self.head[4:].hex().upper()
 
 
 def yuan(text: str) -> int:
-    """Read an amount in yuan with two decimals, in fen; `TerminalError` (-23) if it is none, or too large."""
+    """Return an amount in fen from a text in yuan with two decimals; raise `TerminalError` (-23) if it is not one.
+
+    The largest amount is 42949672.94 yuan (terminal interface, 8.1.2).
+    """
     match = _AMOUNT.fullmatch(text)
     fen = int(match[1] + match[2]) if match else LARGEST
     if fen >= LARGEST:
@@ -64,12 +75,12 @@ def yuan(text: str) -> int:
 
 
 def in_yuan(fen: int) -> str:
-    """An amount as people and the national functions have it."""
+    """Return an amount in yuan with two decimals, as the national functions write it."""
     return f"{fen // 100}.{fen % 100:02d}"
 
 
 def moment(text: str) -> str:
-    """Check a time ``YYYYMMDDHHMMSS``; `TerminalError` (-23) if there is no such moment."""
+    """Return a time ``YYYYMMDDHHMMSS`` as it is; raise `TerminalError` (-23) if there is no such moment."""
     try:
         if not re.fullmatch("[0-9]{14}", text):
             raise ValueError
@@ -82,12 +93,12 @@ def moment(text: str) -> str:
 
 
 def kind_byte(trade: str, settings: TerminalSettings) -> bytes:
-    """The trade type as MACs and TACs have it (setting ``terminal.type_byte``)."""
+    """Return the trade type as MACs and TACs have it, one byte (setting ``terminal.type_byte``)."""
     return trade.encode() if settings.type_byte == "ascii" else bytes((int(trade),))
 
 
 def recorded(record: bytes, settings: TerminalSettings) -> tuple[int, int]:
-    """What a record of a purchase says: total, and account plus fund, in fen (terminal interface, 9.1.2).
+    """Return total, and account plus fund, in fen, from a record of a purchase (terminal interface, 9.1.2).
 
     The total is the sum of the three amounts, whoever wrote the record. Only under ``last-two`` a record without an
     account amount has the total in place of the self-paid amount, and the fund's amount is a part of it. Records of
@@ -100,11 +111,20 @@ def recorded(record: bytes, settings: TerminalSettings) -> tuple[int, int]:
 
 
 def pay_info(text: str, settings: TerminalSettings) -> tuple[bytes, str]:
-    """Read pPayInfo: the card's three amounts, by the setting ``terminal.debit_amounts``, and the time.
+    """Read pPayInfo and return the card's three amounts, by the setting ``terminal.debit_amounts``, and the time.
 
-    The standard does not say how three amounts follow from two. ``last-two``: account 0, then both as they
-    are, since MAC and TAC are said to cover "the last two amounts". ``account`` and ``fund``: the second
+    The standard leaves open how three amounts follow from two. ``last-two``: account 0, then both as they
+    are, since by the standard MAC and TAC cover "the last two amounts". ``account`` and ``fund``: the second
     amount is paid from the account, or from the fund, and the holder pays the rest.
+
+    Args:
+        text: ``total amount|account plus fund amount|YYYYMMDDHHMMSS|``, in yuan (terminal interface, 8.1.2).
+
+    Returns:
+        account, self-paid and fund amount in fen, four bytes each; the time.
+
+    Raises:
+        TerminalError: the text is not a payment (-23).
     """
     values = text.split("|")
     if len(values) != 4 or values[3]:

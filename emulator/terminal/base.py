@@ -1,4 +1,4 @@
-"""What every national function does around its work: open, power up, work, power down, close.
+"""What every national function does around its commands: power up the cards, check the user card, power down.
 
 Terminal interface, part 1, 6.3.
 """
@@ -18,17 +18,17 @@ from .settings import Settings
 
 CONTACT, CONTACTLESS, CONTACT_FIRST, CONTACTLESS_FIRST = 1, 2, 3, 4
 NO_TERMINAL_NUMBER: Final = "0" * 12
-"""What stands for the terminal number without a PSAM (terminal interface, 1.3.2)."""
+"""Terminal number of a terminal without a PSAM (terminal interface, 1.3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a function gives back.
+    """The result of a function.
 
     Attributes:
-        text: as the standard has it, the output parameter pOutInfo.
+        text: the output parameter pOutInfo, as the standard has it.
         fields: the same by name, for people and programs.
-        labels: what items of files are called, by ``DF01EF05/20``.
+        labels: Chinese names of the items of files, by ``DF01EF05/20``.
 
     Text and fields are not shown by ``repr``: the second step of a reload brings the new PIN in them.
     """
@@ -39,13 +39,13 @@ class Result:
 
 
 def result(**values: str) -> Result:
-    """A result whose text is its fields in order, each with ``|`` behind it."""
+    """Make a result whose text is its fields in order, each with ``|`` behind it."""
     return Result("".join(f"{value}|" for value in values.values()), dict(values))
 
 
 def no_pad(prompt: str) -> str:
-    """The pad of a terminal without one."""
-    raise TerminalError(f"there is no PIN pad, and the function asks: {prompt}", -31)
+    """Raise `TerminalError` (-31): the pad of a terminal without one."""
+    raise TerminalError(f"the terminal has no PIN pad, and the function asks: {prompt}", -31)
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Session:
     psam: Psam | None = None
 
     def close(self) -> None:
-        """Take the power away from both."""
+        """Take the power from both cards."""
         for each in (self.card, self.psam):
             if each is not None:
                 with suppress(TerminalError):
@@ -65,7 +65,14 @@ class Session:
 
 @dataclass(slots=True)
 class Step:
-    """What a first step leaves for the next: its session, and what it found out."""
+    """What a step of a function leaves for the next one.
+
+    Attributes:
+        function: name of the function that is done in steps.
+        number: of the step that was done last, from 1.
+        session: cards that stay powered.
+        data: what the step found out.
+    """
 
     function: str
     number: int
@@ -80,9 +87,10 @@ class Base:
         card: the reader of user cards with contacts; None for a terminal without.
         psam: the reader of the PSAM; None for a terminal without.
         contactless: the reader of contactless cards, if there is one (iType 2 to 4; terminal interface, 1.1.2).
-        pad: asks for a PIN: gets the standard's prompt, gives the digits; it may raise `TerminalError`
+        pad: asks for a PIN: gets the standard's prompt, returns the digits; it may raise `TerminalError`
             with -31 (cancelled) or -32 (timed out).
-        clock: gives the date of today, by which cards are valid (Part 7, 5.4; Part 8, 6.2.9).
+        settings: how the terminal works; by default as `Settings` has it.
+        clock: returns the date of today, by which cards are valid (Part 7, 5.4; Part 8, 6.2.9).
 
     Attributes:
         findings: what the checks of Part 7, 5.4, found against the card of the last function.
@@ -109,7 +117,7 @@ class Base:
 
     @contextmanager
     def _session(self, kind: int, *, keep: bool = False) -> Iterator[Session]:
-        """A session with the user card powered up; with ``keep`` it stays open unless there is an error."""
+        """Open a session with the user card powered up; with ``keep`` leave it open unless there is an error."""
         self.close()
         self.findings = ()
         session = Session(self._power_up(kind))
@@ -122,7 +130,7 @@ class Base:
             session.close()
 
     def _begin(self, card: UserCard, card_info: str | None) -> CardData:
-        """Learn who the card is, and check whether it may be used here (Part 7, 5.4).
+        """Read who the card is, and check whether it may be used here (Part 7, 5.4).
 
         Raises:
             TerminalError: it is another card than the caller expects, or a check refuses it.
@@ -139,8 +147,8 @@ class Base:
             CONTACTLESS_FIRST: (CONTACTLESS, CONTACT),
         }
         if kind not in orders:
-            raise TerminalError(f"the kind of card is 1 to 4, not {kind}", INPUT_WRONG)
-        missing = TerminalError("the terminal has no reader for this kind of card", NO_CARD)
+            raise TerminalError(f"the type of card is 1 to 4, not {kind}", INPUT_WRONG)
+        missing = TerminalError("the terminal has no reader for this type of card", NO_CARD)
         for each in orders[kind]:
             reader = self._readers[each]
             if reader is None:
@@ -152,14 +160,14 @@ class Base:
         raise missing
 
     def _open_psam(self, session: Session) -> Psam:
-        """Power up the PSAM, and select what fits the card: -2201, -2202."""
+        """Power up the PSAM and select what fits the card; raise `TerminalError` (-2201, -2202) if it cannot."""
         psam = session.psam or self._power_up_psam(session)
         psam.begin(session.card.data.algorithm)
         return psam
 
     def _power_up_psam(self, session: Session) -> Psam:
         if self._psam is None:
-            raise TerminalError("the terminal has no PSAM, which would have to compute here", NO_PSAM)
+            raise TerminalError("the terminal has no PSAM, and this function needs one", NO_PSAM)
         try:
             connection = self._psam.open()
         except TerminalError as error:
@@ -168,7 +176,7 @@ class Base:
         return session.psam
 
     def _terminal_number(self, session: Session) -> str:
-        """The terminal number of the PSAM, if there is one that works, else zeros."""
+        """Return the terminal number of the PSAM, zeros if no PSAM works, twelve digits."""
         with suppress(TerminalError):
             return self._open_psam(session).terminal_number
         return NO_TERMINAL_NUMBER
@@ -176,17 +184,17 @@ class Base:
     # -- functions in steps -------------------------------------------------------------------
 
     def _keep(self, step: Step) -> None:
-        """Hold the card powered until the next step (terminal interface, 1.2 and others)."""
+        """Leave the card powered until the next step (terminal interface, 1.2 and others)."""
         self._step = step
 
     @contextmanager
     def _continue(self, function: str, number: int, *, last: bool = False) -> Iterator[Step]:
-        """Take up what the step before left; -12 if that was another function, or there was none."""
+        """Go on with what the step before left; raise `TerminalError` (-12) if that was another function, or none."""
         step, self._step = self._step, None
         if step is None or (step.function, step.number + 1) != (function, number):
             if step is not None:
                 step.session.close()
-            raise TerminalError(f"step {number} of {function} comes without its step {number - 1}", NOT_OPEN)
+            raise TerminalError(f"step {number} of {function} needs its step {number - 1} before it", NOT_OPEN)
         try:
             yield step
         except BaseException:
@@ -199,7 +207,7 @@ class Base:
             self._step = step
 
     def close(self) -> None:
-        """End what a first step left open."""
+        """Take the power from the cards that a first step left powered; do nothing if there is none."""
         step, self._step = self._step, None
         if step is not None:
             step.session.close()

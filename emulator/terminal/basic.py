@@ -13,13 +13,17 @@ NUMBER, NAME, EXTENSION = "08", "09", "4E"
 
 
 class BasicFunctions(Base):
-    """Functions of terminal interface, 1."""
+    """The functions of terminal interface, 1."""
 
     def read_basic(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Authenticate the card with the PSAM and read its basic data (iReadCardBas).
+        """Authenticate the card with the PSAM and read its basic data (iReadCardBas; terminal interface, 1.1).
 
         Args:
+            kind: type of card, 1 to 4 (terminal interface, 1.1.2).
             card_info: the card that is expected; None takes any, as the standard's function does.
+
+        Raises:
+            TerminalError: no card, no PSAM, or the card is not genuine (-21).
 
         Text: ``region|social security number|card number|identification code|name|historical bytes|version|
         issue date|expiry date|terminal number|device number|``.
@@ -42,7 +46,7 @@ class BasicFunctions(Base):
             return self._read(session, psam.terminal_number)
 
     def read_basic_hsm_step1(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Give the HSM what it needs to authenticate the card and be authenticated (iReadCardBas_HSM_Step1).
+        """Return what the HSM needs for mutual authentication (iReadCardBas_HSM_Step1; terminal interface, 1.2).
 
         Text: ``region|historical bytes|algorithm|identification code|internal factor|internal original|
         external factor|external original|``; the last two are empty on cards before 3.0.
@@ -67,7 +71,7 @@ class BasicFunctions(Base):
             )
 
     def read_basic_hsm_step2(self, key: str) -> Result:
-        """Compare what the HSM computed, authenticate with it, read (iReadCardBas_HSM_Step2).
+        """Compare what the HSM computed, authenticate with it, read (iReadCardBas_HSM_Step2; terminal interface, 1.3).
 
         Args:
             key: ``internal data 16 + original 16|external data 16 + original 16|``, the second part empty
@@ -105,7 +109,11 @@ class BasicFunctions(Base):
         )
 
     def identify(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> CardData:
-        """Who the card in the reader is, unproven; its ``info`` is what the other functions compare the card with."""
+        """Read who the card in the reader is, without proof; no national function.
+
+        Returns:
+            the card's data; its ``info`` is the ``card_info`` of the other functions.
+        """
         with self._session(kind) as session:
             return self._begin(session.card, card_info)
 
@@ -119,7 +127,7 @@ def _hex(data: bytes) -> str:
 
 
 def _value(card: UserCard, plan: FilePlan, tag: str) -> str:
-    """A data item as text; empty if the card does not have it."""
+    """Return a data item as text, empty if the card does not have it."""
     item = plan.item(tag)
     record = card.read_record(plan, item.number)
     return shown(item.element, record[2:]) if record and record[0] == item.element.tag else ""

@@ -1,4 +1,4 @@
-"""The user card as a terminal sees it: select, authenticate, verify, read and write, one card session long."""
+"""The user card as a terminal uses it: select, authenticate, verify, read and write, from power-up to power-down."""
 
 import secrets
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from keys.suites import SM4, SUITES, Suite
 from .errors import (
     CHARACTERS_WRONG,
     IDENTIFICATION_WRONG,
+    INPUT_WRONG,
     OTHER_CARD,
+    PIN_DIFFERS,
     PIN_LENGTH,
     PIN_LOCKED,
     PIN_WRONG,
@@ -30,7 +32,7 @@ OK: Final = 0x9000
 HISTORICAL_LENGTH: Final = 13
 CARD_NUMBER_LENGTH: Final = 9
 ALGORITHMS: Final = {"01": "3DES", "02": "SSF33", "03": "SM4"}
-"""Suites by what tag 86 of the FCI says (terminal interface, 10.1)."""
+"""Suites by the value of tag 86 of the FCI (terminal interface, 10.1)."""
 
 SSF33_REGION: Final = "11"
 """Where cards that announce no algorithm have SSF33; anywhere else they have DES (terminal interface, 10.1)."""
@@ -42,7 +44,7 @@ RKSSSE_KID: Final = 0x0A
 """Key identifier of RKSSSE on cards of version 3.0, which show their holder after it only (10.2)."""
 
 Pad = Callable[[str], str]
-"""A PIN pad: shows a prompt, gives the digits; `TerminalError` -31 or -32 when nobody gives any."""
+"""A PIN pad: shows a prompt and returns the digits; raises `TerminalError` -31 or -32 if nobody types any."""
 
 ENTER: Final = "请输入密码"
 ENTER_OLD: Final = "请输入原密码"
@@ -51,10 +53,15 @@ ENTER_AGAIN: Final = "请再次输入新密码"
 
 
 class CardData(NamedTuple):
-    """What every function needs of the card in front (terminal interface, 10).
+    """What every function needs to know of the card (terminal interface, 10).
 
     Attributes:
-        algorithm: ``01``, ``02`` or ``03``. ``region``: application city code, six digits.
+        algorithm: ``01`` (DES and 3DES), ``02`` (SSF33) or ``03`` (SM4).
+        identification: card identification code (卡识别码), 32 hex digits.
+        number: card number, at most nine characters.
+        version: of the specification, as ``2.0``; empty for 1.0.
+        historical: the 13 historical bytes of the answer to reset.
+        region: application city code, six digits.
     """
 
     algorithm: str
@@ -66,24 +73,29 @@ class CardData(NamedTuple):
 
     @property
     def suite(self) -> Suite:
-        """The rules of blocks and MACs; of SSF33, which is not public, those of any 16-byte suite: a PSAM computes."""
+        """Return the suite, for its block length; for SSF33, which is not public, that of another 16-byte cipher."""
         return SUITES.get(ALGORITHMS[self.algorithm], SM4)
 
     @property
     def info(self) -> str:
-        """The text pCardInfo."""
+        """Return the text pCardInfo: ``identification code|card number|``."""
         return f"{self.identification}|{self.number}|"
 
 
 class Randoms(NamedTuple):
-    """What an authentication is made with: the factor of the session key, and what is enciphered."""
+    """Eight bytes each: the factor of the session key, and the original that is enciphered (原始信息)."""
 
     factor: bytes
     original: bytes
 
 
 class UserCard:
-    """A user card with power."""
+    """A user card with power.
+
+    Attributes:
+        df: the selected directory, ``SSSE`` or ``DF01``; empty before the first SELECT.
+        data: who the card is; complete after `begin`.
+    """
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
@@ -97,23 +109,23 @@ class UserCard:
     # -- commands -----------------------------------------------------------------------------
 
     def ask(self, command: bytes) -> tuple[bytes, int]:
-        """Send a command; data and status word."""
+        """Send a command and return data and status word, whatever the word is."""
         return exchange(self._connection.transmit, command)
 
     def must(self, command: bytes, what: str, why: str = "") -> bytes:
-        """Send a command that has to succeed; `TerminalError` with the word if not."""
+        """Send a command and return its data; raise `TerminalError` with the word unless that is 9000."""
         data, word = self.ask(command)
         if word != OK:
             raise self.refused(what, word, why)
         return data
 
     def refused(self, what: str, word: int, why: str = "") -> TerminalError:
-        """The error of a command that the card refused."""
+        """Make the error of a command that the card refused."""
         return refused(what, word, why=why, rule=self.settings.terminal.sw_code_rule)
 
     @property
     def layout(self) -> Layout:
-        """The files of this card's version."""
+        """Return the files of this card's version."""
         if self._layout is None:
             self._layout = layout(self.data.version, self.settings.terminal)
         return self._layout
@@ -121,14 +133,19 @@ class UserCard:
     # -- who it is ----------------------------------------------------------------------------
 
     def begin(self, card_info: str | None = None) -> CardData:
-        """Select the environment, learn who the card is, compare it with what the caller expects.
+        """Select the environment, read who the card is, compare it with what the caller expects.
 
         Args:
             card_info: ``identification code|card number|``; None takes the card as it is.
+
+        Raises:
+            TerminalError: not a user card (-1), no usable identification code (-20), or another card (-22).
         """
         expected = parse_card_info(card_info) if card_info is not None else None
         if len(self.data.historical) != HISTORICAL_LENGTH:
-            raise TerminalError("the answer to reset has not the 13 historical bytes of a user card", WRONG_CARD)
+            raise TerminalError(
+                "this is not a user card: its answer to reset does not have 13 historical bytes", WRONG_CARD
+            )
         algorithm = algorithm_of(self.select_environment())
         identification = self.issuer(0x01)
         version = self.issuer(0x03).decode("ascii", "replace").rstrip("\0 ")
@@ -141,11 +158,11 @@ class UserCard:
         self.data = CardData(algorithm, code, number, version, self.data.historical, region)
         if expected is not None and expected != (code, number):
             which = "identification code" if expected[0] != code else "card number"
-            raise TerminalError(f"another card is in the reader: its {which} is not the one given", OTHER_CARD)
+            raise TerminalError(f"another card is in the reader: its {which} differs from the one given", OTHER_CARD)
         return self.data
 
     def select_environment(self) -> bytes:
-        """SELECT the social-security environment (SSSE); its FCI."""
+        """SELECT the social-security environment (SSSE) and return its FCI."""
         command = b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME
         fci = self.must(command, "SELECT of the social-security environment")
         self.df, self._file = "SSSE", 0
@@ -166,7 +183,7 @@ class UserCard:
         self._file = fid
 
     def issuer(self, tag: int) -> bytes:
-        """Give an element of SSSE/EF05, whose records are in the order of their tags; empty if the card has none.
+        """Return an element of SSSE/EF05, whose records are in the order of their tags; empty if the card has none.
 
         Each is read once in a session.
         """
@@ -181,30 +198,40 @@ class UserCard:
     # -- authentication -----------------------------------------------------------------------
 
     def challenge(self) -> bytes:
-        """GET CHALLENGE, eight bytes."""
+        """GET CHALLENGE: return eight random bytes (Part 5, 6.5)."""
         data = self.must(b"\x00\x84\x00\x00\x08", "GET CHALLENGE")
         if len(data) != 8:
             raise TerminalError(f"GET CHALLENGE: the card answered {len(data)} bytes, not 8", -0x6700)
         return data
 
     def randoms(self) -> Randoms:
-        """Factor and original; the factor is the card's latest challenge (terminal interface, 1.2.3)."""
+        """Return factor and original; the factor is the card's latest challenge (terminal interface, 1.2.3)."""
         own = self.settings.terminal.original_source == "terminal"
         original = secrets.token_bytes(8) if own else self.challenge()
         return Randoms(self.challenge(), original)
 
     def internal_authentication(self, randoms: Randoms) -> bytes:
-        """INTERNAL AUTHENTICATION (Part 7, 5.4): what the card makes of the randoms."""
+        """INTERNAL AUTHENTICATION: return what the card computes from the randoms (Part 7, 5.4)."""
         command = b"\x00\x88\x00\x00\x10" + randoms.factor + randoms.original
         return self.must(command, "INTERNAL AUTHENTICATION")
 
     def external_authentication(self, kid: int, data: bytes, name: str) -> None:
-        """EXTERNAL AUTHENTICATION with a key: authentication data and original, 16 bytes."""
+        """EXTERNAL AUTHENTICATION with a key.
+
+        Args:
+            kid: key identifier.
+            data: authentication data and original, eight bytes each.
+            name: of the key, for the error.
+        """
         what = f"EXTERNAL AUTHENTICATION with {name} (key {kid:02X})"
         self.must(bytes((0x00, 0x82, 0x00, kid, len(data))) + data, what, f"does the terminal know this card's {name}?")
 
     def verify(self, pad: Pad) -> None:
-        """VERIFY, asking first whether a PIN is set and not locked (Part 7, 5.6 to 5.8)."""
+        """Verify the PIN from the pad, after asking the card whether one is set and not locked (Part 7, 5.6 to 5.8).
+
+        Raises:
+            TerminalError: wrong PIN (-51), locked PIN (-52), or what the pad raises.
+        """
         if self.settings.terminal.pin_query:
             _, word = self.ask(b"\x00\x20\x00\x00\x00")
             if word == OK:
@@ -216,7 +243,7 @@ class UserCard:
         self.check_pin(word, "VERIFY")
 
     def check_pin(self, word: int, what: str) -> None:
-        """Refuse what a command with a PIN was answered: -51, -52, or the word."""
+        """Raise `TerminalError` for a bad answer to a command with a PIN: -51, -52, or minus the word."""
         if word & 0xFFF0 == 0x63C0:
             tries = word & 0x0F
             some = "1 try is left" if tries == 1 else f"{tries} tries are left"
@@ -235,7 +262,7 @@ class UserCard:
         self._select_file(plan.ef.fid)
 
     def read_record(self, plan: FilePlan, number: int) -> bytes | None:
-        """READ RECORD of the selected file; None if there is no such record."""
+        """READ RECORD of the selected file; return None if there is no such record."""
         record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
         if word == 0x6A83:
             return None
@@ -244,7 +271,7 @@ class UserCard:
         return record
 
     def read_binary(self, plan: FilePlan) -> bytes:
-        """READ BINARY of the whole selected file."""
+        """Return all bytes of the selected file, by READ BINARY."""
         data = b""
         while len(data) < plan.ef.size:
             part, word = self.ask(
@@ -258,12 +285,12 @@ class UserCard:
         return data
 
     def update_record(self, plan: FilePlan, number: int, record: bytes) -> None:
-        """UPDATE RECORD of the selected file; number 0 turns a cyclic file on (Part 5, 6.13)."""
+        """UPDATE RECORD of the selected file; number 0 appends to a cyclic file (Part 5, 6.13)."""
         header = bytes((0x00, 0xDC, number, 0x04 if number else 0x03, len(record)))
         self.must(header + record, f"UPDATE RECORD of {plan.name}")
 
     def update_binary(self, plan: FilePlan, data: bytes) -> None:
-        """UPDATE BINARY of the whole selected file, 128 bytes at a time."""
+        """Write all bytes of the selected file, by UPDATE BINARY, 128 at a time."""
         for at in range(0, len(data), 128):
             part = data[at : at + 128]
             self.must(
@@ -271,12 +298,12 @@ class UserCard:
             )
 
     def close(self) -> None:
-        """Take its power away."""
+        """Take the power from the card."""
         self._connection.close()
 
 
 def algorithm_of(fci: bytes) -> str:
-    """The algorithm identifier in tag 9F0C/86 of an FCI; empty if it announces none (terminal interface, 10.1)."""
+    """Return the algorithm identifier in tag 9F0C/86 of an FCI, empty if there is none (terminal interface, 10.1)."""
     try:
         said = tlv.find(fci, TEMPLATE, PROPRIETARY, ISSUER_DATA, ALGORITHM)
     except tlv.TlvError:
@@ -286,33 +313,43 @@ def algorithm_of(fci: bytes) -> str:
 
 
 def unannounced(region: str) -> str:
-    """The algorithm identifier of a card whose FCI announces none."""
+    """Return the algorithm identifier of a card whose FCI announces none (terminal interface, 10.1)."""
     return "02" if region.startswith(SSF33_REGION) else "01"
 
 
 def parse_card_info(text: str) -> tuple[str, str]:
-    """Read pCardInfo: identification code in 32 hex digits, and card number of which nine characters count."""
+    """Read pCardInfo and return identification code, 32 hex digits, and card number, of which nine characters count.
+
+    Raises:
+        TerminalError: the text has another form (-23), or the code is not one (-20).
+    """
     code, *rest = text.split("|")
     if len(rest) != 2 or rest[1]:
-        raise TerminalError("the card information is not 'identification code|card number|'", -23)
+        raise TerminalError("the card information is not of the form 'identification code|card number|'", INPUT_WRONG)
     if len(code) != 32 or not all(char in "0123456789ABCDEFabcdef" for char in code):
-        raise TerminalError("the identification code in the card information has not 32 hexadecimal digits", -20)
+        raise TerminalError(
+            "the identification code in the card information does not have 32 hexadecimal digits", IDENTIFICATION_WRONG
+        )
     return code.upper(), rest[0][:CARD_NUMBER_LENGTH]
 
 
 def read_pin(pad: Pad, prompt: str) -> bytes:
-    """Take a PIN from the pad, 4 to 16 digits (terminal interface, 4.1.3), as cn: -41, -33."""
+    """Take a PIN from the pad and return it as cn: 4 to 16 digits (terminal interface, 4.1.3).
+
+    Raises:
+        TerminalError: not digits (-41), too few or too many (-33), or what the pad raises.
+    """
     digits = pad(prompt)
     if digits and not (digits.isascii() and digits.isdigit()):
-        raise TerminalError("a PIN has digits only", CHARACTERS_WRONG)
+        raise TerminalError("a PIN consists of digits only", CHARACTERS_WRONG)
     if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS:
         raise TerminalError(f"a PIN has {PIN_MIN_DIGITS} to {PIN_MAX_DIGITS} digits", PIN_LENGTH)
     return pin_to_cn(digits)
 
 
 def read_new_pin(pad: Pad) -> bytes:
-    """Take a new PIN from the pad, twice."""
+    """Take a new PIN from the pad, twice, and return it as cn; raise `TerminalError` (-34) if the two differ."""
     first = read_pin(pad, ENTER_NEW)
     if read_pin(pad, ENTER_AGAIN) != first:
-        raise TerminalError("the new PIN was given in two different ways", -34)
+        raise TerminalError("the two new PINs differ", PIN_DIFFERS)
     return first

@@ -1,6 +1,6 @@
 """Whether a card may be used at this terminal (IC 卡有效性检查; Part 7, 5.4; Part 8, 7).
 
-Five checks of what the issuer's file says: black list, institution, category, version, validity. What a terminal
+Five checks of the issuer's file: black list, institution, category, version, validity. What a terminal
 supports, and whether a check warns or refuses, are settings of the terminal.
 """
 
@@ -17,11 +17,11 @@ from .settings import TerminalSettings
 
 Clock = Callable[[], datetime.date]
 Issuer = Callable[[int], bytes]
-"""Gives an element of the issuer's file SSSE/EF05 by its tag, as the card has it; empty if it has none."""
+"""Returns an element of the issuer's file SSSE/EF05 by its tag, as the card has it; empty if it has none."""
 
 CATEGORY, INSTITUTION, ISSUE_DATE, EXPIRY_DATE = 0x02, 0x04, 0x05, 0x06
 OLDEST_VERSION: Final = "1.0"
-"""What a card is that names no version (terminal interface, 10.2)."""
+"""Version of a card that names none (terminal interface, 10.2)."""
 
 _FIRST_CODE_DIGITS: Final = 32
 _LISTED: Final = re.compile(r"([0-9A-Fa-f]*)\|([^|]*)\|")
@@ -55,7 +55,12 @@ class BlackList(NamedTuple):
     ranges: tuple[tuple[str, str], ...] = ()
 
     def has(self, identification: str, number: str) -> bool:
-        """Tell whether a card is on the list, by itself or in a range (Part 8, 7.2)."""
+        """Return whether a card is on the list, by itself or in a range (Part 8, 7.2).
+
+        Args:
+            identification: card identification code, 32 hex digits in capitals.
+            number: card number.
+        """
         ways = ((identification, number), (identification, ""), ("", number))
         return not self.cards.isdisjoint(ways) or any(
             len(first) == len(number) and first <= number <= last for first, last in self.ranges
@@ -87,7 +92,7 @@ def load_black_list(path: Path) -> BlackList:
         if span is None:
             cards.add(_card(text, place))
         elif len(span[1]) != len(span[2]) or span[1] > span[2]:
-            raise InputError(place, f"{text} is no range: write the first and the last card number, equally long")
+            raise InputError(place, f"{text} is not a range: write the first and the last card number, equally long")
         else:
             ranges.append((span[1], span[2]))
     return BlackList(frozenset(cards), tuple(ranges))
@@ -97,7 +102,7 @@ def _card(text: str, place: str) -> tuple[str, str]:
     match = _LISTED.fullmatch(text)
     if match is None:
         raise InputError(
-            place, f"{text!r} is no record: write 'identification code|card number|' or 'first number-last number'"
+            place, f"{text!r} is not a record: write 'identification code|card number|' or 'first number-last number'"
         )
     code, number = match[1].upper(), match[2].strip()
     if len(code) not in (0, _FIRST_CODE_DIGITS) or not (code or number):
@@ -110,7 +115,7 @@ class Checks:
 
     Args:
         settings: ``terminal.card_check`` and what the terminal supports.
-        clock: gives the date of today.
+        clock: returns the date of today.
 
     Raises:
         InputError: the black list cannot be read.
@@ -125,13 +130,16 @@ class Checks:
         """Check a card.
 
         Args:
-            identification: its code in hex. ``issuer``: reads further elements.
+            identification: card identification code, 32 hex digits.
+            number: card number.
+            version: of the specification, as ``2.0``; empty for 1.0.
+            issuer: reads further elements.
 
         Returns:
-            what was found; nothing where the checks are off.
+            what was found against the card; empty if the checks are off.
 
         Raises:
-            TerminalError: something was found, and the setting is ``refuse``.
+            TerminalError: something was found, and the setting ``terminal.card_check`` is ``refuse``.
         """
         how = self._settings.card_check
         if how == "off":
@@ -163,7 +171,7 @@ class Checks:
 
 
 def _outside(issued: datetime.date | None, expires: datetime.date | None, today: datetime.date) -> str:
-    """Say why a card is not in its time of use; empty if it is. The last day belongs to it."""
+    """Return why a card is not valid today, empty if it is; the last day belongs to the validity."""
     if expires is None:
         return "the card has no date of expiry"
     if today > expires:
@@ -174,7 +182,7 @@ def _outside(issued: datetime.date | None, expires: datetime.date | None, today:
 
 
 def _date(digits: bytes) -> datetime.date | None:
-    """Read a date in cn, ``YYYYMMDD``; None if it is none."""
+    """Read a date in cn, ``YYYYMMDD``; return None if there is no such date."""
     text = digits.hex()
     try:
         return datetime.date(int(text[:4]), int(text[4:6]), int(text[6:]))

@@ -83,12 +83,12 @@ _TABLE_SUM: Final = 2 * 0x63C0 + 2
 
 
 class TerminalError(SscardError):
-    """A function of the terminal failed; as text one sentence on what happened and why.
+    """A function of the terminal failed; the text is one sentence on what happened and why.
 
     Attributes:
         code: negative, as the national functions return it (terminal interface, table A.1).
-        text: what the standard says of this code, in Chinese (table A.1).
-        trade: of a trade that the card may or may not have booked: what `Terminal.proof` wants; else None.
+        text: meaning of the code in Chinese (terminal interface, table A.1).
+        trade: the parameters of `Terminal.proof`, if the card may or may not have booked a trade; else None.
 
     Example:
         >>> import sscard
@@ -108,7 +108,7 @@ class TerminalError(SscardError):
 
 
 def word_text(word: int) -> str:
-    """A status word with its meaning."""
+    """Return a status word in hex with its meaning: ``6982, security status not satisfied``."""
     return f"{word:04X}, {explain(word).text}"
 
 
@@ -116,7 +116,10 @@ def refused(what: str, word: int, *, who: str = "the card", why: str = "", rule:
     """Make the error of a command that a card answered with an error word.
 
     Args:
-        what: the command, for people. ``why``: more than the word says, where the terminal knows more.
+        what: the command, for people.
+        word: the status word, not 9000.
+        who: which card, for people.
+        why: a reason that the terminal knows beside the word.
         rule: setting ``terminal.sw_code_rule``.
     """
     tries = word & 0x0F if word & 0xFFF0 == _AUTHENTICATION_FAILED else None

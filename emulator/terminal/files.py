@@ -19,38 +19,49 @@ NO_ACCESS = -0x6982
 
 
 class FileFunctions(Base):
-    """Functions of terminal interface, 2 and 3."""
+    """The functions of terminal interface, 2 and 3."""
 
     def read(self, card_info: str, address: str, auth_type: int = BY_PIN, kind: int = CONTACT_FIRST) -> Result:
-        """Read the items of an address after the proofs that their files ask for (iReadCard).
+        """Read the items of an address after the proofs that their files ask for (iReadCard; terminal interface, 2.1).
 
         Args:
-            address: ``DF01EF0A|37|$DF01EF15|2A|40:2|$``; a file alone is all of it.
-            auth_type: 1 the PIN, 2 the key, where a file takes either.
+            card_info: ``identification code|card number|`` of the card that is expected.
+            address: ``DF01EF0A|37|$DF01EF15|2A|40:2|$``; a file without items is read whole.
+            auth_type: 1 for the PIN, 2 for the key, if a file takes either.
+            kind: type of card, 1 to 4.
+
+        Text: the address with values in the places of the items.
+
+        Raises:
+            TerminalError: bad address (-23), no such file or item, or a proof failed.
         """
         if auth_type not in (BY_PIN, BY_KEY):
-            raise TerminalError(f"the kind of authentication is 1 (PIN) or 2 (key), not {auth_type}", INPUT_WRONG)
+            raise TerminalError(f"the type of authentication is 1 (PIN) or 2 (key), not {auth_type}", INPUT_WRONG)
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             asked = session.card.layout.parse(address)
             return _Reading(session.card).all(asked, self._prover(session, auth_type))
 
     def read_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
-        """Find the key that a file asks for, and give the HSM what it needs (iReadCard_HSM_Step1).
+        """Return what the HSM needs for the key that a file asks for (iReadCard_HSM_Step1; terminal interface, 2.2).
 
         One file only; what follows is ignored. Text: ``algorithm|key address|factor|original|``.
         """
         return self._first_step("read", card_info, address, kind)
 
     def read_hsm_step2(self, key: str) -> Result:
-        """Authenticate with what the HSM computed, and read (iReadCard_HSM_Step2)."""
+        """Authenticate with what the HSM computed, and read (iReadCard_HSM_Step2; terminal interface, 2.3).
+
+        Args:
+            key: authentication data and original, 32 hex digits.
+        """
         with self._continue("read", 2, last=True) as step:
             self._second_step(step, key)
             reading = _Reading(step.session.card)
             return reading.all([step.data["asked"]], lambda _: None)
 
     def write(self, card_info: str, address: str, data: str, kind: int = CONTACT_FIRST) -> Result:
-        """Write the items of an address (iWriteCard).
+        """Write the items of an address (iWriteCard; terminal interface, 3.1). Nothing is written unless all fit.
 
         Args:
             data: the address with values in the places of the items; of a cyclic file the fields of a
@@ -71,11 +82,11 @@ class FileFunctions(Base):
         return Result()
 
     def write_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
-        """As `read_hsm_step1`, for writing (iWriteCard_HSM_Step1)."""
+        """Do the same as `read_hsm_step1`, for writing (iWriteCard_HSM_Step1; terminal interface, 3.2)."""
         return self._first_step("write", card_info, address, kind)
 
     def write_hsm_step2(self, key: str, data: str) -> Result:
-        """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2)."""
+        """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2; terminal interface, 3.3)."""
         with self._continue("write", 2, last=True) as step:
             asked: FileRequest = step.data["asked"]
             updates = _updates([asked], data, new=self._writes_new)
@@ -91,7 +102,7 @@ class FileFunctions(Base):
     # -- proofs -------------------------------------------------------------------------------
 
     def _prover(self, session: Session, auth_type: int, *, writing: bool = False) -> Any:
-        """What fulfils the rule of a file, in whose DF the card is; the PIN once, a key once for its DF."""
+        """Return a function that fulfils the rule of a file in the selected DF: the PIN once, a key once in its DF."""
         proven: set[tuple[str, str]] = set()
         order = self.settings.terminal.pin_and_rk_order
 
@@ -114,7 +125,7 @@ class FileFunctions(Base):
         return prove
 
     def _authenticate(self, session: Session, key: KeyPlan) -> None:
-        """EXTERNAL AUTHENTICATION with what the PSAM computes."""
+        """EXTERNAL AUTHENTICATION, with data that the PSAM computes."""
         card = session.card
         psam = session.psam or self._open_psam(session)
         randoms = card.randoms()
@@ -131,11 +142,11 @@ class FileFunctions(Base):
             plan = asked.plan
             need = _choose(plan, BY_KEY, writing=function == "write")
             if not need.keys:
-                raise TerminalError(f"{name} asks for no key, so the function with the PSAM does it", NO_HSM_NEEDED)
+                raise TerminalError(f"{name} asks for no key: use the function without HSM", NO_HSM_NEEDED)
             key = need.keys[0]
             place = address_of(key.root)
             if not place or len(need.keys) > 1:
-                raise TerminalError(f"no address of an HSM is known for what {name} asks for", KEY_MISSING)
+                raise TerminalError(f"the tables have no HSM address for the key that {name} asks for", KEY_MISSING)
             card.select(plan.df)
             pin_last = self.settings.terminal.pin_and_rk_order == "key-first"
             if need.pin and not pin_last:
@@ -153,7 +164,7 @@ class FileFunctions(Base):
 
 
 def authentication_request(card: UserCard, address: str, factor: bytes, original: bytes) -> Result:
-    """What the first steps give: ``algorithm|key address|factor|original|``."""
+    """Make the result of a first step: ``algorithm|key address|factor|original|``."""
     return result(
         algorithm=card.data.algorithm,
         key_address=address,
@@ -163,17 +174,17 @@ def authentication_request(card: UserCard, address: str, factor: bytes, original
 
 
 def _choose(plan: FilePlan, auth_type: int, *, writing: bool) -> Need:
-    """The way into a file (terminal interface, 2.1.3): the only one, or of several the one asked for."""
+    """Return the way into a file (terminal interface, 2.1.3): the only one, or of several the one asked for."""
     needs = plan.update if writing else plan.read
     if not needs:
         what = "write" if writing else "read"
-        raise TerminalError(f"nobody may {what} {plan.name}: no PIN and no key opens it for this", NO_ACCESS)
+        raise TerminalError(f"nobody may {what} {plan.name}: no PIN and no key allows it", NO_ACCESS)
     fitting = [need for need in needs if need.pin is (auth_type == BY_PIN)]
     return next((need for need in needs if need == Need(False, ())), (fitting or list(needs))[0])
 
 
 def _check_items(asked: FileRequest) -> None:
-    """Refuse items that the file cannot have: `TerminalError`."""
+    """Raise `TerminalError` for items that the file cannot have."""
     plan = asked.plan
     if plan.transparent and asked.items:
         raise TerminalError(f"{plan.name} is a transparent file and has no items", INPUT_WRONG)
@@ -231,7 +242,7 @@ class _Reading:
         if record[:1] != bytes((item.element.tag or 0,)):
             raise TerminalError(
                 f"record {item.number} of {plan.name} has tag {record[:1].hex().upper()} and not {text}: this card's "
-                "files are others than the terminal knows",
+                "files differ from those that the terminal knows",
                 -0x6A83,
             )
         meaning, value = meant(item.element, record[2:], lambda tag: _value_of(self._card, plan, tag))
@@ -240,34 +251,34 @@ class _Reading:
 
 
 def _value_of(card: UserCard, plan: FilePlan, tag: int) -> bytes:
-    """The value of another element of the selected file; empty if the card has it not, or does not show it."""
+    """Return the value of another element of the selected file, empty if the card does not have or show it."""
     item = plan.item(f"{tag:02X}")
     record, word = card.ask(bytes((0x00, 0xB2, item.number, 0x04, 0x00)))
     return record[2:] if word == OK and record[:1] == bytes((tag,)) else b""
 
 
 def _all_items(plan: FilePlan) -> list[str]:
-    """Every item of a file, repeated ones with their number."""
+    """Return every item of a file, repeated ones with their number."""
     tags = [f"{element.tag or 0:02X}" for element in plan.elements]
     return [tag if tags.count(tag) == 1 else f"{tag}:{tags[:at].count(tag) + 1}" for at, tag in enumerate(tags)]
 
 
 def _updates(asked: list[FileRequest], data: str, *, new: bool) -> list[tuple[FilePlan, list[tuple[int, bytes]]]]:
-    """What to write: of each file the records by number, or its bytes; checked before anything is written.
+    """Return what to write: of each file the records by number, or its bytes. All of it is checked here.
 
     Args:
         new: whether values of elements whose meaning changed are of the new one (V2.0 notice, annex C).
     """
     given = split(data)
     if [name for name, _ in given] != [each.plan.name for each in asked]:
-        raise TerminalError("the data name other files than the address", INPUT_WRONG)
+        raise TerminalError("the data and the address name different files", INPUT_WRONG)
     updates = []
     for each, (name, values) in zip(asked, given, strict=True):
         _check_items(each)
         plan = each.plan
         whole = plan.cyclic or plan.transparent
         if (whole and each.items) or len(values) != (1 if whole else len(each.items)) or not values:
-            raise TerminalError(f"the values for {name} are not as many as its items", INPUT_WRONG)
+            raise TerminalError(f"{name}: write one value for each item of the address", INPUT_WRONG)
         if plan.cyclic:
             records = [(0, coded_record(plan.elements, values[0], name))]
         elif plan.transparent:

@@ -1,7 +1,7 @@
 """A small software HSM (加密机): the only place on the host's side that has keys.
 
-It stands for the back office with its HSM (terminal interface, appendix C): texts of the terminal's first
-steps in, texts for the next steps out, keys by their logical addresses (appendix B).
+It stands for the back office with its HSM (terminal interface, appendix C): it takes the texts of the terminal's
+steps and returns those that the next steps need, with keys by their logical addresses (appendix B).
 """
 
 import re
@@ -46,7 +46,7 @@ class HsmCard(NamedTuple):
 
     @classmethod
     def of(cls, basic: str) -> "HsmCard":
-        """Take it from the output of read_basic or its first HSM step."""
+        """Take both from the text of `Terminal.read_basic` or of its first HSM step."""
         fields = basic.split("|")
         historical = fields[5] if len(fields) > 10 else fields[1]
         return cls(fields[0], bytes.fromhex(historical))
@@ -59,8 +59,10 @@ class Hsm:
     Attributes:
         roots: root keys, from `load_roots`; no key is ever shown.
         settings: from `load_settings`.
-        sequence: the terminal trade sequence (终端交易序号) of the next purchase, four bytes. Who makes a new object
-            for each purchase sees to it that none comes twice.
+        roots: the root keys by name and version.
+        settings: how the region diversifies keys and codes trade types.
+        sequence: the terminal trade sequence (终端交易序号) of the next purchase, 0 to 2^32 - 1. If you make a new
+            object for each purchase, choose it so that none comes twice.
 
     Example:
         >>> import sscard
@@ -79,10 +81,24 @@ class Hsm:
     # -- keys ---------------------------------------------------------------------------------
 
     def key(self, algorithm: str, name: str, version: int, card: HsmCard) -> tuple[Suite, bytes]:
-        """Derive the key of a card; without a root, or under SSF33, `TerminalError`."""
+        """Derive a key of a card.
+
+        Args:
+            algorithm: ``01`` or ``03``.
+            name: of the key, as ``IRK``.
+            version: of the root, from 1.
+
+        Returns:
+            the suite, and the value, 8 or 16 bytes.
+
+        Raises:
+            TerminalError: SSF33 (-2202), no such root (-27272), or a card without region or historical bytes (-23).
+        """
         suite = SUITES.get(ALGORITHMS.get(algorithm, ""))
         if suite is None:
-            raise TerminalError(f"this HSM has not the algorithm {algorithm!r}; SSF33 is not public", NO_ALGORITHM)
+            raise TerminalError(
+                f"this HSM does not have the algorithm {algorithm!r}; SSF33 is not public", NO_ALGORITHM
+            )
         if name.startswith("STK") and suite.block == DES.block:
             suite = DES  # eight bytes in the DES world (Part 9, appendix B, note ***)
         root = self.roots.values.get((name, version))
@@ -94,7 +110,7 @@ class Hsm:
         return suite, card_value(suite, root, factors)
 
     def _at(self, algorithm: str, address: str, card: HsmCard) -> tuple[Suite, bytes]:
-        """Derive the key behind a logical address; groups 2 and 3 of DPK have no roots of their own."""
+        """Derive the key of a logical address; groups 2 and 3 of DPK have no roots of their own."""
         found = ADDRESSES.get(int(address, 16)) if re.fullmatch("[0-9A-F]{4}", address) else None
         if found is None or (found.name == "DPK" and found.group != 1):
             raise TerminalError(f"this HSM has no key at the address {address!r}", KEY_MISSING)
@@ -103,7 +119,7 @@ class Hsm:
     # -- authentication -----------------------------------------------------------------------
 
     def basic(self, step1: str) -> str:
-        """Answer the first step of read_basic: internal and, on 3.0 cards, external authentication data."""
+        """Answer the first step of `read_basic`: internal and, for 3.0 cards, external authentication data (C.1)."""
         _, _, algorithm, _, factor, original, external, external_original = fields(step1, 8)
         card = HsmCard.of(step1)
         result = self._authentication(self.key(algorithm, *INTERNAL, card), factor, original) + "|"
@@ -112,7 +128,7 @@ class Hsm:
         return result + "|"
 
     def authentication(self, step1: str, card: HsmCard) -> str:
-        """Answer a first step ``algorithm|address|factor|original|``: authentication data and original, 32 digits."""
+        """Answer a step ``algorithm|address|factor|original|`` with authentication data and original, 32 hex digits."""
         algorithm, address, factor, original = fields(step1, 4)
         return self._authentication(self._at(algorithm, address, card), factor, original)
 
@@ -124,14 +140,14 @@ class Hsm:
     # -- secure messaging ---------------------------------------------------------------------
 
     def secured(self, step2: str, card: HsmCard) -> str:
-        """Answer a second step ``algorithm|address|challenge|header|plain|``: the finished command."""
+        """Answer a second step ``algorithm|address|challenge|header|plain|`` with the finished command in hex."""
         algorithm, address, challenge, header, plain = fields(step2, 5)
         suite, value = self._at(algorithm, address, card)
         session = suite.session_key(value, hexadecimal(challenge, FACTOR_LENGTH))
         cipher = suite.encrypt_data(session, hexadecimal(plain)) if plain else b""
         covered = hexadecimal(header, 5) + cipher
         if covered[4] != len(cipher) + 4:
-            raise TerminalError("Lc of the command's header does not fit its data", LENGTH_WRONG)
+            raise TerminalError("Lc in the command's header does not match its data", LENGTH_WRONG)
         return (covered + suite.mac(session, covered)).hex().upper()
 
     # -- trades -------------------------------------------------------------------------------
@@ -140,7 +156,7 @@ class Hsm:
         return kind_byte(kind, self.settings.terminal)
 
     def purchase(self, step1: str, card: HsmCard) -> str:
-        """Answer the first step of debit: ``terminal sequence|time|MAC1|``."""
+        """Answer the first step of `debit` with ``terminal sequence|time|MAC1|`` (Part 7, 12)."""
         algorithm, address, random, sequence, amounts, kind, terminal, time = fields(step1, 8)
         suite, key = self._at(algorithm, address, card)
         terminal_sequence = self.sequence.to_bytes(4)
@@ -152,13 +168,13 @@ class Hsm:
         return f"{terminal_sequence.hex().upper()}|{time}|{mac1.hex().upper()}|"
 
     def check_mac2(self, step2: str) -> bool:
-        """Whether the card's MAC2 in the output of debit's second step is right; once."""
+        """Return whether the card's MAC2 in the text of `debit_hsm_step2` is right; True once for each purchase."""
         mac2, _, _, amounts, _, _, terminal_sequence, *_ = fields(step2, 9)
         known = self._sessions.pop(hexadecimal(terminal_sequence, 4), None)
         return known is not None and purchase_mac2(*known, three(amounts)).hex().upper() == mac2
 
     def check_tac(self, output: str, card: HsmCard) -> bool:
-        """Whether the TAC in the output of debit, or of its second step, is right (terminal interface, C.7)."""
+        """Return whether the TAC in the text of `debit` or `debit_hsm_step2` is right (terminal interface, C.7)."""
         parts = output.split("|")
         algorithm, address, amounts, kind, terminal, sequence, time, tac = fields("|".join(parts[-9:]), 8)
         suite, key = self._at(algorithm, address, card)
@@ -166,7 +182,14 @@ class Hsm:
         return purchase_tac(suite, key, three(amounts), self._kind(kind), *data).hex().upper() == tac
 
     def load(self, step1: str, card: HsmCard, time: str) -> str:
-        """Answer the first step of load: check the card's MAC1, then ``host time|MAC2|`` (Part 7, 11.3 and 11.5)."""
+        """Check the card's MAC1 and answer the first step of `load` with ``time|MAC2|`` (Part 7, 11.3 and 11.5).
+
+        Args:
+            time: of the host, ``YYYYMMDDHHMMSS``.
+
+        Raises:
+            TerminalError: MAC1 is wrong (-37634).
+        """
         algorithm, address, random, sequence, balance, amount, _, terminal, mac1 = fields(step1, 9)
         suite, key = self._at(algorithm, address, card)
         session = load_session_key(suite, key, hexadecimal(random, 4), hexadecimal(sequence, 2))
@@ -177,7 +200,7 @@ class Hsm:
         return f"{time}|{load_mac2(suite, session, *rest, hexadecimal(time, 7)).hex().upper()}|"
 
     def check_load_tac(self, output: str, card: HsmCard) -> bool:
-        """Whether the TAC in the output of load is right."""
+        """Return whether the TAC in the text of `load` is right (Part 7, 11.7)."""
         algorithm, address, balance, sequence, amount, kind, terminal, time, tac = fields(output, 9)
         suite, key = self._at(algorithm, address, card)
         data = (hexadecimal(balance, 4), hexadecimal(sequence, 2), hexadecimal(amount, 4), self._kind(kind))
@@ -185,7 +208,7 @@ class Hsm:
 
 
 def fields(text: str, count: int) -> list[str]:
-    """Take a text of ``count`` fields apart, each with ``|`` behind it; `TerminalError` (-42) if they are others."""
+    """Split a text into ``count`` fields, each with ``|`` behind it; raise `TerminalError` (-42) for another number."""
     values = text.split("|")
     if values.pop() or len(values) != count:
         raise TerminalError(f"{count} fields were expected, each with | behind it", LENGTH_WRONG)
@@ -193,7 +216,7 @@ def fields(text: str, count: int) -> list[str]:
 
 
 def hexadecimal(text: str, length: int | None = None) -> bytes:
-    """Read hex digits; other characters are -41, another number of bytes than ``length`` -42."""
+    """Read hex digits; raise `TerminalError` for other characters (-41) or another number of bytes (-42)."""
     if not re.fullmatch("[0-9A-Fa-f]*", text):
         raise TerminalError("hexadecimal digits were expected", CHARACTERS_WRONG)
     if len(text) % 2 or (length is not None and len(text) != 2 * length):
@@ -203,6 +226,6 @@ def hexadecimal(text: str, length: int | None = None) -> bytes:
 
 
 def three(amounts: str) -> bytes:
-    """The three amounts of a purchase from the last two, before which the account amount is 0, or from all."""
+    """Return the three amounts of a purchase, 12 bytes, from all three or from the last two, with account amount 0."""
     data = hexadecimal(amounts)
     return data.rjust(12, b"\0") if len(data) == 8 else hexadecimal(amounts, 12)

@@ -11,14 +11,14 @@ RECORDS: Final = "DF04EF08"
 
 
 class InquiryFunctions(Base):
-    """Functions of terminal interface, 9, and the balance."""
+    """The functions of terminal interface, 9, and the balance."""
 
     # -- balance ------------------------------------------------------------------------------
 
     def balance(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """What the account holds, and what the holder and the fund have paid this year (读取余额; Part 5, 7.3).
+        """Read the balance of the account, and what holder and fund have paid this year (读取余额; Part 5, 7.3).
 
-        No national function asks for it. Text: ``account|self-paid|fund|``, in yuan.
+        No national function does this. Text: ``account|self-paid|fund|``, in yuan.
         """
         with self._session(kind) as session:
             card = session.card
@@ -38,10 +38,14 @@ class InquiryFunctions(Base):
     # -- records ------------------------------------------------------------------------------
 
     def read_debit_records(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Read the records of purchases, newest first (iReadDebitRecord); of the card expected, if one is named.
+        """Read the records of purchases, newest first (iReadDebitRecord; terminal interface, 9.1).
 
         A record is ``sequence^terminal number^time^total^account plus fund^`` and ends with ``|``; the
         sequence in hex as the card answers it, amounts in yuan. Loads stand in the same file and are left out.
+
+        Args:
+            kind: type of card, 1 to 4.
+            card_info: the card that is expected; None takes any, as the standard's function does.
         """
         with self._session(kind) as session:
             card = session.card

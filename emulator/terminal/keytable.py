@@ -1,4 +1,4 @@
-"""What a terminal knows of keys: where a PSAM and an HSM hold them. No key value is here.
+"""Where a PSAM and an HSM keep each key. No key value is here.
 
 Sources: identifiers and types in a PSAM: Part 9, appendix B, and where the provinces define them
 (空白行由各个省份组织定义) the type and identifier of terminal interface, appendix B, which lists every
@@ -29,7 +29,7 @@ class TableKey(NamedTuple):
 
     @property
     def kinds(self) -> tuple[int, ...]:
-        """Types to look for in a PSAM, likelier first: of maintenance keys Part 9 has 6, the terminal interface 8."""
+        """Return the types to try in a PSAM: maintenance keys have 6 in Part 9 and 8 in the terminal interface."""
         if self.name.startswith("STK"):
             return BOTH, MAC
         return (self.kind, BOTH if self.kind == ENCRYPTION else ENCRYPTION)
@@ -111,7 +111,7 @@ _GROUPS: Final = 3
 
 
 class Address(NamedTuple):
-    """What stands behind an address: a key by name, its version, its group."""
+    """The key of an address: name, version and group, both from 1."""
 
     name: str
     version: int
@@ -131,7 +131,7 @@ ADDRESSES: Final[dict[int, Address]] = {
 
 
 def address_of(name: str, version: int = 1) -> str:
-    """The address of a key as the national functions write it, four hex digits; empty if it has none."""
+    """Return the address of a key as the national functions write it, four hex digits; empty if it has none."""
     first = PURCHASE_ADDRESSES.get(version, 0) if name == PURCHASE else 0
     key = TABLE.get(name)
     if key is not None and key.address and version <= key.groups:

@@ -1,4 +1,4 @@
-"""What a terminal knows of the files of each card version: access rules, places, values as text.
+"""The files of each card version as a terminal knows them: access rules, places, values as text.
 
 The knowledge is the profiles': which proofs a file asks for, which key has which identifier, in which
 record an element stands (terminal interface, 10.2). The texts are those of terminal interface, 2.1.2.
@@ -27,14 +27,14 @@ _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
 class Need(NamedTuple):
-    """One way to open a file: the PIN, keys, or both; none of either is free."""
+    """One way to get at a file: the PIN, keys, or both; without either the file is free."""
 
     pin: bool
     keys: tuple[KeyPlan, ...]
 
 
 class Item(NamedTuple):
-    """A data item that is asked for: a record by its number, and what its element is."""
+    """A data item of an address: record number from 1, and data element."""
 
     number: int
     element: Element
@@ -45,8 +45,10 @@ class FilePlan:
     """A file as the terminal knows it.
 
     Attributes:
-        name: as addresses have it, ``DF01EF05``; ``df`` is ``SSSE`` or ``DF01``.
-        read, update: ways to get at it; none at all means never.
+        name: as addresses have it, ``DF01EF05``.
+        df: ``SSSE`` or ``DF01``.
+        elements: of a record file by record number, of a cyclic one the fields of a record.
+        read, update: ways to get at it; empty if nobody may.
     """
 
     name: str
@@ -58,19 +60,19 @@ class FilePlan:
 
     @property
     def cyclic(self) -> bool:
-        """Whether it is addressed by record and not by tag."""
+        """Return whether it is addressed by record and not by tag."""
         return self.ef.structure is Structure.CYCLIC
 
     @property
     def transparent(self) -> bool:
-        """Whether it has no records."""
+        """Return whether it has no records."""
         return self.ef.structure is Structure.TRANSPARENT
 
     def item(self, text: str) -> Item:
-        """Find ``tag`` or ``tag:n``: `TerminalError` for what is none, or not in this file."""
+        """Find ``tag`` or ``tag:n``, the n-th of that tag; raise `TerminalError` for bad text (-23) or no such item."""
         match = _ITEM.fullmatch(text)
         if match is None:
-            raise TerminalError(f"{self.name}: {text!r} is no tag and no tag:n", INPUT_WRONG)
+            raise TerminalError(f"{self.name}: {text!r} is not an item: write a tag, or tag:n", INPUT_WRONG)
         tag, which = int(match[1], 16), int(match[2] or 1)
         places = [at for at, each in enumerate(self.elements) if each.tag == tag]
         if not 0 < which <= len(places):
@@ -78,27 +80,31 @@ class FilePlan:
         return Item(places[which - 1] + 1, self.elements[places[which - 1]])
 
     def label(self, text: str) -> str:
-        """What an item is called: the element's Chinese name, of a cyclic file the names of its fields."""
+        """Return the Chinese name of an item; for a cyclic file the names of its fields, with ``^`` between them."""
         if self.cyclic:
             return "^".join(element.zh for element in self.elements)
         return self.elements[0].zh if self.transparent else self.item(text).element.zh
 
     def record_number(self, text: str) -> int:
-        """Read the number of a record of a cyclic file, 1 for the newest."""
+        """Read a record number of a cyclic file, 1 for the newest; raise `TerminalError` (-23) unless it is 1 to 254."""
         if not _NUMBER.fullmatch(text) or not 0 < int(text) < 255:
-            raise TerminalError(f"{self.name} is a cyclic file: {text!r} is no record number", INPUT_WRONG)
+            raise TerminalError(f"{self.name} is a cyclic file: {text!r} is not a record number, 1 to 254", INPUT_WRONG)
         return int(text)
 
 
 class FileRequest(NamedTuple):
-    """One file of an address, with the items asked for as they were written."""
+    """One file of an address, with its items as they were written."""
 
     plan: FilePlan
     items: tuple[str, ...]
 
 
 class Layout:
-    """The files of one card version."""
+    """The files of one card version.
+
+    Args:
+        profile: a card type of that version.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -106,10 +112,14 @@ class Layout:
         self.title = profile.title
 
     def file(self, name: str) -> FilePlan:
-        """Find a file by its name in an address; one that this version lacks is not found (-27266)."""
+        """Find a file by its name in an address, ``DF01EF05``.
+
+        Raises:
+            TerminalError: not such a name (-23), or this version has no such file (-27266).
+        """
         match = _FILE.fullmatch(name)
         if match is None:
-            raise TerminalError(f"{name!r} is no file address such as DF01EF05", INPUT_WRONG)
+            raise TerminalError(f"{name!r} is not a file: write it as DF01EF05", INPUT_WRONG)
         df, ef = match[1], match[2]
         try:
             plan = self._profile.files[self._profile.path(f"{df}/{ef}")]
@@ -118,7 +128,7 @@ class Layout:
         return FilePlan(name, df, plan.ef, plan.elements, self._needs(plan.ef.read), self._needs(plan.ef.update))
 
     def key(self, df: str, usage: Usage) -> KeyPlan:
-        """Find the one key of a DF that has a function, as PUK; without one the function is refused (-27272)."""
+        """Find the key of a DF that has a usage, as PUK; raise `TerminalError` (-27272) if there is none."""
         owner = self._profile.path(df)
         for plan in self._profile.keys:
             if plan.ref.owner == owner and plan.usage is usage:
@@ -126,7 +136,7 @@ class Layout:
         raise TerminalError(f"cards of this version ({self.title}) have no {usage} key in {df}", -0x6A88)
 
     def owner(self, plan: KeyPlan) -> str:
-        """Id of the DF that a key stands in."""
+        """Return the name of the DF that a key stands in, ``SSSE`` or ``DF01``."""
         return next(name for name, path in self._profile.ids.items() if path == plan.ref.owner)
 
     def parse(self, address: str) -> list[FileRequest]:
@@ -143,7 +153,7 @@ class Layout:
 
 
 def split(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Take an address or its data apart: name and items of each file; `TerminalError` (-23) if it is none."""
+    """Split an address or its data into name and items of each file; raise `TerminalError` (-23) for another form."""
     if not text.endswith(ITEM_END + FILE_END):
         raise TerminalError("the text does not end with |$", INPUT_WRONG)
     files = []
@@ -156,11 +166,15 @@ def split(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def layout(version: str, settings: TerminalSettings) -> Layout:
-    """The files of a card by the first three characters of tag 03, empty for 1.0 (terminal interface, 10.2)."""
+    """Return the files of a card by the first three characters of tag 03, empty for 1.0 (terminal interface, 10.2).
+
+    Raises:
+        TerminalError: a version that there is not (-1).
+    """
     known = {"1.0": settings.v1, "2.0": settings.v2, "3.0": settings.v3}
     name = known.get(version[:3] or "1.0")
     if name is None:
-        raise TerminalError(f"the card says it is of version {version!r}; there are 1.0, 2.0 and 3.0", -1)
+        raise TerminalError(f"the card names version {version!r}; known are 1.0, 2.0 and 3.0", -1)
     return _load(name)
 
 
@@ -174,7 +188,7 @@ def _load(name: str) -> Layout:
 
 
 def shown(element: Element, data: bytes) -> str:
-    """A value as the national functions write it.
+    """Return a value as the national functions write it (terminal interface, 2.1.2).
 
     Characters as they are, digits without fillers, other bytes in hex; the inner elements of a B-TLV
     each end with ``^`` as the fields of a cyclic record do.
@@ -191,7 +205,7 @@ def shown(element: Element, data: bytes) -> str:
 
 
 def shown_record(elements: tuple[Element, ...], record: bytes) -> str:
-    """A record of a cyclic file: every field ends with ``^``."""
+    """Return a record of a cyclic file as text: every field ends with ``^``."""
     text, at = "", 0
     for element in elements:
         text += shown(element, record[at : at + element.length]) + FIELD_END
@@ -200,7 +214,7 @@ def shown_record(elements: tuple[Element, ...], record: bytes) -> str:
 
 
 def _inner(element: Element, data: bytes) -> list[tuple[Element, bytes]]:
-    """The inner elements that stand in a B-TLV, by their order; what is missing is empty."""
+    """Return the inner elements of a B-TLV in their order, with empty values for those that are missing."""
     found: dict[int, bytes] = {}
     with suppress(TlvError):
         # What stands before a cut is shown.
@@ -239,7 +253,7 @@ def coded(element: Element, text: str) -> bytes:
 
 
 def coded_record(elements: tuple[Element, ...], text: str, name: str) -> bytes:
-    """The bytes of a record of a cyclic file, whose fields each end with ``^``."""
+    """Return the bytes of a record of a cyclic file from a text whose fields each end with ``^``."""
     whole = Element(name, name, "b", sum(element.length for element in elements), fields=elements)
     values = _fields(whole, text, len(elements))
     return b"".join(coded(element, value) for element, value in zip(elements, values, strict=True))
@@ -254,5 +268,5 @@ def _fields(element: Element, text: str, count: int) -> list[str]:
 
 def _fitting(element: Element, data: bytes) -> bytes:
     if len(data) > element.length:
-        raise TerminalError(f"{element.zh}: {len(data)} bytes, {element.length} fit", LENGTH_WRONG)
+        raise TerminalError(f"{element.zh}: {len(data)} bytes, but only {element.length} fit", LENGTH_WRONG)
     return data

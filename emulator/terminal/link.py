@@ -1,4 +1,4 @@
-"""The terminal's way to a card: readers, connections, and what T=0 asks of whoever sends commands."""
+"""The terminal's way to a card: readers, connections, and what T=0 asks of a terminal."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -7,6 +7,7 @@ from ..ports import Insertable
 from .errors import NO_ANSWER, TerminalError
 
 Channel = Callable[[bytes], bytes]
+"""Takes one command APDU, returns the response APDU; raises `TerminalError` if the card is gone."""
 
 MOST_PARTS: Final = 256
 """How many GET RESPONSE an answer may take; a card that announces more for ever is left alone."""
@@ -17,24 +18,24 @@ class Connection(Protocol):
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset."""
+        """Return the answer to reset."""
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU; `TerminalError` when the card is gone."""
+        """Send one command APDU and return the response; raise `TerminalError` if the card is gone."""
 
     def close(self) -> None:
-        """Take the card's power away."""
+        """Take the power from the card."""
 
 
 class Reader(Protocol):
-    """Something that a card can be in."""
+    """A reader: a card can be in it."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Return its name, for people."""
 
     def open(self) -> Connection:
-        """Give the card power; `TerminalError` when there is none, or no reader."""
+        """Reset the card cold and return the connection; raise `TerminalError` if there is no card, or no reader."""
 
 
 class InProcess:
@@ -57,21 +58,21 @@ class InProcess:
         self.name = name
 
     def open(self) -> "InProcess":
-        """Cold reset."""
+        """Reset the card cold."""
         self.card.power_on()
         return self
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset."""
+        """Return the answer to reset."""
         return self.card.atr
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer of the card."""
+        """Return the card's response to one command APDU."""
         return self.card.transmit(command)
 
     def close(self) -> None:
-        """Loss of power."""
+        """Take the power from the card."""
         self.card.power_off()
 
 

@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[], TerminalBench], int, str]] = {
     "no PSAM": (
         lambda: TerminalBench(user=rich(), psam=None, settings=ACCOUNT),
         -2201,
-        "the terminal has no PSAM, which would have to compute here",
+        "the terminal has no PSAM, and this function needs one",
     ),
     "a balance too small": (
         lambda: TerminalBench(user=with_money(contents(), 999), settings=ACCOUNT),
@@ -177,12 +177,12 @@ def test_another_card_is_refused_before_any_proof() -> None:
     bench = TerminalBench()
     before = bench.cells()
     error = bench.fails(lambda: bench.terminal.debit(INFO.replace("A0000", "B0000"), PAYMENT))
-    assert str(error) == "another card is in the reader: its card number is not the one given"
+    assert str(error) == "another card is in the reader: its card number differs from the one given"
     assert bench.prompts == []
     assert bench.cells() == before
     assert not any(sent[2:4] in ("82", "88", "20") for sent in bench.user.sent)
     error = bench.fails(lambda: bench.terminal.debit(INFO.replace(IDENTIFICATION, "0" * 32), PAYMENT))
-    assert str(error) == "another card is in the reader: its identification code is not the one given"
+    assert str(error) == "another card is in the reader: its identification code differs from the one given"
 
 
 # A card that is pulled out --------------------------------------------------------------------------

@@ -204,16 +204,16 @@ def test_a_load_at_no_time_is_refused_before_it_is_booked(time: str) -> None:
 def test_a_file_that_nobody_writes_says_so() -> None:
     bench = TerminalBench()
     error = bench.fails(lambda: bench.terminal.write(INFO, "DF04EF08|$", "DF04EF08|$"))
-    assert str(error) == "nobody may write DF04EF08: no PIN and no key opens it for this"
+    assert str(error) == "nobody may write DF04EF08: no PIN and no key allows it"
 
 
 @pytest.mark.parametrize(
     ("fingers", "code", "sentence"),
     [
-        ("12ab", -41, "a PIN has digits only"),
+        ("12ab", -41, "a PIN consists of digits only"),
         ("12", -33, "a PIN has 4 to 16 digits"),
         ("", -33, "a PIN has 4 to 16 digits"),
-        ("١٢٣٤", -41, "a PIN has digits only"),
+        ("١٢٣٤", -41, "a PIN consists of digits only"),
     ],
 )
 def test_a_pin_of_other_characters_is_another_fault_than_its_length(fingers: str, code: int, sentence: str) -> None:

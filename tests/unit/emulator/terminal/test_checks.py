@@ -209,13 +209,13 @@ def test_a_card_is_on_the_list_by_code_and_number_or_in_a_range(line: str, on: b
     [
         (
             "\nA1\n",
-            "black.txt, line 2: 'A1' is no record: "
+            "black.txt, line 2: 'A1' is not a record: "
             "write 'identification code|card number|' or 'first number-last number'",
         ),
         ("12|A00000001|", "black.txt, line 1: '12|A00000001|': an identification code has 32 hexadecimal digits"),
         ("||", "black.txt, line 1: '||': an identification code has 32 hexadecimal digits"),
-        ("A2-A1", "black.txt, line 1: A2-A1 is no range: write the first and the last card number, equally long"),
-        ("A1-A11", "black.txt, line 1: A1-A11 is no range: write the first and the last card number, equally long"),
+        ("A2-A1", "black.txt, line 1: A2-A1 is not a range: write the first and the last card number, equally long"),
+        ("A1-A11", "black.txt, line 1: A1-A11 is not a range: write the first and the last card number, equally long"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
@@ -285,5 +285,5 @@ def test_options_that_cannot_be_used_are_one_sentence(terminal: Callable[..., Re
     path = listed(tmp_path, "nobody")
     done = terminal("balance", "--set", f"terminal.black_list={path}")
     assert done.exit_code == 2
-    assert done.stderr.startswith("sscard: black.txt, line 1: 'nobody' is no record")
+    assert done.stderr.startswith("sscard: black.txt, line 1: 'nobody' is not a record")
     assert terminal("balance", "--set", "terminal.card_check=maybe").exit_code == 2

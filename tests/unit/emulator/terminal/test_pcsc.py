@@ -192,7 +192,7 @@ def test_a_failure_is_code_text_and_sentence_and_no_pin(bench: TerminalBench) ->
     wrong = terminal("debit", "5.001", "--pin", PIN)
     assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is no amount in yuan")
     assert terminal("read-basic", "--no-psam").stderr == (
-        "sscard: -2201 无 PSAM 卡: the terminal has no PSAM, which would have to compute here; "
+        "sscard: -2201 无 PSAM 卡: the terminal has no PSAM, and this function needs one; "
         "--psam demo of sscard exec makes a PSAM, --hsm works without one\n"
     )
     explained = json.loads(terminal("read-basic", "--no-psam", "--json").stdout)["explanation"]
