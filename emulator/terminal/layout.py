@@ -86,7 +86,7 @@ class FilePlan:
         return self.elements[0].zh if self.transparent else self.item(text).element.zh
 
     def record_number(self, text: str) -> int:
-        """Read a record number of a cyclic file, 1 for the newest; raise `TerminalError` (-23) unless it is 1 to 254."""
+        """Read a record number of a cyclic file, 1 to 254, 1 for the newest; raise `TerminalError` (-23) otherwise."""
         if not _NUMBER.fullmatch(text) or not 0 < int(text) < 255:
             raise TerminalError(f"{self.name} is a cyclic file: {text!r} is not a record number, 1 to 254", INPUT_WRONG)
         return int(text)
