@@ -169,7 +169,7 @@ def test_data_that_cannot_be_written_are_refused_before_the_first_item_is() -> N
     before = bench.cells()
     address, data = "DF01EF07|29|$DF01EF05|20|$", "DF01EF07|3|$DF01EF05|too long|$"
     error = bench.fails(lambda: bench.terminal.write(INFO, address, data))
-    assert (error.code, str(error)) == (-42, "户口类别: 8 bytes, 2 fit")
+    assert (error.code, str(error)) == (-42, "户口类别: 8 bytes, but only 2 fit")
     assert bench.cells() == before
 
 

@@ -186,7 +186,7 @@ REFUSED = {
     "another group of DPK": ("01|0180|{f}|{o}|", -0x6A88, "no key at the address '0180'"),
     "no address": ("01|XYZ|{f}|{o}|", -0x6A88, "no key at the address 'XYZ'"),
     "SSF33": ("02|0170|{f}|{o}|", -2202, "SSF33 is not public"),
-    "no algorithm": ("|0170|{f}|{o}|", -2202, "has not the algorithm ''"),
+    "no algorithm": ("|0170|{f}|{o}|", -2202, "does not have the algorithm ''"),
     "too few fields": ("01|0170|{f}|", -42, "4 fields were expected"),
     "no end": ("01|0170|{f}|{o}", -42, "4 fields were expected"),
     "no hex": ("01|0170|{f}|Z{o}|", -41, "hexadecimal digits were expected"),
@@ -221,7 +221,7 @@ def test_a_card_without_region_or_serial_has_no_keys(card: HsmCard) -> None:
 
 
 def test_a_header_that_does_not_fit_its_data_is_refused() -> None:
-    with pytest.raises(TerminalError, match="Lc of the command's header"):
+    with pytest.raises(TerminalError, match="Lc in the command's header"):
         hsm().secured(f"01|0173|{FACTOR}|8424000114|1234|", CARD)
 
 
