@@ -5,12 +5,14 @@ all status words that the command can answer; each has a test.
 """
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cardfs.model.settings import Settings
 
 from .context import Answer, Context
+from .describer import Describer
+from .secret import Policy
 from .session import Session
 
 NO_DATA: Final[Container[int]] = frozenset((0,))
@@ -60,6 +62,8 @@ class Row:
         refused: what a refusal takes out of the session: the first step of a sequence that is refused leaves nothing of
             an earlier one for the second step to work with; None if there is nothing.
         enabled: whether a card with these settings has it.
+        secret: what of its data field and of its answer is never shown to people.
+        describe: what it means, in words for people.
     """
 
     name: str
@@ -86,6 +90,8 @@ class Row:
     ends_an_application: bool = False
     refused: Callable[[Session], Session] | None = None
     enabled: Callable[[Settings], bool] = _always
+    secret: Policy = field(kw_only=True)
+    describe: Describer = field(kw_only=True)
 
     @property
     def secured(self) -> bool:

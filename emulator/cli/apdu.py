@@ -27,7 +27,6 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     from cardfs.memory.image import Image
 
     from ..cards import Card
-    from ..trace.mask import masked_command
     from ..trace.traced import Traced
     from .console import console, trace_text
 
@@ -35,7 +34,11 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
     out = console()
     stream = open_trace(trace)
 
+    masked = ""
+
     def show(event: "Event") -> None:
+        nonlocal masked
+        masked = event.apdu
         if stream:
             write_line(stream, event.json())
         if not raw:
@@ -52,7 +55,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
                 continue
             answer = traced.transmit(command)
             if raw:
-                click.echo(f"{masked_command(command)} > {answer.hex().upper()}")
+                click.echo(f"{masked} > {answer.hex().upper()}")
     finally:
         memory.close()
         if stream:

@@ -1,1 +1,1 @@
-"""What passed between terminal and card: events, masking and descriptions."""
+"""What passed between terminal and card: events, masks and descriptions. It knows no command set."""

@@ -19,7 +19,10 @@ from cardfs.model.files import CardContents, CardInfo, Contents, Df, DfKind, Ef,
 from cardfs.model.rules import Rule, parse_rule
 from cardfs.model.settings import Settings
 from cardfs.profile.loader import DEMO, load_profile
+from emulator.card.apdu import parse
+from emulator.card.table import Table
 from emulator.cards import Card
+from emulator.trace.mask import masked_command
 from keys.generate import RandomSource, SeededRandom
 from keys.records import Key, KeyId, KeyRef, Usage
 from tests.kit.reference import Reference, card_key
@@ -425,3 +428,10 @@ def family(word: str) -> int:
     if value >> 8 in (0x61, 0x6C):
         return value & 0xFF00
     return value & 0xFFF0 if value & 0xFFF0 == 0x63C0 else value
+
+
+def masked_by(table: Table, raw: bytes) -> str:
+    """A command as the trace shows it, by the rows of a table."""
+    command = parse(raw)
+    row = None if command is None else table.find(command.cla, command.ins, command.p1)
+    return masked_command(raw, row, command)

@@ -5,13 +5,15 @@ command may answer. Where a clause names another word for a refusal than the sta
 and 9403 for an unknown key, the card answers the word of 6.2 that both have; a profile may rename it.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from ...card.apdu import BY_NAME
+from ...card.describer import SILENT
 from ...card.row import ANY_LE, GATED, Row
-from ...card.session import without_challenge
-from ..social import binary, record, select
-from ..social.authenticate import get_challenge
+from ...card.secret import ANSWER, DATA, OPEN_IF_IT_FITS, all_but_mac
+from ..social import describe, select
+from ..social import rows as social
 from . import create as fmcos
 from . import use as fmcos_use
 
@@ -31,6 +33,40 @@ _KEY: Final = (0x9000, 0x6581, 0x6982, 0x6987, 0x6A80, 0x6A82, 0x6A84, 0x6A88, *
 _DATA: Final = range(1, 256)
 _MAC: Final = frozenset((4, 12))
 
+_WRITING: Final = (
+    replace(
+        social.UPDATE_BINARY,
+        zh="写二进制文件",
+        clause=f"{MANUAL}, 7.7",
+        handler=fmcos_use.update_binary,
+        status_words=(*_WRITE, *_BINARY),
+        lc=_DATA,
+    ),
+    replace(
+        social.UPDATE_RECORD,
+        zh="写记录文件",
+        clause=f"{MANUAL}, 7.8",
+        handler=fmcos_use.update_record,
+        status_words=(*_WRITE, *_RECORD, 0x6A83),
+        lc=_DATA,
+    ),
+    Row(
+        "APPEND RECORD",
+        "添加记录文件",
+        0x00,
+        0xE2,
+        f"{MANUAL}, 7.9",
+        fmcos_use.append_record,
+        (*_WRITE, *_RECORD),
+        parameters=fmcos_use.parameters_append,
+        lc=_DATA,
+        writes=True,
+        secret=DATA,
+        describe=describe.APPEND_RECORD,
+    ),
+)
+"""Without line protection; each command has a row with it, too."""
+
 FMCOS_ROWS: Final[tuple[Row, ...]] = (
     Row(
         "CREATE FILE",
@@ -43,6 +79,8 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         parameters=fmcos.parameters_create,
         lc=frozenset((fmcos.EF_LENGTH, *fmcos.DF_LENGTHS)),
         writes=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=SILENT,
     ),
     Row(
         "WRITE KEY",
@@ -55,6 +93,8 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         parameters=fmcos.parameters_write,
         lc=range(7, 22),
         writes=True,
+        secret=DATA,
+        describe=SILENT,
     ),
     Row(
         "WRITE KEY",
@@ -67,6 +107,8 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         parameters=fmcos.parameters_write,
         lc=_DATA,
         writes=True,
+        secret=all_but_mac,
+        describe=SILENT,
     ),
     Row(
         "ERASE DF",
@@ -77,33 +119,23 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         fmcos.erase,
         (0x9000, 0x6581, 0x6982, *GATED),
         writes=True,
+        secret=DATA,
+        describe=SILENT,
     ),
-    Row(
-        "SELECT",
-        "选择文件",
-        0x00,
-        0xA4,
-        f"{MANUAL}, 7.4",
-        fmcos_use.select,
-        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+    replace(
+        social.SELECT,
+        clause=f"{MANUAL}, 7.4",
+        handler=fmcos_use.select,
+        status_words=(0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
         parameters=lambda p1, p2: p1 in (select.BY_DF_FID, BY_NAME) and not p2,
-        lc=range(0x11),
-        le=ANY_LE,
-        data_or_not=True,
         while_suspended=True,
-        selects=True,
     ),
-    Row(
-        "GET CHALLENGE",
-        "取随机数",
-        0x00,
-        0x84,
-        f"{MANUAL}, 7.2",
-        get_challenge,
-        (0x9000, *GATED),
+    replace(
+        social.GET_CHALLENGE,
+        zh="取随机数",
+        clause=f"{MANUAL}, 7.2",
         le=frozenset((4, 8)),
         while_suspended=True,
-        refused=without_challenge,
     ),
     Row(
         "EXTERNAL AUTHENTICATE",
@@ -117,6 +149,8 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((fmcos_use.BLOCK,)),
         takes_challenge=True,
         writes=True,
+        secret=DATA,
+        describe=SILENT,
     ),
     Row(
         "INTERNAL AUTHENTICATE",
@@ -129,6 +163,8 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, _p2: p1 in fmcos_use.OPERATIONS,
         lc=range(fmcos_use.BLOCK, 241, fmcos_use.BLOCK),
         le=ANY_LE,
+        secret=ANSWER,
+        describe=SILENT,
     ),
     Row(
         "VERIFY PIN",
@@ -141,100 +177,51 @@ FMCOS_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, _p2: not p1,
         lc=fmcos.PIN_LENGTHS,
         writes=True,
+        secret=DATA,
+        describe=SILENT,
     ),
-    Row(
-        "READ BINARY",
-        "读二进制文件",
-        0x00,
-        0xB0,
-        f"{MANUAL}, 7.5",
-        fmcos_use.read_binary,
-        (*_PLAIN_READ, *_BINARY),
-        parameters=binary.parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_BINARY,
+        zh="读二进制文件",
+        clause=f"{MANUAL}, 7.5",
+        handler=fmcos_use.read_binary,
+        status_words=(*_PLAIN_READ, *_BINARY),
     ),
-    Row(
-        "READ BINARY",
-        "读二进制文件",
-        0x04,
-        0xB0,
-        f"{MANUAL}, 7.5",
-        fmcos_use.read_binary,
-        (*_SECURED_READ, *_BINARY),
-        parameters=binary.parameters,
+    replace(
+        social.READ_BINARY,
+        zh="读二进制文件",
+        cla=0x04,
+        clause=f"{MANUAL}, 7.5",
+        handler=fmcos_use.read_binary,
+        status_words=(*_SECURED_READ, *_BINARY),
         lc=_MAC,
-        le=ANY_LE,
         writes=True,
+        reads=False,
+        describe=describe.READ_BINARY_WITH_MAC,
     ),
-    Row(
-        "READ RECORD",
-        "读记录文件",
-        0x00,
-        0xB2,
-        f"{MANUAL}, 7.6",
-        fmcos_use.read_record,
-        (*_PLAIN_READ, 0x6100, 0x6A83),
-        parameters=record.read_parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_RECORD,
+        zh="读记录文件",
+        clause=f"{MANUAL}, 7.6",
+        handler=fmcos_use.read_record,
+        status_words=(*_PLAIN_READ, 0x6100, 0x6A83),
     ),
-    Row(
-        "READ RECORD",
-        "读记录文件",
-        0x04,
-        0xB2,
-        f"{MANUAL}, 7.6",
-        fmcos_use.read_record,
-        (*_SECURED_READ, 0x6A83),
-        parameters=record.read_parameters,
+    replace(
+        social.READ_RECORD,
+        zh="读记录文件",
+        cla=0x04,
+        clause=f"{MANUAL}, 7.6",
+        handler=fmcos_use.read_record,
+        status_words=(*_SECURED_READ, 0x6A83),
         lc=_MAC,
-        le=ANY_LE,
         writes=True,
+        reads=False,
+        describe=describe.READ_RECORD_WITH_MAC,
     ),
     *(
-        Row(
-            name,
-            zh,
-            cla,
-            ins,
-            f"{MANUAL}, {clause}",
-            handler,
-            words if not cla else (*words, *_LINE, 0x6A80),
-            parameters=parameters,
-            lc=_DATA,
-            writes=True,
-        )
-        for name, zh, ins, clause, handler, words, parameters in (
-            (
-                "UPDATE BINARY",
-                "写二进制文件",
-                0xD6,
-                "7.7",
-                fmcos_use.update_binary,
-                (*_WRITE, *_BINARY),
-                binary.parameters,
-            ),
-            (
-                "UPDATE RECORD",
-                "写记录文件",
-                0xDC,
-                "7.8",
-                fmcos_use.update_record,
-                (*_WRITE, *_RECORD, 0x6A83),
-                record.update_parameters,
-            ),
-            (
-                "APPEND RECORD",
-                "添加记录文件",
-                0xE2,
-                "7.9",
-                fmcos_use.append_record,
-                (*_WRITE, *_RECORD),
-                fmcos_use.parameters_append,
-            ),
-        )
-        for cla in (0x00, 0x04)
+        row
+        for plain in _WRITING
+        for row in (plain, replace(plain, cla=0x04, status_words=(*plain.status_words, *_LINE, 0x6A80)))
     ),
 )
 """What an FMCOS card has over the standard's rows, or instead of them."""

@@ -1,38 +1,25 @@
-"""What the trade commands and their answers say, in words for the trace; amounts in fen.
+"""What the trade commands and their answers mean, in words; amounts in fen.
 
 Nothing here is secret: amounts, numbers, times, and MACs under session keys that are used once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ...card.apdu import Command
+from ...card.describer import Describer, nothing
 from .inquiry import ACCOUNT, FUND, PROOF_TYPES, SELF_PAID
-from .rows import CLA, TRADE_ROWS
 
-_INSTRUCTIONS: Final = frozenset(row.ins for row in TRADE_ROWS)
 _KINDS: Final = {b"1": "load", b"2": "purchase"}
 
 
-def is_trade(cla: int, ins: int) -> bool:
-    """Tell whether class and instruction are those of a trade command."""
-    return cla == CLA and ins in _INSTRUCTIONS
+def _describer(asked: Callable[[Command], str], answered: Mapping[int, Callable[[bytes], str]]) -> Describer:
+    """Make a describer from what a command asks for, and from what its answers say, by their length in bytes."""
 
+    def answer(data: bytes) -> str:
+        return answered.get(len(data), nothing)(data)
 
-def tell_trade(name: str, command: Command, data: bytes) -> str:
-    """Say what a trade command asks for and, if its data come at once, what it is answered.
-
-    Args:
-        name: of its row. ``data``: of the response.
-    """
-    parts = (_ASKED[name](command), tell_answer(name, data))
-    return "; ".join(part for part in parts if part)
-
-
-def tell_answer(name: str, data: bytes) -> str:
-    """Say what the whole data of an answer mean; empty for anything else."""
-    teller = _ANSWERED.get((name, len(data)))
-    return teller(data) if teller else ""
+    return Describer(lambda exchange: asked(exchange.command), answer=answer)
 
 
 def _fen(data: bytes) -> str:
@@ -91,31 +78,30 @@ def _mac_tac(*names: str) -> Callable[[bytes], str]:
     return lambda data: ", ".join(f"{name} {data[4 * at : 4 * at + 4].hex().upper()}" for at, name in enumerate(names))
 
 
-_ASKED: Final[dict[str, Callable[[Command], str]]] = {
-    "CREDIT FOR LOAD": _credit,
-    "DEBIT FOR PURCHASE": _debit,
-    "GET BALANCE": _balance,
-    "GET TRANSACTION PROOF": _proof,
-    "INITIALIZE FOR LOAD": _load,
-    "INITIALIZE FOR PURCHASE": _purchase,
-    "UPDATE STARTING DAY": _new_day,
-    "GET STARTING DAY": lambda _: "",
-}
-_ANSWERED: Final[dict[tuple[str, int], Callable[[bytes], str]]] = {
-    ("CREDIT FOR LOAD", 4): _mac_tac("TAC"),
-    ("DEBIT FOR PURCHASE", 8): _mac_tac("TAC", "MAC2"),
-    ("GET BALANCE", 4): _fen,
-    ("GET BALANCE", 6): lambda data: f"{_fen(data[:4])}, year {data[4:].hex()}",
-    ("GET TRANSACTION PROOF", 8): _mac_tac("MAC", "TAC"),
-    ("INITIALIZE FOR LOAD", 16): lambda data: (
-        f"balance {_fen(data[:4])}, load {int.from_bytes(data[4:6])}, "
-        f"key version {data[6]}, algorithm {data[7]:02X}, random {data[8:12].hex().upper()}, "
-        f"MAC1 {data[12:].hex().upper()}"
-    ),
-    ("INITIALIZE FOR PURCHASE", 22): lambda data: (
+def _load_begun(data: bytes) -> str:
+    return (
+        f"balance {_fen(data[:4])}, load {int.from_bytes(data[4:6])}, key version {data[6]}, algorithm {data[7]:02X}, "
+        f"random {data[8:12].hex().upper()}, MAC1 {data[12:].hex().upper()}"
+    )
+
+
+def _purchase_begun(data: bytes) -> str:
+    return (
         f"balance {_fen(data[:4])}, self-paid {_fen(data[4:8])}, fund {_fen(data[8:12])}, "
         f"year {data[12:14].hex()}, purchase {int.from_bytes(data[14:16])}, "
         f"key version {data[16]}, algorithm {data[17]:02X}, random {data[18:].hex().upper()}"
-    ),
-    ("GET STARTING DAY", 2): lambda data: f"year begins {_day(data)}",
-}
+    )
+
+
+def _total(data: bytes) -> str:
+    return f"{_fen(data[:4])}, year {data[4:].hex()}"
+
+
+CREDIT_FOR_LOAD: Final = _describer(_credit, {4: _mac_tac("TAC")})
+DEBIT_FOR_PURCHASE: Final = _describer(_debit, {8: _mac_tac("TAC", "MAC2")})
+GET_BALANCE: Final = _describer(_balance, {4: _fen, 6: _total})
+GET_TRANSACTION_PROOF: Final = _describer(_proof, {8: _mac_tac("MAC", "TAC")})
+INITIALIZE_FOR_LOAD: Final = _describer(_load, {16: _load_begun})
+INITIALIZE_FOR_PURCHASE: Final = _describer(_purchase, {22: _purchase_begun})
+UPDATE_STARTING_DAY: Final = _describer(_new_day, {})
+GET_STARTING_DAY: Final = _describer(nothing, {2: lambda data: f"year begins {_day(data)}"})

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ...card.row import ANY_LE, GATED, Row
-from . import inquiry, load, purchase
+from ...card.secret import OPEN
+from . import describe, inquiry, load, purchase
 
 CLA: Final = 0xB0
 
@@ -32,6 +33,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         writes=True,
         in_turn=load.is_prepared,
         failure_locks=True,
+        secret=OPEN,
+        describe=describe.CREDIT_FOR_LOAD,
     ),
     Row(
         "DEBIT FOR PURCHASE",
@@ -47,6 +50,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         writes=True,
         in_turn=purchase.is_prepared,
         failure_locks=True,
+        secret=OPEN,
+        describe=describe.DEBIT_FOR_PURCHASE,
     ),
     Row(
         "GET BALANCE",
@@ -58,6 +63,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6982, 0x6985, *GATED),
         parameters=lambda p1, p2: not p1 and p2 in inquiry.BALANCES,
         le=frozenset((0x04, 0x06)),
+        secret=OPEN,
+        describe=describe.GET_BALANCE,
     ),
     Row(
         "GET TRANSACTION PROOF",
@@ -70,6 +77,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: not p1 and p2 in inquiry.PROOF_TYPES["both"],
         lc=frozenset((0x02,)),
         le=ANY_LE,
+        secret=OPEN,
+        describe=describe.GET_TRANSACTION_PROOF,
     ),
     Row(
         "INITIALIZE FOR LOAD",
@@ -84,6 +93,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0B,)),
         le=ANY_LE,
         p1=0x00,
+        secret=OPEN,
+        describe=describe.INITIALIZE_FOR_LOAD,
     ),
     Row(
         "INITIALIZE FOR PURCHASE",
@@ -97,6 +108,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x13,)),
         le=ANY_LE,
         p1=0x01,
+        secret=OPEN,
+        describe=describe.INITIALIZE_FOR_PURCHASE,
     ),
     Row(
         "UPDATE STARTING DAY",
@@ -111,6 +124,8 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x02,)),
         writes=True,
         p1=0x00,
+        secret=OPEN,
+        describe=describe.UPDATE_STARTING_DAY,
     ),
     Row(
         "GET STARTING DAY",
@@ -124,5 +139,7 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         parameters=_exactly(0x01, 0x00),
         le=ANY_LE,
         p1=0x01,
+        secret=OPEN,
+        describe=describe.GET_STARTING_DAY,
     ),
 )

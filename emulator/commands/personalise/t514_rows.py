@@ -5,7 +5,8 @@ from typing import Final
 from keys.suites import MAC_LENGTH
 
 from ...card.row import GATED, Row
-from . import t514
+from ...card.secret import DATA, OPEN, all_but_mac
+from . import describe, t514
 
 _LOAD_WORDS: Final = (0x9000, 0x6581, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6A80, 0x6A88, *GATED)
 
@@ -21,6 +22,8 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         parameters=t514.parameters_create,
         lc=range(256),
         writes=True,
+        secret=describe.CREATE_SECRET,
+        describe=describe.CREATE_FILE,
     ),
     Row(
         "DELETE FILE",
@@ -33,6 +36,8 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         parameters=t514.parameters_delete,
         lc=frozenset((0, 2)),
         writes=True,
+        secret=OPEN,
+        describe=describe.DELETE_FILE,
     ),
     Row(
         "WRITE KEY",
@@ -45,6 +50,8 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         parameters=t514.parameters_write,
         lc=t514.CIPHER_LENGTHS | {length + MAC_LENGTH for length in t514.CIPHER_LENGTHS},
         writes=True,
+        secret=all_but_mac,
+        describe=describe.WRITE_KEY,
     ),
     Row(
         "WRITE KEY",
@@ -56,6 +63,8 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         (0x6987, *GATED),
         parameters=t514.parameters_write,
         lc=range(1, 256),
+        secret=DATA,
+        describe=describe.WRITE_KEY,
     ),
 )
 """Personalisation in the coding `emulator.commands.personalise.t514`."""

@@ -1,48 +1,38 @@
-"""What the trace says of a security module's commands, and which of their bytes are secret."""
+"""What a security module's commands mean, in words."""
 
-from collections.abc import Callable
 from typing import Final
 
 from cardfs.memory.image import Image
 from cardfs.model.psam_keys import psam_ref
 
+from ...card.describer import Describer, Exchange, Fields
+from ...card.secret import DATA_AND_ANSWER, OPEN, by_p1
+from ..social.describe import version
 from . import cipher
 
-Teller = Callable[[bytes, str, Image], str]
-"""From a whole command, the path of the DF it ran in, and the image, to words."""
-
-CIPHER_DATA: Final = b"\x80\xfa"
-_OPEN: Final = frozenset((b"\xbf\xec", b"\xbf\xde", b"\x80\x70", b"\x80\x72"))
-"""CLA and INS of commands without a secret: factors, amounts, MACs of trades."""
-
-
-def is_open(raw: bytes) -> bool:
-    """Whether a command of four bytes or more holds no secret.
-
-    What CIPHER DATA enciphers may be a PIN; what it makes a MAC of has been enciphered before.
-    """
-    return raw[:2] in _OPEN or (raw[:2] == CIPHER_DATA and bool(raw[2] & 1) and raw[2] in cipher.FUNCTIONS)
-
-
-def hides_answer(raw: bytes) -> bool:
-    """Whether the answer to a command is a cryptogram: what a terminal proves a key with, or an enciphered PIN."""
-    return raw[:2] == CIPHER_DATA and not raw[2] & 1
+CIPHER_SECRET: Final = by_p1(
+    dict.fromkeys((cipher.MAC_ONLY, cipher.MAC_FIRST, cipher.MAC_NEXT, cipher.MAC_LAST), OPEN), DATA_AND_ANSWER
+)
+"""What it enciphers may be a PIN, and the answer what a terminal proves a key with; what it makes a MAC of has been
+enciphered before."""
 
 
 def key_label(image: Image, df: str, usage: int, identifier: int) -> str:
-    """How people call a key: ``28/12 UKSSSE``."""
+    """Name a key as people do: ``28/12 UKSSSE``."""
     ref = psam_ref(df, usage, identifier)
     name = image.names.get(df, {}).get(ref.name, "")
     return f"{ref.name} {name}".rstrip()
 
 
-def _delivery(raw: bytes, df: str, image: Image) -> str:
-    levels = raw[2] >> 5
-    return f"{key_label(image, df, raw[2], raw[3])}, {levels} level{'' if levels == 1 else 's'}"
+def _external(exchange: Exchange) -> str:
+    kid = exchange.command.p2
+    return f"{'own' if kid else 'master'} key {kid:02X}{version(exchange)}"
 
 
-def _cipher(raw: bytes, _df: str, _image: Image) -> str:
-    return _FUNCTIONS.get(raw[2], "")
+def _delivery(exchange: Exchange) -> str:
+    usage, identifier = exchange.command.p1, exchange.command.p2
+    levels = usage >> 5
+    return f"{key_label(exchange.image, exchange.df, usage, identifier)}, {levels} level{'' if levels == 1 else 's'}"
 
 
 _FUNCTIONS: Final = {
@@ -55,25 +45,26 @@ _FUNCTIONS: Final = {
 }
 
 
-def _load(verb: str) -> Teller:
-    return lambda raw, _df, _image: f"{verb} in file 00{raw[3]:02X}, which is masked"
+def _load(verb: str) -> Fields:
+    return lambda exchange: f"{verb} in file 00{exchange.command.p2:02X}, which is masked"
 
 
-def _init(raw: bytes, _df: str, _image: Image) -> str:
-    data = raw[5:]
-    if len(data) < 0x1C:
+def _init(exchange: Exchange) -> str:
+    data = exchange.command.data
+    if not exchange.fits:
         return ""
     amounts = [int.from_bytes(data[at : at + 4]) for at in (6, 10, 14)]
     account, paid, fund = (f"{amount / 100:.2f}" for amount in amounts)
     return f"account {account}, self-paid {paid}, fund {fund}, key version {data[0x1A]}"
 
 
-TELLERS: Final[dict[str, Teller]] = {
-    "INITIALIZE ENVIRONMENT": lambda raw, _df, _image: f"card of province {raw[5:6].hex().upper()}",
-    "CREATE KEY": _load("a new key"),
-    "CHANGE KEY": _load("another value for a key"),
-    "DELIVERY SESSION KEY": _delivery,
-    "CIPHER DATA": _cipher,
-    "INIT SAM FOR PURCHASE": _init,
-    "CREDIT SAM FOR PURCHASE": lambda raw, _df, _image: f"MAC2 {raw[5:9].hex().upper()}",
-}
+EXTERNAL_AUTHENTICATION: Final = Describer(_external)
+INITIALIZE_ENVIRONMENT: Final = Describer(
+    lambda exchange: f"card of province {exchange.command.data.hex().upper()}" if exchange.fits else ""
+)
+CREATE_KEY: Final = Describer(_load("a new key"))
+CHANGE_KEY: Final = Describer(_load("another value for a key"))
+DELIVERY_SESSION_KEY: Final = Describer(_delivery)
+CIPHER_DATA: Final = Describer(lambda exchange: _FUNCTIONS.get(exchange.command.p1, ""))
+INIT_SAM: Final = Describer(_init)
+CREDIT_SAM: Final = Describer(lambda exchange: f"MAC2 {exchange.command.data.hex().upper()}" if exchange.fits else "")

@@ -1,11 +1,12 @@
 """The rows of the security module (Part 9, 9)."""
 
+from dataclasses import replace
 from typing import Final
 
 from ...card.row import ANY_LE, GATED, Row
-from ...card.session import without_challenge
-from ..social import binary, record, response
-from . import authenticate, cipher, files, load, purchase
+from ...card.secret import OPEN, all_but_mac
+from ..social import rows as social
+from . import authenticate, cipher, describe, files, load, purchase
 from .state import without
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
@@ -13,80 +14,39 @@ _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _KEY_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6983, 0x6984, 0x6985, 0x6988, 0x6A80, 0x6A82, *GATED)
 
 PSAM_ROWS: Final[tuple[Row, ...]] = (
-    Row(
-        "SELECT",
-        "选择文件",
-        0x00,
-        0xA4,
-        "Part 9, 9.1",
-        files.select,
+    replace(
+        social.SELECT,
+        clause="Part 9, 9.1",
+        handler=files.select,
         # Over table 12: 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
-        (0x9000, 0x6100, 0x6A82, *GATED),
+        status_words=(0x9000, 0x6100, 0x6A82, *GATED),
         parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and not p2,
-        lc=range(0x11),
-        le=ANY_LE,
-        data_or_not=True,
-        selects=True,
     ),
     # The standard lists no command for its files that are read free (clause 5); these are the user card's.
-    Row(
-        "READ RECORD",
-        "读取记录内容",
-        0x00,
-        0xB2,
-        "Part 9, 5; Part 5, 6.10",
-        record.read_record,
-        (0x9000, 0x6100, 0x6981, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
-        parameters=record.read_parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_RECORD,
+        clause="Part 9, 5; Part 5, 6.10",
+        status_words=(0x9000, 0x6100, 0x6981, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
     ),
-    Row(
-        "READ BINARY",
-        "读取二进制数据",
-        0x00,
-        0xB0,
-        "Part 9, 5; Part 5, 6.9",
-        binary.read_binary,
-        (0x9000, 0x6981, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
-        parameters=binary.parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_BINARY,
+        clause="Part 9, 5; Part 5, 6.9",
+        status_words=(0x9000, 0x6981, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
     ),
-    Row(
-        "UPDATE RECORD",
-        "更新记录内容",
-        0x00,
-        0xDC,
-        "Part 9, 5; Part 5, 6.13",
-        record.update_record,
-        (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85),
-        parameters=record.update_parameters,
-        lc=range(1, 65536),
-        writes=True,
+    replace(
+        social.UPDATE_RECORD,
+        clause="Part 9, 5; Part 5, 6.13",
+        status_words=(*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85),
     ),
-    Row(
-        "UPDATE BINARY",
-        "更新二进制数据",
-        0x00,
-        0xD6,
-        "Part 9, 5; Part 5, 6.12",
-        binary.update_binary,
-        (*_UPDATE_WORDS, 0x6B00),
-        parameters=binary.parameters,
-        lc=range(1, 65536),
-        writes=True,
+    replace(
+        social.UPDATE_BINARY,
+        clause="Part 9, 5; Part 5, 6.12",
+        status_words=(*_UPDATE_WORDS, 0x6B00),
     ),
-    Row(
-        "GET CHALLENGE",
-        "获取随机数",
-        0x00,
-        0x84,
-        "Part 9, 9.2",
-        files.get_challenge,
-        (0x9000, *GATED),
-        le=frozenset((4, 8, 16)),
-        refused=without_challenge,
+    replace(
+        social.GET_CHALLENGE,
+        clause="Part 9, 9.2",
+        handler=files.get_challenge,
     ),
     Row(
         "INITIALIZE ENVIRONMENT",
@@ -99,20 +59,17 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6A80, *GATED),
         lc=frozenset((1,)),
         refused=without("region"),
+        secret=OPEN,
+        describe=describe.INITIALIZE_ENVIRONMENT,
     ),
-    Row(
-        "EXTERNAL AUTHENTICATION",
-        "外部认证",
-        0x00,
-        0x82,
-        "Part 9, 9.4",
-        authenticate.external_authentication,
+    replace(
+        social.EXTERNAL_AUTHENTICATION,
+        zh="外部认证",
+        clause="Part 9, 9.4",
+        handler=authenticate.external_authentication,
         # Over table 18: 63Cx and 6581, the try counter is non-volatile.
-        (0x9000, 0x63C0, 0x6581, 0x6982, 0x6983, 0x6984, 0x6985, 0x6A88, *GATED),
-        parameters=lambda p1, _p2: not p1,
-        lc=range(0x10, 0x12),
-        takes_challenge=True,
-        writes=True,
+        status_words=(0x9000, 0x63C0, 0x6581, 0x6982, 0x6983, 0x6984, 0x6985, 0x6A88, *GATED),
+        describe=describe.EXTERNAL_AUTHENTICATION,
     ),
     Row(
         "CREATE KEY",
@@ -126,6 +83,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=load.ALL_LENGTHS[load.CREATE],
         writes=True,
         p1=load.CREATE,
+        secret=all_but_mac,
+        describe=describe.CREATE_KEY,
     ),
     Row(
         "CHANGE KEY",
@@ -139,6 +98,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=load.ALL_LENGTHS[load.CHANGE],
         writes=True,
         p1=load.CHANGE,
+        secret=all_but_mac,
+        describe=describe.CHANGE_KEY,
     ),
     Row(
         "DELIVERY SESSION KEY",
@@ -152,6 +113,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         parameters=cipher.parameters_delivery,
         lc=frozenset(range(8, 41, 8)),
         refused=without("delivered"),
+        secret=OPEN,
+        describe=describe.DELIVERY_SESSION_KEY,
     ),
     Row(
         "CIPHER DATA",
@@ -164,6 +127,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: p1 in cipher.FUNCTIONS and not p2,
         lc=frozenset(range(8, 0x81, 8)),
         le=ANY_LE,
+        secret=describe.CIPHER_SECRET,
+        describe=describe.CIPHER_DATA,
     ),
     Row(
         "INIT SAM FOR PURCHASE",
@@ -179,6 +144,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         refused=without("purchase"),
+        secret=OPEN,
+        describe=describe.INIT_SAM,
     ),
     Row(
         "CREDIT SAM FOR PURCHASE",
@@ -192,17 +159,8 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((4,)),
         writes=True,
         refused=without("purchase"),
+        secret=OPEN,
+        describe=describe.CREDIT_SAM,
     ),
-    Row(
-        "GET RESPONSE",
-        "获取响应",
-        0x00,
-        0xC0,
-        "Part 5, 6.6",
-        response.get_response,
-        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
-        le=ANY_LE,
-        keeps_trade=True,
-        fetches=True,
-    ),
+    social.GET_RESPONSE,
 )

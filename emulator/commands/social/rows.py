@@ -1,13 +1,15 @@
 """The rows of the social-security environment and of the MF above it (Part 5, 6)."""
 
+from dataclasses import replace
 from typing import Final
 
 from cardfs.model.settings import Settings
 from keys.suites import MAC_LENGTH
 
 from ...card.row import ANY_LE, GATED, NO_DATA, Row
+from ...card.secret import ANSWER, DATA, OPEN, all_but_mac, first
 from ...card.session import without_challenge
-from . import authenticate, binary, block, pin, record, response, secured_reading, select
+from . import authenticate, binary, block, describe, pin, record, response, secured_reading, select
 
 
 def _secured_reading(settings: Settings) -> bool:
@@ -25,120 +27,135 @@ _RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
 # Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
 _BLOCK_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
 
+# Rows that other command sets have, too; they replace what differs.
+SELECT: Final = Row(
+    "SELECT",
+    "选择文件",
+    0x00,
+    0xA4,
+    "Part 5, 6.11",
+    select.select,
+    # Over table 39: 61xx, case 4 under T=0 (Part 2, 9.3.1.4); 6283, an application of JR/T 0025 is locked.
+    (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+    parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
+    lc=range(0x11),
+    le=ANY_LE,
+    data_or_not=True,
+    selects=True,
+    secret=OPEN,
+    describe=describe.SELECT,
+)
+READ_RECORD: Final = Row(
+    "READ RECORD",
+    "读取记录内容",
+    0x00,
+    0xB2,
+    "Part 5, 6.10",
+    record.read_record,
+    # Over table 33 by table 5: 6700, the command comes with data; 61xx, records of more than 256 bytes together.
+    (0x9000, 0x6100, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
+    parameters=record.read_parameters,
+    le=ANY_LE,
+    reads=True,
+    secret=OPEN,
+    describe=describe.READ_RECORD,
+)
+READ_BINARY: Final = Row(
+    "READ BINARY",
+    "读取二进制数据",
+    0x00,
+    0xB0,
+    "Part 5, 6.9",
+    binary.read_binary,
+    # Over table 30: 6700, the command comes with data (table 5).
+    (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
+    parameters=binary.parameters,
+    le=ANY_LE,
+    reads=True,
+    secret=OPEN,
+    describe=describe.READ_BINARY,
+)
+UPDATE_RECORD: Final = Row(
+    "UPDATE RECORD",
+    "更新记录内容",
+    0x00,
+    0xDC,
+    "Part 5, 6.13",
+    record.update_record,
+    (*_RECORD_WORDS, 0x6987),
+    parameters=record.update_parameters,
+    lc=range(1, 65536),
+    writes=True,
+    secret=OPEN,
+    describe=describe.UPDATE_RECORD,
+)
+UPDATE_BINARY: Final = Row(
+    "UPDATE BINARY",
+    "更新二进制数据",
+    0x00,
+    0xD6,
+    "Part 5, 6.12",
+    binary.update_binary,
+    (*_BINARY_WORDS, 0x6987),
+    parameters=binary.parameters,
+    lc=range(1, 65536),
+    writes=True,
+    secret=OPEN,
+    describe=describe.UPDATE_BINARY,
+)
+GET_CHALLENGE: Final = Row(
+    "GET CHALLENGE",
+    "获取随机数",
+    0x00,
+    0x84,
+    "Part 5, 6.5",
+    authenticate.get_challenge,
+    (0x9000, *GATED),
+    le=frozenset((4, 8, 16)),
+    refused=without_challenge,
+    secret=OPEN,
+    describe=describe.GET_CHALLENGE,
+)
+EXTERNAL_AUTHENTICATION: Final = Row(
+    "EXTERNAL AUTHENTICATION",
+    "外部鉴别",
+    0x00,
+    0x82,
+    "Part 5, 6.4",
+    authenticate.external_authentication,
+    (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+    parameters=lambda p1, _p2: not p1,
+    lc=range(0x10, 0x12),
+    takes_challenge=True,
+    writes=True,
+    secret=first(authenticate.ORIGINAL_AT),
+    describe=describe.EXTERNAL_AUTHENTICATION,
+)
+GET_RESPONSE: Final = Row(
+    "GET RESPONSE",
+    "获取响应",
+    0x00,
+    0xC0,
+    "Part 5, 6.6",
+    response.get_response,
+    (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
+    le=ANY_LE,
+    keeps_trade=True,
+    fetches=True,
+    secret=OPEN,
+    describe=describe.GET_RESPONSE,
+)
+
 ROWS: Final[tuple[Row, ...]] = (
-    Row(
-        "SELECT",
-        "选择文件",
-        0x00,
-        0xA4,
-        "Part 5, 6.11",
-        select.select,
-        # Over table 39: 61xx, case 4 under T=0 (Part 2, 9.3.1.4); 6283, an application of JR/T 0025 is locked.
-        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
-        parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
-        lc=range(0x11),
-        le=ANY_LE,
-        data_or_not=True,
-        selects=True,
-    ),
-    Row(
-        "READ RECORD",
-        "读取记录内容",
-        0x00,
-        0xB2,
-        "Part 5, 6.10",
-        record.read_record,
-        # Over table 33 by table 5: 6700, the command comes with data; 61xx, records of more than 256 bytes together.
-        (0x9000, 0x6100, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6A83, 0x6C00, *GATED),
-        parameters=record.read_parameters,
-        le=ANY_LE,
-        reads=True,
-    ),
-    Row(
-        "READ BINARY",
-        "读取二进制数据",
-        0x00,
-        0xB0,
-        "Part 5, 6.9",
-        binary.read_binary,
-        # Over table 30: 6700, the command comes with data (table 5).
-        (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, 0x6B00, 0x6C00, *GATED),
-        parameters=binary.parameters,
-        le=ANY_LE,
-        reads=True,
-    ),
-    Row(
-        "UPDATE RECORD",
-        "更新记录内容",
-        0x00,
-        0xDC,
-        "Part 5, 6.13",
-        record.update_record,
-        (*_RECORD_WORDS, 0x6987),
-        parameters=record.update_parameters,
-        lc=range(1, 65536),
-        writes=True,
-    ),
-    Row(
-        "UPDATE RECORD",
-        "更新记录内容",
-        0x04,
-        0xDC,
-        "Part 5, 6.13",
-        record.update_record,
-        (*_RECORD_WORDS, *_SECURED_WORDS),
-        parameters=record.update_parameters,
-        lc=_COUNTED,
-        writes=True,
-    ),
-    Row(
-        "UPDATE BINARY",
-        "更新二进制数据",
-        0x00,
-        0xD6,
-        "Part 5, 6.12",
-        binary.update_binary,
-        (*_BINARY_WORDS, 0x6987),
-        parameters=binary.parameters,
-        lc=range(1, 65536),
-        writes=True,
-    ),
-    Row(
-        "UPDATE BINARY",
-        "更新二进制数据",
-        0x04,
-        0xD6,
-        "Part 5, 6.12",
-        binary.update_binary,
-        (*_BINARY_WORDS, *_SECURED_WORDS),
-        parameters=binary.parameters,
-        lc=_COUNTED,
-        writes=True,
-    ),
-    Row(
-        "GET CHALLENGE",
-        "获取随机数",
-        0x00,
-        0x84,
-        "Part 5, 6.5",
-        authenticate.get_challenge,
-        (0x9000, *GATED),
-        le=frozenset((4, 8, 16)),
-        refused=without_challenge,
-    ),
-    Row(
-        "EXTERNAL AUTHENTICATION",
-        "外部鉴别",
-        0x00,
-        0x82,
-        "Part 5, 6.4",
-        authenticate.external_authentication,
-        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
-        parameters=lambda p1, _p2: not p1,
-        lc=range(0x10, 0x12),
-        takes_challenge=True,
-        writes=True,
-    ),
+    SELECT,
+    READ_RECORD,
+    READ_BINARY,
+    UPDATE_RECORD,
+    replace(UPDATE_RECORD, cla=0x04, status_words=(*_RECORD_WORDS, *_SECURED_WORDS), lc=_COUNTED),
+    UPDATE_BINARY,
+    replace(UPDATE_BINARY, cla=0x04, status_words=(*_BINARY_WORDS, *_SECURED_WORDS), lc=_COUNTED),
+    GET_CHALLENGE,
+    EXTERNAL_AUTHENTICATION,
     Row(
         "INTERNAL AUTHENTICATION",
         "内部鉴别",
@@ -150,6 +167,8 @@ ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6100, 0x6A88, *GATED),
         lc=range(0x10, 0x12),
         le=ANY_LE,
+        secret=ANSWER,
+        describe=describe.INTERNAL_AUTHENTICATION,
     ),
     Row(
         "VERIFY",
@@ -163,6 +182,8 @@ ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0, *range(2, 9))),
         data_or_not=True,
         writes=True,
+        secret=DATA,
+        describe=describe.VERIFY,
     ),
     Row(
         "CHANGE PIN",
@@ -176,6 +197,8 @@ ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: p1 == 0x01 and not p2,
         lc=range(0x03, 0x12),
         writes=True,
+        secret=DATA,
+        describe=describe.CHANGE_PIN,
     ),
     Row(
         "PIN CHANGE/UNBLOCK",
@@ -188,6 +211,8 @@ ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: not p1 and p2 in (pin.UNBLOCK, pin.CHANGE),
         lc=frozenset((0x04, 0x0C, 0x14)),
         writes=True,
+        secret=all_but_mac,
+        describe=describe.PIN_CHANGE_UNBLOCK,
     ),
     Row(
         "APPLICATION BLOCK",
@@ -201,6 +226,8 @@ ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x04,)),
         writes=True,
         ends_an_application=True,
+        secret=OPEN,
+        describe=describe.APPLICATION_BLOCK,
     ),
     Row(
         "CARD BLOCK",
@@ -212,19 +239,10 @@ ROWS: Final[tuple[Row, ...]] = (
         _BLOCK_WORDS,
         lc=frozenset((0x04,)),
         writes=True,
+        secret=OPEN,
+        describe=describe.CARD_BLOCK,
     ),
-    Row(
-        "GET RESPONSE",
-        "获取响应",
-        0x00,
-        0xC0,
-        "Part 5, 6.6",
-        response.get_response,
-        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
-        le=ANY_LE,
-        keeps_trade=True,
-        fetches=True,
-    ),
+    GET_RESPONSE,
 )
 
 # 6987: no MAC where one is needed, as of an update (Part 7, 7.4).
@@ -237,39 +255,18 @@ _PLAIN_WORDS: Final = {0xB2: (0x6100, 0x6C00), 0xB0: (0x6C00,)}
 _MAC: Final = range(MAC_LENGTH + 1)
 
 SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
-    Row(
-        name,
-        zh,
-        cla,
-        ins,
-        f"Part 4, 8.5; {clause}",
-        handler,
-        (*words, *(_MAC_WORDS if cla else _PLAIN_WORDS[ins])),
-        parameters=parameters,
+    replace(
+        row,
+        cla=cla,
+        clause=f"Part 4, 8.5; {row.clause}",
+        handler=handler,
+        status_words=(*words, *(_MAC_WORDS if cla else _PLAIN_WORDS[row.ins])),
         lc=_MAC if cla else NO_DATA,
-        le=ANY_LE,
-        reads=True,
         enabled=_secured_reading,
     )
-    for name, zh, ins, clause, handler, words, parameters in (
-        (
-            "READ RECORD",
-            "读取记录内容",
-            0xB2,
-            "Part 5, 6.10",
-            secured_reading.read_record,
-            _RECORDS_READ,
-            record.read_parameters,
-        ),
-        (
-            "READ BINARY",
-            "读取二进制数据",
-            0xB0,
-            "Part 5, 6.9",
-            secured_reading.read_binary,
-            _BINARY_READ,
-            binary.parameters,
-        ),
+    for row, handler, words in (
+        (READ_RECORD, secured_reading.read_record, _RECORDS_READ),
+        (READ_BINARY, secured_reading.read_binary, _BINARY_READ),
     )
     for cla in (0x00, 0x04)
 )

@@ -24,9 +24,9 @@ from emulator.cards import Card
 from emulator.commands.fmcos.rows import FMCOS_ROWS
 from emulator.commands.sets import SETS
 from emulator.trace.describe import describe
-from emulator.trace.mask import MASK, masked_command
+from emulator.trace.mask import MASK
 from keys.records import KeyRef
-from tests.kit.card import MF, scripted
+from tests.kit.card import MF, masked_by, scripted
 from tests.kit.fmcos import (
     APP,
     BY_CODE,
@@ -448,16 +448,17 @@ def test_no_key_comes_in_clear_where_the_card_wants_none() -> None:
 
 
 def test_no_secret_stands_in_the_trace_or_in_the_heads(bench: FmcosBench) -> None:
+    table = SETS.table(bench.card.image.info.settings)
     for apdu, secret in (
         (write_key(0x39, MASTER), MASTER),
         (b"\x00\x20\x00\x00\x03" + PIN, PIN),
         (bench.authenticated(0, MASTER), TRIPLE.blocks(MASTER, bench.card.session.challenge or b"")),
     ):
-        shown = masked_command(apdu)
+        shown = masked_by(table, apdu)
         assert secret.hex().upper() not in shown
         assert shown.endswith(MASK)
     loaded = bench.load("84D40103", key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, SINGLE))
-    assert masked_command(loaded)[10:] == MASK * 16 + loaded[-4:].hex().upper()
+    assert masked_by(table, loaded)[10:] == MASK * 16 + loaded[-4:].hex().upper()
     values = [each.value for each in bench.card.image.keys.values()]
     for path, held in bench.card.image.contents.items():
         flat = held if isinstance(held, bytes) else b"".join(held)

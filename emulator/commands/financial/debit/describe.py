@@ -1,16 +1,13 @@
-"""What the trace says of the commands of debit/credit; amounts are in fen."""
+"""What the commands of debit/credit mean, in words; amounts are in fen."""
 
-from collections.abc import Callable
 from typing import Final
 
-from cardfs.memory.image import Image
 from cardfs.model import tlv
 
-from ....card.engine import Outcome
+from ....card.describer import Describer, Exchange
+from ...social.describe import current_df, text
+from .issuer import CRYPTOGRAM_LENGTH
 
-Teller = Callable[[Outcome, Image], str]
-OPEN: Final = frozenset((0xA8, 0xAE, 0xDA, 0x16, 0x18, 0x1E))
-"""Instructions of which nothing is secret: terminal data, cryptograms of one transaction, limits, MACs."""
 ASKED: Final = {0x00: "AAC", 0x40: "TC", 0x80: "ARQC"}
 NAMES: Final = {
     0x9F13: "last online ATC",
@@ -38,49 +35,47 @@ PIN_CHANGES: Final = (
 )
 
 
-def _options(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    return f"{len(command.data) - 2} bytes for the PDOL" if command is not None and len(command.data) > 2 else ""
+def _options(exchange: Exchange) -> str:
+    length = len(exchange.command.data) - 2
+    return f"{length} bytes for the PDOL" if length > 0 else ""
 
 
-def _generate(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    if command is None:
-        return ""
-    signed = ", signed" if command.p1 & 0x10 else ""
-    return f"{ASKED.get(command.p1 & 0xC0, 'no cryptogram')} is asked for{signed}"
+def _generate(exchange: Exchange) -> str:
+    p1 = exchange.command.p1
+    signed = ", signed" if p1 & 0x10 else ""
+    return f"{ASKED.get(p1 & 0xC0, 'no cryptogram')} is asked for{signed}"
 
 
-def _data(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    if command is None:
-        return ""
-    tag = command.p1 << 8 | command.p2
-    name = NAMES.get(tag, "")
-    value = tlv.find(outcome.response[:-2], tag) if outcome.word == 0x9000 and not command.secured else None
-    shown = f" {value.hex().upper()}" if value else ""
-    return f"{tag:04X} {name}".strip() + shown
+def _tag(exchange: Exchange) -> int:
+    return exchange.command.p1 << 8 | exchange.command.p2
 
 
-def _pin_change(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    return PIN_CHANGES[command.p2] if command is not None and command.p2 < len(PIN_CHANGES) else ""
+def _put_data(exchange: Exchange) -> str:
+    tag = _tag(exchange)
+    return f"{tag:04X} {NAMES.get(tag, '')}".strip()
 
 
-def _issuer(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    code = command.data[8:10] if command is not None and len(command.data) == 10 else b""
+def _get_data(exchange: Exchange) -> str:
+    value = tlv.find(exchange.data, _tag(exchange)) if exchange.word == 0x9000 else None
+    return _put_data(exchange) + (f" {value.hex().upper()}" if value else "")
+
+
+def _pin_change(exchange: Exchange) -> str:
+    p2 = exchange.command.p2
+    return PIN_CHANGES[p2] if p2 < len(PIN_CHANGES) else ""
+
+
+def _issuer(exchange: Exchange) -> str:
+    code = exchange.command.data[CRYPTOGRAM_LENGTH:] if exchange.fits else b""
     return f"issuer's answer {code.decode('ascii', 'replace')!r}" if code else "issuer's answer"
 
 
-DEBIT_TELLERS: Final[dict[str, Teller]] = {
-    "GET PROCESSING OPTIONS": _options,
-    "GENERATE AC": _generate,
-    "GET DATA": _data,
-    "PUT DATA": _data,
-    "PIN CHANGE/UNBLOCK": _pin_change,
-    "EXTERNAL AUTHENTICATE": _issuer,
-    "APPLICATION BLOCK": lambda outcome, image: f"{image.label(outcome.df)} until it is unblocked",
-    "APPLICATION UNBLOCK": lambda outcome, image: image.label(outcome.df),
-    "CARD BLOCK": lambda *_: "the financial environment for ever",
-}
+GET_PROCESSING_OPTIONS: Final = Describer(_options)
+GENERATE_AC: Final = Describer(_generate)
+GET_DATA: Final = Describer(_get_data)
+PUT_DATA: Final = Describer(_put_data)
+PIN_CHANGE_UNBLOCK: Final = Describer(_pin_change)
+EXTERNAL_AUTHENTICATE: Final = Describer(_issuer)
+APPLICATION_BLOCK: Final = Describer(lambda exchange: f"{current_df(exchange)} until it is unblocked")
+APPLICATION_UNBLOCK: Final = Describer(current_df)
+CARD_BLOCK: Final = Describer(text("the financial environment for ever"))

@@ -1,31 +1,25 @@
 """The rows of debit/credit (借贷记; JR/T 0025 after EMV Books 1 and 3)."""
 
+from dataclasses import replace
 from typing import Final
 
+from ....card.describer import SILENT
 from ....card.row import ANY_LE, GATED, Row
-from ....card.session import without_challenge
-from ...social import record, response, select
-from . import generate, issuer, reading, scripts, signing
+from ....card.secret import ANSWER, DATA, OPEN, OPEN_IF_IT_FITS, all_but_mac, first
+from ...social import describe as social_describe
+from ...social import rows as social
+from . import describe, generate, issuer, reading, scripts, signing
 
 _SCRIPT_WORDS: Final = (0x9000, 0x6581, 0x6985, 0x6988, 0x6A88, *GATED)
 
 # A blocked application goes on: it answers refusals, and its issuer may unblock it.
 DEBIT_ROWS: Final[tuple[Row, ...]] = (
-    Row(
-        "SELECT",
-        "选择",
-        0x00,
-        0xA4,
-        "EMV Book 1, 11.3",
-        select.select,
-        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
+    replace(
+        social.SELECT,
+        zh="选择",
+        clause="EMV Book 1, 11.3",
         # By FID too, so that a host finds its way back to the other environment.
-        parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
-        lc=range(0x11),
-        le=ANY_LE,
-        data_or_not=True,
         while_suspended=True,
-        selects=True,
     ),
     Row(
         "GET PROCESSING OPTIONS",
@@ -39,18 +33,15 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         while_suspended=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.GET_PROCESSING_OPTIONS,
     ),
-    Row(
-        "READ RECORD",
-        "读记录",
-        0x00,
-        0xB2,
-        "EMV Book 3, 6.5.11",
-        record.read_record,
-        (0x9000, 0x6981, 0x6982, 0x6A82, 0x6A83, 0x6C00, *GATED),
+    replace(
+        social.READ_RECORD,
+        zh="读记录",
+        clause="EMV Book 3, 6.5.11",
+        status_words=(0x9000, 0x6981, 0x6982, 0x6A82, 0x6A83, 0x6C00, *GATED),
         parameters=scripts.record_parameters,
-        le=ANY_LE,
-        reads=True,
         while_suspended=True,
     ),
     Row(
@@ -64,18 +55,17 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: bool(p1 or p2),
         le=ANY_LE,
         while_suspended=True,
+        secret=DATA,
+        describe=describe.GET_DATA,
     ),
-    Row(
-        "GET CHALLENGE",
-        "取随机数",
-        0x00,
-        0x84,
-        "EMV Book 3, 6.5.6",
-        reading.get_challenge,
-        (0x9000, 0x6C00, *GATED),
+    replace(
+        social.GET_CHALLENGE,
+        zh="取随机数",
+        clause="EMV Book 3, 6.5.6",
+        handler=reading.get_challenge,
+        status_words=(0x9000, 0x6C00, *GATED),
         le=frozenset((4, 8, 256)),
         while_suspended=True,
-        refused=without_challenge,
     ),
     Row(
         "VERIFY",
@@ -89,6 +79,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((issuer.PIN_BLOCK_LENGTH,)),
         writes=True,
         while_suspended=True,
+        secret=DATA,
+        describe=social_describe.VERIFY,
     ),
     Row(
         "INTERNAL AUTHENTICATE",
@@ -101,6 +93,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=range(1, 256),
         le=ANY_LE,
         while_suspended=True,
+        secret=ANSWER,
+        describe=SILENT,
     ),
     Row(
         "GENERATE AC",
@@ -115,6 +109,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         while_suspended=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.GENERATE_AC,
     ),
     Row(
         "EXTERNAL AUTHENTICATE",
@@ -127,6 +123,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((issuer.CRYPTOGRAM_LENGTH + 2,)),
         writes=True,
         while_suspended=True,
+        secret=first(issuer.CRYPTOGRAM_LENGTH),
+        describe=describe.EXTERNAL_AUTHENTICATE,
     ),
     Row(
         "CARD BLOCK",
@@ -139,6 +137,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
+        secret=OPEN,
+        describe=describe.CARD_BLOCK,
     ),
     Row(
         "APPLICATION UNBLOCK",
@@ -151,6 +151,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.APPLICATION_UNBLOCK,
     ),
     Row(
         "APPLICATION BLOCK",
@@ -163,6 +165,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
+        secret=OPEN,
+        describe=describe.APPLICATION_BLOCK,
     ),
     Row(
         "PIN CHANGE/UNBLOCK",
@@ -176,6 +180,8 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x04, 0x14)),
         writes=True,
         while_suspended=True,
+        secret=all_but_mac,
+        describe=describe.PIN_CHANGE_UNBLOCK,
     ),
     Row(
         "PUT DATA",
@@ -189,30 +195,25 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         lc=range(5, 256),
         writes=True,
         while_suspended=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.PUT_DATA,
     ),
-    Row(
-        "UPDATE RECORD",
-        "修改记录",
-        0x04,
-        0xDC,
-        "JR/T 0025",
-        scripts.update_record,
-        (*_SCRIPT_WORDS, 0x6981, 0x6A82, 0x6A83, 0x6A84, 0x6A85),
+    replace(
+        social.UPDATE_RECORD,
+        zh="修改记录",
+        cla=0x04,
+        clause="JR/T 0025",
+        handler=scripts.update_record,
+        status_words=(*_SCRIPT_WORDS, 0x6981, 0x6A82, 0x6A83, 0x6A84, 0x6A85),
         parameters=scripts.record_parameters,
         lc=range(5, 256),
-        writes=True,
         while_suspended=True,
     ),
-    Row(
-        "GET RESPONSE",
-        "取响应",
-        0x00,
-        0xC0,
-        "EMV Book 1, 9.3.1.3",
-        response.get_response,
-        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
-        le=ANY_LE,
+    replace(
+        social.GET_RESPONSE,
+        zh="取响应",
+        clause="EMV Book 1, 9.3.1.3",
+        keeps_trade=False,
         while_suspended=True,
-        fetches=True,
     ),
 )

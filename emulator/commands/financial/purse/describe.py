@@ -1,16 +1,14 @@
-"""What the trace says of the commands of passbook and purse; amounts are in fen."""
+"""What the commands of passbook and purse mean, in words; amounts are in fen."""
 
 from collections.abc import Callable
 from typing import Final
 
-from cardfs.memory.image import Image
-from keys.suites import MAC_LENGTH
-
 from ....card.apdu import Command
-from ....card.engine import Outcome
+from ....card.describer import Describer, Exchange
+from ...social.describe import current_df
+from .manage import TEMPORARY
 from .trade import KINDS
 
-Teller = Callable[[Outcome, Image], str]
 TRADES: Final = {
     0x01: "load of the passbook",
     0x02: "load of the purse",
@@ -21,21 +19,12 @@ TRADES: Final = {
     0x07: "overdraft limit",
     0x09: "composite purchase",
 }
-OPEN_TRADES: Final = frozenset((0x18, 0x50, 0x52, 0x54, 0x58, 0x5A, 0x5C))
-"""Instructions of which nothing is secret."""
 ACCOUNTS: Final = {0x01: "passbook", 0x02: "purse"}
 
 
-def _by_command(tell: Callable[[Command], str]) -> Teller:
-    """Say it from the command alone, if it has its length."""
-
-    def teller(outcome: Outcome, _image: Image) -> str:
-        row, command = outcome.row, outcome.command
-        if row is None or command is None or not command.well_formed or len(command.data) not in row.lc:
-            return ""
-        return tell(command)
-
-    return teller
+def _by_command(fields: Callable[[Command], str]) -> Describer:
+    """Make a describer from the command alone; it says nothing if the length is wrong."""
+    return Describer(lambda exchange: fields(exchange.command) if exchange.fits else "")
 
 
 def _initialize(command: Command) -> str:
@@ -50,10 +39,8 @@ def _time(data: bytes) -> str:
     return f"time {data.hex()}"
 
 
-def _balance(outcome: Outcome, _image: Image) -> str:
-    command = outcome.command
-    name = ACCOUNTS.get(command.p2, "") if command is not None else ""
-    data = outcome.response[:-2]
+def _balance(exchange: Exchange) -> str:
+    name, data = ACCOUNTS.get(exchange.command.p2, ""), exchange.data
     return f"{name} {int.from_bytes(data)} fen" if data else name
 
 
@@ -71,38 +58,28 @@ def _cache(command: Command) -> str:
     return f"{which}, {len(command.data)} bytes"
 
 
-def _append(command: Command) -> str:
-    length = len(command.data) - (MAC_LENGTH if command.secured else 0)
-    return f"{max(length, 0)} bytes"
+def _application_block(exchange: Exchange) -> str:
+    until = "until it is unblocked" if exchange.command.p2 == TEMPORARY else "for ever"
+    return f"{current_df(exchange)} {until}"
 
 
-PURSE_TELLERS: Final[dict[str, Teller]] = {
-    **{
-        f"INITIALIZE FOR {name}": _by_command(_initialize)
-        for name in ("LOAD", "PURCHASE", "CASH WITHDRAW", "CAPP PURCHASE", "UPDATE", "UNLOAD")
-    },
-    "CREDIT FOR LOAD": _by_command(lambda command: _time(command.data[:7])),
-    "DEBIT FOR UNLOAD": _by_command(lambda command: _time(command.data[:7])),
-    "DEBIT FOR PURCHASE": _by_command(
-        lambda command: f"terminal sequence {int.from_bytes(command.data[:4])}, {_time(command.data[4:11])}"
-    ),
-    "UPDATE OVERDRAW LIMIT": _by_command(
-        lambda command: f"new limit {int.from_bytes(command.data[:3])} fen, {_time(command.data[3:10])}"
-    ),
-    "GET BALANCE": _balance,
-    "GET TRANSACTION PROVE": _by_command(_prove),
-    "UPDATE CAPP DATA CACHE": _by_command(_cache),
-    "APPEND RECORD": _by_command(_append),
-    "EXTERNAL AUTHENTICATION": _by_command(lambda command: f"key {command.p2:02X}"),
-    "INTERNAL AUTHENTICATION": _by_command(lambda command: f"key {command.p2:02X}"),
-    "VERIFY": _by_command(_pin),
-    "CHANGE PIN": _by_command(_pin),
-    "RELOAD PIN": _by_command(_pin),
-    "PIN UNBLOCK": _by_command(lambda command: f"PIN {command.p1:02X} masked"),
-    "APPLICATION BLOCK": lambda outcome, image: (
-        f"{image.label(outcome.df)} {'for ever' if outcome.command and outcome.command.p2 else 'until it is unblocked'}"
-    ),
-    "APPLICATION UNBLOCK": lambda outcome, image: image.label(outcome.df),
-    "CARD BLOCK": lambda outcome, image: f"{image.label(image.environment(outcome.df))} for ever",
-}
-"""By the name of the row."""
+INITIALIZE: Final = _by_command(_initialize)
+CREDIT_FOR_LOAD: Final = _by_command(lambda command: _time(command.data[:7]))
+DEBIT_FOR_UNLOAD: Final = CREDIT_FOR_LOAD
+DEBIT_FOR_PURCHASE: Final = _by_command(
+    lambda command: f"terminal sequence {int.from_bytes(command.data[:4])}, {_time(command.data[4:11])}"
+)
+UPDATE_OVERDRAW_LIMIT: Final = _by_command(
+    lambda command: f"new limit {int.from_bytes(command.data[:3])} fen, {_time(command.data[3:10])}"
+)
+GET_BALANCE: Final = Describer(_balance)
+GET_TRANSACTION_PROVE: Final = _by_command(_prove)
+UPDATE_CAPP_DATA_CACHE: Final = _by_command(_cache)
+AUTHENTICATION: Final = _by_command(lambda command: f"key {command.p2:02X}")
+PIN: Final = _by_command(_pin)
+PIN_UNBLOCK: Final = _by_command(lambda command: f"PIN {command.p1:02X} masked")
+APPLICATION_BLOCK: Final = Describer(_application_block)
+APPLICATION_UNBLOCK: Final = Describer(current_df)
+CARD_BLOCK: Final = Describer(
+    lambda exchange: f"{exchange.image.label(exchange.image.environment(exchange.df))} for ever"
+)

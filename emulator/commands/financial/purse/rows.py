@@ -1,12 +1,14 @@
 """The rows of passbook and purse (JR/T 0025; FMCOS 2.0 user manual, 7 and 8)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from ....card.row import ANY_LE, GATED, Row
-from ....card.session import without_challenge
-from ...social import authenticate, binary, record, response, select
-from . import access, manage, pins, trade
+from ....card.secret import ANSWER, DATA, OPEN, OPEN_IF_IT_FITS, all_but_mac
+from ...social import describe as social_describe
+from ...social import rows as social
+from . import access, describe, manage, pins, trade
 from . import selection as entry
 
 __all__ = ["PURSE_ROWS", "entry"]
@@ -19,7 +21,6 @@ _UNUSABLE: Final = (0x6982,)
 _LINE: Final = (*_UNUSABLE, 0x6984, 0x6988, 0x6A88)
 _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
-_SECURED_WRITE: Final = (*_WRITE, *_LINE)
 _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
 # 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6982 also: the PIN is not verified. 6A82: there is no such account or no
 # log. 6985: its file is too short for one; the balance would not fit, or is too small and the profile says so.
@@ -55,131 +56,116 @@ def _initialize(name: str, zh: str, p1: int, words: tuple[int, ...], clause: str
         lc=frozenset((lc,)),
         le=ANY_LE,
         p1=p1,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.INITIALIZE,
     )
 
 
+_WRITING: Final = (
+    replace(
+        social.UPDATE_BINARY,
+        zh="写二进制文件",
+        clause=f"{MANUAL}, 7.7",
+        handler=access.update_binary,
+        status_words=(*_WRITE, 0x6B00),
+        lc=_DATA,
+    ),
+    replace(
+        social.UPDATE_RECORD,
+        zh="写记录文件",
+        clause=f"{MANUAL}, 7.8",
+        handler=access.update_record,
+        status_words=(*_WRITE, *_RECORD),
+        lc=_DATA,
+    ),
+    Row(
+        "APPEND RECORD",
+        "添加记录文件",
+        0x00,
+        0xE2,
+        f"{MANUAL}, 7.9",
+        access.append_record,
+        (*_WRITE, *_RECORD[1:]),
+        parameters=access.append_parameters,
+        lc=_DATA,
+        writes=True,
+        secret=DATA,
+        describe=social_describe.APPEND_RECORD,
+    ),
+)
+"""Without secure messaging; each command has a row with it, too."""
+
 PURSE_ROWS: Final[tuple[Row, ...]] = (
-    Row(
-        "SELECT",
-        "选择文件",
-        0x00,
-        0xA4,
-        f"{MANUAL}, 7.4",
-        select.select,
+    replace(
+        social.SELECT,
+        zh="选择文件",
+        clause=f"{MANUAL}, 7.4",
         # 6283: the application is locked. 6A81 also: it is, and the profile answers so.
-        (0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
-        parameters=lambda p1, p2: p1 in (0x00, 0x02, 0x04) and p2 in (0x00, 0x02),
-        lc=range(0x11),
-        le=ANY_LE,
-        data_or_not=True,
+        status_words=(0x9000, 0x6100, 0x6283, 0x6A82, *GATED),
         while_suspended=True,
-        selects=True,
     ),
-    Row(
-        "READ BINARY",
-        "读二进制文件",
-        0x00,
-        0xB0,
-        f"{MANUAL}, 7.5",
-        binary.read_binary,
-        (*_READ, 0x6B00, 0x6C00),
-        parameters=binary.parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_BINARY,
+        zh="读二进制文件",
+        clause=f"{MANUAL}, 7.5",
+        status_words=(*_READ, 0x6B00, 0x6C00),
     ),
-    Row(
-        "READ BINARY",
-        "读二进制文件",
-        0x04,
-        0xB0,
-        f"{MANUAL}, 7.5",
-        access.read_binary,
-        (*_READ, *_LINE, 0x6100, 0x6B00),
-        parameters=binary.parameters,
+    replace(
+        social.READ_BINARY,
+        zh="读二进制文件",
+        cla=0x04,
+        clause=f"{MANUAL}, 7.5",
+        handler=access.read_binary,
+        status_words=(*_READ, *_LINE, 0x6100, 0x6B00),
         lc=_SECURED,
-        le=ANY_LE,
+        reads=False,
+        describe=social_describe.READ_BINARY_WITH_MAC,
     ),
-    Row(
-        "READ RECORD",
-        "读记录文件",
-        0x00,
-        0xB2,
-        f"{MANUAL}, 7.6",
-        record.read_record,
-        (*_READ, 0x6100, 0x6A83, 0x6C00),
-        parameters=record.read_parameters,
-        le=ANY_LE,
-        reads=True,
+    replace(
+        social.READ_RECORD,
+        zh="读记录文件",
+        clause=f"{MANUAL}, 7.6",
+        status_words=(*_READ, 0x6100, 0x6A83, 0x6C00),
     ),
-    Row(
-        "READ RECORD",
-        "读记录文件",
-        0x04,
-        0xB2,
-        f"{MANUAL}, 7.6",
-        access.read_record,
-        (*_READ, *_LINE, 0x6100, 0x6A83),
-        parameters=record.read_parameters,
+    replace(
+        social.READ_RECORD,
+        zh="读记录文件",
+        cla=0x04,
+        clause=f"{MANUAL}, 7.6",
+        handler=access.read_record,
+        status_words=(*_READ, *_LINE, 0x6100, 0x6A83),
         lc=_SECURED,
-        le=ANY_LE,
+        reads=False,
+        describe=social_describe.READ_RECORD_WITH_MAC,
     ),
     *(
-        Row(
-            name,
-            zh,
-            cla,
-            ins,
-            f"{MANUAL}, {clause}",
-            handler,
-            (*(_SECURED_WRITE if cla else _WRITE), *words),
-            parameters=parameters,
-            lc=_DATA,
-            writes=True,
-        )
-        for name, zh, ins, clause, handler, words, parameters in (
-            ("UPDATE BINARY", "写二进制文件", 0xD6, "7.7", access.update_binary, (0x6B00,), binary.parameters),
-            ("UPDATE RECORD", "写记录文件", 0xDC, "7.8", access.update_record, _RECORD, record.update_parameters),
-            ("APPEND RECORD", "添加记录文件", 0xE2, "7.9", access.append_record, _RECORD[1:], access.append_parameters),
-        )
-        for cla in (0x00, 0x04)
+        row
+        for plain in _WRITING
+        for row in (plain, replace(plain, cla=0x04, status_words=(*plain.status_words, *_LINE)))
     ),
-    Row(
-        "GET CHALLENGE",
-        "取随机数",
-        0x00,
-        0x84,
-        f"{MANUAL}, 7.2",
-        authenticate.get_challenge,
-        (0x9000, *GATED),
+    replace(
+        social.GET_CHALLENGE,
+        zh="取随机数",
+        clause=f"{MANUAL}, 7.2",
         le=frozenset((4, 8)),
         while_suspended=True,
-        refused=without_challenge,
     ),
-    Row(
-        "GET RESPONSE",
-        "取响应",
-        0x00,
-        0xC0,
-        "Part 2, 9.3.3",
-        response.get_response,
-        (0x9000, 0x6100, 0x6C00, 0x6F00, *GATED),
-        le=ANY_LE,
-        keeps_trade=True,
+    replace(
+        social.GET_RESPONSE,
+        zh="取响应",
+        clause="Part 2, 9.3.3",
         while_suspended=True,
-        fetches=True,
     ),
-    Row(
-        "EXTERNAL AUTHENTICATION",
-        "外部认证",
-        0x00,
-        0x82,
-        f"{MANUAL}, 7.1",
-        manage.external_authentication,
-        (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
+    replace(
+        social.EXTERNAL_AUTHENTICATION,
+        zh="外部认证",
+        clause=f"{MANUAL}, 7.1",
+        handler=manage.external_authentication,
+        status_words=(0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6A88, *GATED),
         parameters=_key(0x00),
         lc=manage.AUTHENTICATION_LENGTHS,
-        takes_challenge=True,
-        writes=True,
+        secret=DATA,
+        describe=describe.AUTHENTICATION,
     ),
     Row(
         "INTERNAL AUTHENTICATION",
@@ -192,6 +178,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=_key(0x00),
         lc=manage.AUTHENTICATION_LENGTHS,
         le=ANY_LE,
+        secret=ANSWER,
+        describe=describe.AUTHENTICATION,
     ),
     Row(
         "VERIFY",
@@ -204,6 +192,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=_key(0x00),
         lc=pins.LENGTHS,
         writes=True,
+        secret=DATA,
+        describe=describe.PIN,
     ),
     Row(
         "RELOAD PIN",
@@ -217,6 +207,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=range(0x06, 0x0B),
         writes=True,
         p1=0x00,
+        secret=DATA,
+        describe=describe.PIN,
     ),
     Row(
         "CHANGE PIN",
@@ -230,6 +222,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=range(0x05, 0x0E),
         writes=True,
         p1=0x01,
+        secret=DATA,
+        describe=describe.PIN,
     ),
     Row(
         "PIN UNBLOCK",
@@ -243,6 +237,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: (not p2 and p1 != 0xFF) or (p1, p2) == (0x00, 0x01),
         lc=frozenset((0x0C, 0x14)),
         writes=True,
+        secret=all_but_mac,
+        describe=describe.PIN_UNBLOCK,
     ),
     Row(
         "APPLICATION BLOCK",
@@ -256,6 +252,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=_SECURED,
         writes=True,
         while_suspended=True,
+        secret=OPEN,
+        describe=describe.APPLICATION_BLOCK,
     ),
     Row(
         "APPLICATION UNBLOCK",
@@ -268,6 +266,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=_SECURED,
         writes=True,
         while_suspended=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.APPLICATION_UNBLOCK,
     ),
     Row(
         "CARD BLOCK",
@@ -280,6 +280,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=_SECURED,
         writes=True,
         while_suspended=True,
+        secret=OPEN,
+        describe=describe.CARD_BLOCK,
     ),
     Row(
         "GET BALANCE",
@@ -291,6 +293,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6982, 0x6985, 0x6A82, 0x6C00, *GATED),
         parameters=_exactly(0x00, 0x01, 0x02),
         le=ANY_LE,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.GET_BALANCE,
     ),
     _initialize("LOAD", "圈存初始化", 0x00, (*_BEGIN, *_NO_DTK), "8.7.1"),
     _initialize("PURCHASE", "消费初始化", 0x01, (*_BEGIN, *_NO_DTK, *_SPENDS), "8.8.1"),
@@ -309,6 +313,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0B,)),
         le=ANY_LE,
         writes=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.CREDIT_FOR_LOAD,
     ),
     Row(
         "DEBIT FOR PURCHASE",
@@ -323,6 +329,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         p1=0x01,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.DEBIT_FOR_PURCHASE,
     ),
     Row(
         "DEBIT FOR UNLOAD",
@@ -337,6 +345,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         p1=0x03,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.DEBIT_FOR_UNLOAD,
     ),
     Row(
         "UPDATE OVERDRAW LIMIT",
@@ -349,6 +359,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0E,)),
         le=ANY_LE,
         writes=True,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.UPDATE_OVERDRAW_LIMIT,
     ),
     Row(
         "UPDATE CAPP DATA CACHE",
@@ -360,6 +372,8 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6901, 0x6981, 0x6982, 0x6985, 0x6986, 0x6A82, 0x6A83, 0x6A84, *GATED),
         parameters=trade.cache_parameters,
         lc=_DATA,
+        secret=OPEN,
+        describe=describe.UPDATE_CAPP_DATA_CACHE,
     ),
     Row(
         "GET TRANSACTION PROVE",
@@ -372,5 +386,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         parameters=lambda p1, p2: not p1 and 0x01 <= p2 <= 0x09,
         lc=frozenset((0x02,)),
         le=ANY_LE,
+        secret=OPEN_IF_IT_FITS,
+        describe=describe.GET_TRANSACTION_PROVE,
     ),
 )

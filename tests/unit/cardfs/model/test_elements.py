@@ -17,7 +17,7 @@ from cardfs.model.files import CardContents
 from cardfs.profile.inputs import Document, IssueError, ProfileError
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.cli import main
-from emulator.trace.describe import record_text
+from emulator.commands.social.describe import record_text
 from tests.kit.card import PIN, REGION, SERIAL, SSSE
 from tests.kit.places import DATA
 from tests.kit.terminal import CARD, INFO, TerminalBench, demo_roots, settings

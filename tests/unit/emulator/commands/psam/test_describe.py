@@ -4,11 +4,15 @@ from typing import Final
 
 import pytest
 
+from cardfs.model.files import CommandSet
+from cardfs.model.settings import Settings
+from emulator.commands.sets import SETS
 from emulator.trace.event import Event
-from emulator.trace.mask import masked_command
 from emulator.trace.traced import Traced
-from tests.kit.card import contents, roots
+from tests.kit.card import contents, masked_by, roots
 from tests.kit.psam import APPLICATION, NEW_PLAIN, PsamBench, mac2, psam_key, walked
+
+PSAM: Final = SETS.table(Settings(), CommandSet.PSAM)
 
 
 class Told(PsamBench):
@@ -75,14 +79,14 @@ OPEN: Final = (
 
 @pytest.mark.parametrize("apdu", OPEN)
 def test_factors_amounts_and_macs_are_shown(apdu: str) -> None:
-    assert masked_command(bytes.fromhex(apdu)) == apdu
+    assert masked_by(PSAM, bytes.fromhex(apdu)) == apdu
 
 
 @pytest.mark.parametrize("p1", ["00", "02", "04", "09", "FF"])
 def test_what_is_enciphered_may_be_a_pin_and_is_not_shown(p1: str) -> None:
-    assert masked_command(bytes.fromhex(f"80FA{p1}00081122334455667788")) == f"80FA{p1}0008" + "**" * 8
+    assert masked_by(PSAM, bytes.fromhex(f"80FA{p1}00081122334455667788")) == f"80FA{p1}0008" + "**" * 8
 
 
 @pytest.mark.parametrize("apdu", ["00DE2724081122334455667788", "84FA0500081122334455667788", "BF7000000411223344"])
 def test_another_class_is_another_command(apdu: str) -> None:
-    assert "1122" not in masked_command(bytes.fromhex(apdu))
+    assert "1122" not in masked_by(PSAM, bytes.fromhex(apdu))
