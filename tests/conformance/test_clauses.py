@@ -1,4 +1,4 @@
-"""Every clause of Part 4, chapters 5 to 8, has a proof, and the README says which."""
+"""Every clause of Part 4, chapters 5 to 8, has a proof, and docs/clauses.md says which."""
 
 import sys
 from collections.abc import Iterator
@@ -30,14 +30,14 @@ def test_a_clause_without_proof_and_a_marker_of_no_clause_are_noticed() -> None:
 
 
 def test_a_stale_table_is_noticed_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nstale lines\n{END}\nafter\n", encoding="utf-8")
-    monkeypatch.setattr(clauses, "README", readme)
+    page = tmp_path / "clauses.md"
+    page.write_text(f"before\n{BEGIN}\nstale lines\n{END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(clauses, "PAGE", page)
     monkeypatch.setattr(clauses, "collect", lambda: PROVEN)
     assert clauses.main(["--check"]) == 1
-    assert "stale lines" in readme.read_text(encoding="utf-8")
+    assert "stale lines" in page.read_text(encoding="utf-8")
     assert clauses.main([]) == 0
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     assert "stale lines" not in text
     assert text.startswith(f"before\n{BEGIN}\n| clause |")
     assert text.endswith(f"|\n{END}\nafter\n")

@@ -1,7 +1,7 @@
 """The table of what Part 4 asks and what proves it, made from the `clause` markers of the tests.
 
-    python -m tests.kit.clauses           write it into the README, between its two comments
-    python -m tests.kit.clauses --check   status 1 if the README has another one, or a clause has no proof
+    python -m tests.kit.clauses           write it into docs/clauses.md, between its two comments
+    python -m tests.kit.clauses --check   status 1 if the page has another one, or a clause has no proof
 
 The clauses are those of chapters 5 to 8, as the standard numbers them; a chapter with sections has none
 of its own.
@@ -16,7 +16,7 @@ import pytest
 
 from tests.kit.places import ROOT
 
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs/clauses.md"
 BEGIN, END = "<!-- clauses -->", "<!-- /clauses -->"
 PART: Final = "Part 4, "
 
@@ -120,15 +120,15 @@ def _proof(file: str, whats: list[str]) -> str:
     """What a file proves of a clause: the first in words, the others counted."""
     more = f", {len(whats) - 1} more" if len(whats) > 1 else ""
     name = file.removeprefix("tests/").removesuffix(".py").replace("test_", "")
-    return f"{whats[0]}{more} ([{name}]({file}))"
+    return f"{whats[0]}{more} ([{name}](../{file}))"
 
 
 def written(text: str, found: dict[str, dict[str, str]]) -> str:
-    """The README with the table between its comments."""
+    """Return the page with the table between its comments."""
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(f"\n{END}")
     if not begin or not end:
-        raise SystemExit(f"{README.name} has no place for the table: {BEGIN} and {END}")
+        raise SystemExit(f"{PAGE.name} has no place for the table: {BEGIN} and {END}")
     return f"{before}{begin}{table(found)}{end}{after}"
 
 
@@ -138,13 +138,13 @@ def main(arguments: list[str]) -> int:
     missing = unproven(found)
     for each in missing:
         print(f"{each}: nothing proves it, or it is no clause of chapters 5 to 8", file=sys.stderr)
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     new = written(text, found)
     if "--check" in arguments:
         if new != text:
-            print("the table in README.md is stale: run scripts/clauses", file=sys.stderr)
+            print("the table in docs/clauses.md is stale: run scripts/clauses", file=sys.stderr)
         return 1 if missing or new != text else 0
-    README.write_text(new, encoding="utf-8")
+    PAGE.write_text(new, encoding="utf-8")
     return 1 if missing else 0
 
 

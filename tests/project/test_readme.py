@@ -1,16 +1,9 @@
-"""The README and its two reference pages stay true: its tables name everything there is, and its marked examples run.
+"""The pages stay true: their tables name everything there is, their links lead somewhere, their examples run.
 
-An example is marked by a comment on the line before its block: ``<!-- test: file NAME -->`` writes it,
-``shell`` runs its ``sscard`` lines, ``scriptor`` and ``python NAME`` send to a card in this process, and
-``output NAME`` is what the Python example prints. ``sqlite`` asks the image of that card. A line ``…``
-stands for lines left out.
+`tests.kit.book` says how a block of a page is marked, and runs it.
 """
 
-import contextlib
-import io
 import re
-import shlex
-import sqlite3
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -18,13 +11,10 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 import click
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from cardfs.memory.image import Image
 from cardfs.model.settings import Settings
 from cardfs.profile.loader import load_profile, shipped_profiles
 from emulator.card.table import Row
-from emulator.cards import Card
 from emulator.cli import main
 from emulator.commands.financial.debit.rows import DEBIT_ROWS
 from emulator.commands.financial.purse.rows import PURSE_ROWS
@@ -36,20 +26,33 @@ from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
+from tests.kit import picture
+from tests.kit.book import (
+    KINDS,
+    PAGES,
+    Story,
+    anchors,
+    assert_shown,
+    blocks,
+    commands_of,
+    is_chinese,
+    links,
+    original,
+    sessions,
+    text_of,
+)
 from tests.kit.places import ROOT
 
-PAGES: Final = ("README.md", "emulator/README.md", "cardfs/README.md")
-README: Final = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+BOOK: Final = "\n".join(text_of(page) for page in PAGES if not is_chinese(page))
 COMMON: Final = frozenset((0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303))
-ENTRIES: Final[list[tuple[str, str, str]]] = re.findall(
-    r"^<!-- test: (\w+) ?(\S*) -->\n```\w+\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
-)
 FAMILIES: Final = {0x63C0: "63Cx", 0x6100: "61xx", 0x6C00: "6Cxx"}
+RUN: Final = [page for page in PAGES if any(block.marker[:1] == ("run",) for block in blocks(text_of(page)))]
+"""Pages with sessions."""
 
 
 def section(title: str) -> str:
     """What stands below a heading, up to the next one."""
-    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", README, re.MULTILINE | re.DOTALL)
+    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", BOOK, re.MULTILINE | re.DOTALL)
     assert match, f"no section {title!r}"
     return match[1]
 
@@ -94,7 +97,7 @@ def values_text(kind: Any) -> str:
 
 
 def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
-    table = {row[0].strip("`"): (row[1], row[2].strip("`")) for row in rows("Settings")}
+    table = {row[0].strip("`"): (row[1], row[2].strip("`")) for row in rows("Settings of a card")}
     assert table.keys() == settings().keys()
     for name, (kind, default) in settings().items():
         values, written = table[name]
@@ -143,12 +146,12 @@ def test_every_status_word_stands_in_its_table_with_its_refusals() -> None:
 
 
 def test_every_profile_stands_in_its_table_with_its_cipher() -> None:
-    table = {row[0].strip("`"): row[1] for row in rows("Profiles") if row[0].startswith("`")}
+    table = {row[0].strip("`"): row[1] for row in rows("Shipped profiles") if row[0].startswith("`")}
     assert table == {name: load_profile(name).suite for name in shipped_profiles()}
 
 
 def test_every_file_of_the_main_profile_stands_in_its_table_with_its_rules() -> None:
-    table = {row[0]: row[1:] for row in rows("Profiles") if "/EF" in row[0]}
+    table = {row[0]: row[1:] for row in rows("Shipped profiles") if "/EF" in row[0]}
     files = load_profile("ssc-2.0").files.values()
     assert table == {
         plan.id: [plan.zh, str(plan.ef.structure), plan.ef.read.text, plan.ef.update.text] for plan in files
@@ -161,15 +164,11 @@ def test_every_subcommand_stands_in_its_table() -> None:
     assert table == set(main.commands)
 
 
-def test_every_option_of_issue_stands_in_the_readme() -> None:
+def test_every_option_of_issue_stands_in_its_page() -> None:
     assert isinstance(main, click.Group)
     options = {name for each in main.commands["issue"].params for name in each.opts if name.startswith("--")}
-    assert {name for name in options if name not in section_tree("Make your own card")} == set()
-
-
-def section_tree(title: str) -> str:
-    """A section with those below it."""
-    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    page = text_of("docs/how-to/own-card-type.md")
+    assert {name for name in options if name not in page} == set()
 
 
 def test_every_field_of_the_trace_stands_in_its_table() -> None:
@@ -177,137 +176,108 @@ def test_every_field_of_the_trace_stands_in_its_table() -> None:
     assert named == set(Event.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_file_that_is_linked_is_there(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    links = [each for each in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in each]
-    assert links
-    assert [each for each in links if not (ROOT / page).parent.joinpath(each).exists()] == []
+@pytest.mark.parametrize("coding", [t514, fmcos], ids=["t514", "fmcos"])
+def test_the_layouts_of_the_personalisation_commands_are_those_of_the_code(coding: ModuleType) -> None:
+    layouts = [line.strip() for line in (coding.__doc__ or "").splitlines() if line.startswith("    ")]
+    book = [line.strip() for line in BOOK.splitlines()]
+    assert len(layouts) > 5
+    assert [line for line in layouts if line not in book] == []
+
+
+# -- pages -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_heading_that_is_linked_is_there(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for file, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", text):
+def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    text = text_of(page)
+    for file, anchor in links(text):
         target = (ROOT / page).parent.joinpath(file) if file else ROOT / page
-        titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-        assert anchor in {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+        assert target.exists(), f"{page}: {file}"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page}: {file}#{anchor}"
+
+
+@pytest.mark.parametrize("start", ["README.md", "docs/index.md"])
+def test_every_page_is_reached_from_the_start(start: str) -> None:
+    reached, left = set(), [start]
+    while left:
+        page = left.pop()
+        if page in reached or page not in PAGES:
+            continue
+        reached.add(page)
+        targets = [(ROOT / page).parent.joinpath(file).resolve() for file, _ in links(text_of(page)) if file]
+        left += [each.relative_to(ROOT).as_posix() for each in targets if each.is_relative_to(ROOT)]
+    assert reached == set(PAGES)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) <= 200
+
+
+# -- languages ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not is_chinese(page)])
+def test_a_page_in_two_languages_has_the_same_commands_in_both(page: str) -> None:
+    for other in [each for each in PAGES if is_chinese(each) and original(each) == page]:
+        assert commands_of(text_of(other)) == commands_of(text_of(page)), other
+
+
+def test_every_chinese_page_has_an_english_one() -> None:
+    assert [page for page in PAGES if is_chinese(page) and original(page) not in PAGES] == []
+    assert original("README.zh-CN.md") == "README.md"
+    assert original("docs/zh/how-to/blank-card.md") == "docs/how-to/blank-card.md"
+
+
+def test_what_two_languages_have_in_common_is_all_but_text_and_comments() -> None:
+    english = "Text.\n\n<!-- test: run -->\n```console\n$ sscard show my.sscard  # look\n# all of it\nMF\n```\n"
+    chinese = "文字。\n\n<!-- test: run -->\n```console\n$ sscard show my.sscard # 查看\nMF\n```\n"
+    assert commands_of(english) == commands_of(chinese)
+    for changed in (
+        chinese.replace("my.", "your."),
+        chinese.replace("run", "run fails"),
+        chinese.replace("MF", "DF01"),
+    ):
+        assert commands_of(english) != commands_of(changed)
 
 
 # -- examples ----------------------------------------------------------------------------------------
 
 
-def plain(text: str) -> list[str]:
-    """Lines without what may differ: times of day, durations, how wide a column is."""
-    text = re.sub(r"\d\d:\d\d:\d\d\.\d{3}", "TIME", text)
-    text = re.sub(r"\d+\.\d\d ms", "MS", text)
-    return [re.sub(r"(?<=\S) +", " ", line).rstrip() for line in text.splitlines()]
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_how_it_is_proven(page: str) -> None:
+    found = blocks(text_of(page))
+    assert text_of(page).count("\n```") == 2 * len(found), "a block that is not seen"
+    assert [str(block) for block in found if not block.marker or block.marker[0] not in KINDS] == []
+    assert [str(block) for block in found if block.marker[0] == "layout" and "$ " in block.text] == []
+    for block in found:
+        if block.marker[0] in ("elsewhere", "excerpt"):
+            assert (ROOT / block.marker[1]).is_file(), block
+        if block.marker[0] == "excerpt":
+            there = [line.strip() for line in (ROOT / block.marker[1]).read_text(encoding="utf-8").splitlines()]
+            wanted = [line.partition(" #")[0].strip() for line in block.text.splitlines() if line.strip(" …")]
+            assert [line for line in wanted if line not in there] == [], block
 
 
-def assert_shown(shown: str, output: str) -> None:
-    """Assert that an output is the one shown; each ``…`` may stand for any lines."""
-    there = plain(output)
-    gap = False
-    for line in plain(shown):
-        if line.strip("│ ") == "…":
-            gap = True
-            continue
-        assert line in there if gap else there[:1] == [line], f"not printed: {line}"
-        there = there[there.index(line) + 1 :]
-        gap = False
-    assert gap or not there, f"printed but not shown: {there}"
-
-
-def example(kind: str, name: str = "") -> str:
-    return {(its_kind, its_name): text for its_kind, its_name, text in ENTRIES}[kind, name]
-
-
-@pytest.fixture(name="folder")
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current directory with every file that the README shows."""
-    for kind, name, text in ENTRIES:
-        if kind == "file":
-            (tmp_path / name).write_text(text, encoding="utf-8")
+@pytest.mark.pcsc
+@pytest.mark.parametrize("page", RUN)
+def test_the_examples_of_a_page_print_what_is_shown(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    story = Story(tmp_path)
+    for block in blocks(text_of(page)):
+        if block.marker[0] in ("file", "run"):
+            story.tell(block)
+    if story.lacking:
+        pytest.skip(f"all but what needs {', '.join(sorted(story.lacking))}, which this machine lacks")
 
 
-def commands(block: str) -> list[tuple[list[str], str]]:
-    """The ``$ sscard`` lines of a block as arguments, each with the output shown below it."""
-    parts = re.split(r"^\$ sscard (.*)\n", block, flags=re.MULTILINE)[1:]
-    return [(shlex.split(line), shown) for line, shown in zip(parts[::2], parts[1::2], strict=True)]
+def test_what_a_page_shows_must_be_printed_and_nothing_else() -> None:
+    assert_shown("a  1\n…\nd\n10:00:00.000 took …\n", "a 1\nb\nc\nd\n23:59:59.999 took 3 s\n")
+    for shown in ("a\nc\n", "a\n", "b\n", "a\nb\nc\n", ""):
+        with pytest.raises(AssertionError):
+            assert_shown(shown, "a\nb\n")
+    assert sessions("$ a \\\n  b\nx\ny\n$ c\n") == [("a \\\n  b", "x\ny\n"), ("c", "")]
 
 
-@pytest.mark.usefixtures("folder")
-def test_the_shell_examples_print_what_is_shown() -> None:
-    blocks = [text for kind, _, text in ENTRIES if kind == "shell"]
-    ran = 0
-    for block in blocks:
-        for arguments, shown in commands(block):
-            result = CliRunner().invoke(main, arguments)
-            assert result.exit_code == (2 if shown.startswith("sscard: ") else 0), result.output
-            assert_shown(shown, result.output)
-            ran += 1
-    assert ran >= 6
-
-
-def new_card(folder: Path) -> Card:
-    """The card that the README's first example makes."""
-    arguments, _ = commands(next(text for kind, _, text in ENTRIES if kind == "shell"))[0]
-    assert CliRunner().invoke(main, arguments).exit_code == 0
-    return Card(Image.open(folder / arguments[1]))
-
-
-def test_the_scriptor_example_shows_what_the_card_answers(folder: Path) -> None:
-    card = new_card(folder)
-    sent = [line for line in example("file", "first.txt").splitlines() if line]
-    shown = example("scriptor")
-    assert re.findall(r"^> (.*)$", shown, re.MULTILINE) == sent
-    answers = re.findall(r"^< ((?:[0-9A-F]{2}\s+)+): ", shown, re.MULTILINE)
-    assert [bytes.fromhex(each) for each in answers] == [card.transmit(bytes.fromhex(each)) for each in sent]
-    card.close()
-
-
-class _Reader:
-    """A reader of pyscard, as far as the example needs one."""
-
-    def __init__(self, card: Card) -> None:
-        self._card = card
-
-    def createConnection(self) -> "_Reader":  # noqa: N802 - pyscard's name
-        return self
-
-    def connect(self) -> None:
-        self._card.power_on()
-
-    def transmit(self, command: list[int]) -> tuple[list[int], int, int]:
-        answer = self._card.transmit(bytes(command))
-        return list(answer[:-2]), answer[-2], answer[-1]
-
-
-def test_the_python_example_prints_what_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = new_card(folder)
-    monkeypatch.setattr("smartcard.System.readers", lambda: [_Reader(card)])
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(example("python", "pin.py"), "README.md", "exec"), {})  # noqa: S102 - it is ours
-    assert_shown(example("output", "pin.py").partition("\n")[2], printed.getvalue())
-    card.close()
-
-
-def test_the_sqlite_example_shows_what_the_image_holds(folder: Path) -> None:
-    new_card(folder).close()
-    parts = re.split(r'^\$ sqlite3 (\S+) "(.*)"\n', example("sqlite"), flags=re.MULTILINE)[1:]
-    assert parts
-    for name, question, shown in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        with contextlib.closing(sqlite3.connect(folder / name)) as image:
-            answer = "".join("|".join(map(str, row)) + "\n" for row in image.execute(question))
-        assert shown == answer
-
-
-@pytest.mark.parametrize("coding", [t514, fmcos], ids=["t514", "fmcos"])
-def test_the_layouts_of_the_personalisation_commands_are_those_of_the_code(coding: ModuleType) -> None:
-    layouts = [line.strip() for line in (coding.__doc__ or "").splitlines() if line.startswith("    ")]
-    readme = [line.strip() for line in README.splitlines()]
-    assert len(layouts) > 5
-    assert [line for line in layouts if line not in readme] == []
+def test_the_picture_shows_what_is_printed() -> None:
+    assert picture.shown(picture.picture()) == picture.shown(picture.PICTURE.read_text(encoding="utf-8"))
