@@ -1,6 +1,6 @@
 """Command APDUs: four cases in short form, extended where a profile allows it (Part 2, 9.4; Part 5, 5.1)."""
 
-from typing import Any, Final
+from typing import Final, TypedDict, Unpack
 
 EXTENDED_LE_MAX: Final = 65536
 HEADER_LENGTH: Final = 4
@@ -10,6 +10,19 @@ SELECT: Final = 0xA4
 GET_RESPONSE: Final = 0xC0
 BY_NAME: Final = 0x04
 """P1 of a SELECT by DF name."""
+
+
+class _Changes(TypedDict, total=False):
+    """Fields of a command, so that a misspelt one is found before it runs."""
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes
+    le: int | None
+    le_zero: bool
+    well_formed: bool
 
 
 class Command:
@@ -59,7 +72,7 @@ class Command:
         le = "" if self.le is None else f", Le {self.le}"
         return f"Command({self.header.hex().upper()}, {len(self.data)} bytes{le})"
 
-    def _replace(self, **changes: Any) -> "Command":
+    def _replace(self, **changes: Unpack[_Changes]) -> "Command":
         """Return a copy with other values in these fields."""
         new = Command(self.cla, self.ins, self.p1, self.p2, self.data, self.le, self.le_zero, self.well_formed)
         for name, value in changes.items():

@@ -17,7 +17,7 @@ from ..status import status_words
 from . import reasons
 from .apdu import Command
 from .selection import Selections
-from .session import Session
+from .session import Prepared, Session
 
 FAILED_TRY = 0x63C0
 
@@ -64,7 +64,7 @@ class Context:
         command: Command,
         random: RandomSource,
         challenge: bytes | None = None,
-        trade: object = None,
+        trade: Prepared | None = None,
         selections: Selections = NO_SELECTIONS,
     ) -> None:
         self.image = image

@@ -31,8 +31,8 @@ from ..status import (
 from . import reasons, tries
 from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
 from .context import DONE, FAILED_TRY, Answer, Context
-from .row import any_turn
-from .session import Session
+from .row import any_sequence
+from .session import Prepared, Session
 from .table import ANY_LE as ANY
 from .table import CommandSets, Row, Table
 
@@ -201,7 +201,7 @@ class Card:
         if self.image.dfs[df].blocked:
             raise self._lock_of(df)
 
-    def _run(self, row: Row, command: Command, trade: object) -> Answer:
+    def _run(self, row: Row, command: Command, trade: Prepared | None) -> Answer:
         """Pass the gate, run the handler, commit."""
         session, image = self._session, self.image
         df = image.dfs[session.df]
@@ -209,7 +209,7 @@ class Card:
             early = self._locked(row, command, df)
             if early is not None:
                 return early
-        if row.in_turn is not any_turn and not row.in_turn(trade):
+        if row.in_sequence is not any_sequence and not row.in_sequence(trade):
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             rows = self._table_in(session.df).beside(row)

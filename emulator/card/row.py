@@ -13,7 +13,7 @@ from cardfs.model.settings import Settings
 from .context import Answer, Context
 from .describer import Describer
 from .secret import Policy
-from .session import Session
+from .session import Prepared, Session
 
 NO_DATA: Final[Container[int]] = frozenset((0,))
 ANY_LE: Final[Container[int]] = range(1, 65537)
@@ -29,7 +29,7 @@ def _always(_settings: Settings) -> bool:
     return True
 
 
-def any_turn(_trade: object) -> bool:
+def any_sequence(_trade: Prepared | None) -> bool:
     """Come whatever came before."""
     return True
 
@@ -52,7 +52,7 @@ class Row:
         keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds or
             only names the right Le (6Cxx); every other command ends the trade (Part 5, 7, table 49).
         p1: P1 that tells it from other rows with its class and instruction; None if it is the only one.
-        in_turn: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
+        in_sequence: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
             asked before anything else in the command (Part 5, 7).
         while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
         failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
@@ -82,7 +82,7 @@ class Row:
     reads: bool = False
     keeps_trade: bool = False
     p1: int | None = None
-    in_turn: Callable[[object], bool] = any_turn
+    in_sequence: Callable[[Prepared | None], bool] = any_sequence
     while_suspended: bool = False
     failure_locks: bool = False
     selects: bool = False

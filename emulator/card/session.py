@@ -1,6 +1,6 @@
 """The session: everything that a reset forgets (Part 4, 7.5; Part 5, 6.11; Part 7, 5.8 and 6.6)."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict, Unpack
 
 from keys.records import KeyRef
 
@@ -10,6 +10,38 @@ class Scan(NamedTuple):
 
     name: bytes
     seen: frozenset[str]
+
+
+class Prepared:
+    """What a command prepared for the very next one: a trade, or a MAC that goes on (Part 5, 7, table 49).
+
+    Base class of what the command sets have; a value that nobody changes.
+    """
+
+    __slots__ = ()
+
+
+class TransactionState:
+    """What a command set remembers between the commands of one selection.
+
+    Base class of what the command sets have; a value, which a command replaces.
+    """
+
+    __slots__ = ()
+
+
+class _Changes(TypedDict, total=False):
+    """Fields of a session, so that a misspelt one is found before it runs."""
+
+    df: str
+    ef: str | None
+    pointer: int | None
+    proofs: frozenset[KeyRef]
+    challenge: bytes | None
+    pending: bytes
+    scan: Scan | None
+    trade: Prepared | None
+    state: TransactionState | None
 
 
 class Session:
@@ -24,10 +56,10 @@ class Session:
         pending: data that wait for GET RESPONSE.
         scan: a SELECT walk that goes on with P2 02.
         trade: what an INITIALIZE command prepared, for the very next command (Part 5, 7, table 49).
-        work: what the command set of the current DF remembers between commands; gone when the DF changes.
+        state: what the command set of the current DF remembers between commands; gone when the DF changes.
     """
 
-    __slots__ = ("challenge", "df", "ef", "pending", "pointer", "proofs", "scan", "trade", "work")
+    __slots__ = ("challenge", "df", "ef", "pending", "pointer", "proofs", "scan", "state", "trade")
 
     def __init__(
         self,
@@ -38,8 +70,8 @@ class Session:
         challenge: bytes | None = None,
         pending: bytes = b"",
         scan: Scan | None = None,
-        trade: object = None,
-        work: object = None,
+        trade: Prepared | None = None,
+        state: TransactionState | None = None,
     ) -> None:
         self.df = df
         self.ef = ef
@@ -49,7 +81,7 @@ class Session:
         self.pending = pending
         self.scan = scan
         self.trade = trade
-        self.work = work
+        self.state = state
 
     def copy(self) -> "Session":
         """Return the same state, to be changed on its own; every command takes one."""
@@ -62,10 +94,10 @@ class Session:
         new.pending = self.pending
         new.scan = self.scan
         new.trade = self.trade
-        new.work = self.work
+        new.state = self.state
         return new
 
-    def _replace(self, **changes: Any) -> "Session":
+    def _replace(self, **changes: Unpack[_Changes]) -> "Session":
         """Return a copy with other values in these fields."""
         new = self.copy()
         for name, value in changes.items():

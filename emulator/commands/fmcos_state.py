@@ -16,7 +16,7 @@ def prepare(ctx: Context) -> None:
     proofs = settled(ctx.session.proofs, here, ctx.image.root)
     if len(file_heads(ctx.image, here)) == 1 and not ctx.image.children(here):
         proofs |= {opened(here)}
-    ctx.session = ctx.session._replace(proofs=proofs)
+    ctx.session.proofs = proofs
 
 
 def require(ctx: Context, rule: Rule, what: str) -> None:
@@ -30,7 +30,7 @@ def reach(ctx: Context, value: int) -> None:
     """Put the current directory into a security state."""
     here = ctx.session.df
     others = frozenset(ref for ref in ctx.session.proofs if not is_state(ref, here))
-    ctx.session = ctx.session._replace(proofs=others | {state(here, value & 0x0F)})
+    ctx.session.proofs = others | {state(here, value & 0x0F)}
 
 
 def leave(ctx: Context, before: str) -> None:
@@ -40,4 +40,4 @@ def leave(ctx: Context, before: str) -> None:
     kept = frozenset(
         ref for ref in ctx.session.proofs if ref not in gone and (here == ctx.image.root or not is_state(ref, here))
     )
-    ctx.session = ctx.session._replace(proofs=kept)
+    ctx.session.proofs = kept

@@ -687,7 +687,7 @@ def _(value: str) -> None:
 def _(value: str) -> None:
     bench = module("init_environment", value)
     assert bench.send("BFEC00000151") == "9000"
-    assert getattr(bench.card.session.work, "region", None) == (0x51 if value == "remember" else None)
+    assert getattr(bench.card.session.state, "region", None) == (0x51 if value == "remember" else None)
     assert bench.send("BFEC0000015A") == ("6A80" if value == "remember" else "9000")
 
 

@@ -212,7 +212,7 @@ def prove_everything(bench: Recorded, made: CardContents, world: tuple[str, ...]
         return
     other = debit(bench, made)
     other.start(100)
-    assert bench.card.session.work is not None
+    assert bench.card.session.state is not None
     bench.ask("0020008008" + "26739154FFFFFFFF")
     other.ac("ARQC", 100)
     assert other.arpc() == "9000"
@@ -384,7 +384,7 @@ def test_a_transaction_of_debit_credit_does_not_survive_a_visit_of_the_other_wor
     terminal.start(100)
     terminal.ac("ARQC", 100)
     bench.enter(SSSE)
-    assert bench.card.session.work is None
+    assert bench.card.session.state is None
     bench.enter(DEBIT)
     assert terminal.arpc()[-4:] == "6985"
     assert terminal.generate("40", terminal.cdol(100, code="00"))[-4:] == "6985"

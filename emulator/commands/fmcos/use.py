@@ -132,7 +132,7 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
     reach(ctx, head.next)
     if head.kind == PIN and ctx.image.dfs[ref.owner].command_set is CommandSet.PURSE:
         # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
-        ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+        ctx.session.proofs = ctx.session.proofs | {ref}
     return DONE
 
 
@@ -294,5 +294,5 @@ def _append_record(ctx: Context) -> Answer:
     mode, number = (Mode.PREVIOUS, 0) if cyclic else (Mode.NUMBER, len(records) + 1)
     ctx.command = command._replace(p1=number, p2=command.p2 & ~7 | mode)
     answer = record.update_record(ctx)
-    ctx.session = ctx.session._replace(pointer=0 if cyclic else len(records))
+    ctx.session.pointer = 0 if cyclic else len(records)
     return answer

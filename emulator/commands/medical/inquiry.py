@@ -76,4 +76,4 @@ def get_starting_day(ctx: Context) -> Answer:
 def _go_on(ctx: Context) -> None:
     """Let the trade go on after this command (Part 5, table 49), unless the profile has it as 7.5.1 says."""
     if ctx.settings.trade.init_lifetime == "keeps":
-        ctx.session = ctx.session._replace(trade=ctx.trade)
+        ctx.session.trade = ctx.trade

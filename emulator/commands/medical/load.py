@@ -9,6 +9,7 @@ from keys.suites import MAC_LENGTH
 from keys.trades import LOAD_TYPE, load_mac1, load_mac2, load_session_key, load_tac
 
 from ...card.context import Answer, Context
+from ...card.session import Prepared
 from ...card.tries import compare_once
 from ...status import CounterExhausted, TradeMacWrong
 from .money import AMOUNT_MAX, COUNTER_MAX, Proof, commit_trade, open_account, require_log, trade_record
@@ -19,8 +20,8 @@ NO_MAC: Final = bytes(MAC_LENGTH)
 """What a proof has where a purchase has MAC2: the last answer of a load carries a TAC only."""
 
 
-def is_prepared(trade: object) -> bool:
-    """Tell whether the card is in the state "load"."""
+def is_prepared(trade: Prepared | None) -> bool:
+    """Return whether the card is in the state "load"."""
     return isinstance(trade, Load)
 
 
@@ -41,7 +42,7 @@ def initialize_for_load(ctx: Context) -> Answer:
     balance, sequence = money.balance.to_bytes(4), money.load_counter.to_bytes(2)
     session = load_session_key(key.suite, ctx.image.expanded(at), random, sequence)
     mac1 = load_mac1(key.suite, session, balance, amount, mac_type(ctx, LOAD_TYPE), terminal)
-    ctx.session = ctx.session._replace(trade=Load(key.suite, session, tac_key, amount, terminal))
+    ctx.session.trade = Load(key.suite, session, tac_key, amount, terminal)
     return Answer(balance + sequence + bytes((index,)) + algorithm_byte(ctx, key) + random + mac1)
 
 

@@ -8,6 +8,7 @@ from keys.suites import MAC_LENGTH
 from keys.trades import PURCHASE_TYPE, purchase_mac1, purchase_mac2, purchase_session_key, purchase_tac
 
 from ...card.context import Answer, Context
+from ...card.session import Prepared
 from ...card.tries import compare_once
 from ...status import BalanceShort, CounterExhausted, TradeMacWrong
 from .load import RANDOM_LENGTH
@@ -20,8 +21,8 @@ _TIME: Final = slice(4, 11)
 _DATE: Final = 4
 
 
-def is_prepared(trade: object) -> bool:
-    """Tell whether the card is in the state "purchase"."""
+def is_prepared(trade: Prepared | None) -> bool:
+    """Return whether the card is in the state "purchase"."""
     return isinstance(trade, Purchase)
 
 
@@ -39,7 +40,7 @@ def initialize_for_purchase(ctx: Context) -> Answer:
     if money.purchase_counter >= COUNTER_MAX:
         raise CounterExhausted("the counter of purchases is at its limit")
     random = ctx.random(RANDOM_LENGTH)
-    ctx.session = ctx.session._replace(trade=Purchase(at, tac_key, random, amounts, terminal))
+    ctx.session.trade = Purchase(at, tac_key, random, amounts, terminal)
     totals = b"".join(amount.to_bytes(4) for amount in (money.balance, money.self_paid, money.fund))
     sequence = money.purchase_counter.to_bytes(2)
     return Answer(totals + money.year + sequence + bytes((index,)) + algorithm_byte(ctx, key) + random)

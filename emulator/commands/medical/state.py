@@ -11,6 +11,7 @@ from keys.trades import LOAD_TYPE, PURCHASE_TYPE
 
 from ...card.context import Context
 from ...card.reasons import no_key, of
+from ...card.session import Prepared
 from ...status import KeyIndexUnknown
 
 BINARY_TYPES: Final = {LOAD_TYPE: b"\x01", PURCHASE_TYPE: b"\x02"}
@@ -24,7 +25,7 @@ _ALGORITHMS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Load(Prepared):
     """The state "load" (帐户划入状态; Part 5, 7): what INITIALIZE FOR LOAD prepared.
 
     Attributes:
@@ -41,7 +42,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Prepared):
     """The state "purchase" (医疗消费状态; Part 5, 7): what INITIALIZE FOR PURCHASE prepared.
 
     SESPK waits for the terminal's sequence number (Part 7, 12.2).

@@ -227,7 +227,7 @@ def delete_all(ctx: Context, keep: Container[str] = ()) -> None:
                 change.delete_keys((at,))
             elif key.usage is Usage.TRANSPORT:
                 change.put_key(at[0], replace(key, state=KeyState.ACTIVE))
-        ctx.session = ctx.session._replace(proofs=frozenset())
+        ctx.session.proofs = frozenset()
     change.put_df(replace(image.dfs[here], phase=edge.following))
     _forget(ctx, below)
     kept = controlling_key(image, here, edge.authority)

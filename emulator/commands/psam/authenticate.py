@@ -31,7 +31,7 @@ def external_authentication(ctx: Context) -> Answer:
         if ctx.settings.psam.auth_error == "6982":
             raise AccessDenied(reason)
         return Answer(word=FAILED_TRY | left, reason=reason)
-    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {ref})
+    ctx.session.proofs = ctx.session.proofs | {ref}
     return DONE
 
 

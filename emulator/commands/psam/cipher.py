@@ -10,7 +10,7 @@ from keys.suites import FACTOR_LENGTH
 
 from ...card.context import DONE, Answer, Context
 from ...status import DataWrong, LengthWrong, TradeStateWrong
-from .state import Delivered, RunningMac, application, block_length, not_there, remember, work_of
+from .state import Delivered, RunningMac, application, block_length, not_there, remember, state_of
 
 ENCRYPT_LAST: Final = 0x00
 MAC_LAST: Final = 0x01
@@ -58,7 +58,7 @@ def delivery_session_key(ctx: Context) -> Answer:
         encrypts=key.usage in _ENCRYPTS,
         macs=key.usage in _MACS,
     )
-    remember(ctx, work_of(ctx)._replace(delivered=delivered))
+    remember(ctx, state_of(ctx)._replace(delivered=delivered))
     return DONE
 
 
@@ -87,7 +87,7 @@ def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
 
 def cipher_data(ctx: Context) -> Answer:
     """Encipher, or compute a MAC, with the temporary key (数据加密和 MAC 计算); the caller pads."""
-    key, p1, data = work_of(ctx).delivered, ctx.command.p1, ctx.command.data
+    key, p1, data = state_of(ctx).delivered, ctx.command.p1, ctx.command.data
     if key is None:
         raise TradeStateWrong("there is no session key: DELIVERY SESSION KEY first")
     makes_mac = bool(p1 & 1)
@@ -102,7 +102,7 @@ def cipher_data(ctx: Context) -> Answer:
         raise LengthWrong(f"{len(data)} bytes are not the whole blocks of {block} that P1 {p1:02X} takes")
     answer = _mac(ctx, key, p1, data) if makes_mac else key.suite.cipher.encrypt(key.session, data)
     if p1 in FINISHING:
-        remember(ctx, work_of(ctx)._replace(delivered=_after(ctx, key, makes_mac=makes_mac)))
+        remember(ctx, state_of(ctx)._replace(delivered=_after(ctx, key, makes_mac=makes_mac)))
     return Answer(answer)
 
 
@@ -118,7 +118,7 @@ def _mac(ctx: Context, key: Delivered, p1: int, data: bytes) -> bytes:
     if data:
         state = key.suite.cipher.cbc(key.session, state, data)[-block:]
     if p1 not in FINISHING:
-        ctx.session = ctx.session._replace(trade=RunningMac(state))
+        ctx.session.trade = RunningMac(state)
         return b""
     return key.suite.truncate(state) if ctx.settings.psam.mac_answer == "mac4" else state
 

@@ -13,7 +13,7 @@ from ...card.context import DONE, Answer, Context
 from ...card.selection import Entry
 from ...status import DataWrong, LengthWrong
 from ..social import select as user_card
-from .state import block_length, remember, work_of
+from .state import block_length, remember, state_of
 
 SSF33_NAME: Final = bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF")
 SSF33_FID: Final = 0xDDF1
@@ -71,7 +71,7 @@ def get_challenge(ctx: Context) -> Answer:
     if length not in CHALLENGES[block]:
         raise LengthWrong(f"a cipher with blocks of {block} bytes has no challenge of {length}")
     challenge = ctx.random(length)
-    ctx.session = ctx.session._replace(challenge=challenge)
+    ctx.session.challenge = challenge
     return Answer(challenge)
 
 
@@ -83,5 +83,5 @@ def initialize_environment(ctx: Context) -> Answer:
     if ctx.settings.psam.init_environment == "remember":
         if not ctx.command.data.hex().isdecimal():
             raise DataWrong("the data are not two digits of a region code")
-        remember(ctx, work_of(ctx)._replace(region=ctx.command.data[0]))
+        remember(ctx, state_of(ctx)._replace(region=ctx.command.data[0]))
     return DONE

@@ -19,7 +19,7 @@ from ...card.context import DONE, Answer, Context
 from ...card.tries import compare_once
 from ...status import DataWrong, LengthWrong, TradeMacWrong, TradeStateWrong
 from .cipher import diversified
-from .state import Purchase, application, not_there, remember, work_of
+from .state import Purchase, application, not_there, remember, state_of
 
 FIXED: Final = 0x1C
 """Length of the data before the factors."""
@@ -49,16 +49,16 @@ def init_sam(ctx: Context) -> Answer:
     mac1 = purchase_mac1(suite, session, amounts, data[0x12:0x13], terminal, data[0x13:0x1A])
     if ctx.settings.psam.sequence_step == "init":
         _step(ctx, sequence)
-    remember(ctx, work_of(ctx)._replace(purchase=Purchase(key.suite_name, session, amounts, sequence)))
+    remember(ctx, state_of(ctx)._replace(purchase=Purchase(key.suite_name, session, amounts, sequence)))
     return Answer(number + mac1)
 
 
 def credit_sam(ctx: Context) -> Answer:
     """End a purchase (校验 MAC2). SESPK serves once, whether MAC2 is right or wrong."""
-    purchase = work_of(ctx).purchase
+    purchase = state_of(ctx).purchase
     if purchase is None:
         raise TradeStateWrong("there is no purchase to credit: INIT SAM FOR PURCHASE first")
-    remember(ctx, work_of(ctx)._replace(purchase=None))
+    remember(ctx, state_of(ctx)._replace(purchase=None))
     expected = purchase_mac2(SUITES[purchase.suite_name], purchase.session, purchase.amounts)
     if not compare_once(expected, ctx.command.data):
         reason = f"MAC2 of purchase {purchase.sequence} does not verify"

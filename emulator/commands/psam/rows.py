@@ -7,7 +7,7 @@ from ...card.row import ANY_LE, GATED, Row
 from ...card.secret import OPEN, all_but_mac
 from ..social import rows as social
 from . import authenticate, cipher, describe, files, load, purchase
-from .state import without
+from .state import without_delivered, without_purchase, without_region
 
 _UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # Over tables 20 and 22: nothing. Left out of them: 6A83, since 6A88 says the same; 6D00 is for other instructions.
@@ -58,7 +58,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         # Table 16 also lists 6985 and names no case for it.
         (0x9000, 0x6A80, *GATED),
         lc=frozenset((1,)),
-        refused=without("region"),
+        refused=without_region,
         secret=OPEN,
         describe=describe.INITIALIZE_ENVIRONMENT,
     ),
@@ -112,7 +112,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x6985, 0x6A80, 0x6A88, *GATED),
         parameters=cipher.parameters_delivery,
         lc=frozenset(range(8, 41, 8)),
-        refused=without("delivered"),
+        refused=without_delivered,
         secret=OPEN,
         describe=describe.DELIVERY_SESSION_KEY,
     ),
@@ -143,7 +143,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         lc=purchase.LENGTHS,
         le=ANY_LE,
         writes=True,
-        refused=without("purchase"),
+        refused=without_purchase,
         secret=OPEN,
         describe=describe.INIT_SAM,
     ),
@@ -158,7 +158,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         (0x9000, 0x63C0, 0x6581, 0x6901, 0x9302, *GATED),
         lc=frozenset((4,)),
         writes=True,
-        refused=without("purchase"),
+        refused=without_purchase,
         secret=OPEN,
         describe=describe.CREDIT_SAM,
     ),

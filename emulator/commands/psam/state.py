@@ -1,6 +1,6 @@
 """What a security module remembers between commands for the selected DF (Part 9, 9.7 to 9.10)."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cardfs.model.errors import ConditionsUnmet
@@ -10,7 +10,7 @@ from keys.records import Usage
 from keys.suites import SUITES, Suite
 
 from ...card.context import Context
-from ...card.session import Session
+from ...card.session import Prepared, Session, TransactionState
 
 
 class Delivered(NamedTuple):
@@ -51,46 +51,64 @@ class Purchase(NamedTuple):
         return f"Purchase(sequence={self.sequence})"
 
 
-class RunningMac(NamedTuple):
-    """A MAC over several commands; it ends with any other command, so the session keeps it as a trade."""
-
-    state: bytes
-
-    def __repr__(self) -> str:
-        return "RunningMac()"
-
-
-class Work(NamedTuple):
-    """All of it.
+@dataclass(frozen=True, slots=True)
+class RunningMac(Prepared):
+    """A MAC over several commands; it ends with any other command, as a trade does.
 
     Attributes:
-        region: what INITIALIZE ENVIRONMENT gave, the first byte of the user card's identification code.
+        state: the last block of the CBC so far.
     """
+
+    state: bytes = field(repr=False)
+
+
+class _State(NamedTuple):
+    """The fields of a `State`."""
 
     region: int | None = None
     delivered: Delivered | None = None
     purchase: Purchase | None = None
 
 
-def work_of(ctx: Context) -> Work:
+class State(_State, TransactionState):
+    """What a security module remembers.
+
+    Attributes:
+        region: what INITIALIZE ENVIRONMENT gave, the first byte of the user card's identification code.
+        delivered: what DELIVERY SESSION KEY left.
+        purchase: what INIT SAM FOR PURCHASE began.
+    """
+
+    __slots__ = ()
+
+
+def state_of(ctx: Context) -> State:
     """What is remembered in the current DF."""
-    work = ctx.session.work
-    return work if isinstance(work, Work) else Work()
+    state = ctx.session.state
+    return state if isinstance(state, State) else State()
 
 
-def remember(ctx: Context, work: Work) -> None:
+def remember(ctx: Context, state: State) -> None:
     """Remember it from now on, if the command succeeds."""
-    ctx.session = ctx.session._replace(work=work)
+    ctx.session.state = state
 
 
-def without(field: str) -> Callable[[Session], Session]:
-    """What a refused command leaves of the session: nothing in this field of what is remembered (`Row.refused`)."""
+def without_region(session: Session) -> Session:
+    """Return the session after a refused INITIALIZE ENVIRONMENT: no region (`Row.refused`)."""
+    state = session.state
+    return session._replace(state=state._replace(region=None)) if isinstance(state, State) else session
 
-    def ended(session: Session) -> Session:
-        work = session.work
-        return session._replace(work=work._replace(**{field: None})) if isinstance(work, Work) else session
 
-    return ended
+def without_delivered(session: Session) -> Session:
+    """Return the session after a refused DELIVERY SESSION KEY: no temporary key (`Row.refused`)."""
+    state = session.state
+    return session._replace(state=state._replace(delivered=None)) if isinstance(state, State) else session
+
+
+def without_purchase(session: Session) -> Session:
+    """Return the session after a refused command of a purchase: no purchase (`Row.refused`)."""
+    state = session.state
+    return session._replace(state=state._replace(purchase=None)) if isinstance(state, State) else session
 
 
 def block_length(ctx: Context) -> int:

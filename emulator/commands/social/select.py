@@ -120,7 +120,7 @@ def make_current(ctx: Context, df: Df) -> None:
     # In the same DF the security state stays (Part 5, 6.11.1).
     if df.path != session.df:
         session.df = df.path
-        session.challenge = session.work = None
+        session.challenge = session.state = None
         session.proofs = surviving(session.proofs, image.environment(df.path), image.pins, image.info.settings.state)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.commands.financial.debit.state import Work
+from emulator.commands.financial.debit.state import State
 from tests.kit.card import MF, PSE, SSSE
 from tests.kit.debit import (
     AID,
@@ -552,14 +552,14 @@ def test_the_worked_arpc_of_the_test_laboratory_on_a_card() -> None:
     bench = DebitBench(values={"UDKAC": udk})
     bench.online()
     session = bench.card.session
-    assert isinstance(session.work, Work)
-    bench.card._session = session._replace(work=session.work._replace(first=bytes.fromhex("9576389A2C9E7534")))
+    assert isinstance(session.state, State)
+    bench.card._session = session._replace(state=session.state._replace(first=bytes.fromhex("9576389A2C9E7534")))
     assert bench.send("008200000ACE4C356DB304CB743030") == "9000"
 
 
 def test_no_secret_is_in_what_a_transaction_tells_of_itself() -> None:
     bench = DebitBench(settings=emv(script_chaining=True))
     found = bench.online()
-    shown = repr(bench.card.session.work)
-    assert shown == "Work(FIRST, atc=1, results=A00000)"
+    shown = repr(bench.card.session.state)
+    assert shown == "State(FIRST, atc=1, results=A00000)"
     assert found.ac.hex().upper() not in shown.upper()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.commands.psam.state import RunningMac, State
 from tests.kit.psam import BLOCK, PsamBench, mac2, psam_key, walked
 from tests.kit.reference import Reference, xor
 
@@ -136,7 +137,14 @@ def test_any_order_of_commands(suite: str, lifetime: str, walk: list[tuple[objec
                 bench.card.reset()
                 bench.select_application()
                 model.session = model.running = None
-        assert "session" not in repr(bench.card.session.work)
+        assert "session" not in repr(bench.card.session.state)
+
+
+def remembered(bench: PsamBench) -> State:
+    """What the module remembers for its application."""
+    state = bench.card.session.state
+    assert isinstance(state, State)
+    return state
 
 
 @pytest.mark.parametrize("suite", ["3DES", "SM4"])
@@ -155,7 +163,7 @@ def test_a_key_that_is_used_up_is_no_key_any_more(suite: str) -> None:
     assert bench.deliver(0x27, 0x24, FACTOR) == "9000"
     words = [bench.cipher(p1, bytes(32))[-4:] for p1 in (5, 0, 5, 0)]
     assert words == ["6985", "9000", "6901", "6901"]
-    assert bench.card.session.work.delivered is None  # type: ignore[attr-defined]
+    assert remembered(bench).delivered is None
 
 
 REFUSED_DELIVERIES: Final = {
@@ -180,7 +188,7 @@ def test_a_delivery_that_is_refused_leaves_no_key_of_the_one_before(suite: str, 
     assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
     assert bench.send(refused) == word
     assert bench.cipher(0x00, bytes(block)) == "6901"
-    assert bench.card.session.work.delivered is None  # type: ignore[attr-defined]
+    assert remembered(bench).delivered is None
     assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
     assert bench.cipher(0x00, bytes(block))[-4:] == "9000"
 
@@ -223,7 +231,7 @@ def test_a_step_of_a_purchase_that_is_refused_ends_it(suite: str, step: str, ref
     }
     assert bench.send(wrong[refused]) == word
     assert bench.send("8072000004" + mac) == "6901"
-    assert bench.card.session.work.purchase is None  # type: ignore[attr-defined]
+    assert remembered(bench).purchase is None
     assert bench.sequence() == sequence
 
 
@@ -231,19 +239,21 @@ def test_a_region_that_is_refused_is_not_the_one_before() -> None:
     """Part 9, 9.3."""
     bench = PsamBench()
     assert [bench.send(each) for each in ("BFEC00000151", "BFEC0000015A")] == ["9000", "6A80"]
-    assert bench.card.session.work.region is None  # type: ignore[attr-defined]
+    assert remembered(bench).region is None
 
 
 def test_nothing_that_is_remembered_prints_a_secret() -> None:
     bench = PsamBench()
     assert bench.deliver(0x28, 0x12, FACTOR) == "9000"
-    work = bench.card.session.work
-    session = work.delivered.session  # type: ignore[attr-defined]
+    delivered = remembered(bench).delivered
+    assert delivered is not None
     assert bench.ask(bench.init_sam())[-4:] == "9000"
     assert bench.cipher(0x07, bytes(16)) == "9000"
     shown = repr(bench.card.session) + str(bench.card.session)
-    trade = bench.card.session.trade
-    for secret in (session, bench.card.session.work.purchase.session, trade.state):  # type: ignore[attr-defined]
+    purchase, running = remembered(bench).purchase, bench.card.session.trade
+    assert purchase is not None
+    assert isinstance(running, RunningMac)
+    for secret in (delivered.session, purchase.session, running.state):
         assert repr(secret) not in shown
         assert secret.hex() not in shown.lower()
     assert "28/12" in shown

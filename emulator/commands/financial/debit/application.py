@@ -20,7 +20,7 @@ from keys.suites import Suite
 from ....card.context import Answer, Context
 from ....card.selection import Entry
 from ...social.select import make_current
-from .state import SessionKey, Work, keep
+from .state import SessionKey, State, remember
 
 ISSUER_DATA: Final = 0xBF0C
 PDOL: Final = 0x9F38
@@ -48,7 +48,7 @@ def _template(df: Df) -> bytes:
 
 def entered(ctx: Context, _df: Df) -> None:
     """Begin anew: a selection ends the transaction before."""
-    keep(ctx, Work({}))
+    remember(ctx, State({}))
 
 
 def locked(ctx: Context, df: Df) -> Answer:
@@ -163,18 +163,18 @@ def secret(ctx: Context, usage: Usage, national: bool) -> Key:
     return ctx.image.keys[find(ctx, usage, national)]
 
 
-def session(ctx: Context, usage: Usage, work: Work) -> tuple[Suite, ExpandedKey]:
+def session(ctx: Context, usage: Usage, state: State) -> tuple[Suite, ExpandedKey]:
     """Rules and session key of the transaction for the key with a function; derived once in a transaction.
 
     Raises:
         KeyUnknown
     """
-    derived = work.sessions.get(usage)
+    derived = state.sessions.get(usage)
     if derived is None or ctx.image.keys.get(derived.at) is not derived.key:
-        at = find(ctx, usage, work.national)
+        at = find(ctx, usage, state.national)
         key = ctx.image.keys[at]
-        expanded = key.suite.expand(session_key(key.suite, ctx.image.expanded(at), work.atc))
-        derived = work.sessions[usage] = SessionKey(at, key, expanded)
+        expanded = key.suite.expand(session_key(key.suite, ctx.image.expanded(at), state.atc))
+        derived = state.sessions[usage] = SessionKey(at, key, expanded)
     return derived.key.suite, derived.expanded
 
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from . import objects, risk
 from .objects import Ada, Last, Objects
-from .state import Cvr, Issuer, Work
+from .state import Cvr, Issuer, State
 
 APPROVING: Final = frozenset((b"00", b"10", b"11", b"01", b"02", b"Y1"))
 """Response codes that approve, or send the holder to his bank; all others refuse."""
@@ -20,50 +20,50 @@ class Outcome(NamedTuple):
     """
 
     store: Objects
-    work: Work
+    state: State
     approved: bool
     advice: bool = False
 
 
-def complete(store: Objects, work: Work, code: bytes, *, wanted: bool) -> Outcome:
+def complete(store: Objects, state: State, code: bytes, *, wanted: bool) -> Outcome:
     """Decide after the issuer has answered.
 
     Args:
         code: authorisation response code that the terminal sends.
         wanted: whether the terminal asks for a TC.
     """
-    supported = risk.supports(work, risk.ISSUER)
-    missing = supported and work.issuer is Issuer.MISSING
+    supported = risk.supports(state, risk.ISSUER)
+    missing = supported and state.issuer is Issuer.MISSING
     mandatory = bool(store.number(objects.ISSUER_INDICATOR) & MANDATORY)
     accepted = wanted and code in APPROVING
-    if work.issuer is Issuer.GOOD:
-        accepted = accepted and work.code in APPROVING
-    refused = accepted and _refuses(store, work, missing=missing, mandatory=mandatory)
+    if state.issuer is Issuer.GOOD:
+        accepted = accepted and state.code in APPROVING
+    refused = accepted and _refuses(store, state, missing=missing, mandatory=mandatory)
     approved = accepted and not refused
     flags, scripts = store.last, store.scripts
     if missing and mandatory:
         flags |= Last.ISSUER_FAILED
-    if not supported or work.issuer is Issuer.GOOD or (missing and not mandatory):
+    if not supported or state.issuer is Issuer.GOOD or (missing and not mandatory):
         # The issuer has spoken, as far as this card can ask: nothing of the past is open any more.
         if not refused:
             flags, scripts = flags & Last.ISSUER_FAILED, 0
         if approved:
-            store = _reset(store, work)
-    results = work.results & ~Cvr.SECOND | (Cvr.SECOND_TC if approved else 0)
+            store = _reset(store, state)
+    results = state.results & ~Cvr.SECOND | (Cvr.SECOND_TC if approved else 0)
     if missing:
         results |= Cvr.ISSUER_MISSING
     advice = refused and bool(store.actions & Ada.ISSUER_FAILED_ADVICE)
-    return Outcome(store.with_last(flags, scripts), work._replace(results=results), approved, advice)
+    return Outcome(store.with_last(flags, scripts), state._replace(results=results), approved, advice)
 
 
-def _refuses(store: Objects, work: Work, *, missing: bool, mandatory: bool) -> bool:
+def _refuses(store: Objects, state: State, *, missing: bool, mandatory: bool) -> bool:
     """Whether the card refuses what the issuer and the terminal accept: it could not be sure of the issuer."""
     if missing:
         return mandatory and bool(store.actions & Ada.NO_RESPONSE_DECLINE)
-    return work.issuer is Issuer.FAILED and bool(store.actions & Ada.ISSUER_FAILED_DECLINE)
+    return state.issuer is Issuer.FAILED and bool(store.actions & Ada.ISSUER_FAILED_DECLINE)
 
 
-def _reset(store: Objects, work: Work) -> Objects:
+def _reset(store: Objects, state: State) -> Objects:
     """Begin to count anew: this transaction was online."""
     return store.with_values(
         {
@@ -71,6 +71,6 @@ def _reset(store: Objects, work: Work) -> Objects:
             objects.SPENT_BOTH: _NOTHING,
             objects.ABROAD_CURRENCY: b"\x00",
             objects.ABROAD_COUNTRY: b"\x00",
-            objects.LAST_ONLINE: work.atc.to_bytes(2),
+            objects.LAST_ONLINE: state.atc.to_bytes(2),
         }
     )

@@ -18,7 +18,7 @@ from .log import log_transaction
 from .objects import Ada, Last, Objects
 from .reading import amount
 from .risk import Findings
-from .state import Cash, Cvr, Stage, Work, keep, work_of
+from .state import Cash, Cvr, Stage, State, remember, state_of
 
 AAC: Final = 0x00
 TC: Final = 0x40
@@ -57,33 +57,33 @@ def parameters(p1: int, p2: int) -> bool:
 
 def generate_ac(ctx: Context) -> Answer:
     """Answer the first or the second cryptogram of a transaction; there is no third."""
-    work = work_of(ctx, Stage.INITIATED, Stage.FIRST)
-    if work.stage is Stage.FIRST and not work.online:
+    state = state_of(ctx, Stage.INITIATED, Stage.FIRST)
+    if state.stage is Stage.FIRST and not state.online:
         raise ConditionsUnmet("the card did not ask for the issuer, so there is no second cryptogram")
     asked, signed = ctx.command.p1 & KIND, bool(ctx.command.p1 & SIGN)
-    if signed and not risk.supports(work, risk.CDA):
+    if signed and not risk.supports(state, risk.CDA):
         raise ConditionsUnmet("the AIP has no combined data authentication")
-    first = work.stage is Stage.INITIATED
-    dol = need_list(ctx, work.files, CDOL1 if first else CDOL2)
+    first = state.stage is Stage.INITIATED
+    dol = need_list(ctx, state.files, CDOL1 if first else CDOL2)
     values = ctx.command.data
     if len(values) != tlv.total(dol):
         raise LengthWrong(f"the CDOL asks for {tlv.total(dol)} bytes, {len(values)} came")
     latest = tlv.split(dol, values)
     if first:
-        return _first(ctx, work._replace(cdol1=values), asked, latest, signed=signed)
-    work = work._replace(terminal={**work.terminal, **latest})
-    return _second(ctx, work, asked, latest, values, signed=signed)
+        return _first(ctx, state._replace(cdol1=values), asked, latest, signed=signed)
+    state = state._replace(terminal={**state.terminal, **latest})
+    return _second(ctx, state, asked, latest, values, signed=signed)
 
 
-def _first(ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], *, signed: bool) -> Answer:
-    store, begun = objects.load(ctx), work
-    work = work._replace(terminal={**begun.terminal, **latest})
-    found = risk.first_checks(store, begun, work.terminal, tc=asked == TC, pin_dead=_pin_dead(ctx, work))
+def _first(ctx: Context, state: State, asked: int, latest: Mapping[int, bytes], *, signed: bool) -> Answer:
+    store, begun = objects.load(ctx), state
+    state = state._replace(terminal={**begun.terminal, **latest})
+    found = risk.first_checks(store, begun, state.terminal, tc=asked == TC, pin_dead=_pin_dead(ctx, state))
     if here(ctx).suspended or asked == AAC or found.decline:
         kind = AAC
     else:
         kind = ARQC if asked == ARQC or found.online else TC
-    results = (work.results | found.results) & _UNDECIDED | _FIRST[kind]
+    results = (state.results | found.results) & _UNDECIDED | _FIRST[kind]
     flags = store.last
     if kind == AAC:
         flags |= failed_authentication(latest)
@@ -91,52 +91,52 @@ def _first(ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], *,
         flags |= Last.ONLINE_PENDING
     store = store.with_last(flags, store.scripts)
     if kind != ARQC:
-        store = _counted(store, work, approved=kind == TC)
+        store = _counted(store, state, approved=kind == TC)
     if found.block:
         ctx.change().put_df(replace(here(ctx), suspended=True))
     # A blocked application asks for its issuer with an AAC.
     open_end = kind == ARQC or (kind == AAC and here(ctx).suspended)
-    work = work._replace(results=results, online=kind == ARQC, stage=Stage.FIRST if open_end else Stage.DONE)
-    cid = kind | (_advice(store, work) if kind == AAC else 0)
-    return _answer(ctx, store, work, latest, cid, [work.cdol1], signed=signed)
+    state = state._replace(results=results, online=kind == ARQC, stage=Stage.FIRST if open_end else Stage.DONE)
+    cid = kind | (_advice(store, state) if kind == AAC else 0)
+    return _answer(ctx, store, state, latest, cid, [state.cdol1], signed=signed)
 
 
 def _second(
-    ctx: Context, work: Work, asked: int, latest: Mapping[int, bytes], values: bytes, *, signed: bool
+    ctx: Context, state: State, asked: int, latest: Mapping[int, bytes], values: bytes, *, signed: bool
 ) -> Answer:
     if asked == ARQC:
         raise ConditionsUnmet("the second cryptogram is a TC or an AAC")
     store = objects.load(ctx)
-    code = latest.get(RESPONSE_CODE, work.code)
+    code = latest.get(RESPONSE_CODE, state.code)
     if code in NOT_ONLINE:
-        found = risk.offline_checks(store, work, work.terminal, pin_dead=_pin_dead(ctx, work))
-        store, work, kind, advice = _offline_end(store, work, asked, found, latest)
+        found = risk.offline_checks(store, state, state.terminal, pin_dead=_pin_dead(ctx, state))
+        store, state, kind, advice = _offline_end(store, state, asked, found, latest)
     else:
-        outcome = complete(store, work, code, wanted=asked == TC)
-        store, work, advice = outcome.store, outcome.work, outcome.advice
+        outcome = complete(store, state, code, wanted=asked == TC)
+        store, state, advice = outcome.store, outcome.state, outcome.advice
         kind = TC if outcome.approved else AAC
     cid = kind | (ADVICE if advice else 0)
     if kind == TC:
-        log_transaction(ctx, store, work.terminal)
-    work = work._replace(stage=Stage.DONE)
-    return _answer(ctx, store, work, latest, cid, [work.cdol1, values], signed=signed, second=True)
+        log_transaction(ctx, store, state.terminal)
+    state = state._replace(stage=Stage.DONE)
+    return _answer(ctx, store, state, latest, cid, [state.cdol1, values], signed=signed, second=True)
 
 
 def _offline_end(
-    store: Objects, work: Work, asked: int, found: Findings, latest: Mapping[int, bytes]
-) -> tuple[Objects, Work, int, bool]:
+    store: Objects, state: State, asked: int, found: Findings, latest: Mapping[int, bytes]
+) -> tuple[Objects, State, int, bool]:
     """End a transaction for which the terminal could not reach the issuer."""
     kind = AAC if asked == AAC or found.decline else TC
-    results = (work.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else 0)
+    results = (state.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else 0)
     flags = store.last | (failed_authentication(latest) if kind == AAC else Last.NONE)
-    store = _spent(store.with_last(flags, store.scripts), work, approved=kind == TC)
+    store = _spent(store.with_last(flags, store.scripts), state, approved=kind == TC)
     advice = kind == AAC and bool(store.actions & Ada.DECLINED_ADVICE)
-    return store, work._replace(results=results), kind, advice
+    return store, state._replace(results=results), kind, advice
 
 
-def _pin_dead(ctx: Context, work: Work) -> bool:
+def _pin_dead(ctx: Context, state: State) -> bool:
     known = pin(ctx)
-    return known is not None and not work.verified and ctx.image.locked((known[0], 1))
+    return known is not None and not state.verified and ctx.image.locked((known[0], 1))
 
 
 def failed_authentication(latest: Mapping[int, bytes]) -> int:
@@ -146,35 +146,35 @@ def failed_authentication(latest: Mapping[int, bytes]) -> int:
     return flags | (Last.DDA_FAILED if tvr & TVR_DDA_FAILED else Last.NONE)
 
 
-def _counted(store: Objects, work: Work, *, approved: bool) -> Objects:
+def _counted(store: Objects, state: State, *, approved: bool) -> Objects:
     """What a transaction that ends offline with its first cryptogram leaves behind.
 
     Electronic cash touches its balance and no counter of debit and credit.
     """
-    if work.cash is not Cash.PAYS:
-        return _spent(store, work, approved=approved)
+    if state.cash is not Cash.PAYS:
+        return _spent(store, state, approved=approved)
     if not approved:
         return store
-    balance = (store.amount(objects.CASH) or 0) - amount(work.terminal)
+    balance = (store.amount(objects.CASH) or 0) - amount(state.terminal)
     return store.with_values({objects.CASH: objects.digits(balance)})
 
 
-def _spent(store: Objects, work: Work, *, approved: bool) -> Objects:
+def _spent(store: Objects, state: State, *, approved: bool) -> Objects:
     changes = {}
     for mine, theirs, counter, _ in risk.ABROAD:
-        if risk.abroad(store, work.terminal, mine, theirs):
+        if risk.abroad(store, state.terminal, mine, theirs):
             changes[counter] = bytes((min(store.number(counter) + 1, 0xFF),))
     if approved:
-        own, both = risk.spendings(store, work.terminal)
+        own, both = risk.spendings(store, state.terminal)
         changes[objects.SPENT] = objects.digits((store.amount(objects.SPENT) or 0) + own)
         changes[objects.SPENT_BOTH] = objects.digits((store.amount(objects.SPENT_BOTH) or 0) + both)
     return store.with_values(changes)
 
 
-def _advice(store: Objects, work: Work) -> int:
+def _advice(store: Objects, state: State) -> int:
     """Whether a refusal is to be told to the issuer, and why."""
     actions = store.actions
-    if work.verified and work.results & Cvr.PIN_EXCEEDED and actions & Ada.PIN_EXCEEDED_ADVICE:
+    if state.verified and state.results & Cvr.PIN_EXCEEDED and actions & Ada.PIN_EXCEEDED_ADVICE:
         return ADVICE | PIN_REASON
     return ADVICE if actions & Ada.DECLINED_ADVICE else 0
 
@@ -182,7 +182,7 @@ def _advice(store: Objects, work: Work) -> int:
 def _answer(
     ctx: Context,
     store: Objects,
-    work: Work,
+    state: State,
     latest: Mapping[int, bytes],
     cid: int,
     cdols: list[bytes],
@@ -194,44 +194,44 @@ def _answer(
     kind = cid & KIND
     signed = signed and (kind != AAC or store.get(objects.SIGN_REFUSALS) == b"\x01")
     if signed:
-        work = work._replace(results=work.results | Cvr.DDA_DONE)
-    cryptogram = _cryptogram(ctx, store, work)
-    data = issuer_data(ctx, store, work)
-    counter = work.atc.to_bytes(2)
+        state = state._replace(results=state.results | Cvr.DDA_DONE)
+    cryptogram = _cryptogram(ctx, store, state)
+    data = issuer_data(ctx, store, state)
+    counter = state.atc.to_bytes(2)
     if signed:
         answered = {CID: bytes((cid,)), ATC: counter, ISSUER_DATA: data}
-        answer = signing.combined(ctx, work, cdols, latest, cryptogram, answered)
+        answer = signing.combined(ctx, state, cdols, latest, cryptogram, answered)
     else:
         answer = tlv.encode(0x80, bytes((cid,)) + counter + cryptogram + data)
     if not second:
-        work = work._replace(first=cryptogram, chain=cryptogram)
+        state = state._replace(first=cryptogram, chain=cryptogram)
         if kind == TC:
-            log_transaction(ctx, store, work.terminal)
+            log_transaction(ctx, store, state.terminal)
     objects.save(ctx, store)
-    keep(ctx, work)
+    remember(ctx, state)
     return Answer(answer)
 
 
-def _cryptogram(ctx: Context, store: Objects, work: Work) -> bytes:
+def _cryptogram(ctx: Context, store: Objects, state: State) -> bytes:
     version = store.need(objects.CRYPTOGRAM)[1]
-    results = b"\x03" + int(work.results).to_bytes(3)
+    results = b"\x03" + int(state.results).to_bytes(3)
     try:
-        data = cryptograms.cryptogram_data(version, work.terminal, work.profile, work.atc, results)
+        data = cryptograms.cryptogram_data(version, state.terminal, state.profile, state.atc, results)
     except ValueError as error:
         raise ConditionsUnmet(f"the lists of the card do not give what its cryptogram needs: {error}") from error
-    return cryptograms.application_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), data)
+    return cryptograms.application_cryptogram(*session(ctx, Usage.CRYPTOGRAM, state), data)
 
 
-def issuer_data(ctx: Context, store: Objects, work: Work) -> bytes:
+def issuer_data(ctx: Context, store: Objects, state: State) -> bytes:
     """Build the issuer application data, 9F10: index, version, results, algorithm, and the issuer's part."""
     index, version, kind = store.need(objects.CRYPTOGRAM)
-    suite, key = session(ctx, Usage.MAC, work)
+    suite, key = session(ctx, Usage.MAC, state)
     algorithm = ctx.settings.emv.sm4_algorithm_id if suite.name == "SM4" else TRIPLE_DES_ID
-    head = bytes((0x07, index, version, 0x03)) + int(work.results).to_bytes(3) + bytes((algorithm,))
+    head = bytes((0x07, index, version, 0x03)) + int(state.results).to_bytes(3) + bytes((algorithm,))
     value = _discretionary(store, kind)
     if not value:
         return head
-    mac = cryptograms.discretionary_mac(suite, key, work.atc, value)
+    mac = cryptograms.discretionary_mac(suite, key, state.atc, value)
     return head + bytes((1 + len(value) + len(mac), kind)) + value + mac
 
 

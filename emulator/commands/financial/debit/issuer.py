@@ -13,7 +13,7 @@ from ....card.tries import compare, compare_counted
 from . import objects, risk
 from .application import here, session
 from .objects import Ada, Last
-from .state import Cvr, Issuer, Stage, keep, work_of
+from .state import Cvr, Issuer, Stage, remember, state_of
 
 CRYPTOGRAM_LENGTH: Final = 8
 ISSUER_FAILED: Final = 0x6300
@@ -28,8 +28,8 @@ def external_authenticate(ctx: Context) -> Answer:
     A second attempt, like a wrong one, counts as a failure of the issuer. Failures in a row are counted
     durably before the comparison; at their limit there is no further attempt.
     """
-    work = work_of(ctx, Stage.FIRST)
-    if not risk.supports(work, risk.ISSUER):
+    state = state_of(ctx, Stage.FIRST)
+    if not risk.supports(state, risk.ISSUER):
         raise ConditionsUnmet("the AIP has no issuer authentication")
     store = objects.load(ctx)
     failures, macs = store.need(objects.FAILURES)
@@ -37,35 +37,35 @@ def external_authenticate(ctx: Context) -> Answer:
     if failures >= limit:
         raise ConditionsUnmet(f"issuer authentication has failed {failures} times in a row")
     last, scripts = store.last, store.scripts
-    if work.issuer is not Issuer.MISSING:
+    if state.issuer is not Issuer.MISSING:
         objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts))
-        keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
+        remember(ctx, state._replace(issuer=Issuer.FAILED, results=state.results | Cvr.ISSUER_FAILED))
         return Answer(word=0x6985, reason="issuer authentication has already run in this transaction")
     given, code = ctx.command.data[:CRYPTOGRAM_LENGTH], ctx.command.data[CRYPTOGRAM_LENGTH : CRYPTOGRAM_LENGTH + 2]
-    expected = cryptograms.response_cryptogram(*session(ctx, Usage.CRYPTOGRAM, work), work.first, code)
+    expected = cryptograms.response_cryptogram(*session(ctx, Usage.CRYPTOGRAM, state), state.first, code)
     counted = {objects.FAILURES: bytes((failures + 1, macs))}
     if not compare_counted(expected, given, lambda: objects.save_at_once(ctx, store.with_values(counted))):
         objects.save(ctx, store.with_last(last | Last.ISSUER_FAILED, scripts).with_values(counted))
-        keep(ctx, work._replace(issuer=Issuer.FAILED, results=work.results | Cvr.ISSUER_FAILED))
+        remember(ctx, state._replace(issuer=Issuer.FAILED, results=state.results | Cvr.ISSUER_FAILED))
         word = ISSUER_FAILED
         if ctx.settings.emv.arpc_error == "63Cx":
             word = FAILED_TRY | min(limit - failures - 1, MOST_TRIES)
         return Answer(word=word, reason="the issuer's cryptogram does not verify")
     good = {objects.LAST: bytes((last & ~Last.ISSUER_FAILED, scripts)), objects.FAILURES: bytes((0, macs))}
     objects.save(ctx, store.with_values(good))
-    keep(ctx, work._replace(issuer=Issuer.GOOD, code=code))
+    remember(ctx, state._replace(issuer=Issuer.GOOD, code=code))
     return DONE
 
 
 def verify(ctx: Context) -> Answer:
     """Compare the PIN that comes as a plain PIN block (校验): ``2L``, the digits, F up to 8 bytes."""
-    work = work_of(ctx, Stage.SELECTED, Stage.INITIATED)
+    state = state_of(ctx, Stage.SELECTED, Stage.INITIATED)
     ref, pin = ctx.pin()
     at = (ref, 1)
-    results = work.results | Cvr.PIN_DONE
+    results = state.results | Cvr.PIN_DONE
     if ctx.image.locked(at):
-        keep(ctx, work._replace(verified=True, results=results | Cvr.PIN_FAILED | Cvr.PIN_EXCEEDED))
-        if work.verified:
+        remember(ctx, state._replace(verified=True, results=results | Cvr.PIN_FAILED | Cvr.PIN_EXCEEDED))
+        if state.verified:
             return ctx.refuse(MethodBlocked("the PIN is locked"))
         return Answer(word=LOCKED_BEFORE, reason="the PIN was locked before this transaction")
     if not pin.value:
@@ -74,7 +74,7 @@ def verify(ctx: Context) -> Answer:
     expected, blocks = pin_block(pin.value), bool(objects.load(ctx).actions & Ada.PIN_EXCEEDED_BLOCK)
     left = compare(ctx, at, expected, ctx.command.data)
     if left is None:
-        keep(ctx, work._replace(verified=True, results=results & ~Cvr.PIN_FAILED))
+        remember(ctx, state._replace(verified=True, results=results & ~Cvr.PIN_FAILED))
         return DONE
     results |= Cvr.PIN_FAILED
     if not left:
@@ -82,7 +82,7 @@ def verify(ctx: Context) -> Answer:
         if blocks:
             results |= Cvr.PIN_BLOCKED
             ctx.change().put_df(replace(here(ctx), suspended=True))
-    keep(ctx, work._replace(verified=True, results=results))
+    remember(ctx, state._replace(verified=True, results=results))
     return Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
 
 

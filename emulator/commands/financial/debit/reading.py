@@ -14,7 +14,7 @@ from ....status import DataWrong, LengthWrong
 from . import objects
 from .application import agreed, here, pdol, pin
 from .objects import Last, Objects
-from .state import Cash, Stage, Work, keep, work_of
+from .state import Cash, Stage, State, remember, state_of
 
 COMMAND_TEMPLATE: Final = 0x83
 _TEMPLATE: Final = bytes((COMMAND_TEMPLATE,))
@@ -33,7 +33,7 @@ def get_processing_options(ctx: Context) -> Answer:
     The counter moves durably before anything is answered, so no value ever serves two transactions. At its
     end the application is blocked for good.
     """
-    before = work_of(ctx, Stage.SELECTED)
+    before = state_of(ctx, Stage.SELECTED)
     dol = pdol(ctx)
     values = _values(ctx.command.data)
     if len(values) != tlv.total(dol):
@@ -49,7 +49,7 @@ def get_processing_options(ctx: Context) -> Answer:
     if counter == LAST_COUNTER:
         ctx.change().put_df(replace(here(ctx), blocked=True))
         return Answer(word=0x6985, reason="the transaction counter is at its end: the application is locked for ever")
-    work = Work(
+    state = State(
         {},
         Stage.INITIATED,
         counter,
@@ -63,7 +63,7 @@ def get_processing_options(ctx: Context) -> Answer:
         results=before.results,
         verified=before.verified,
     )
-    keep(ctx, work)
+    remember(ctx, state)
     if store.get(objects.OPTIONS_FORMAT) == bytes((FORMAT_2,)):
         body = tlv.encode(objects.AIP, options[:2]) + tlv.encode(objects.AFL, options[2:])
         return Answer(_answerable(FORMAT_2, body, objects.AFL))
@@ -149,5 +149,5 @@ def get_challenge(ctx: Context) -> Answer:
     """Answer 4 or 8 random bytes (取随机数), 8 if the terminal leaves it open (EMV Book 3, 6.5.6)."""
     command = ctx.command
     challenge = ctx.random(8 if command.le_zero else command.le or 8)
-    ctx.session = ctx.session._replace(challenge=challenge)
+    ctx.session.challenge = challenge
     return Answer(challenge)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from . import objects
 from .objects import Ada, Last, Objects
 from .reading import affordable, amount
-from .state import Cash, Cvr, Work
+from .state import Cash, Cvr, State
 
 SDA: Final = 0x4000
 DDA: Final = 0x2000
@@ -47,9 +47,9 @@ class Findings(NamedTuple):
 _NOTHING: Final = Findings()
 
 
-def supports(work: Work, bit: int) -> bool:
+def supports(state: State, bit: int) -> bool:
     """Whether the AIP has this bit."""
-    return bool(int.from_bytes(work.profile) & bit)
+    return bool(int.from_bytes(state.profile) & bit)
 
 
 def only_offline(terminal: Mapping[int, bytes]) -> bool | None:
@@ -60,21 +60,21 @@ def only_offline(terminal: Mapping[int, bytes]) -> bool | None:
     return bool(qualifiers[0] & 0x08) if qualifiers else None
 
 
-def first_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, tc: bool, pin_dead: bool) -> Findings:
+def first_checks(store: Objects, state: State, terminal: Mapping[int, bytes], *, tc: bool, pin_dead: bool) -> Findings:
     """Check before the first cryptogram.
 
     Args:
-        work: as GET PROCESSING OPTIONS left it, with the values of the PDOL.
+        state: as GET PROCESSING OPTIONS left it, with the values of the PDOL.
         terminal: the values of PDOL and CDOL1; the later ones count.
         tc: whether the terminal asks for a TC.
         pin_dead: whether the PIN has no tries left, and VERIFY did not come in this transaction.
     """
-    found = _failed_authentication(store, work)
-    if work.cash is Cash.PAYS:
-        return _cash(found, store, work, terminal, tc=tc)
-    found = _last_transaction(found, store, work)
-    found = _velocity(found, store, work, terminal)
-    if work.cash is Cash.SHORT:
+    found = _failed_authentication(store, state)
+    if state.cash is Cash.PAYS:
+        return _cash(found, store, state, terminal, tc=tc)
+    found = _last_transaction(found, store, state)
+    found = _velocity(found, store, state, terminal)
+    if state.cash is Cash.SHORT:
         stuck = only_offline(terminal) is True
         found = found.add(Cvr.VELOCITY, online=not stuck, decline=stuck)
     if not store.number(objects.LAST_ONLINE):
@@ -90,11 +90,11 @@ def first_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, t
     return found
 
 
-def offline_checks(store: Objects, work: Work, terminal: Mapping[int, bytes], *, pin_dead: bool) -> Findings:
+def offline_checks(store: Objects, state: State, terminal: Mapping[int, bytes], *, pin_dead: bool) -> Findings:
     """Check before the second cryptogram, where the terminal could not go online."""
     found = Findings().add(Cvr.NOT_ONLINE)
     upper = store.get(objects.UPPER_LIMIT)
-    if upper is not None and work.atc - store.number(objects.LAST_ONLINE) > upper[0]:
+    if upper is not None and state.atc - store.number(objects.LAST_ONLINE) > upper[0]:
         found = found.add(Cvr.VELOCITY, decline=True)
     if not store.number(objects.LAST_ONLINE):
         found = found.add(Cvr.NEW, decline=bool(store.actions & Ada.NEW_DECLINE))
@@ -134,20 +134,20 @@ def _converted(store: Objects, wanted: int) -> int:
     return wanted * int(factor.hex()[1:]) // scale
 
 
-def _failed_authentication(store: Objects, work: Work) -> Findings:
+def _failed_authentication(store: Objects, state: State) -> Findings:
     found, last = _NOTHING, store.last
-    if last & Last.SDA_FAILED and supports(work, SDA):
+    if last & Last.SDA_FAILED and supports(state, SDA):
         found = found.add(Cvr.LAST_SDA_FAILED)
-    if last & Last.DDA_FAILED and supports(work, DDA):
+    if last & Last.DDA_FAILED and supports(state, DDA):
         found = found.add(Cvr.LAST_DDA_FAILED)
     return found
 
 
-def _cash(found: Findings, store: Objects, work: Work, terminal: Mapping[int, bytes], *, tc: bool) -> Findings:
+def _cash(found: Findings, store: Objects, state: State, terminal: Mapping[int, bytes], *, tc: bool) -> Findings:
     """Check a payment with electronic cash; the checks of debit and credit do not concern it."""
     if not tc:
         return found
-    if any(terminal[tag] != value for tag, value in work.terminal.items() if tag not in VOLATILE):
+    if any(terminal[tag] != value for tag, value in state.terminal.items() if tag not in VOLATILE):
         return found.add(0, decline=True)
     wanted, offline = amount(terminal), only_offline(terminal)
     if not affordable(store, wanted):
@@ -159,11 +159,11 @@ def _cash(found: Findings, store: Objects, work: Work, terminal: Mapping[int, by
     return found
 
 
-def _last_transaction(found: Findings, store: Objects, work: Work) -> Findings:
+def _last_transaction(found: Findings, store: Objects, state: State) -> Findings:
     last, actions = store.last, store.actions
     if last & Last.ONLINE_PENDING:
         found = found.add(Cvr.LAST_INCOMPLETE, online=True)
-    if supports(work, ISSUER) and last & Last.ISSUER_FAILED:
+    if supports(state, ISSUER) and last & Last.ISSUER_FAILED:
         found = found.add(Cvr.LAST_ISSUER_FAILED, online=bool(actions & Ada.ISSUER_FAILED_ONLINE))
     if scripts := store.scripts:
         found = found.add(scripts << 4)
@@ -172,10 +172,10 @@ def _last_transaction(found: Findings, store: Objects, work: Work) -> Findings:
     return found
 
 
-def _velocity(found: Findings, store: Objects, work: Work, terminal: Mapping[int, bytes]) -> Findings:
+def _velocity(found: Findings, store: Objects, state: State, terminal: Mapping[int, bytes]) -> Findings:
     """Velocity checks (频度检查): how often, and how much, since the last time online."""
     lower = store.get(objects.LOWER_LIMIT)
-    exceeded = lower is not None and work.atc - store.number(objects.LAST_ONLINE) > lower[0]
+    exceeded = lower is not None and state.atc - store.number(objects.LAST_ONLINE) > lower[0]
     for mine, theirs, counter, limit in ABROAD:
         allowed = store.get(limit)
         if allowed is not None and abroad(store, terminal, mine, theirs):

@@ -25,7 +25,7 @@ from . import objects
 from .application import here, secret, session
 from .log import log_load
 from .objects import Last, Objects
-from .state import Issuer, Stage, Work, keep, work_of
+from .state import Issuer, Stage, State, remember, state_of
 
 UNBLOCK: Final = 0x00
 CHANGE: Final = 0x01
@@ -35,7 +35,7 @@ HALF: Final = 8
 NUMBER: Final = 0x04
 """b3 to b1 of P2: a record by its number."""
 
-Act = Callable[[Context, Work, Objects, bytes], Objects]
+Act = Callable[[Context, State, Objects, bytes], Objects]
 
 
 def _script(act: Act) -> Callable[[Context], Answer]:
@@ -46,28 +46,28 @@ def _script(act: Act) -> Callable[[Context], Answer]:
     """
 
     def handler(ctx: Context) -> Answer:
-        work = work_of(ctx, Stage.FIRST, Stage.DONE)
-        if work.dead:
+        state = state_of(ctx, Stage.FIRST, Stage.DONE)
+        if state.dead:
             raise ConditionsUnmet("a script command of this transaction has failed")
-        if work.issuer is Issuer.FAILED:
+        if state.issuer is Issuer.FAILED:
             raise ConditionsUnmet("issuer authentication has failed in this transaction")
         store = objects.load(ctx)
         failures, limit = store.need(objects.FAILURES)[1], ctx.settings.emv.failure_limit
         if failures >= limit:
             raise ConditionsUnmet(f"script MACs have failed {failures} times in a row")
-        scripts = store.scripts + (1 if work.online and work.stage is Stage.DONE else 0)
+        scripts = store.scripts + (1 if state.online and state.stage is Stage.DONE else 0)
         failed = store.with_last(store.last | Last.SCRIPT_FAILED, scripts)
         counted = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], failures + 1))}
-        data, mac, whole = _unwrap(ctx, work)
+        data, mac, whole = _unwrap(ctx, state)
         expected = whole[:MAC_LENGTH]
         if not compare_counted(expected, mac, lambda: objects.save_at_once(ctx, store.with_values(counted))):
             objects.save(ctx, failed.with_values(counted))
-            keep(ctx, work._replace(dead=True))
+            remember(ctx, state._replace(dead=True))
             return ctx.refuse(MacWrong("the MAC of the script command does not verify"))
-        keep(ctx, work._replace(chain=whole if ctx.settings.emv.script_chaining else work.chain))
+        remember(ctx, state._replace(chain=whole if ctx.settings.emv.script_chaining else state.chain))
         good = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], 0))}
         try:
-            done = act(ctx, work, store, data)
+            done = act(ctx, state, store, data)
         except CardError as error:
             ctx.transaction = None
             objects.save(ctx, failed.with_values(good))
@@ -78,7 +78,7 @@ def _script(act: Act) -> Callable[[Context], Answer]:
     return handler
 
 
-def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
+def _unwrap(ctx: Context, state: State) -> tuple[bytes, bytes, bytes]:
     """Split a script command into its data and MAC, and compute the MAC that it should have, 8 bytes.
 
     With ``emv.script_chaining`` the MAC of the command before, uncut, takes the place of the cryptogram
@@ -87,39 +87,39 @@ def _unwrap(ctx: Context, work: Work) -> tuple[bytes, bytes, bytes]:
     command = ctx.command
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
     header = command.header + bytes((len(command.data),))
-    whole = cryptograms.script_mac_uncut(*session(ctx, Usage.MAC, work), header, work.atc, work.chain, data)
+    whole = cryptograms.script_mac_uncut(*session(ctx, Usage.MAC, state), header, state.atc, state.chain, data)
     return data, mac, whole
 
 
-def _card_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+def _card_block(ctx: Context, _state: State, store: Objects, _data: bytes) -> Objects:
     block_environment(ctx)
     return store
 
 
-def _application_block(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+def _application_block(ctx: Context, _state: State, store: Objects, _data: bytes) -> Objects:
     ctx.change().put_df(replace(here(ctx), suspended=True))
     return store
 
 
-def _application_unblock(ctx: Context, _work: Work, store: Objects, _data: bytes) -> Objects:
+def _application_unblock(ctx: Context, _state: State, store: Objects, _data: bytes) -> Objects:
     ctx.change().put_df(replace(here(ctx), suspended=False))
     return store
 
 
-def _pin(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
+def _pin(ctx: Context, state: State, store: Objects, data: bytes) -> Objects:
     ref, pin = ctx.pin()
     changes = ctx.command.p2 != UNBLOCK
     if changes:
         masking = Usage.CRYPTOGRAM if ctx.settings.emv.pin_block_key == "ac" else Usage.ENCRYPTION
-        mask = secret(ctx, masking, work.national)
+        mask = secret(ctx, masking, state.national)
         current = pin.value.hex().removesuffix("f") if ctx.command.p2 == CHANGE else ""
-        number = cryptograms.open_pin(*session(ctx, Usage.ENCRYPTION, work), mask.value[:HALF], data, current)
+        number = cryptograms.open_pin(*session(ctx, Usage.ENCRYPTION, state), mask.value[:HALF], data, current)
         ctx.change().put_key(ref, replace(pin, value=bytes.fromhex(number + "f" * (len(number) % 2))))
     ctx.change().restore((ref, 1))
     return store
 
 
-def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
+def _put_data(ctx: Context, state: State, store: Objects, data: bytes) -> Objects:
     tag = ctx.command.p1 << 8 | ctx.command.p2
     before = store.get(tag) if tag in objects.WRITABLE else None
     if before is None:
@@ -135,11 +135,11 @@ def _put_data(ctx: Context, work: Work, store: Objects, data: bytes) -> Objects:
         limit = new.amount(objects.CASH_LIMIT)
         if limit is not None and int(data.hex()) > limit:
             raise DataWrong("the balance would be above its limit")
-        log_load(ctx, new, work.terminal, tag.to_bytes(2) + before + data)
+        log_load(ctx, new, state.terminal, tag.to_bytes(2) + before + data)
     return new
 
 
-def _update_record(ctx: Context, _work: Work, store: Objects, data: bytes) -> Objects:
+def _update_record(ctx: Context, _state: State, store: Objects, data: bytes) -> Objects:
     p1, sfi = ctx.command.p1, ctx.command.p2 >> 3
     ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
     if ef is None:

@@ -11,7 +11,7 @@ from ....card.context import Answer, Context
 from ....status import LengthWrong
 from . import risk
 from .application import DDOL, listed, signer
-from .state import Cvr, Stage, Work, keep, work_of
+from .state import Cvr, Stage, State, remember, state_of
 
 FORMAT_1: Final = 0x80
 SIGNED_DATA: Final = 0x9F4B
@@ -24,23 +24,23 @@ def internal_authenticate(ctx: Context) -> Answer:
 
     The number that changes from one signature to the next is the transaction counter.
     """
-    work = work_of(ctx, Stage.INITIATED)
-    if not risk.supports(work, risk.DDA):
+    state = state_of(ctx, Stage.INITIATED)
+    if not risk.supports(state, risk.DDA):
         raise ConditionsUnmet("the AIP has no dynamic data authentication")
     data = ctx.command.data
-    ddol = listed(ctx, work.files, DDOL)
+    ddol = listed(ctx, state.files, DDOL)
     if ddol is not None and len(data) != tlv.total(ddol):
         raise LengthWrong(f"the DDOL asks for {tlv.total(ddol)} bytes, {len(data)} came")
-    signature = _signed(ctx, certificates.dynamic_data(_number(work)), data)
+    signature = _signed(ctx, certificates.dynamic_data(_number(state)), data)
     if len(signature) > LONGEST_BODY:
         raise IssuerDataWrong(f"a signature of {len(signature)} bytes is too long for one answer")
-    keep(ctx, work._replace(results=work.results | Cvr.DDA_DONE))
+    remember(ctx, state._replace(results=state.results | Cvr.DDA_DONE))
     return Answer(tlv.encode(FORMAT_1, signature))
 
 
 def combined(
     ctx: Context,
-    work: Work,
+    state: State,
     cdols: Sequence[bytes],
     terminal: Mapping[int, bytes],
     cryptogram: bytes,
@@ -60,8 +60,8 @@ def combined(
     if number is None:
         raise ConditionsUnmet("CDA needs the terminal's random number in the CDOL")
     parts = {tag: tlv.encode(tag, value) for tag, value in answered.items()}
-    whole = certificates.transaction_data_hash(work.pdol, cdols, b"".join(parts.values()))
-    dynamic = certificates.combined_data(_number(work), answered[0x9F27][0], cryptogram, whole)
+    whole = certificates.transaction_data_hash(state.pdol, cdols, b"".join(parts.values()))
+    dynamic = certificates.combined_data(_number(state), answered[0x9F27][0], cryptogram, whole)
     signature = tlv.encode(SIGNED_DATA, _signed(ctx, dynamic, number))
     body = b"".join(part if tag != 0x9F10 else signature + part for tag, part in parts.items())
     if len(body) > LONGEST_BODY:
@@ -78,5 +78,5 @@ def _signed(ctx: Context, dynamic: bytes, terminal: bytes) -> bytes:
         raise IssuerDataWrong(f"the RSA key of the card cannot sign: {error}") from None
 
 
-def _number(work: Work) -> bytes:
-    return work.atc.to_bytes(2)
+def _number(state: State) -> bytes:
+    return state.atc.to_bytes(2)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from enum import Enum, IntEnum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cardfs.model.errors import ConditionsUnmet
 from keys.ciphers import ExpandedKey
 from keys.records import Key, KeyId, Usage
 
 from ....card.context import Context
+from ....card.session import TransactionState
 
 
 class Stage(IntEnum):
@@ -77,7 +78,7 @@ class SessionKey(NamedTuple):
     expanded: ExpandedKey
 
 
-class _Work(NamedTuple):
+class _State(NamedTuple):
     """The fields of a transaction.
 
     Attributes:
@@ -116,43 +117,45 @@ class _Work(NamedTuple):
     chain: bytes = b""
 
 
-class Work(_Work):
+class State(_State, TransactionState):
     """One transaction; a command makes another one of it."""
 
     __slots__ = ()
 
-    def _replace(self, /, **changes: Any) -> "Work":
-        """Return the same but for these fields; every command of a transaction does it."""
-        fields: list[Any] = list(self)
-        for name, value in changes.items():
-            fields[_PLACES[name]] = value
-        return _make(Work, fields)
+    if not TYPE_CHECKING:  # what a named tuple has is typed, and slower
+
+        def _replace(self, /, **changes):
+            """Return the same but for these fields; every command of a transaction does it."""
+            fields = list(self)
+            for name, value in changes.items():
+                fields[_PLACES[name]] = value
+            return _make(State, fields)
 
     def __repr__(self) -> str:
         """Tell how far it is, without cryptograms and MACs."""
-        return f"Work({self.stage.name}, atc={self.atc}, results={self.results:06X})"
+        return f"State({self.stage.name}, atc={self.atc}, results={self.results:06X})"
 
 
-_PLACES: Final = {name: at for at, name in enumerate(_Work._fields)}
+_PLACES: Final = {name: at for at, name in enumerate(_State._fields)}
 _make: Final = tuple.__new__
 
 
-def work_of(ctx: Context, *stages: Stage) -> Work:
+def state_of(ctx: Context, *stages: Stage) -> State:
     """The transaction, which is at one of these stages.
 
     Raises:
         ConditionsUnmet: it is not.
     """
-    work = ctx.session.work
-    now = work if isinstance(work, Work) else Work({})
+    state = ctx.session.state
+    now = state if isinstance(state, State) else State({})
     if now.stage not in stages:
         raise ConditionsUnmet(f"the transaction is {now.stage.name.lower()}; wanted: {_names(stages)}")
     return now
 
 
-def keep(ctx: Context, work: Work) -> None:
+def remember(ctx: Context, state: State) -> None:
     """Remember the transaction, if the command succeeds."""
-    ctx.session.work = work
+    ctx.session.state = state
 
 
 def _names(stages: tuple[Stage, ...]) -> str:

@@ -86,7 +86,7 @@ def _write_record(ctx: Context, mode: Mode | None, p1: int) -> Answer:
     new, place = written(ef, records, mode, p1, ctx.session.pointer, data)
     ctx.change().put_contents(ef.path, new)
     if mode.by_identifier or not p1:
-        ctx.session = ctx.session._replace(pointer=place)
+        ctx.session.pointer = place
     return DONE
 
 

@@ -56,7 +56,7 @@ def external_authentication(ctx: Context) -> Answer:
     left = compare(ctx, held.at, expected, data)
     if left is not None:
         return Answer(word=FAILED_TRY | left, reason=f"authentication with {held.key.name} failed")
-    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {held.at[0]})
+    ctx.session.proofs = ctx.session.proofs | {held.at[0]}
     return DONE
 
 

@@ -26,7 +26,7 @@ def verify(ctx: Context) -> Answer:
     failed = _compare(ctx, pin, ctx.command.data)
     if failed is not None:
         return failed
-    ctx.session = ctx.session._replace(proofs=ctx.session.proofs | {pin.at[0]})
+    ctx.session.proofs = ctx.session.proofs | {pin.at[0]}
     return DONE
 
 

@@ -28,7 +28,7 @@ def fci(ctx: Context, df: Df) -> bytes:
 def entered(ctx: Context, df: Df) -> None:
     """Every selection starts with nothing proven in this application."""
     kept = frozenset(ref for ref in ctx.session.proofs if ref.owner != df.path)
-    ctx.session = ctx.session._replace(proofs=kept)
+    ctx.session.proofs = kept
 
 
 def locked(ctx: Context, df: Df) -> Answer:

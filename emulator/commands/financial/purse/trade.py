@@ -12,6 +12,7 @@ from keys.records import KeyId, Usage
 from keys.suites import Suite
 
 from ....card.context import DONE, Answer, Context
+from ....card.session import Prepared
 from ....card.tries import compare_once
 from ....status import BalanceShort, CounterExhausted, ProofMissing, TradeMacWrong, TradeStateWrong
 from .account import MAX_BALANCE, MAX_COUNTER, Account, account, log, settle
@@ -67,15 +68,8 @@ KINDS: Final[dict[tuple[int, int], Kind]] = {
 WHICH: Final = {kind.code: kind.which for kind in KINDS.values()}
 
 
-class Trade(NamedTuple):
-    """What an INITIALIZE command prepared; no secret, the session key is derived when it is needed.
-
-    Attributes:
-        key: of the trade key. ``tac_key``: of the TAC key, None for an unload. ``counter``: before the trade.
-        random: the card's. ``amount``, ``terminal``: as the command had them; an overdraft has no amount.
-        money, log: the account and its log; nothing changes them before the command that completes the trade.
-        cache: records of files that UPDATE CAPP DATA CACHE has changed, by path.
-    """
+class _Trade(NamedTuple):
+    """The fields of a `Trade`."""
 
     kind: Kind
     key: KeyId
@@ -87,6 +81,19 @@ class Trade(NamedTuple):
     money: Account
     log: Ef
     cache: tuple[tuple[str, Records], ...] = ()
+
+
+class Trade(_Trade, Prepared):
+    """What an INITIALIZE command prepared; no secret, the session key is derived when it is needed.
+
+    Attributes:
+        key: of the trade key. ``tac_key``: of the TAC key, None for an unload. ``counter``: before the trade.
+        random: the card's. ``amount``, ``terminal``: as the command had them; an overdraft has no amount.
+        money, log: the account and its log; nothing changes them before the command that completes the trade.
+        cache: records of files that UPDATE CAPP DATA CACHE has changed, by path.
+    """
+
+    __slots__ = ()
 
     @property
     def code(self) -> bytes:

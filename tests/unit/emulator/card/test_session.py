@@ -9,8 +9,12 @@ from typing import Final
 import pytest
 
 from cardfs.model.settings import ChallengeSettings, Settings, StateSettings
-from emulator.card.session import Session
+from emulator.card.apdu import Command
+from emulator.card.session import Prepared, Session, TransactionState
 from emulator.cards import Card
+from emulator.commands.financial.debit.state import State as DebitState
+from emulator.commands.psam.state import RunningMac
+from emulator.commands.psam.state import State as PsamState
 from keys.records import KeyRef
 from tests.kit.card import AIDS, MF, PSE, SSSE, HandmadeBench
 
@@ -214,3 +218,28 @@ def test_two_cards_share_nothing() -> None:
     assert other.session._replace(scan=None) == Session(SSSE)
     other.lock_card()
     assert one.send("0084000008")[-4:] == "9000"
+
+
+def test_a_misspelt_field_is_found_before_it_runs() -> None:
+    """mypy, which also reports an ignored error that is none, refuses each of these lines; so does the session."""
+    session = Session(SSSE)
+    with pytest.raises(AttributeError):
+        session._replace(chalenge=None)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError):
+        session.chalenge = None  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        Command(0, 0, 0, 0)._replace(lc=1)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="regoin"):
+        PsamState()._replace(regoin=1)  # type: ignore[call-arg]
+    with pytest.raises(KeyError):
+        DebitState({})._replace(natoinal=True)  # type: ignore[call-arg]
+
+
+def test_a_state_of_no_command_set_is_refused_before_it_runs() -> None:
+    """A session remembers states that say so: `Prepared` and `TransactionState`."""
+    session = Session(SSSE)
+    session._replace(trade=b"anything")  # type: ignore[arg-type]
+    session._replace(state=DebitState({}), trade=None)
+    session.trade = PsamState()  # type: ignore[assignment]
+    assert isinstance(DebitState({}), TransactionState)
+    assert isinstance(RunningMac(b""), Prepared)
