@@ -12,6 +12,7 @@ import click
 import msgspec
 import pytest
 
+import sscard
 from cardfs.model.settings import Settings
 from cardfs.profile.loader import load_profile, shipped_profiles
 from emulator.card.table import Row
@@ -162,6 +163,15 @@ def test_every_subcommand_stands_in_its_table() -> None:
     assert isinstance(main, click.Group)
     table = {row[0].strip("`").split()[1] for row in rows("Command line")}
     assert table == set(main.commands)
+
+
+def test_every_name_of_the_face_stands_in_its_table_with_its_first_line() -> None:
+    text = text_of("docs/reference/python.md")
+    table = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert table.pop("__version__")
+    assert table == {
+        name: str(getattr(sscard, name).__doc__).partition("\n")[0] for name in sscard.__all__ if name != "__version__"
+    }
 
 
 def test_every_option_of_issue_stands_in_its_page() -> None:
