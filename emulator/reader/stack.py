@@ -217,8 +217,11 @@ class Stack:
         """Take the stack down, with everything that runs in it."""
         for process in self._holders:
             process.terminate()
-        for process in list(self._holders):
-            self.release(process)
+        # Not a second time: a holder takes a second signal as "at once", and would leave its log and its trace behind.
+        while self._holders:
+            process, errors = self._holders.popitem()
+            await_end(process)
+            errors.close()
         if self._control is not None:
             self._control.close()
             self._control = None

@@ -51,6 +51,20 @@ def await_marked(seconds: int) -> None:
         time.sleep(0.02)
 
 
+ENDING = """
+import signal, sys, time
+from pathlib import Path
+seen = []
+signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+Path(sys.argv[1]).touch()
+end = time.monotonic() + 20
+while not seen and time.monotonic() < end:
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))  # what a card has to put in order
+Path(sys.argv[1]).write_text(str(len(seen)))
+"""
+
+
 # Status and signals ---------------------------------------------------------------------------------
 
 
@@ -116,6 +130,19 @@ def test_a_signal_reaches_the_command_once(number: signal.Signals) -> None:
 
 
 # Nothing stays --------------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_stack_asks_each_holder_once(tmp_path: Path) -> None:
+    """A holder ends at once on a second signal, and then leaves its log and half its trace behind."""
+    files = [tmp_path / "first", tmp_path / "second"]
+    with Stack(2) as stack:
+        for file, seconds in zip(files, (0.6, 1.2), strict=True):
+            stack.hold([sys.executable, "-c", ENDING, str(file), str(seconds)])
+        deadline = time.monotonic() + 15
+        while not all(file.exists() for file in files):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert [file.read_text(encoding="utf-8") for file in files] == ["1", "1"]
 
 
 def test_what_a_command_leaves_behind_ends_with_the_stack() -> None:
