@@ -10,12 +10,12 @@ from ..model.files import MAX_RECORDS, CommandSet, Df, DfKind, Ef, Element, Prot
 from ..model.rules import FREE_RULE, NEVER_RULE
 from ..model.tlv import RECORD_TEMPLATE, encode
 from .inputs import ProfileError
-from .rows import EfRow, ElementRow, read_row
-from .source import Entry
+from .rows import EfEntry, EfRow, ElementRow, Located
+from .source import Where
 from .tree import Tree
 
 _LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
-PAYMENT_SFI: Final = 1
+FINANCIAL_SFI: Final = 1
 """Where the directory of the financial environment stands, in EF 0001 (JR/T 0025)."""
 _TEMPLATE_HEAD: Final = 3
 _NO_PRIORITY: Final = 16
@@ -58,7 +58,7 @@ class DirectoryPlan:
 
 
 def build_efs(
-    entries: Sequence[Entry],
+    entries: Sequence[EfEntry],
     tree: Tree,
     directories: Sequence[DirectoryPlan],
     labels: dict[str, str],
@@ -75,14 +75,12 @@ def build_efs(
         ProfileError: with file, place and reason.
     """
     plans: dict[str, EfPlan] = {}
-    places: dict[str, Entry] = {}
     for entry in entries:
-        row = read_row(entry, EfRow)
-        if tree.keeps(row.when, entry) and row.id.partition("/")[0] not in tree.left_out:
-            plan = _ef(row, entry, tree)
-            _check_free(plan, entry.at("id"), entry.at("sfi"), tree, plans)
+        row, where = entry.row, entry.where
+        if tree.keeps(row.when, where) and row.id.partition("/")[0] not in tree.left_out:
+            plan = _ef(entry, tree)
+            _check_free(plan, where.at("id"), where.at("sfi"), tree, plans)
             plans[plan.ef.path] = plan
-            places[plan.ef.path] = entry
     for directory in directories:
         plan = _directory(directory, tree, labels, priorities)
         place = f"{directory.place}.directory"
@@ -91,39 +89,39 @@ def build_efs(
     return plans
 
 
-def _ef(row: EfRow, entry: Entry, tree: Tree) -> EfPlan:
+def _ef(entry: EfEntry, tree: Tree) -> EfPlan:
+    row, where = entry.row, entry.where
     df, _, hexa = row.id.partition("/")
     if df not in tree.paths:
-        raise ProfileError(entry.at("id"), f"no DF {df!r}")
+        raise ProfileError(where.at("id"), f"no DF {df!r}")
     path, fid = child(tree.paths[df], int(hexa, 16)), int(hexa, 16)
     tlv = row.tlv if row.tlv is not None else row.structure in _LINEAR
     if row.objects:
         tlv = False
     elements = tuple(_elements(entry, tree, tlv, objects=row.objects))
-    _check_later(elements, entry, tlv)
+    _check_later(elements, where, tlv)
     low = fid & 0xFF if row.sfi is None else row.sfi
     sfi = low if 1 <= low <= 30 and row.structure is not Structure.INTERNAL else None
     layout = _layout(entry, elements) if row.objects else None
     if layout is None:
         social = tree.dfs[tree.paths[df]].command_set is CommandSet.SOCIAL
-        size, record_length, max_records = _sizes(row, entry, elements, tlv, one=social)
+        size, record_length, max_records = _sizes(row, where, elements, tlv, one=social)
     else:
-        size, record_length, max_records = _object_sizes(row, entry, elements, len(layout))
-    read = tree.rule(row.read, tree.paths[df], entry.at("read"))
-    update = tree.rule(row.update, tree.paths[df], entry.at("update"))
-    secured = _secured(row, entry, tree.dfs[tree.paths[df]].command_set)
+        size, record_length, max_records = _object_sizes(row, where, elements, len(layout))
+    read = tree.rule(row.read, tree.paths[df], where.at("read"))
+    update = tree.rule(row.update, tree.paths[df], where.at("update"))
+    secured = _secured(row, where, tree.dfs[tree.paths[df]].command_set)
     ef = Ef(path, fid, sfi, row.structure, read, update, size, record_length, max_records, tlv, *secured)
-    values = {str(each.values["name"]): str(each.values.get("value", "")) for each in entry.entries("elements")}
-    defaults = {name: bytes.fromhex(text) for name, text in values.items() if text}
+    defaults = {each.row.name: bytes.fromhex(each.row.value) for each in entry.elements if each.row.value}
     return EfPlan(row.id, ef, row.name, row.zh, elements, None, layout, defaults)
 
 
-def _secured(row: EfRow, entry: Entry, command_set: CommandSet) -> tuple[Protection, Protection]:
+def _secured(row: EfRow, where: Where, command_set: CommandSet) -> tuple[Protection, Protection]:
     """How updates and reading of a file are secured; ``true`` is updates with a MAC."""
     if isinstance(row.secured, bool):
         return Protection.MAC if row.secured else Protection.NONE, Protection.NONE
     if command_set is not CommandSet.SOCIAL:
-        raise ProfileError(entry.at("secured"), "a table is for files of the MF and the social-security environment")
+        raise ProfileError(where.at("secured"), "a table is for files of the MF and the social-security environment")
     return row.secured.update, Protection(row.secured.read)
 
 
@@ -140,42 +138,43 @@ def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[s
 # -- elements -----------------------------------------------------------------------------------
 
 
-def _elements(entry: Entry, tree: Tree, tlv: bool, *, objects: bool) -> list[Element]:
+def _elements(entry: EfEntry, tree: Tree, tlv: bool, *, objects: bool) -> list[Element]:
     inner: dict[int, Element] = {}
-    for each in entry.entries("inner"):
-        row = read_row(each, ElementRow)
+    for each in entry.inner:
+        row = each.row
         if row.tag is None or row.holds:
-            raise ProfileError(each.place, "an inner element has a tag and holds no others")
+            raise ProfileError(each.where.place, "an inner element has a tag and holds no others")
         inner[row.tag] = _element(row, ())
     result = []
-    for each in entry.entries("elements"):
-        row = read_row(each, ElementRow)
-        if not tree.keeps(row.when, each):
+    for each in entry.elements:
+        row = each.row
+        if not tree.keeps(row.when, each.where):
             continue
         if (tlv or objects) and row.tag is None:
-            raise ProfileError(each.place, "'tag' is missing")
+            raise ProfileError(each.where.place, "'tag' is missing")
         if not (tlv or objects) and row.tag is not None:
-            raise ProfileError(each.at("tag"), "records of this file have no tags")
+            raise ProfileError(each.where.at("tag"), "records of this file have no tags")
         if tlv and (row.tag or 0) > 0xFE:
-            raise ProfileError(each.at("tag"), "expected `int` <= 254")
+            raise ProfileError(each.where.at("tag"), "expected `int` <= 254")
         if tlv and row.length > _LONGEST_RECORD - _TLV_HEAD:
-            raise ProfileError(each.at("length"), "a value has at most 253 bytes in a TLV record")
-        result.append(_element(row, _held(row, each, inner)))
+            raise ProfileError(each.where.at("length"), "a value has at most 253 bytes in a TLV record")
+        result.append(_element(row, _inner_elements(each, inner)))
     return result
 
 
-def _held(row: ElementRow, entry: Entry, inner: dict[int, Element]) -> tuple[Element, ...]:
+def _inner_elements(element: Located[ElementRow], inner: dict[int, Element]) -> tuple[Element, ...]:
+    row, where = element.row, element.where
     if row.type != "B-TLV":
         if row.holds:
-            raise ProfileError(entry.at("holds"), "only a B-TLV holds elements")
+            raise ProfileError(where.at("holds"), "only a B-TLV holds elements")
         return ()
     for tag in row.holds:
         if tag not in inner:
-            raise ProfileError(entry.at("holds"), f"no inner element with tag {tag:02X}")
+            raise ProfileError(where.at("holds"), f"no inner element with tag {tag:02X}")
     fields = tuple(inner[tag] for tag in row.holds)
     length = sum(len(encode(field.tag or 0, bytes(field.length))) for field in fields)
     if length != row.length:
-        raise ProfileError(entry.at("length"), f"the inner elements take {length:02X} bytes, not {row.length:02X}")
+        raise ProfileError(where.at("length"), f"the inner elements take {length:02X} bytes, not {row.length:02X}")
     return fields
 
 
@@ -188,13 +187,13 @@ def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
     return replace(element, later=later, together=new.with_tag)
 
 
-def _check_later(elements: Sequence[Element], entry: Entry, tlv: bool) -> None:
+def _check_later(elements: Sequence[Element], where: Where, tlv: bool) -> None:
     """Refuse a later meaning that nobody could tell from the one before (V2.0 notice, annex C)."""
     deciding = {each.tag for each in elements if decides_itself(each)}
     for each in elements:
         if each.later is None:
             continue
-        place = f"{entry.at('elements')}: {each.name}"
+        place = f"{where.at('elements')}: {each.name}"
         if not tlv or each.fields:
             raise ProfileError(place, "only an element in a record of its own has a later meaning")
         if each.together is None and not decides_itself(each):
@@ -206,76 +205,75 @@ def _check_later(elements: Sequence[Element], entry: Entry, tlv: bool) -> None:
 # -- sizes --------------------------------------------------------------------------------------
 
 
-def _layout(entry: Entry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...], ...]:
+def _layout(entry: EfEntry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...], ...]:
     """Which data objects stand in which record, record 1 first."""
-    kept = {each.name for each in elements}
+    names = {each.name for each in elements}
     places: dict[int, list[str]] = {}
-    for each in entry.entries("elements"):
-        row = read_row(each, ElementRow)
-        if row.name in kept:
-            places.setdefault(row.record, []).append(row.name)
+    for each in entry.elements:
+        if each.row.name in names:
+            places.setdefault(each.row.record, []).append(each.row.name)
     if sorted(places) != list(range(1, len(places) + 1)):
-        raise ProfileError(entry.at("elements"), f"a number of a record is missing, there are {sorted(places)}")
+        raise ProfileError(entry.where.at("elements"), f"a number of a record is missing, there are {sorted(places)}")
     return tuple(tuple(places[number]) for number in sorted(places))
 
 
-def _object_sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], records: int) -> tuple[int, int, int]:
+def _object_sizes(row: EfRow, where: Where, elements: tuple[Element, ...], records: int) -> tuple[int, int, int]:
     """Size and number of records of a file of data objects, if every object has its full length."""
     needed = sum(len(encode(each.tag or 0, bytes(each.length))) for each in elements)
     if row.structure is Structure.INTERNAL:
-        return _checked(row.size, needed, entry, "size"), 0, 0
+        return _checked(row.size, needed, where, "size"), 0, 0
     if row.structure is not Structure.LINEAR_VARIABLE:
-        raise ProfileError(entry.at("structure"), "data objects stand in an internal or a linear variable file")
-    return _checked(row.size, needed + _TEMPLATE_HEAD * records, entry, "size"), 0, _count(row, entry, records, records)
+        raise ProfileError(where.at("structure"), "data objects stand in an internal or a linear variable file")
+    return _checked(row.size, needed + _TEMPLATE_HEAD * records, where, "size"), 0, _count(row, where, records, records)
 
 
-def _sizes(row: EfRow, entry: Entry, elements: tuple[Element, ...], tlv: bool, *, one: bool) -> tuple[int, int, int]:
+def _sizes(row: EfRow, where: Where, elements: tuple[Element, ...], tlv: bool, *, one: bool) -> tuple[int, int, int]:
     """Size, record length and number of records; what the row leaves out follows from the elements."""
     head = _TLV_HEAD if tlv else 0
     total = sum(head + each.length for each in elements)
     if row.structure is Structure.LINEAR_VARIABLE:
-        return _checked(row.size, total, entry, "size"), 0, _count(row, entry, len(elements))
+        return _checked(row.size, total, where, "size"), 0, _count(row, where, len(elements))
     if row.structure is Structure.LINEAR_FIXED:
-        length = _record_length(row, entry, {head + each.length for each in elements})
-        return 0, length, _count(row, entry, len(elements), or_else=len(elements))
+        length = _record_length(row, where, {head + each.length for each in elements})
+        return 0, length, _count(row, where, len(elements), or_else=len(elements))
     if row.structure is Structure.CYCLIC:
-        return 0, _record_length(row, entry, {total} if elements else set()), _count(row, entry, 1, or_else=0)
+        return 0, _record_length(row, where, {total} if elements else set()), _count(row, where, 1, or_else=0)
     if row.structure is Structure.TRANSPARENT and len(elements) > 1 and one:
-        raise ProfileError(entry.at("elements"), "a transparent file is one element")
-    return _checked(row.size, total, entry, "size"), 0, 0
+        raise ProfileError(where.at("elements"), "a transparent file is one element")
+    return _checked(row.size, total, where, "size"), 0, 0
 
 
-def _checked(written: int | None, needed: int, entry: Entry, key: str) -> int:
+def _checked(written: int | None, needed: int, where: Where, key: str) -> int:
     value = needed if written is None else written
     if value < needed:
-        raise ProfileError(entry.at(key), f"{value} bytes, its elements take {needed}")
+        raise ProfileError(where.at(key), f"{value} bytes, its elements take {needed}")
     if value == 0:
-        raise ProfileError(entry.place, f"{key!r} is missing, there are no elements to take it from")
+        raise ProfileError(where.place, f"{key!r} is missing, there are no elements to take it from")
     return value
 
 
-def _record_length(row: EfRow, entry: Entry, lengths: set[int]) -> int:
+def _record_length(row: EfRow, where: Where, lengths: set[int]) -> int:
     written = row.record_length
     if len(lengths) > 1:
-        raise ProfileError(entry.at("elements"), f"records of a fixed file have one length, here {sorted(lengths)}")
+        raise ProfileError(where.at("elements"), f"records of a fixed file have one length, here {sorted(lengths)}")
     needed = lengths.pop() if lengths else written
     if needed is None:
-        raise ProfileError(entry.place, "'record_length' is missing, there are no elements to take it from")
+        raise ProfileError(where.place, "'record_length' is missing, there are no elements to take it from")
     if written is not None and written != needed:
-        raise ProfileError(entry.at("record_length"), f"{written:02X}, but its elements take {needed:02X}")
+        raise ProfileError(where.at("record_length"), f"{written:02X}, but its elements take {needed:02X}")
     if needed > _LONGEST_RECORD:
-        raise ProfileError(entry.at("elements"), f"a record has at most 255 bytes, this one {needed}")
+        raise ProfileError(where.at("elements"), f"a record has at most 255 bytes, this one {needed}")
     return needed
 
 
-def _count(row: EfRow, entry: Entry, needed: int, or_else: int = MAX_RECORDS) -> int:
+def _count(row: EfRow, where: Where, needed: int, or_else: int = MAX_RECORDS) -> int:
     count = or_else if row.max_records is None else row.max_records
     if needed > MAX_RECORDS:
-        raise ProfileError(entry.at("elements"), f"a file has at most {MAX_RECORDS} records, this one {needed}")
+        raise ProfileError(where.at("elements"), f"a file has at most {MAX_RECORDS} records, this one {needed}")
     if count == 0:
-        raise ProfileError(entry.place, "'max_records' is missing")
+        raise ProfileError(where.place, "'max_records' is missing")
     if count < needed:
-        raise ProfileError(entry.at("max_records"), f"{count}, but there are {needed} elements")
+        raise ProfileError(where.at("max_records"), f"{count}, but there are {needed} elements")
     return count
 
 
@@ -290,16 +288,16 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
     """
     settings = tree.settings.directory
     owner = tree.paths[plan.df]
-    payment = tree.dfs[owner].command_set is CommandSet.FINANCIAL
+    financial = tree.dfs[owner].command_set is CommandSet.FINANCIAL
     elements, records = [], []
     for df in listed(tree, owner, priorities):
         record, element = _template(tree, df, labels, priorities)
-        if settings.wrap_70 or payment:
+        if settings.wrap_70 or financial:
             record = encode(RECORD_TEMPLATE, record)
             element = Element(f"entry_{element.name}", "目录项", "B-TLV", len(record) - 2, 0x70, "", (element,))
         elements.append(element)
         records.append(record)
-    sfi, fid = (PAYMENT_SFI, PAYMENT_SFI) if payment else (settings.sfi, 0xEF00 | settings.sfi)
+    sfi, fid = (FINANCIAL_SFI, FINANCIAL_SFI) if financial else (settings.sfi, 0xEF00 | settings.sfi)
     ef = Ef(
         child(owner, fid),
         fid,
@@ -313,7 +311,7 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
     return EfPlan(name, ef, "directory", "目录文件", tuple(elements), tuple(records))
 
 
-def payment_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
+def financial_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
     """What the proximity payment system environment tells: ``BF0C`` with a template 61 for each application."""
     entries = (_template(tree, df, labels, priorities)[0] for df in listed(tree, owner, priorities))
     return encode(0xBF0C, b"".join(entries))

@@ -5,15 +5,18 @@ value, ``values`` translates it, and ``when = { "data.tag60_home" = "DF02/EF06" 
 only if the setting has that value, or one of a list.
 """
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
 from keys.records import Usage
 
 from ..model.files import MAX_RECORDS, CommandSet, Protection, Structure
+from ..model.settings import Settings, near_setting
 from .inputs import Misfit, ProfileError, convert
-from .source import Entry
+from .source import Entry, Source, Where
 
 Scalar = str | int | bool
 Conditions = dict[str, Scalar | list[Scalar]]
@@ -187,21 +190,139 @@ class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
     when: Conditions = {}
 
 
+# -- reading -------------------------------------------------------------------------------------
+
 R = TypeVar("R", bound=_Row)
 
 
-def read_row(entry: Entry, kind: type[R]) -> R:
-    """Convert a merged entry to its row.
+@dataclass(frozen=True, slots=True)
+class Located(Generic[R]):
+    """A row, and where it was written."""
+
+    row: R
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class DfEntry:
+    """A DF and its keys."""
+
+    row: DfRow
+    where: Where
+    keys: tuple[Located[KeyRow], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EfEntry:
+    """An EF, its data elements, and the inner elements that these may hold."""
+
+    row: EfRow
+    where: Where
+    elements: tuple[Located[ElementRow], ...]
+    inner: tuple[Located[ElementRow], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRows:
+    """A whole profile as typed rows, not yet built: nothing here has been compared with anything else.
+
+    Attributes:
+        file: name of the file that was loaded.
+        head, atr: the tables that stand once.
+        settings: of the cards; ``written``: where each setting that the profile writes stands, by dotted name.
+        dfs, efs: in the order of the profile.
+    """
+
+    file: str
+    head: Located[HeadRow]
+    settings: Settings
+    written: Mapping[str, str]
+    atr: Located[AtrRow]
+    dfs: tuple[DfEntry, ...]
+    efs: tuple[EfEntry, ...]
+
+
+def read_rows(source: Source) -> ProfileRows:
+    """Read every row of a merged profile, also of entries that the settings will leave out.
 
     Raises:
-        ProfileError: a value does not fit, or a key is unknown or missing.
+        ProfileError: a key is unknown or missing, or a value does not fit.
     """
+    _check_head_keys(source)
+    return ProfileRows(
+        source.file,
+        _located(source.head, HeadRow),
+        _settings(source),
+        source.table_places,
+        _atr(source),
+        tuple(
+            DfEntry(_row(entry, DfRow), entry.where, _all(entry.entries("keys"), KeyRow))
+            for entry in source.head.entries("df")
+        ),
+        tuple(
+            EfEntry(
+                _row(entry, EfRow),
+                entry.where,
+                _all(entry.entries("elements"), ElementRow),
+                _all(entry.entries("inner"), ElementRow),
+            )
+            for entry in source.head.entries("ef")
+        ),
+    )
+
+
+def has_financial(rows: ProfileRows) -> bool:
+    """Return whether a profile has files for a financial environment, whatever its settings are."""
+    return any(df.row.regime is CommandSet.FINANCIAL for df in rows.dfs)
+
+
+def _check_head_keys(source: Source) -> None:
+    for name, entries in source.head.lists.items():
+        if name not in ("df", "ef"):
+            place = next(iter(entries.values())).place if entries else source.file
+            raise ProfileError(place, f"{name!r} belongs into a [[df]] or [[ef]]")
+    for name, value in source.head.values.items():
+        if name not in HeadRow.__struct_fields__:
+            inner = next(iter(value), "") if isinstance(value, Mapping) else ""
+            near = near_setting(f"{name}.{inner}" if inner else name)
+            raise ProfileError(source.head.where.at(name), f"unknown key{near}")
+
+
+def _settings(source: Source) -> Settings:
+    try:
+        return convert(source.tables["settings"], Settings)
+    except Misfit as error:
+        dotted = f"settings{error.path}" + (f".{error.unknown}" if error.unknown else "")
+        if error.unknown:
+            reason = f"no such setting{near_setting(dotted)}"
+        else:
+            reason = f"no such refusal: {error.bad_key}" if error.bad_key else error.reason
+        raise ProfileError(source.table_places.get(dotted, f"{source.file}: {dotted}"), reason) from None
+
+
+def _atr(source: Source) -> Located[AtrRow]:
+    if not source.tables["atr"]:
+        raise ProfileError(f"{source.file}: atr", "the table is missing")
+    places = {key.partition(".")[2]: place for key, place in source.table_places.items() if key.startswith("atr.")}
+    return _located(Entry(f"{source.file}: atr", source.tables["atr"], places), AtrRow)
+
+
+def _all(entries: Iterable[Entry], kind: type[R]) -> tuple[Located[R], ...]:
+    return tuple(_located(entry, kind) for entry in entries)
+
+
+def _located(entry: Entry, kind: type[R]) -> Located[R]:
+    return Located(_row(entry, kind), entry.where)
+
+
+def _row(entry: Entry, kind: type[R]) -> R:
+    """Convert a merged entry to its row."""
     try:
         return convert(entry.values, kind)
     except Misfit as error:
-        key = error.key
+        key, where = error.key, entry.where
         if key:
-            raise ProfileError(entry.at(key) + error.path.lstrip(".")[len(key) :], error.reason) from None
+            raise ProfileError(where.at(key) + error.path.lstrip(".")[len(key) :], error.reason) from None
         if error.unknown:
-            raise ProfileError(entry.at(error.unknown), "unknown key") from None
-        raise ProfileError(entry.place, f"{error.missing!r} is missing" if error.missing else error.reason) from None
+            raise ProfileError(where.at(error.unknown), "unknown key") from None
+        raise ProfileError(where.place, f"{error.missing!r} is missing" if error.missing else error.reason) from None

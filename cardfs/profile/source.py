@@ -24,6 +24,23 @@ _TABLES: Final = ("atr", "settings")
 _LINKS: Final = ("extends", "includes")
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the values of a row were written.
+
+    Attributes:
+        place: of the row as a whole, ``ssc-2.0.toml: ef[7]``.
+        places: for each value where it was written last.
+    """
+
+    place: str
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, key: str) -> str:
+        """Return where a value was written, or where it is missing."""
+        return self.places.get(key) or f"{self.place}.{key}"
+
+
 @dataclass(slots=True)
 class Entry:
     """A table of a profile after the merge.
@@ -40,12 +57,13 @@ class Entry:
     places: dict[str, str] = field(default_factory=dict)
     lists: dict[str, dict[str, "Entry"]] = field(default_factory=dict)
 
-    def at(self, key: str) -> str:
-        """Where a value was written, or where it is missing."""
-        return self.places.get(key) or f"{self.place}.{key}"
+    @property
+    def where(self) -> Where:
+        """Where it was written."""
+        return Where(self.place, self.places)
 
     def entries(self, name: str) -> list["Entry"]:
-        """The entries of one of its lists, in order."""
+        """Return the entries of one of its lists, in order."""
         return list(self.lists.get(name, {}).values())
 
 
