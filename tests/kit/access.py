@@ -20,6 +20,7 @@ class Row(NamedTuple):
 
 
 def _typed(table: str) -> list[Row]:
+    """Return the rows of a table typed as ``df / ef / structure / read / update`` lines."""
     return [Row(*(field.strip() for field in line.split("/"))) for line in table.strip().splitlines()]
 
 
@@ -70,14 +71,14 @@ STRUCTURES_2 = {
 
 
 def csv_rows(name: str) -> list[dict[str, str]]:
-    """The rows of a table in ``data/``."""
+    """Return the rows of a table in ``data/``."""
     with (DATA / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @cache
 def version_2() -> tuple[Row, ...]:
-    """The files of V2.0: rules from the data-element table, kinds as typed above."""
+    """Return the files of V2.0: rules from the data-element table, kinds as typed above."""
     rules = {
         (row["df"], "EF01" if row["ef"] == "internal" else row["ef"]): (row["read_rule"], row["write_rule"])
         for row in csv_rows("data-elements.csv")
@@ -87,7 +88,7 @@ def version_2() -> tuple[Row, ...]:
 
 @cache
 def table(profile: str) -> tuple[Row, ...]:
-    """The files that a profile must have, without the directory."""
+    """Return the files that a profile must have, without the directory."""
     if profile == "ssc-1.0":
         return tuple(VERSION_1)
     if profile == "ssc-3.0":
@@ -125,7 +126,7 @@ def holds(rule: str, proofs: frozenset[str]) -> bool:
 
 
 def names(rule: str) -> list[str]:
-    """The names in a rule."""
+    """Return the names in a rule."""
     return [] if rule in ("free", "never") else list(dict.fromkeys(re.findall(r"\w+", rule)))
 
 
@@ -135,7 +136,7 @@ def sfi(row: Row) -> int:
 
 
 def read(bench: CardBench, row: Row) -> str:
-    """Read the first record, or the first 4 bytes; the status word."""
+    """Read the first record, or the first 4 bytes; return the status word."""
     if row.structure == "transparent":
         return bench.word(bytes((0x00, 0xB0, 0x80 | sfi(row), 0x00, 0x04)))
     return bench.word(bytes((0x00, 0xB2, 0x01, sfi(row) << 3 | 0b100, 0x00)))
@@ -156,11 +157,12 @@ def update(bench: CardBench, row: Row) -> str:
 
 
 def _other(data: bytes) -> bytes:
+    """Return bytes of the same length that differ in every byte."""
     return bytes(byte ^ 0x55 for byte in data)
 
 
 def path_of(bench: CardBench, row: Row) -> str:
-    """Where the card keeps a file of the table."""
+    """Return where the card keeps a file of the table."""
     df = SSSE if row.df == "SSSE" else f"{SSSE}/{row.df}"
     return f"{df}/{row.ef}"
 

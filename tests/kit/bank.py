@@ -23,7 +23,7 @@ DIRECT: Final = '[settings.transport]\nlevel = "apdu"\n'
 
 
 def issued(name: str, more: str = "") -> CardContents:
-    """An issued card."""
+    """Return an issued card."""
     profile, overrides, _ = CARDS[name]
     return contents(profile, overrides + more)
 
@@ -32,6 +32,7 @@ class IssuedPurseBench(PurseBench):
     """A card in the bank's terminal, which has the root keys and reads the serial number from the FCI."""
 
     def __init__(self, name: str, more: str = "") -> None:
+        """Select the application of a card of `CARDS` and take its key factor from the FCI."""
         self.suite_name = CARDS[name][2]
         super().__init__(made=issued(name, more), select=False)
         answer = bytes.fromhex(self.select())
@@ -39,9 +40,10 @@ class IssuedPurseBench(PurseBench):
         self.factor = public[10:20][-8:]
 
     def key_of(self, name: str) -> tuple[str, bytes]:
-        """The child of the root, by the last 8 bytes of the serial number (published example: T5.DPK)."""
+        """Return the child of the root, by the last 8 bytes of the serial number (published example: T5.DPK)."""
         root = roots()["F" + name.rstrip("0123456789")]
         return self.suite_name, Reference(self.suite_name).child(root, self.factor)
 
     def file(self, fid: int) -> Any:
+        """Return what a file of the application holds."""
         return self.card.image.contents[f"{PURSE}/{fid:04X}"]

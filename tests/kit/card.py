@@ -40,6 +40,7 @@ SSSE = "3F00/DDF1"
 
 @cache
 def _contents(profile: str, overrides: str) -> CardContents:
+    """Issue a demo card; the same arguments give the same object."""
     holder = load_holder(DEMO / ("holder-1.0.toml" if profile == "ssc-1.0" else "holder.toml"))
     return issue(
         load_profile(profile, tomllib.loads(overrides)),
@@ -57,13 +58,13 @@ def _contents(profile: str, overrides: str) -> CardContents:
 
 
 def contents(profile: str = "ssc-2.0", overrides: str = "") -> CardContents:
-    """Every cell of a demo card; ``overrides`` are TOML settings, ``[settings.pin]`` and so on."""
+    """Return every cell of a demo card; ``overrides`` are TOML settings, ``[settings.pin]`` and so on."""
     return _contents(profile, overrides)
 
 
 @cache
 def roots() -> Mapping[str, bytes]:
-    """The demo root keys by name, read straight from the file."""
+    """Return the demo root keys by name, read straight from the file."""
     table = tomllib.loads((DEMO / "roots.toml").read_text())["roots"]
     return {name: bytes.fromhex(value) for name, value in table.items()}
 
@@ -73,7 +74,7 @@ ROOT_NAMES = {"UKMF": "UKSSSE"}
 
 
 def reference_key(name: str, suite: str, version: int = 1) -> bytes:
-    """The card's key as an independent computation gives it."""
+    """Return the card's key as an independent computation gives it."""
     name = ROOT_NAMES.get(name, name)
     root = roots()[name if version == 1 else f"{name}.{version}"]
     return card_key(suite, root[:8] if suite == "DES" else root, REGION, HISTORICAL)
@@ -87,13 +88,14 @@ class CardBench:
     """
 
     def __init__(self, profile: str = "ssc-2.0", overrides: str = "", *, card: Card | None = None) -> None:
+        """Put a demo card on the bench, or ``card``."""
         self.card = card or Card(Image.in_memory(contents(profile, overrides)), SeededRandom("bench"))
         self.suite = self.card.image.info.suite
 
     # -- bytes --------------------------------------------------------------------------------
 
     def send(self, apdu: str | bytes) -> str:
-        """Send one APDU, raw; the answer in upper-case hex."""
+        """Send one APDU, raw; return the answer in upper-case hex."""
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
         answer = self.card.transmit(raw)
         assert self.card.bug is None, self.card.bug
@@ -110,17 +112,17 @@ class CardBench:
         return answer
 
     def word(self, apdu: str | bytes) -> str:
-        """The final status word of `ask`."""
+        """Return the final status word of `ask`."""
         return self.ask(apdu)[-4:]
 
     @property
     def reason(self) -> str:
-        """Why the card answered so."""
+        """Return why the card answered so."""
         assert self.card.last is not None
         return self.card.last.reason
 
     def cells(self) -> dict[Any, Any]:
-        """A snapshot of the non-volatile memory."""
+        """Return a snapshot of the non-volatile memory."""
         return self.card.image.store.load()
 
     # -- what terminals do --------------------------------------------------------------------
@@ -142,15 +144,15 @@ class CardBench:
         return bytes.fromhex(answer[:-4])
 
     def verify(self, pin: bytes = PIN_CN) -> str:
-        """VERIFY; the status word."""
+        """VERIFY; return the status word."""
         return self.send(bytes((0x00, 0x20, 0x00, 0x00, len(pin))) + pin)
 
     def key_suite(self, name: str) -> str:
-        """The suite of a key of the card, by its name."""
+        """Return the suite of a key of the card, by its name."""
         return next(key.suite_name for (ref, _), key in self.card.image.keys.items() if ref.name == name)
 
     def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
-        """A key of the card as the terminal knows it."""
+        """Return a key of the card as the terminal knows it."""
         return reference_key(name, suite, version)
 
     def authentication(self, name: str, kid: int, version: int | None = None, *, wrong: bool = False) -> bytes:
@@ -165,11 +167,11 @@ class CardBench:
     def authenticate(
         self, name: str, kid: int | None = None, version: int | None = None, *, wrong: bool = False
     ) -> str:
-        """GET CHALLENGE and EXTERNAL AUTHENTICATION with a key; the status word."""
+        """GET CHALLENGE and EXTERNAL AUTHENTICATION with a key; return the status word."""
         return self.send(self.authentication(name, self.kid(name) if kid is None else kid, version, wrong=wrong))
 
     def kid(self, name: str) -> int:
-        """The identifier of a key of the card."""
+        """Return the identifier of a key of the card."""
         return next(
             key.kid for (ref, _), key in self.card.image.keys.items() if ref.name == name and key.kid is not None
         )
@@ -183,7 +185,12 @@ class CardBench:
         challenge: bytes | None = None,
         enciphered: bool = False,
     ) -> bytes:
-        """A command with a MAC under the maintenance key: header CLA INS P1 P2 in hex, data plain and without MAC."""
+        """Return a command with a MAC under the maintenance key.
+
+        Args:
+            header: CLA INS P1 P2 in hex.
+            data: plain, without MAC.
+        """
         suite = self.key_suite(key)
         rules = Reference(suite)
         session = rules.session_key(self.key_value(key, suite), self.challenge() if challenge is None else challenge)
@@ -199,7 +206,7 @@ class CardBench:
 
 
 def long_answer(bench: CardBench, apdu: str) -> str:
-    """Let every file of records of the current DF have three records of 100 bytes, and read them all; the word."""
+    """Give each record file of the current DF three records of 100 bytes, read them all; return the status word."""
     image = bench.card.image
     for ef in image.efs.values():
         if ef.sfi and ef.parent == bench.card.session.df and isinstance(image.contents[ef.path], tuple):
@@ -208,7 +215,7 @@ def long_answer(bench: CardBench, apdu: str) -> str:
 
 
 def ref(df: str, name: str) -> KeyRef:
-    """What points at a key: DF label (SSSE, DF04) and name."""
+    """Return what points at a key: DF label (SSSE, DF04) and name."""
     return KeyRef(SSSE if df == "SSSE" else f"{SSSE}/{df}", name)
 
 
@@ -222,7 +229,7 @@ AIDS = {name: bytes.fromhex(f"D156000005{at:02X}") for at, name in enumerate(("D
 
 
 def handmade_value(name: str, suite: str, version: int = 1) -> bytes:
-    """A key of the card made by hand: any bytes, the same every time."""
+    """Return a key of the card made by hand: any bytes, the same every time."""
     return sha256(f"{name}.{version}".encode()).digest()[: 8 if suite == "DES" else 16]
 
 
@@ -277,6 +284,8 @@ _FREE_FILES: Final[tuple[tuple[int, Structure, dict[str, Any], Contents], ...]] 
 
 
 def _rule(text: str) -> Rule:
+    """Parse a rule whose key names are those of `_KEYS`."""
+
     def resolve(name: str) -> KeyRef:
         return next((KeyRef(owner, each) for owner, each, *_ in _KEYS if each == name), KeyRef(SSSE, "PIN"))
 
@@ -284,6 +293,7 @@ def _rule(text: str) -> Rule:
 
 
 def _ef(df: str, sfi: int, structure: Structure, more: Mapping[str, Any]) -> Ef:
+    """Return a file of the card made by hand; ``more`` replaces the free rules and adds sizes."""
     fields: dict[str, Any] = {"read": "free", "update": "free", **more}
     fields.update(read=_rule(fields["read"]), update=_rule(fields["update"]))
     fid = 0xEF00 | sfi
@@ -300,7 +310,7 @@ def handmade(
     t1: bool = False,
     values: Mapping[str, bytes] | None = None,
 ) -> CardContents:
-    """A small card: an environment with a file of every structure, three applications, a second environment.
+    """Return a small card: an environment with a file of every structure, three applications, a second environment.
 
     Args:
         maintenance: suite of STK and STK01; that of the card if empty (8 bytes in the DES world).
@@ -357,6 +367,7 @@ class FailingStore(MemoryStore):
     writes_left: int | None = None
 
     def write(self, changes: Mapping[CellKey, Cell | None], *, erases: bool = False) -> None:
+        """Write, or raise `StoreFailed` when no writes are left."""
         if self.writes_left is not None:
             if not self.writes_left:
                 raise StoreFailed("the memory is worn out")
@@ -375,6 +386,7 @@ class HandmadeBench(CardBench):
         contents: CardContents | None = None,
         **changes: Any,
     ) -> None:
+        """Put a card made by hand on the bench; ``changes`` are arguments of `handmade`."""
         made = contents or handmade(settings, **changes)
         self.store = FailingStore(dict(write_cells(made)))
         super().__init__(card=Card(Image(made, self.store), random or SeededRandom("handmade")))
@@ -382,6 +394,7 @@ class HandmadeBench(CardBench):
         self.select_ssse()
 
     def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
+        """Return a key of the card made by hand."""
         return self.values.get(name, handmade_value(name, suite, version))
 
     def lock_application(self) -> None:
@@ -396,17 +409,17 @@ class HandmadeBench(CardBench):
         assert self.word(self.secured("84160000")) == "9000"
 
     def tries(self, name: str, version: int = 1) -> int:
-        """How many tries a key of the SSSE has left."""
+        """Return how many tries a key of the SSSE has left."""
         return self.card.image.tries[KeyRef(SSSE, name), version]
 
     @property
     def session(self) -> Any:
-        """The volatile state of the card."""
+        """Return the volatile state of the card."""
         return self.card.session
 
 
 def scripted(*answers: str) -> RandomSource:
-    """A random source that answers these hex values in turn."""
+    """Return a random source that answers these hex values in turn."""
     waiting = [bytes.fromhex(answer) for answer in answers]
 
     def draw(length: int, /) -> bytes:
@@ -418,12 +431,12 @@ def scripted(*answers: str) -> RandomSource:
 
 
 def without_key(made: CardContents, name: str) -> CardContents:
-    """The same card, but one key is not on it."""
+    """Return the same card, but one key is not on it."""
     return replace(made, keys={at: key for at, key in made.keys.items() if at[0].name != name})
 
 
 def family(word: str) -> int:
-    """A status word as rows list it: 63C2 is 63C0, 611C is 6100, 6C05 is 6C00."""
+    """Return a status word as rows list it: 63C2 is 63C0, 611C is 6100, 6C05 is 6C00."""
     value = int(word, 16)
     if value >> 8 in (0x61, 0x6C):
         return value & 0xFF00

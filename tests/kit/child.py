@@ -121,14 +121,17 @@ _TEXT: Final[dict[str, Any]] = {
 
 
 def _words(command: Sequence[object]) -> list[str]:
+    """Return the command line as text."""
     return [str(each) for each in command]
 
 
 def _given(env: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the environment to use: the one given, or the default."""
     return environment() if env is None else env
 
 
 def _close(process: "subprocess.Popen[Any]") -> None:
+    """Close the pipes of a program, also one that reads no more."""
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):

@@ -67,6 +67,7 @@ class Collector:
     """A pytest plugin that notes every `clause` marker of the collected tests."""
 
     def __init__(self) -> None:
+        """Start with nothing found."""
         self.found: dict[str, dict[str, str]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -105,7 +106,7 @@ def unproven(found: dict[str, dict[str, str]]) -> list[str]:
 
 
 def table(found: dict[str, dict[str, str]]) -> str:
-    """The table, in Markdown."""
+    """Return the table, in Markdown."""
     lines = ["| clause | 条款 | asks | proven |", "|---|---|---|---|"]
     for number, title, asks in CLAUSES:
         by_file: dict[str, list[str]] = {}
@@ -117,7 +118,7 @@ def table(found: dict[str, dict[str, str]]) -> str:
 
 
 def _proof(file: str, whats: list[str]) -> str:
-    """What a file proves of a clause: the first in words, the others counted."""
+    """Return what a file proves of a clause: the first in words, the others counted."""
     more = f", {len(whats) - 1} more" if len(whats) > 1 else ""
     name = file.removeprefix("tests/").removesuffix(".py").replace("test_", "")
     return f"{whats[0]}{more} ([{name}](../{file}))"

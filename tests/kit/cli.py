@@ -47,6 +47,7 @@ class Reader:
     """The driver's end of the link, without pcscd."""
 
     def __init__(self, image: Path, *options: str) -> None:
+        """Start `sscard insert` and take its connection, as the driver does."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(20)
         port = self._server.getsockname()[1]
@@ -58,15 +59,19 @@ class Reader:
         self._link.settimeout(20)
 
     def send(self, payload: bytes) -> None:
+        """Send one frame."""
         self.send_raw(len(payload).to_bytes(2) + payload)
 
     def send_raw(self, frames: bytes) -> None:
+        """Send bytes as they are."""
         self._link.sendall(frames)
 
     def receive(self, most: int) -> bytes:
+        """Return up to ``most`` bytes."""
         return self._link.recv(most)
 
     def ask(self, payload: bytes) -> bytes:
+        """Send one frame and return the payload of the answer."""
         self.send(payload)
         length = int.from_bytes(self._link.recv(2, socket.MSG_WAITALL))
         return self._link.recv(length, socket.MSG_WAITALL)
@@ -86,5 +91,5 @@ NAME = "\x1b]0;title\x07\x9b3m\u202e\u200f\n"
 
 
 def harmless(text: str) -> bool:
-    """Tell whether a text is nothing but characters and lines."""
+    """Return whether a text is nothing but characters and lines."""
     return not [each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp")]

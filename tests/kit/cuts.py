@@ -26,6 +26,7 @@ class TornBench(CardBench):
     """A card whose power can be cut, and a terminal that knows whatever keys it has."""
 
     def __init__(self, store: Store) -> None:
+        """Insert the card that the memory holds."""
         self.store = TearingStore(store)
         super().__init__(card=Card(Image(read_cells(dict(store.load())), self.store), SeededRandom("torn")))
 
@@ -40,6 +41,7 @@ class TornBench(CardBench):
         assert self.send(bytes((0x00, 0x82, 0x00, 0x00, len(data))) + data) == "9000"
 
     def key_value(self, name: str, suite: str, version: int = 1) -> bytes:
+        """Return a key as the card holds it."""
         return next(
             key.value
             for (ref, each), key in self.card.image.keys.items()
@@ -60,11 +62,11 @@ class Built:
         return next(at for at, step in enumerate(self.steps) if step.title == title)
 
     def on(self, bench: TornBench) -> Personaliser:
-        """The machine at this card."""
+        """Return the machine at this card."""
         return replace(self.machine, channel=bench.card.transmit)
 
     def way_to(self, at: int) -> list[Step]:
-        """What a machine repeats after a power cut, to go on with a step: selections, and the proof last shown."""
+        """Return the steps to repeat after a power cut before a step: selections, and the proof last shown."""
         start = max((each for each in range(at + 1) if self.steps[each].title == "select the MF"), default=at)
         way = self.steps[start:at]
         proofs = [] if _authenticates(self.steps[at]) else list(filter(_authenticates, way))
@@ -78,6 +80,7 @@ class Built:
 
 
 def _authenticates(step: Step) -> bool:
+    """Return whether a step only proves a key, so that the next one depends on it."""
     return step.title.startswith("authenticate ")
 
 

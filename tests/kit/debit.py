@@ -85,7 +85,7 @@ def tlv(tag: str, value: str) -> str:
 
 
 def key_bytes(name: str) -> bytes:
-    """A key of the card: any bytes, the same every time."""
+    """Return a key of the card: any bytes, the same every time."""
     return sha256(name.encode()).digest()[:16]
 
 
@@ -108,7 +108,7 @@ def contents(
     suspended: bool = False,
     blocked: bool = False,
 ) -> CardContents:
-    """Every cell of the card.
+    """Return every cell of the card.
 
     Args:
         objects: data objects over `OBJECTS`, hex by tag; an empty value takes one away.
@@ -173,13 +173,14 @@ def contents(
 
 
 def _records(sfi: int) -> Ef:
+    """Return a file of records of the application, free to read."""
     fid = 0xEF00 | sfi
     never = Rule("never", ())
     return Ef(f"{DEBIT}/{fid:04X}", fid, sfi, Structure.LINEAR_VARIABLE, FREE_RULE, never, size=400, tlv=False)
 
 
 def emv(**values: Any) -> Settings:
-    """All settings default but these of debit/credit."""
+    """Return the default settings but for these of debit/credit."""
     return Settings(emv=EmvSettings(**values))
 
 
@@ -213,6 +214,7 @@ class Answered:
     """What GENERATE AC answered, taken apart."""
 
     def __init__(self, answer: str) -> None:
+        """Take an answer of GENERATE AC in format 1 apart (EMV Book 3, 6.5.5.4)."""
         self.word = answer[-4:]
         raw = bytes.fromhex(answer[:-4])
         assert raw[:1] == b"\x80", answer
@@ -226,7 +228,7 @@ class Answered:
 
     @property
     def cvr(self) -> str:
-        """The card verification results, 3 bytes in hex."""
+        """Return the card verification results, 3 bytes in hex."""
         assert self.iad[:1] == b"\x07"
         assert self.iad[3] == 0x03
         return self.iad[4:7].hex().upper()
@@ -238,6 +240,7 @@ class DebitBench(CardBench):
     def __init__(
         self, objects: Mapping[str, str] | None = None, *, made: CardContents | None = None, **changes: Any
     ) -> None:
+        """Put a card with these data objects on the bench; ``changes`` are arguments of `contents`."""
         made = made or contents(objects, **changes)
         self.store = FailingStore(dict(write_cells(made)))
         super().__init__(card=Card(Image(made, self.store), SeededRandom("debit")))
@@ -288,11 +291,11 @@ class DebitBench(CardBench):
         number: str = UNPREDICTABLE,
         code: str = "",
     ) -> str:
-        """The values of CDOL1, or with an authorisation response code of CDOL2."""
+        """Return the values of CDOL1, or with an authorisation response code of CDOL2."""
         return code.encode().hex() + f"{amount:012d}{other:012d}{country}{tvr}{currency}{date}{kind}{number}"
 
     def generate(self, p1: str, values: str) -> str:
-        """GENERATE AC, raw; the answer in the end."""
+        """GENERATE AC, raw; return the answer in the end."""
         return self.ask(bytes.fromhex(f"80AE{p1}00{len(values) // 2:02X}{values}"))
 
     def ac(self, wanted: str, amount: int = 1000, **more: Any) -> Answered:
@@ -313,11 +316,11 @@ class DebitBench(CardBench):
     # -- its issuer -------------------------------------------------------------------------------
 
     def key(self, name: str, atc: int) -> bytes:
-        """A session key of the card."""
+        """Return a session key of the card."""
         return session_key(self.cipher, self.values[name + self.set], atc)
 
     def arpc(self, code: str = "00", *, wrong: bool = False) -> str:
-        """EXTERNAL AUTHENTICATE; the status word."""
+        """EXTERNAL AUTHENTICATE; return the status word."""
         return self.send(self.proof(code, wrong=wrong))
 
     def proof(self, code: str = "00", *, wrong: bool = False) -> bytes:
@@ -330,7 +333,7 @@ class DebitBench(CardBench):
         return bytes.fromhex("008200000A") + made + code.encode()
 
     def script(self, header: str, data: str = "", *, chain: bytes | None = None, wrong: bool = False) -> bytes:
-        """An issuer script command with its MAC: header CLA INS P1 P2."""
+        """Return an issuer script command with its MAC: header CLA INS P1 P2."""
         assert self.first is not None
         plain = bytes.fromhex(data)
         head = bytes.fromhex(header) + bytes((len(plain) + 4,))
@@ -359,7 +362,7 @@ class DebitBench(CardBench):
         return answer[len(tag) + 2 : -4] if answer[-4:] == "9000" else answer[-4:]
 
     def object(self, tag: str) -> str:
-        """A data object as it stands in the internal file."""
+        """Return a data object as it stands in the internal file."""
         raw = self.card.image.contents[STORE]
         assert isinstance(raw, bytes)
         return walk(raw.hex().upper())[tag]
@@ -370,7 +373,7 @@ class DebitBench(CardBench):
         return self.card.image.tries[KeyRef(DEBIT, "PIN"), 1]
 
     def log(self, path: str = LOG) -> tuple[bytes, ...]:
-        """The records of a log, newest first."""
+        """Return the records of a log, newest first."""
         held = self.card.image.contents[path]
         assert isinstance(held, tuple)
         return held
@@ -404,5 +407,5 @@ class IssuedDebitBench(DebitBench):
 
     @staticmethod
     def cdol(amount: int = 1000, **more: Any) -> str:
-        """The values of CDOL1 or CDOL2."""
+        """Return the values of CDOL1 or CDOL2."""
         return DebitBench.cdol(amount, **more) + IssuedDebitBench.TIME + IssuedDebitBench.MERCHANT.hex()

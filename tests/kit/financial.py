@@ -45,6 +45,7 @@ BY_NAME: Final = {row.name: row for row in PAYMENT_ROWS}
 
 @cache
 def finished() -> CardContents:
+    """Return a finished bank card whose public file takes a PIN."""
     return issue(
         load_profile("pboc", HIDDEN),
         replace(load_holder(DEMO / "holder.toml"), lenient=True),
@@ -55,7 +56,7 @@ def finished() -> CardContents:
 
 @cache
 def half_built() -> tuple[tuple[CellKey, Cell], ...]:
-    """The card before its environment's final master key: everything is there, and personalisation goes on."""
+    """Return the card before its environment's final master key: everything is there, and personalisation goes on."""
     image = Image.in_memory(blank(load_profile("pboc", HIDDEN)))
     card = Card(image, SeededRandom("card"))
     machine = Personaliser(card.transmit, finished(), MANUFACTURER_KEY, SeededRandom("machine"))
@@ -70,6 +71,7 @@ class FinancialBench(CardBench):
     """A bank card of which no command of the environment may answer a word beyond its row's."""
 
     def __init__(self, *, building: bool = False) -> None:
+        """Put the finished card on the bench, or the one that is being built."""
         cells = dict(half_built()) if building else dict(write_cells(finished()))
         self.store = FailingStore(cells)
         super().__init__(card=Card(Image(read_cells(cells), self.store), SeededRandom("bench")))
@@ -77,6 +79,7 @@ class FinancialBench(CardBench):
         self.last_row: Row | None = None
 
     def send(self, apdu: str | bytes) -> str:
+        """Send one APDU and check its status word against the row of the environment's command."""
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
         here = command_set_of(self.card.image, self.card.session.df)
         answer = super().send(raw)

@@ -30,7 +30,7 @@ BY_CODE: Final = {(row.cla, row.ins): row for row in FMCOS_ROWS}
 
 @cache
 def made(overrides: str = "") -> CardContents:
-    """A blank FMCOS card."""
+    """Return a blank FMCOS card."""
     settings: dict[str, Any] = {"personalisation": {"cos": "fmcos"}}
     if overrides:
         section, name, value = overrides.split()
@@ -39,7 +39,7 @@ def made(overrides: str = "") -> CardContents:
 
 
 def family(word: str) -> int:
-    """A status word as rows list it."""
+    """Return a status word as rows list it."""
     value = int(word, 16)
     if value >> 8 in (0x61, 0x6C):
         return value & 0xFF00
@@ -50,12 +50,14 @@ class FmcosBench(CardBench):
     """An FMCOS card and its issuer, none of whose commands may answer a word beyond its row's."""
 
     def __init__(self, card: CardContents | None = None, random: RandomSource | None = None) -> None:
+        """Put a card on the bench, a blank one if none is given."""
         card = card or made()
         self.store = FailingStore(dict(write_cells(card)))
         super().__init__(card=Card(Image(card, self.store), random or SeededRandom("desk")))
         self.seen: set[tuple[int, int, int]] = set()
 
     def send(self, apdu: str | bytes) -> str:
+        """Send one APDU, check its status word against its row, and note both in ``seen``."""
         raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
         answer = super().send(raw)
         row = BY_CODE.get((raw[0], raw[1])) if len(raw) > 1 else None
@@ -77,7 +79,7 @@ class FmcosBench(CardBench):
         return b"\x00\x82\x00" + bytes((identifier, 8)) + cryptogram
 
     def mac(self, header: str, data: bytes = b"", key: bytes = LINE, *, length: int = 8, le: bytes = b"") -> bytes:
-        """A command with a MAC, its initial value a challenge (11.3)."""
+        """Return a command with a MAC, its initial value a challenge (11.3)."""
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + TRIPLE.key_load_mac(key, self.challenge(length), covered) + le
 
@@ -86,11 +88,11 @@ class FmcosBench(CardBench):
         return self.mac(header, TRIPLE.encrypt(key, plain), key)
 
     def protected(self, header: str, data: bytes, *, cipher: bool) -> str:
-        """An update under line protection; the word."""
+        """Send an update under line protection; return the status word."""
         return self.send(self.mac(header, TRIPLE.encrypt(LINE, data) if cipher else data))
 
     def read(self, header: str, le: str, *, cipher: bool) -> bytes:
-        """A reading under line protection, the MAC of the answer verified."""
+        """Read under line protection, verify the MAC of the answer, and return it."""
         challenge_before = self.mac(header, le=bytes.fromhex(le))
         # The MAC of the answer has the same initial value as that of the command.
         challenge = self.card.session.challenge
@@ -150,7 +152,7 @@ def application(bench: FmcosBench, create_erase: str = "F0FA") -> FmcosBench:
 
 
 def raw(apdu: str | bytes) -> Callable[[FmcosBench], bytes]:
-    """A command that needs no terminal."""
+    """Return a command that needs no terminal."""
     data = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
     return lambda _desk: data
 
@@ -183,7 +185,7 @@ SAMPLES: Final[dict[tuple[int, int], Callable[[FmcosBench], bytes]]] = {
 
 
 def ready() -> FmcosBench:
-    """The application with a record in 05 and 06, in state A."""
+    """Return the application with a record in 05 and 06, in state A."""
     bench = application(FmcosBench())
     bench.ok(b"\x00\xe2\x00\x2c\x10" + DATA)
     bench.ok(bench.mac("04E20034", DATA))

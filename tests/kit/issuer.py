@@ -38,12 +38,12 @@ BODY: Final = bytes(range(0x30, 0x40))
 
 
 def rule(*alternatives: bytes) -> bytes:
-    """A rule of CREATE FILE: alternatives of key identifiers."""
+    """Return a rule of CREATE FILE: alternatives of key identifiers."""
     return bytes((len(alternatives),)) + b"".join(bytes((len(each),)) + each for each in alternatives)
 
 
 def secret(name: str, suite: str = "3DES") -> bytes:
-    """A key of this bench: any bytes with odd parity, the same every time."""
+    """Return a key of this bench: any bytes with odd parity, the same every time."""
     value = sha256(name.encode()).digest()[: 8 if suite == "DES" else 16]
     return bytes(byte & 0xFE | (0 if (byte >> 1).bit_count() % 2 else 1) for byte in value)
 
@@ -68,12 +68,12 @@ class Secret:
 
 
 def master(value: bytes, suite: str = "3DES", **more: Any) -> Secret:
-    """A master key."""
+    """Return a master key."""
     return Secret(0x00, value, suite, **more)
 
 
 def pin(value: bytes = b"\x73\x91\x54") -> Secret:
-    """The PIN."""
+    """Return the PIN."""
     return Secret(0x01, value, "")
 
 
@@ -110,6 +110,7 @@ class IssuerBench(CardBench):
     """A card on the bench, and everything that its makers know of it."""
 
     def __init__(self, suite: str = "3DES", overrides: str = "", cells: Mapping[CellKey, Cell] | None = None) -> None:
+        """Put a blank card on the bench, or the one of these cells."""
         if cells is None:
             profile = load_profile(PROFILES[suite], tomllib.loads(overrides))
             cells = dict(write_cells(blank(profile)))
@@ -121,7 +122,7 @@ class IssuerBench(CardBench):
 
     @classmethod
     def of(cls, other: "IssuerBench") -> Self:
-        """The same card, powered anew, on a bench that knows the same keys."""
+        """Return the same card, powered anew, on a bench that knows the same keys."""
         bench = cls(other.suite, cells=other.cells())
         bench.transport, bench.cmk, bench.masters = other.transport, other.cmk, dict(other.masters)
         return bench
@@ -130,12 +131,12 @@ class IssuerBench(CardBench):
 
     @property
     def here(self) -> str:
-        """The current DF."""
+        """Return the current DF."""
         return self.card.session.df
 
     @property
     def environment(self) -> str:
-        """The environment of the current DF."""
+        """Return the environment of the current DF."""
         return self.here[:9]
 
     def select(self, path: str) -> None:
@@ -144,20 +145,20 @@ class IssuerBench(CardBench):
             assert self.word(f"00A4000002{fid}") == "9000", path
 
     def phase(self, df: str) -> str:
-        """The phase that the image holds for a DF."""
+        """Return the phase that the image holds for a DF."""
         return str(self.card.image.dfs[df].phase)
 
     # -- keys --------------------------------------------------------------------------------------
 
     def controlling(self) -> bytes:
-        """The value of the key that is in control of the current DF, as the issuer knows it."""
+        """Return the value of the key that is in control of the current DF, as the issuer knows it."""
         phase = self.phase(self.environment)
         if self.here == MF:
             return self.transport if phase in ("blank", "activated") else self.cmk
         return self.cmk if phase == "created" else self.masters[self.environment]
 
     def prove(self, value: bytes | None = None, p2: int = 0, *, suite: str = "", version: int | None = None) -> str:  # type: ignore[override]
-        """EXTERNAL AUTHENTICATION with a value, P2 00 unless said otherwise; the status word."""
+        """EXTERNAL AUTHENTICATION with a value, P2 00 unless said otherwise; return the status word."""
         value = self.controlling() if value is None else value
         suite = suite or self.suite
         data = Reference(suite).auth(value, self.challenge(), ORIGINAL) + ORIGINAL
@@ -181,11 +182,11 @@ class IssuerBench(CardBench):
         return covered + rules.key_load_mac(under, self.challenge() if challenge is None else challenge, covered)
 
     def load(self, what: Secret | bytes, p1: int = INSTALL, **more: Any) -> str:
-        """Send WRITE KEY; the status word."""
+        """Send WRITE KEY; return the status word."""
         return self.send(self.key_load(what, p1, **more))
 
     def tries_left(self, df: str, kid: int | None = None, usage: str = "master", version: int = 1) -> int:
-        """The try counter of a key, looked up in the cells by what the key is."""
+        """Return the try counter of a key, looked up in the cells by what the key is."""
         for (ref, its), key in self.card.image.keys.items():
             named = key.kid == kid if kid is not None else str(key.usage) == usage
             if ref.owner == df and its == version and named:
@@ -193,7 +194,7 @@ class IssuerBench(CardBench):
         raise LookupError(df)
 
     def value(self, df: str, name: str, version: int = 1) -> bytes:
-        """An application's or environment's key as this bench loads it."""
+        """Return an application's or environment's key as this bench loads it."""
         return secret(f"{LABELS[df]}.{name}.{version}", self.kind_of(name))
 
     def kind_of(self, name: str) -> str:
@@ -209,7 +210,7 @@ class IssuerBench(CardBench):
         return self.value(self.here, name, version)
 
     def secrets(self, df: str) -> list[tuple[str, Secret]]:
-        """Every key that this bench loads into a DF, by name."""
+        """Return every key that this bench loads into a DF, by name."""
         rows = ENVIRONMENT_KEYS if df in NAMES else APPLICATION_KEYS
         found = [
             (name, Secret(kind, self.value(df, name, version), self.kind_of(name), kid, version, level))
@@ -223,7 +224,7 @@ class IssuerBench(CardBench):
     def create_df(
         self, fid: int, kind: int, name: bytes = b"", *, lock: int = NONE, directory: int = 0, data: bytes = b""
     ) -> str:
-        """CREATE FILE for an MF (00), DDF (01) or ADF (02); the status word."""
+        """CREATE FILE for an MF (00), DDF (01) or ADF (02); return the status word."""
         body = fid.to_bytes(2) + bytes((kind, lock, directory, len(data))) + data + name
         return self.send(bytes((0x80, 0xE0, 0x01, 0x00, len(body))) + body)
 
@@ -240,21 +241,21 @@ class IssuerBench(CardBench):
         read: bytes = FREE,
         update: bytes = NEVER,
     ) -> str:
-        """CREATE FILE for an EF; the status word."""
+        """CREATE FILE for an EF; return the status word."""
         head = fid.to_bytes(2) + bytes((kind, sfi, flags)) + size.to_bytes(2) + bytes((record, most))
         body = head + read + update
         return self.send(bytes((0x80, 0xE0, 0x01, 0x00, len(body))) + body)
 
     def delete(self, fid: int) -> str:
-        """DELETE FILE; the status word."""
+        """DELETE FILE; return the status word."""
         return self.send(f"80E1000102{fid:04X}")
 
     def delete_all(self) -> str:
-        """DELETE STRUCTURE; the status word."""
+        """DELETE STRUCTURE; return the status word."""
         return self.send("80E1000300")
 
     def end(self) -> str:
-        """END OF PERSONALISATION; the status word."""
+        """END OF PERSONALISATION; return the status word."""
         return self.send("80E0020000")
 
     # -- the way of a card --------------------------------------------------------------------------
@@ -268,7 +269,7 @@ class IssuerBench(CardBench):
         return self
 
     def load_card_master(self) -> Self:
-        """The card master key replaces the transport key (Part 10, 5.1.1)."""
+        """Replace the transport key by the card master key (Part 10, 5.1.1)."""
         self.select(MF)
         assert self.load(master(self.cmk, self.suite), under=self.transport) == "9000"
         return self
@@ -330,6 +331,7 @@ Recipe = Callable[[IssuerBench], IssuerBench]
 
 
 def _card(issuer: IssuerBench, *environments: str) -> IssuerBench:
+    """Build environments with their applications, up to the loading of keys."""
     issuer.activate().load_card_master()
     for path in environments:
         issuer.create_environment(path).hand_over().fill(path)
@@ -355,16 +357,17 @@ STAGES: Final[dict[str, Recipe]] = {
 
 @cache
 def _stage(name: str, suite: str, overrides: str) -> IssuerBench:
+    """Build a card up to a stage; the same arguments give the same object."""
     return STAGES[name](IssuerBench(suite, overrides))
 
 
 def stage(name: str, suite: str = "3DES", overrides: str = "", *, at: str = MF) -> IssuerBench:
-    """A fresh card of a stage, with a DF selected and nothing proven."""
+    """Return a fresh card of a stage, with a DF selected and nothing proven."""
     bench = IssuerBench.of(_stage(name, suite, overrides))
     bench.select(at)
     return bench
 
 
 def retagged(what: Secret, **changes: Any) -> Secret:
-    """The same key with other attributes."""
+    """Return the same key with other attributes."""
     return replace(what, **changes)

@@ -35,10 +35,12 @@ class IssuerDataBench(DebitBench):
     """A terminal that goes on whatever the card answers, and notes what was refused and what changed then."""
 
     def __init__(self, made: CardContents) -> None:
+        """Put a card on the bench; nothing was refused yet."""
         super().__init__(made=made)
         self.steps: list[Refused] = []
 
     def step(self, name: str, apdu: str | bytes) -> str:
+        """Send a command, note status word and reason, and check that a refusal changes nothing."""
         before = self.cells()
         answer = self.ask(apdu)
         last = self.card.last
@@ -51,15 +53,18 @@ class IssuerDataBench(DebitBench):
         return answer
 
     def cells(self) -> dict[object, object]:
+        """Return the non-volatile memory."""
         return dict(self.store.load().items())
 
     def options_(self, *, cash: bool = False, currency: str = "0156", amount: int = 1000) -> bool:
+        """Select and send GET PROCESSING OPTIONS; return whether a transaction has begun."""
         values = f"{'01' if cash else '00'}{amount:012d}{currency}"
         assert self.step("select", bytes.fromhex("00A4040008A000000333010101"))[-4:] in ("9000", "6283", "6985")
         name = f"options{' cash' * cash} {currency}"
         return self.step(name, f"80A80000{len(values) // 2 + 2:02X}83{len(values) // 2:02X}{values}")[-4:] == "9000"
 
     def ac_(self, p1: str, **more: str) -> str:
+        """Send GENERATE AC with P1; keep the first answer, which the issuer's proof needs."""
         values = self.cdol(1000, **more)  # type: ignore[arg-type]
         answer = self.step(f"generate {p1} {more}", f"80AE{p1}00{len(values) // 2:02X}{values}")
         if answer[:2] == "80" and "code" not in more:
@@ -68,6 +73,7 @@ class IssuerDataBench(DebitBench):
 
 
 def offline(bench: IssuerDataBench) -> None:
+    """Generate every cryptogram offline, at home and abroad."""
     for p1 in ("40", "00", "50", "10"):
         for country, currency in (("0156", "0156"), ("0840", "0840"), ("0276", "0978")):
             if bench.options_(currency=currency):
@@ -75,12 +81,14 @@ def offline(bench: IssuerDataBench) -> None:
 
 
 def cash(bench: IssuerDataBench) -> None:
+    """Pay with electronic cash, within and over its limit."""
     for amount in (1000, 99999999):
         if bench.options_(cash=True, amount=amount):
             bench.ac_("40")
 
 
 def online(bench: IssuerDataBench) -> None:
+    """Go online with every answer of the issuer, right and wrong, and send every script."""
     for code in ("00", "05", "Y3", "Z3"):
         for right in (True, False):
             if not bench.options_() or bench.ac_("80")[:2] != "80":
@@ -97,6 +105,7 @@ def online(bench: IssuerDataBench) -> None:
 
 
 def holder(bench: IssuerDataBench) -> None:
+    """Verify the PIN, right and wrong, until it is locked."""
     for block in (PIN_BLOCK, WRONG_BLOCK, WRONG_BLOCK, WRONG_BLOCK, PIN_BLOCK):
         if bench.options_():
             bench.step("verify", f"0020008008{block}")
@@ -104,6 +113,7 @@ def holder(bench: IssuerDataBench) -> None:
 
 
 def reading(bench: IssuerDataBench) -> None:
+    """Read every data object and every file."""
     bench.options_()
     bench.step("internal authenticate", "008800000411223344")
     for tag in sorted((*READABLE, 0x9F17, 0x9F5D, 0x9F50)):

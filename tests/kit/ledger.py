@@ -152,6 +152,7 @@ class Day:
     """
 
     def __init__(self, suite: str, mode: str, purse: Purse, random: RandomSource | None = None) -> None:
+        """Begin a day with this money on card and ledger."""
         made = card_with(purse, suite=suite, mode=mode)
         self.random = random
         self.memory = MemoryStore(dict(write_cells(made)))

@@ -36,12 +36,12 @@ PURCHASE: Final = "2"
 
 
 def b4(number: int) -> bytes:
-    """An amount in its 4 bytes."""
+    """Return an amount in its 4 bytes."""
     return number.to_bytes(4, "big")
 
 
 def b2(number: int) -> bytes:
-    """A sequence number in its 2 bytes."""
+    """Return a sequence number in its 2 bytes."""
     return number.to_bytes(2, "big")
 
 
@@ -58,7 +58,7 @@ class Purse(NamedTuple):
 
     @property
     def contents(self) -> bytes:
-        """The 20 bytes of the file."""
+        """Return the 20 bytes of the file."""
         return (
             b2(self.loads)
             + b2(self.purchases)
@@ -81,7 +81,7 @@ class Purse(NamedTuple):
 def card_with(
     purse: Purse | None = None, *, suite: str = "3DES", mode: str = "three", overrides: str = "", pin: bool = True
 ) -> CardContents:
-    """An issued card with money in DF04.
+    """Return an issued card with money in DF04.
 
     Args:
         mode: ``three`` amounts or ``account`` only.
@@ -129,6 +129,7 @@ class MedicalBench(CardBench):
         binary: bool = False,
         ready: bool = True,
     ) -> None:
+        """Put a card with money on the bench; select DF04 and verify the PIN unless ``ready`` is false."""
         made = made or card_with()
         self.store = store or FailingStore(dict(write_cells(made)))
         super().__init__(card=Card(Image(made, self.store), random or SeededRandom("trades")))
@@ -150,7 +151,7 @@ class MedicalBench(CardBench):
         return suite, self.key_value(name, suite, index)
 
     def kind(self, which: str) -> bytes:
-        """The trade type as MACs have it."""
+        """Return the trade type as MACs have it."""
         return bytes((int(which),)) if self.binary else which.encode()
 
     def seslk(self, begun: Begun) -> tuple[Reference, bytes]:
@@ -224,16 +225,16 @@ class MedicalBench(CardBench):
         return bytes.fromhex("B02C01000F") + b4(terminal_sequence) + time + _flip(mac1, wrong)
 
     def mac2(self, begun: Begun, terminal_sequence: int = 7) -> bytes:
-        """The MAC2 of a purchase that the card must answer (Part 7, 12.6)."""
+        """Return the MAC2 of a purchase that the card must answer (Part 7, 12.6)."""
         rules, session = self.sespk(begun, terminal_sequence)
         return rules.mac(session, b"".join(map(b4, begun.amounts)))
 
     def load(self, amount: int = 500, **options: Any) -> bytes:
-        """A whole load; the TAC."""
+        """Do a whole load; return the TAC."""
         return self.data(self.credit(self.begin_load(amount, **options)))
 
     def purchase(self, amounts: tuple[int, int, int] = (100, 10, 20), time: bytes = TIME, **options: Any) -> bytes:
-        """A whole purchase; TAC and MAC2."""
+        """Do a whole purchase; return TAC and MAC2."""
         return self.data(self.debit(self.begin_purchase(amounts, **options), time=time))
 
     def proof(self, which: str, sequence: int) -> str:
@@ -250,23 +251,24 @@ class MedicalBench(CardBench):
 
     @property
     def purse(self) -> Purse:
-        """What the money file holds, read around the card."""
+        """Return what the money file holds, read around the card."""
         found = self.card.image.contents[MONEY]
         assert isinstance(found, bytes)
         return Purse.of(found)
 
     @property
     def records(self) -> tuple[bytes, ...]:
-        """The trade records, newest first, read around the card."""
+        """Return the trade records, newest first, read around the card."""
         found = self.card.image.contents[LOG]
         assert isinstance(found, tuple)
         return found
 
     @property
     def trade(self) -> object:
-        """What an INITIALIZE command prepared."""
+        """Return what an INITIALIZE command prepared."""
         return self.card.session.trade
 
 
 def _flip(mac: bytes, wrong: bool) -> bytes:
+    """Return the MAC, with its last bit wrong if asked for."""
     return bytes((*mac[:-1], mac[-1] ^ 1)) if wrong else mac

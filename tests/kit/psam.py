@@ -29,7 +29,7 @@ FACTORS: Final = (CARD, CITY, PROVINCE)
 
 
 def psam_key(name: str, suite: str, levels: int) -> bytes:
-    """What a module holds of a national root, computed independently: after all factors but the last ``levels``."""
+    """Return a module's key, computed from the national root with all factors but the last ``levels``."""
     key = roots()[name][: 8 if suite == "DES" else 16]
     for factor in (PROVINCE, CITY, CARD)[: 3 - levels]:
         key = Reference(suite).child(key, factor)
@@ -37,7 +37,7 @@ def psam_key(name: str, suite: str, levels: int) -> bytes:
 
 
 def walked(suite: str, key: bytes, levels: int) -> bytes:
-    """The card's key from a module's key."""
+    """Return the card's key from a module's key."""
     for factor in reversed(FACTORS[:levels]):
         key = Reference(suite).child(key, factor)
     return key
@@ -56,6 +56,7 @@ class PsamBench(CardBench):
         random: RandomSource | None = None,
         select: bool = True,
     ) -> None:
+        """Put a security module on the bench, and select its application unless ``select`` is false."""
         made = made or contents("psam", overrides)
         self.store = store or FailingStore(dict(write_cells(made)))
         super().__init__(card=Card(Image(made, self.store), random or SeededRandom("psam")))
@@ -65,17 +66,21 @@ class PsamBench(CardBench):
 
     @property
     def failing(self) -> FailingStore:
+        """Return the memory that can be made to fail."""
         assert isinstance(self.store, FailingStore)
         return self.store
 
     @property
     def rules(self) -> Reference:
+        """Return the independent computation of the module's suite."""
         return Reference(self.suite)
 
     def select_environment(self) -> None:
+        """SELECT the environment by name."""
         assert self.word(f"00A404000F{NAMES[self.suite]}") == "9000"
 
     def select_application(self) -> None:
+        """SELECT the environment, then the application."""
         self.select_environment()
         assert self.word("00A4000002DF01") == "9000"
 
@@ -91,6 +96,7 @@ class PsamBench(CardBench):
         return f"008200{kid:02X}{len(body) // 2:02X}{body}"
 
     def prove_kid(self, kid: int, root: str = "") -> None:
+        """Authenticate with the key of this identifier."""
         assert self.send(self.authentication(kid, root)) == "9000"
 
     def load(
@@ -133,7 +139,7 @@ class PsamBench(CardBench):
         return f"80700100{len(data):02X}{data.hex()}"
 
     def sequence(self) -> str:
-        """What file 0019 holds."""
+        """Return what file 0019 holds."""
         contents_of = self.card.image.contents[f"{APPLICATION[self.suite]}/0019"]
         assert isinstance(contents_of, bytes)
         return contents_of.hex().upper()
@@ -144,7 +150,7 @@ AMOUNTS: Final = bytes.fromhex(PURCHASE_HEAD[12:36])
 
 
 def with_value(made: CardContents, suite: str, name: str, value: bytes, kind: str = "") -> CardContents:
-    """The same module, one key of its application with another value."""
+    """Return the same module, one key of its application with another value."""
     at = KeyRef(APPLICATION[suite], name), 1
     key = made.keys[at]
     changed = replace(key, value=value, suite_name=kind or key.suite_name)
@@ -152,12 +158,12 @@ def with_value(made: CardContents, suite: str, name: str, value: bytes, kind: st
 
 
 def with_sequence(made: CardContents, suite: str, number: int) -> CardContents:
-    """The same module with another terminal trade sequence."""
+    """Return the same module with another terminal trade sequence."""
     return replace(made, contents={**made.contents, f"{APPLICATION[suite]}/0019": number.to_bytes(4)})
 
 
 def without_application_keys(made: CardContents) -> CardContents:
-    """The same module as one without application keys is issued."""
+    """Return the same module as one without application keys is issued."""
     own = (Usage.MASTER, Usage.EXTERNAL_AUTH)
     keys = {at: key for at, key in made.keys.items() if key.usage in own}
     files = {f"{path}/{fid}": b"" for path in APPLICATION.values() for fid in ("0011", "0012", "0013")}
@@ -169,6 +175,7 @@ CHANGE_PLAIN: Final = "272400" + "C1" * 16
 
 
 def spoil_mac(raw: bytearray) -> None:
+    """Make the MAC of a command wrong."""
     raw[-1] ^= 1
 
 

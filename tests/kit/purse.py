@@ -56,11 +56,12 @@ KEYS: Final[tuple[tuple[str, Usage, int, int, int], ...]] = (
 
 
 def value_of(name: str, suite: str) -> bytes:
-    """A key: any bytes, the same every time."""
+    """Return a key: any bytes, the same every time."""
     return sha256(name.encode()).digest()[: 8 if suite == "DES" else 16]
 
 
 def _ef(fid: int, structure: Structure, read: Rule = FREE_RULE, update: Rule = FREE_RULE, **more: Any) -> Ef:
+    """Return a file of the application; the internal ones have no SFI."""
     sfi = None if structure is Structure.INTERNAL else fid
     return Ef(f"{ADF}/{fid:04X}", fid, sfi, structure, read, update, tlv=False, **more)
 
@@ -68,7 +69,7 @@ def _ef(fid: int, structure: Structure, read: Rule = FREE_RULE, update: Rule = F
 def money(
     balance: int = 0, online: int = 0, offline: int = 0, limit: int | None = None, proof: bytes = bytes(11)
 ) -> bytes:
-    """What the internal file of a passbook (with a limit) or purse contains."""
+    """Return what the internal file of a passbook (with a limit) or purse contains."""
     head = balance.to_bytes(4) + online.to_bytes(2) + offline.to_bytes(2)
     return head + (b"" if limit is None else limit.to_bytes(3)) + proof
 
@@ -86,7 +87,7 @@ def contents(
     values: Mapping[str, bytes] | None = None,
     without: tuple[str, ...] = (),
 ) -> CardContents:
-    """A card with a financial environment.
+    """Return a card with a financial environment.
 
     Args:
         maintenance: suite of DAMK and DPUK; that of the card if empty.
@@ -146,7 +147,7 @@ _TRADE_USAGES: Final = (Usage.PURCHASE, Usage.LOAD, Usage.UNLOAD, Usage.OVERDRAF
 
 
 def cbc(suite: str, key: bytes, data: bytes, initial: bytes = b"") -> bytes:
-    """The last block of CBC over padded data, block by block; ``key`` is single-length DES or SM4."""
+    """Return the last block of CBC over padded data, block by block; ``key`` is single-length DES or SM4."""
     rules = Reference("SM4" if suite == "SM4" else "DES")
     data += b"\x80"
     data += bytes(-len(data) % rules.block)
@@ -157,29 +158,29 @@ def cbc(suite: str, key: bytes, data: bytes, initial: bytes = b"") -> bytes:
 
 
 def session_key(suite: str, key: bytes, block: bytes) -> bytes:
-    """A session key: the block enciphered, under SM4 with its complement."""
+    """Return a session key: the block enciphered, under SM4 with its complement."""
     assert len(block) == 8
     whole = block + bytes(255 - byte for byte in block) if suite == "SM4" else block
     return Reference(suite).blocks(key, whole)
 
 
 def mac(suite: str, session: bytes, *parts: bytes) -> bytes:
-    """A MAC under a session key."""
+    """Return a MAC under a session key."""
     return cbc(suite, session, b"".join(parts))[:4]
 
 
 def folded(key: bytes, suite: str) -> bytes:
-    """What computes TACs and the MAC of RELOAD PIN."""
+    """Return what computes TACs and the MAC of RELOAD PIN."""
     return xor(key[:8], key[8:]) if suite == "3DES" else key
 
 
 def tac(suite: str, key: bytes, *parts: bytes) -> bytes:
-    """A TAC."""
+    """Return a TAC."""
     return mac(suite, folded(key, suite), *parts)
 
 
 def line_mac(suite: str, key: bytes, challenge: bytes, data: bytes) -> bytes:
-    """The MAC of a command under the key itself, from the challenge."""
+    """Return the MAC of a command under the key itself, from the challenge."""
     if suite == "SM4":
         return cbc(suite, key, data, challenge)[:4]
     return Reference(suite).key_load_mac(key, challenge, data)
@@ -198,6 +199,7 @@ class PurseBench(CardBench):
         select: bool = True,
         **changes: Any,
     ) -> None:
+        """Put a card with passbook and purse on the bench, and select its application unless ``select`` is false."""
         self.made = made or contents(settings, **changes)
         image = Image.in_memory(self.made) if store is None else Image(self.made, store)
         super().__init__(card=Card(image, random or SeededRandom("purse")))
@@ -221,7 +223,7 @@ class PurseBench(CardBench):
         return key.suite_name, key.value
 
     def balance(self, which: int) -> int:
-        """The balance as the card holds it."""
+        """Return the balance as the card holds it."""
         return int.from_bytes(self.file(which)[:4])
 
     def file(self, fid: int) -> Any:
@@ -230,11 +232,11 @@ class PurseBench(CardBench):
 
     @property
     def df(self) -> Df:
-        """The application as the card holds it."""
+        """Return the application as the card holds it."""
         return self.card.image.dfs[ADF]
 
     def tries(self, name: str) -> int:
-        """How many tries a key has left."""
+        """Return how many tries a key has left."""
         return next(left for (ref, _), left in self.card.image.tries.items() if ref == KeyRef(ADF, name))
 
     def external(self, length: int = 8, name: str = "UK", index: int = 1) -> bytes:
@@ -245,7 +247,7 @@ class PurseBench(CardBench):
         return bytes((0x00, 0x82, 0x00, index, len(data))) + data
 
     def authenticated(self, length: int = 8) -> str:
-        """Authenticate the key UK; the status word."""
+        """Authenticate the key UK; return the status word."""
         return self.send(self.external(length))
 
     # -- line protection --------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ class PurseBench(CardBench):
     def protected(
         self, header: str, data: bytes = b"", key: str = "DAMK", *, challenge: bytes | None = None, zero: bool = False
     ) -> bytes:
-        """A command with a MAC: header CLA INS P1 P2 in hex, data without MAC."""
+        """Return a command with a MAC: header CLA INS P1 P2 in hex, data without MAC."""
         initial = b"" if zero else self.challenge(4) if challenge is None else challenge
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + line_mac(*self.key_of(key), initial, covered)
@@ -279,23 +281,23 @@ class PurseBench(CardBench):
         return session, about + TIME, said
 
     def load(self, which: int, amount: int, *, flip: bool = False) -> bytes:
-        """The command CREDIT FOR LOAD, after its INITIALIZE."""
+        """Return the command CREDIT FOR LOAD, after its INITIALIZE."""
         session, about, _ = self.online(0, which, 1, amount, which, "DLK1")
         return b"\x80\x52\x00\x00\x0b" + TIME + self._flipped(mac(self.key_of("DLK1")[0], session, about), flip)
 
     def unload(self, amount: int, *, flip: bool = False) -> bytes:
-        """The command DEBIT FOR UNLOAD, after its INITIALIZE."""
+        """Return the command DEBIT FOR UNLOAD, after its INITIALIZE."""
         session, about, _ = self.online(5, ED, 1, amount, 3, "DULK")
         return b"\x80\x54\x03\x00\x0b" + TIME + self._flipped(mac(self.key_of("DULK")[0], session, about), flip)
 
     def spend(self, p1: int, which: int, amount: int, kind: int, *, flip: bool = False, index: int = 0) -> bytes:
-        """The command DEBIT FOR PURCHASE (also for cash and CAPP), after its INITIALIZE."""
+        """Return the command DEBIT FOR PURCHASE (also for cash and CAPP), after its INITIALIZE."""
         said, word = self.initialize(p1, which, index, amount)
         assert word == "9000", self.reason
         return self.debit(said, amount, kind, flip=flip, index=index)
 
     def debit(self, said: bytes, amount: int, kind: int, *, flip: bool = False, index: int = 0) -> bytes:
-        """The command DEBIT FOR PURCHASE that goes with what INITIALIZE answered."""
+        """Return the command DEBIT FOR PURCHASE that goes with what INITIALIZE answered."""
         suite, value = self.key_of(f"DPK{index}")
         self.sequence += 1
         terminal_sequence = self.sequence.to_bytes(4)
@@ -304,7 +306,7 @@ class PurseBench(CardBench):
         return b"\x80\x54\x01\x00\x0f" + terminal_sequence + TIME + self._flipped(code, flip)
 
     def limit(self, limit: int, *, flip: bool = False) -> bytes:
-        """The command UPDATE OVERDRAW LIMIT, after its INITIALIZE, whose MAC1 is checked."""
+        """Return the command UPDATE OVERDRAW LIMIT, after its INITIALIZE, whose MAC1 is checked."""
         said, word = self.initialize(4, ED, 1, None)
         assert word == "9000", self.reason
         suite, value = self.key_of("DUK")
@@ -320,39 +322,40 @@ class PurseBench(CardBench):
         return bytes.fromhex(answer[:-4])
 
     def reload(self, pin: bytes, *, flip: bool = False) -> bytes:
-        """The command RELOAD PIN."""
+        """Return the command RELOAD PIN."""
         suite, value = self.key_of("DRPK")
         code = self._flipped(mac(suite, folded(value, suite), pin), flip)
         return bytes((0x80, 0x5E, 0x00, 0x00, len(pin) + 4)) + pin + code
 
     def unblock(self, pin: bytes, *, p2: int = 0, challenge: bytes | None = None) -> bytes:
-        """The command PIN UNBLOCK."""
+        """Return the command PIN UNBLOCK."""
         suite, value = self.key_of("DPUK")
         return self.protected(f"842400{p2:02X}", Reference(suite).encrypt(value, pin), "DPUK", challenge=challenge)
 
     @staticmethod
     def _flipped(code: bytes, flip: bool) -> bytes:
+        """Return the code, with its last bit wrong if ``flip``."""
         return code[:-1] + bytes((code[-1] ^ flip,))
 
 
 def flipped(command: bytes) -> bytes:
-    """The same command with the last bit the other way round."""
+    """Return the same command with the last bit the other way round."""
     return command[:-1] + bytes((command[-1] ^ 1,))
 
 
 def on(store: MemoryStore, made: CardContents) -> PurseBench:
-    """A bench over a memory of its own."""
+    """Return a bench over a memory of its own."""
     return PurseBench(made=made, store=store)
 
 
 def with_ef(made: CardContents, fid: int, **changes: Any) -> CardContents:
-    """The same card, but a file has another specification."""
+    """Return the same card, but a file has another specification."""
     path = f"{ADF}/{fid:04X}"
     return replace(made, efs={**made.efs, path: replace(made.efs[path], **changes)})
 
 
 def ready(*, ed: int = 10000, ep: int = 10000, settings: Settings | None = None, **changes: Any) -> PurseBench:
-    """The application with money in it and the PIN verified."""
+    """Return the application with money in it and the PIN verified."""
     bench = PurseBench(settings, **{"passbook": money(ed, 1, 2, 0), "purse": money(ep, 3, 4), **changes})
     assert bench.pin() == "9000"
     return bench

@@ -15,15 +15,19 @@ class FakeCard:
     calls: list[str] = field(default_factory=list)
 
     def power_on(self) -> None:
+        """Note it."""
         self.calls.append("on")
 
     def power_off(self) -> None:
+        """Note it."""
         self.calls.append("off")
 
     def reset(self) -> None:
+        """Note it."""
         self.calls.append("reset")
 
     def transmit(self, command: bytes) -> bytes:
+        """Return the prepared reply, or the command itself with 9000; raise a prepared exception."""
         self.calls.append(command.hex())
         reply = self.replies.get(command, command + OK)
         if isinstance(reply, Exception):

@@ -37,11 +37,13 @@ def _times(left: int, right: int) -> int:
 
 
 def _affine(byte: int) -> int:
+    """Return the affine map of the SM4 S-box (GB/T 32907, as a matrix of rotated 0xA7)."""
     rows = (((0xA7 << at) | (0xA7 >> (8 - at))) & 0xFF for at in range(8))
     return sum(((row & byte).bit_count() & 1) << at for at, row in enumerate(rows)) ^ 0xD3
 
 
 def _inverse(byte: int) -> int:
+    """Return the inverse in GF(2^8), the 254th power; 0 for 0."""
     power = 1
     for _ in range(254):
         power = _times(power, byte)
@@ -53,10 +55,12 @@ _BOX = bytes(_affine(_inverse(_affine(byte))) for byte in range(256))
 
 
 def _rotate(word: int, by: int) -> int:
+    """Rotate a word of 32 bits to the left."""
     return (word << by | word >> (32 - by)) & 0xFFFFFFFF
 
 
 def _substitute(word: int) -> int:
+    """Apply the S-box to each byte of a word."""
     return int.from_bytes(word.to_bytes(4).translate(_BOX))
 
 
@@ -87,6 +91,7 @@ class Reference:
     """The rules of one suite: ``DES``, ``3DES`` or ``SM4``."""
 
     def __init__(self, suite: str) -> None:
+        """Compute with DES and triple DES, or with SM4 if ``suite`` says so."""
         self.block = 16 if suite == "SM4" else 8
         self._one = _sm4 if suite == "SM4" else _des
 
@@ -164,7 +169,7 @@ class Reference:
 
 
 def card_key(suite: str, root: bytes, region: str, historical: bytes) -> bytes:
-    """A card's key from the national root (Part 9, 7.3): province, city, card."""
+    """Return a card's key from the national root (Part 9, 7.3): province, city, card."""
     rules = Reference(suite)
     key = rules.child(root, region[:2].encode() + b"0000sh")
     key = rules.child(key, region.encode() + b"sx")

@@ -35,23 +35,23 @@ MONEY: Final = f"{SSSE}/DF04/EF01"
 
 @cache
 def demo_roots() -> Roots:
-    """The demo root keys."""
+    """Return the demo root keys."""
     return load_roots(DEMO / "roots.toml")
 
 
 def roots_without(*names: str) -> Roots:
-    """The demo root keys, but some names have no root."""
+    """Return the demo root keys, but some names have no root."""
     return replace(demo_roots(), values={at: key for at, key in demo_roots().values.items() if at[0] not in names})
 
 
 def other_roots(*names: str) -> Roots:
-    """The demo root keys, but those of some names are other ones."""
+    """Return the demo root keys, but those of some names are other ones."""
     values = {at: bytes.fromhex("0123456789ABCDEFFEDCBA9876543210") for at in demo_roots().values if at[0] in names}
     return replace(demo_roots(), values={**demo_roots().values, **values})
 
 
 def psam_contents(overrides: str = "", region: str = REGION, roots: Roots | None = None) -> CardContents:
-    """A PSAM of a region with the terminal number 519900000007, or that of the region."""
+    """Return a PSAM of a region with the terminal number 519900000007, or that of the region."""
     number = Document("values", {"terminal_number": region + TERMINAL_NUMBER[6:]})
     kind = load_profile("psam", tomllib.loads(overrides))
     nobody = Document("nobody", {}, lenient=True)
@@ -62,11 +62,12 @@ def psam_contents(overrides: str = "", region: str = REGION, roots: Roots | None
 
 @cache
 def _psam() -> CardContents:
+    """Return the demo PSAM; always the same object."""
     return psam_contents()
 
 
 def with_money(made: CardContents, balance: int) -> CardContents:
-    """The same card with a balance in fen; the counters are 0."""
+    """Return the same card with a balance in fen; the counters are 0."""
     money = bytes(4) + balance.to_bytes(4) + bytes(12)
     return replace(made, contents={**made.contents, MONEY: money})
 
@@ -97,21 +98,26 @@ class Wire:
 
     @property
     def atr(self) -> bytes:
+        """Return the card's ATR."""
         return self.card.atr
 
     def power_on(self) -> None:
+        """Count it, and power the card."""
         self.power += 1
         self.powered += 1
         self.card.power_on()
 
     def power_off(self) -> None:
+        """Count it, and cut the card's power."""
         self.power -= 1
         self.card.power_off()
 
     def reset(self) -> None:
+        """Reset the card."""
         self.card.reset()
 
     def transmit(self, command: bytes) -> bytes:
+        """Pass a command on and log it; lose the card before or after it if ``cut`` says so."""
         how = self.cut(command)
         if how is True:
             raise self.lost()
@@ -143,6 +149,7 @@ class TerminalBench:
         fingers: Mapping[str, str] | str = PIN,
         today: datetime.date = TODAY,
     ) -> None:
+        """Set up a terminal with a user card and, unless ``psam`` is None or false, a PSAM."""
         self.user = Wire(Card(Image.in_memory(user or contents(profile, overrides)), SeededRandom("user")))
         module = (_psam() if psam else None) if isinstance(psam, bool) else psam
         self.psam = Wire(Card(Image.in_memory(module), SeededRandom("psam"))) if module else None
@@ -153,24 +160,25 @@ class TerminalBench:
         self.terminal = Terminal(InProcess(self.user), reader, pad=self.pad, settings=settings, clock=lambda: today)
 
     def pad(self, prompt: str) -> str:
+        """Return what the holder types at this prompt."""
         self.prompts.append(prompt)
         return self.fingers if isinstance(self.fingers, str) else self.fingers[prompt]
 
     def call(self, name: str, *parameters: Any) -> tuple[int, str]:
-        """A national function by its name; afterwards no card has power, unless it was a first step."""
+        """Call a national function by its name; afterwards no card has power, unless it was a first step."""
         answer = call(self.terminal, name, *parameters)
         if "Step1" not in name and "PIN_HSM_Step2" not in name:
             self.no_power()
         return answer
 
     def ok(self, name: str, *parameters: Any) -> str:
-        """The text of a function that succeeds."""
+        """Call a function that succeeds; return its text."""
         code, text = self.call(name, *parameters)
         assert code == 0, (code, text)
         return text
 
     def fails(self, work: Callable[[], Result]) -> TerminalError:
-        """The error of a function that fails; no card has power afterwards."""
+        """Call a function that fails; return its error. No card has power afterwards."""
         try:
             done = work()
         except TerminalError as error:
@@ -179,32 +187,33 @@ class TerminalBench:
         raise AssertionError(done)
 
     def no_power(self) -> None:
+        """Check that the terminal has left both cards without power."""
         assert self.user.power == 0
         assert self.psam is None or self.psam.power == 0
 
     def cells(self) -> list[Any]:
-        """Every cell of both cards."""
+        """Return every cell of both cards."""
         return [each.card.image.store.load() for each in (self.user, self.psam) if each is not None]
 
     def tries(self, name: str) -> int:
-        """How many tries a key or the PIN of the user card has left."""
+        """Return how many tries a key or the PIN of the user card has left."""
         return next(left for (ref, _), left in self.user.card.image.tries.items() if ref.name == name)
 
     @property
     def pin(self) -> str:
-        """What the card compares a PIN with, in hex."""
+        """Return what the card compares a PIN with, in hex."""
         keys = self.user.card.image.keys
         return next(key.value.hex().upper() for (ref, _), key in keys.items() if ref.name == "PIN")
 
     def balance(self) -> int:
-        """The account's balance on the card, in fen."""
+        """Return the account's balance on the card, in fen."""
         money = self.user.card.image.contents[MONEY]
         assert isinstance(money, bytes)
         return int.from_bytes(money[4:8])
 
 
 def expected_tac(suite: str, text: str) -> str:
-    """The TAC of a text ``algorithm|address|amounts|type|terminal|sequence|time|TAC|`` (Part 7, 12.6 and 15)."""
+    """Return the TAC of a text ``algorithm|address|amounts|type|terminal|sequence|time|TAC|`` (Part 7, 12.6 and 15)."""
     _, _, amounts, kind, terminal, sequence, time, _, _ = text.split("|")
     data = bytes.fromhex(amounts).rjust(12, b"\0") + kind.encode() + bytes.fromhex(terminal + sequence + time)
     return tac(suite, data)

@@ -24,6 +24,7 @@ class Wallet:
     bench: FmcosBench = field(init=False)
 
     def __post_init__(self) -> None:
+        """Build the directory by commands and load its keys."""
         bench = self.bench = FmcosBench(made())
         for apdu in (directory(0x3F02, b"walletTest", size=0x1500, create_erase="F0F0"), "00A40000023F02"):
             bench.ok(apdu)
@@ -48,7 +49,7 @@ class Wallet:
         return self.bench.word(bytes((0x00, 0x20, 0x00, 0x00, len(pin))) + pin)
 
     def load(self, which: int, amount: int) -> str:
-        """A whole load, its codes checked; the word of the first command that fails."""
+        """Do a whole load and check its codes; return the status word of the first command that fails."""
         bench, moved = self.bench, amount.to_bytes(4)
         said = bench.ask(bytes((0x80, 0x50, 0x00, which, 0x0B, 0x00)) + moved + TERMINAL + b"\x10")
         if said[-4:] != "9000":
@@ -65,7 +66,7 @@ class Wallet:
         return answer[-4:]
 
     def protected(self, header: str, data: bytes = b"", kind: int = 0x36) -> bytes:
-        """A command with a MAC under the key of a type."""
+        """Return a command with a MAC under the key of a type."""
         challenge = self.bench.challenge(4)
         covered = bytes.fromhex(header) + bytes((len(data) + 4,)) + data
         return covered + line_mac(TRIPLE, VALUES[kind], challenge, covered)

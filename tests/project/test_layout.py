@@ -1,5 +1,6 @@
 """Where tests stand: the unit tests mirror the packages, little lies loose, and what tests share is in the kit."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -37,3 +38,14 @@ def test_nothing_imports_a_test(path: Path) -> None:
     """What two tests need is in the kit; `pcsc/harness.py` serves the tests with a reader."""
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"^\W*(?:from \S*\btest_\w+ import|import \S*\btest_).*", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("path", sorted((TESTS / "kit").glob("*.py")), ids=lambda path: path.name)
+def test_the_kit_says_what_it_is(path: Path) -> None:
+    """Every module, class, function and method of it; functions in functions may go without."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[ast.Module | ast.ClassDef | ast.FunctionDef] = [tree] if tree.body else []
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for body in (tree.body, *(each.body for each in classes)):
+        found += [node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    assert [ast.unparse(each).splitlines()[0] for each in found if not ast.get_docstring(each)] == []
