@@ -34,6 +34,11 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"LANG": "C.UTF-8", "SSCARD_DATE": TODAY} | changes
 
 
+def unmeasured() -> dict[str, str]:
+    """Return the environment of a program whose imports or start are looked at: no measurement goes on in it."""
+    return {name: value for name, value in environment().items() if not name.startswith("COVERAGE_")}
+
+
 def forget_habits() -> None:
     """Take out of this process's environment what the machine is used to; what the product starts inherits it."""
     for name in [name for name in os.environ if name.startswith(_HABITS)]:

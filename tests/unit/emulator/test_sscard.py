@@ -53,7 +53,7 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
         "import sys; before = set(sys.modules); import sscard; "
         "print(*sorted({n.split('.')[0] for n in set(sys.modules) - before}))"
     )
-    loaded = set(child.run([sys.executable, "-c", script], check=True).stdout.split())
+    loaded = set(child.run([sys.executable, "-c", script], env=child.unmeasured(), check=True).stdout.split())
     assert not {"keys", "cardfs", "emulator", "click", "rich", "msgspec", "Crypto", "cryptography"} & loaded
 
 
