@@ -61,6 +61,7 @@ class Block:
     text: str
 
     def __str__(self) -> str:
+        """Name page and line."""
         return f"{self.page}:{self.line}"
 
 
@@ -114,6 +115,7 @@ def commands_of(text: str) -> list[tuple[tuple[str, ...], str, str]]:
 
 
 def _uncommented(text: str) -> str:
+    """Return commands and output without comments and empty lines."""
     lines = [re.sub(r"(^|\s+)(#|//|/\*)\s.*$", "", line) for line in text.splitlines()]
     return "\n".join(line for line in lines if line)
 
@@ -182,6 +184,7 @@ class Story:
                 assert_shown(shown, output, f"{block}: {command}")
 
     def _run(self, group: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
+        """Run a group of commands; yield status and output of each."""
         command = group[0][0]
         words = shlex.split(command)
         if words[0] == "sscard" and words[1] not in _READERS and not set(command) & set("|><$;&"):
@@ -195,6 +198,7 @@ class Story:
             yield from self._inside(command, [line for line, _ in group[1:]])
 
     def _shell(self, command: str) -> tuple[int, str]:
+        """Run a line in bash; return its status and all that it prints."""
         done = child.run(["bash", "-c", f"exec 2>&1\n{command}"], cwd=self.folder, env=_environment(), limit=_LIMIT)
         return done.returncode, done.stdout
 
@@ -214,6 +218,7 @@ class Story:
             yield 0, ""
 
     def _ask(self, name: str, question: str) -> str:
+        """Ask a database in the folder, as the program `sqlite3` prints it."""
         with contextlib.closing(sqlite3.connect(self.folder / name)) as image:
             answer = "".join("|".join(map(str, row)) + "\n" for row in image.execute(question))
             image.commit()
@@ -239,8 +244,10 @@ def _programs(words: list[str]) -> list[str]:
 
 
 def _path() -> str:
+    """Return the search path, with the programs of the environment first."""
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def _environment() -> dict[str, str]:
+    """Return the environment of an example."""
     return child.environment(PATH=_path(), PYTHONDONTWRITEBYTECODE="1", COLUMNS="100")
