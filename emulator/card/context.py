@@ -1,12 +1,13 @@
 """What a command handler works with: the image, the session, and the checks that many commands share."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from cardfs.life import Act, controlling_key, find_edge
 from cardfs.memory.image import Image
 from cardfs.memory.transaction import Transaction
 from cardfs.model.errors import AccessDenied, NoCurrentEf, StructureMismatch
-from cardfs.model.files import Ef, Structure
+from cardfs.model.files import CommandSet, Df, Ef, Structure
 from cardfs.model.rules import Rule
 from cardfs.model.settings import Settings
 from keys.errors import CardError, ChallengeUnusable, KeyUnknown, MethodBlocked
@@ -16,7 +17,6 @@ from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from ..status import status_words
 from . import reasons
 from .apdu import Command
-from .selection import Selections
 from .session import Prepared, Session
 
 FAILED_TRY = 0x63C0
@@ -40,6 +40,24 @@ class Answer:
 DONE = Answer()
 
 
+class Selection(NamedTuple):
+    """How the DFs of a command set are selected; the other command sets follow Part 5, 6.11.
+
+    SELECT runs by the rules of the DF that was current before. The FCI, and what a selection begins, are a matter of
+    the DF that is entered.
+
+    Attributes:
+        fci: builds the FCI, whole with tag 6F.
+        entered: called after the DF has become current, also when it was so before.
+        locked: answers the SELECT of a locked or suspended DF; it may make the DF current or refuse.
+    """
+
+    fci: Callable[["Context", Df], bytes]
+    entered: Callable[["Context", Df], None]
+    locked: Callable[["Context", Df], Answer]
+
+
+Selections = Mapping[CommandSet, Selection]
 NO_SELECTIONS: Final[Selections] = {}
 
 

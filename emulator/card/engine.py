@@ -28,12 +28,11 @@ from ..status import (
     status_words,
     waiting_word,
 )
-from . import reasons, tries
+from . import gate, tries
 from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
 from .context import DONE, FAILED_TRY, Answer, Context
 from .row import any_sequence
 from .session import Prepared, Session
-from .table import ANY_LE as ANY
 from .table import CommandSets, Row, Table
 
 WRONG_LE: Final = 0x6C00
@@ -192,7 +191,7 @@ class Card:
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             self._nothing_but_select()
-            raise reasons.no_command(self.image, self._session.df, command, self._table_in)
+            raise gate.no_command(self.image, self._session.df, command, self._table_in)
         return row
 
     def _nothing_but_select(self) -> None:
@@ -213,8 +212,8 @@ class Card:
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             rows = self._table_in(session.df).beside(row)
-            raise ParametersWrong(reasons.parameters(rows))
-        check_lengths(row, command)
+            raise ParametersWrong(gate.parameters(rows))
+        gate.check_lengths(row, command)
         challenge = session.challenge
         if challenge is not None and not self._take_challenge(row, command):
             challenge = None
@@ -262,7 +261,7 @@ class Card:
         if isinstance(refusal, ApplicationBlocked):
             if row.reads and settings.ef_readable:
                 return None
-            if row.ends_an_application and settings.repeat_sw == "9000" and fits(row, command):
+            if row.ends_an_application and settings.repeat_sw == "9000" and gate.fits(row, command):
                 # Its MAC cannot be verified any more: the key is dead.
                 return DONE
         raise refusal
@@ -346,27 +345,3 @@ def _interrupt(session: Session, command: Command | None) -> None:
             return
     session.pending = b""
     session.scan = None
-
-
-def fits(row: Row, command: Command) -> bool:
-    """Tell whether parameters and lengths of a command are among those of its row."""
-    try:
-        check_lengths(row, command)
-    except LengthWrong:
-        return False
-    return row.parameters(command.p1, command.p2)
-
-
-def check_lengths(row: Row, command: Command) -> None:
-    """Refuse a command whose Lc or Le is not among those of its row: `LengthWrong`."""
-    if not command.well_formed:
-        raise LengthWrong("Lc does not agree with the length of the command")
-    if len(command.data) not in row.lc:
-        raise LengthWrong(reasons.lengths(row))
-    le = command.le
-    if row.le is None:
-        # Five bytes that end in 00 are a command with Lc 00.
-        if le is not None and (command.data or not command.le_zero):
-            raise LengthWrong("the command answers no data, so it has no Le")
-    elif row.le is not ANY and (le is None or le not in row.le):
-        raise LengthWrong(reasons.answers(row))

@@ -1,28 +1,19 @@
-"""Parts of the reasons for refusals: what would be right, and where what is missing here is to be found.
+"""Parts of the reasons for refusals about files and keys: what would be right, and where it is to be found.
 
 A reason says no bytes again that the terminal has sent, and nothing of a key or a PIN.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from cardfs.memory.image import Image
 from cardfs.model.errors import FileUnknown, StructureMismatch
 from cardfs.model.files import Ef, Structure
-from keys.errors import CardError, KeyUnknown
+from keys.errors import KeyUnknown
 from keys.records import Key, KeyRef, Usage
 
-from ..status import UnknownClass, UnknownInstruction
-from .apdu import Command
-
-if TYPE_CHECKING:
-    from .row import Row
-    from .table import Table
-
-_MOST: Final = 4
+MOST: Final = 4
 """Things that are listed; of more the first ones are."""
-_LONGEST: Final = 256
 _RUNS: Final = 8
 """Ranges that are listed."""
 _WORKS: Final = {
@@ -34,15 +25,15 @@ _WORKS: Final = {
 def listed(names: Iterable[str], last: str = "and") -> str:
     """Join names for a sentence: ``DF01, DF02 and 3 more``."""
     each = list(dict.fromkeys(names))
-    if len(each) > _MOST + 1:
-        each = [*each[:_MOST], f"{len(each) - _MOST} more"]
+    if len(each) > MOST + 1:
+        each = [*each[:MOST], f"{len(each) - MOST} more"]
     return f" {last} ".join(filter(None, (", ".join(each[:-1]), each[-1]))) if each else ""
 
 
 def numbers(allowed: Iterable[int]) -> str:
     """Name bytes in hex, neighbours as a range: ``00, 02, 10 to 1F``; of many the first ones."""
     these = sorted(set(allowed))
-    step = these[1] - these[0] if len(these) > _MOST else 1
+    step = these[1] - these[0] if len(these) > MOST else 1
     if step > 1 and these == list(range(these[0], these[-1] + 1, step)):
         return f"{these[0]:02X} to {these[-1]:02X} in steps of {step}"
     runs: list[list[int]] = []
@@ -53,67 +44,6 @@ def numbers(allowed: Iterable[int]) -> str:
             runs.append([each, each])
     parts = [f"{a:02X}" if a == b else f"{a:02X}{',' if b == a + 1 else ' to'} {b:02X}" for a, b in runs]
     return ", ".join(parts) if len(parts) <= _RUNS else f"{', '.join(parts[:_RUNS])} and more"
-
-
-def lengths(row: "Row") -> str:
-    """Say which Lc a command has."""
-    return f"{row.name} has Lc {numbers(each for each in range(_LONGEST) if each in row.lc) or '00'}"
-
-
-def answers(row: "Row") -> str:
-    """Say which Le a command has."""
-    allowed = [each for each in range(1, _LONGEST + 1) if row.le is not None and each in row.le]
-    if len(allowed) == _LONGEST:
-        return f"{row.name} answers data, so it has an Le"
-    return f"{row.name} has Le {numbers(each & 0xFF for each in allowed)}"
-
-
-def parameters(rows: "Sequence[Row]") -> str:
-    """Say which P1 and P2 the table of a command has: ``SELECT has P1 00, 02, 04 with P2 00, 02``."""
-    names = listed(row.name for row in rows)
-    return f"{names} {'has' if len(rows) == 1 else 'have'} {_parameters(*(row.parameters for row in rows))}"
-
-
-@cache
-def _parameters(*allowed: Callable[[int, int], bool]) -> str:
-    by_second: dict[frozenset[int], list[int]] = {}
-    for p1 in range(_LONGEST):
-        second = frozenset(p2 for check in allowed for p2 in range(_LONGEST) if check(p1, p2))
-        if second:
-            by_second.setdefault(second, []).append(p1)
-    return "; ".join(
-        f"P1 {_any(first)} with P2 {_low_bits(second) or _any(second)}" for second, first in by_second.items()
-    )
-
-
-def _any(allowed: Iterable[int]) -> str:
-    these = frozenset(allowed)
-    return "of any value" if len(these) == _LONGEST else numbers(these)
-
-
-def _low_bits(these: frozenset[int]) -> str:
-    """Say it by the three low bits where P2 is a short identifier with a mode (Part 5, tables 37 and 40)."""
-    sfis, modes = {each >> 3 for each in these}, {each & 7 for each in these}
-    whole = these == {sfi << 3 | mode for sfi in sfis for mode in modes}
-    return f"8 x SFI + {numbers(modes)}, SFI {numbers(sfis)}" if whole and len(modes) < 8 and len(sfis) > _MOST else ""
-
-
-def no_command(image: Image, here: str, command: Command, table_of: "Callable[[str], Table]") -> CardError:
-    """The refusal of a command that is none here: it says where it is one, or what comes next to it."""
-    cla, ins = command.cla, command.ins
-    table = table_of(here)
-    kind = UnknownClass if cla not in table.classes or ins in table.instructions else UnknownInstruction
-    places = {path: row for path in image.dfs if (row := table_of(path).find(cla, ins, command.p1))}
-    if places:
-        labels = listed(image.dfs[path].label for path in places)
-        names = listed((row.name for row in places.values()), "or")
-        return kind(f"{names} works in {labels}, not in {image.label(here)}: SELECT it first")
-    others = [row for row in table.rows.values() if row.ins == ins]
-    if others:
-        return kind(f"{listed(row.name for row in others)} has class {numbers(row.cla for row in others)} here")
-    if kind is UnknownClass:
-        return kind(f"no command of this card has this class; here are {numbers(table.classes)}")
-    return kind("no command of this card has this instruction")
 
 
 def no_key(image: Image, owner: str, what: str, has: Callable[[KeyRef, Key], bool]) -> KeyUnknown:

@@ -11,8 +11,8 @@ from typing import Final
 from cardfs.model.files import CommandSet
 from cardfs.model.settings import Settings
 
+from .context import Selections
 from .row import ANY_LE, COMMON, GATED, NO_DATA, Row
-from .selection import Selections
 
 __all__ = ["ANY_LE", "COMMON", "GATED", "NO_DATA", "CommandSets", "Row", "Table"]
 

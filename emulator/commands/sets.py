@@ -10,7 +10,7 @@ from .financial.debit import application
 from .financial.debit.rows import DEBIT_ROWS
 from .financial.purse import selection as purse
 from .financial.purse.rows import PURSE_ROWS
-from .financial.rows import PAYMENT_ROWS
+from .financial.rows import FINANCIAL_ROWS
 from .fmcos.rows import FMCOS_ROWS
 from .medical.rows import TRADE_ROWS
 from .personalise.t514_rows import T514_ROWS
@@ -22,16 +22,16 @@ SETS: Final = CommandSets(
     rows={
         CommandSet.SOCIAL: (*ROWS, *TRADE_ROWS, *SECURED_READING_ROWS),
         CommandSet.PSAM: PSAM_ROWS,
-        CommandSet.FINANCIAL: PAYMENT_ROWS,
+        CommandSet.FINANCIAL: FINANCIAL_ROWS,
         CommandSet.PURSE: PURSE_ROWS,
         CommandSet.DEBIT: DEBIT_ROWS,
     },
     codings={"t514": T514_ROWS, "fmcos": FMCOS_ROWS, "none": ()},
     selections={
-        CommandSet.PSAM: psam.ENTRY,
-        CommandSet.FINANCIAL: environment.ENTRY,
-        CommandSet.PURSE: purse.ENTRY,
-        CommandSet.DEBIT: application.ENTRY,
+        CommandSet.PSAM: psam.SELECTION,
+        CommandSet.FINANCIAL: environment.SELECTION,
+        CommandSet.PURSE: purse.SELECTION,
+        CommandSet.DEBIT: application.SELECTION,
     },
     # A PSAM has key commands of its own (Part 9, 9.5 and 9.6).
     uncoded=frozenset((CommandSet.PSAM,)),

@@ -14,7 +14,7 @@ from cardfs.memory.image import Image
 from cardfs.memory.store import MemoryStore
 from cardfs.memory.tearing import Moment, PowerCut, TearingStore
 from emulator.cards import Card
-from emulator.commands.financial.rows import PAYMENT_ROWS
+from emulator.commands.financial.rows import FINANCIAL_ROWS
 from keys.generate import SeededRandom
 from tests.kit.card import CardBench
 from tests.kit.financial import FMK, SELECT_PSE, FinancialBench, half_built
@@ -76,7 +76,7 @@ def test_a_proof_that_is_cut_costs_a_try_at_most_and_gives_none(wrong: bool, wri
 
 
 def test_there_is_no_other_row_that_writes() -> None:
-    assert [row.name for row in PAYMENT_ROWS if row.writes] == ["EXTERNAL AUTHENTICATION"]
+    assert [row.name for row in FINANCIAL_ROWS if row.writes] == ["EXTERNAL AUTHENTICATION"]
     for wrong, writes in ((False, 2), (True, 1)):
         bench = Torn(MemoryStore(used_once().load()))
         bench.send(SELECT_PSE)

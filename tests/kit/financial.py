@@ -16,7 +16,7 @@ from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.card.row import Row
 from emulator.cards import Card
-from emulator.commands.financial.rows import PAYMENT_ROWS
+from emulator.commands.financial.rows import FINANCIAL_ROWS
 from emulator.commands.sets import SETS
 from emulator.personaliser import Personaliser
 from keys.generate import SeededRandom
@@ -40,7 +40,7 @@ SELECT_PSE, SELECT_EDEP = f"00A404000E{PSE_NAME}", f"00A4040009{EDEP_AID}"
 MANUFACTURER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 HIDDEN: Final = {"ef": [{"id": "EDEP/0015", "read": "PIN"}]}
 """A variant with something to be refused: its public file is not."""
-BY_NAME: Final = {row.name: row for row in PAYMENT_ROWS}
+BY_NAME: Final = {row.name: row for row in FINANCIAL_ROWS}
 
 
 @cache

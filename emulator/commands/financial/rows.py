@@ -9,9 +9,6 @@ from typing import Any, Final
 
 from ...card.row import Row
 from ..social import rows as social
-from . import selection as entry
-
-__all__ = ["PAYMENT_ROWS", "entry"]
 
 _LOCKED: Final = 0x9303
 
@@ -25,7 +22,7 @@ def _same(row: Row, *more: int, **changes: Any) -> Row:
     return replace(row, status_words=words, **changes)
 
 
-PAYMENT_ROWS: Final[tuple[Row, ...]] = (
+FINANCIAL_ROWS: Final[tuple[Row, ...]] = (
     # 6283 and 9303: an application, or an environment of the other world, is locked.
     _same(social.SELECT, 0x6283, _LOCKED),
     _same(social.READ_RECORD),

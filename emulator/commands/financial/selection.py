@@ -7,8 +7,7 @@ from cardfs.model.fci import directory
 from cardfs.model.fci import fci as template
 from cardfs.model.files import Df
 
-from ...card.context import Answer, Context
-from ...card.selection import Entry
+from ...card.context import Answer, Context, Selection
 
 
 def fci(_ctx: Context, df: Df) -> bytes:
@@ -25,4 +24,4 @@ def _locked(_ctx: Context, df: Df) -> Answer:
     raise CardBlocked(f"{df.label} is permanently locked")
 
 
-ENTRY: Final = Entry(fci, _entered, _locked)
+SELECTION: Final = Selection(fci, _entered, _locked)

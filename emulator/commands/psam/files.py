@@ -9,8 +9,7 @@ from cardfs.model.files import Df, DfKind, child
 from cardfs.model.psam_keys import DIRECTORY_FILE, FCI_DATA_LENGTH, PUBLIC_FILE
 
 from ...card.apdu import BY_NAME
-from ...card.context import DONE, Answer, Context
-from ...card.selection import Entry
+from ...card.context import DONE, Answer, Context, Selection
 from ...status import DataWrong, LengthWrong
 from ..social import select as user_card
 from .state import block_length, remember, state_of
@@ -61,7 +60,7 @@ def _locked(_ctx: Context, df: Df) -> Answer:
     raise ApplicationBlocked(f"{df.label} is locked")
 
 
-ENTRY: Final = Entry(fci, lambda _ctx, _df: None, _locked)
+SELECTION: Final = Selection(fci, lambda _ctx, _df: None, _locked)
 
 
 def get_challenge(ctx: Context) -> Answer:

@@ -98,18 +98,18 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 def _enter(ctx: Context, df: Df) -> Answer:
     """Enter ``df`` as its command set has it, and answer its FCI."""
     image = ctx.image
-    entry = ctx.selections.get(command_set_of(image, df.path))
-    if entry is not None and image.dfs[image.environment(df.path)].blocked:
+    selection = ctx.selections.get(command_set_of(image, df.path))
+    if selection is not None and image.dfs[image.environment(df.path)].blocked:
         raise CardBlocked(f"{image.label(image.environment(df.path))} is permanently locked")
-    if entry is not None and (df.blocked or df.suspended):
-        return entry.locked(ctx, df)
+    if selection is not None and (df.blocked or df.suspended):
+        return selection.locked(ctx, df)
     make_current(ctx, df)
     if df.blocked:
         # It is selected nevertheless, so that what follows gets 9303 and reaches no other DF (Part 7, 13.2).
         return ctx.refuse(ApplicationBlocked(f"{df.label} is permanently locked"))
-    if entry is not None:
-        entry.entered(ctx, df)
-        return Answer(entry.fci(ctx, df))
+    if selection is not None:
+        selection.entered(ctx, df)
+        return Answer(selection.fci(ctx, df))
     return Answer(image.parsed(df.path, df, fci_by_fid if image.info.settings.select.mf_fci == "fid" else fci))
 
 

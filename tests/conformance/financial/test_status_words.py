@@ -13,7 +13,7 @@ import pytest
 from cardfs.life import command_set_of
 from cardfs.memory.store import Cell, CellKey
 from cardfs.model.files import CommandSet, Phase
-from emulator.commands.financial.rows import PAYMENT_ROWS
+from emulator.commands.financial.rows import FINANCIAL_ROWS
 from emulator.status import MEANINGS
 from tests.kit.card import family, long_answer
 from tests.kit.financial import BY_NAME, EDEP, PSE, SELECT_EDEP, SELECT_PSE, FinancialBench
@@ -168,8 +168,8 @@ def test_a_word_is_provoked(where: tuple[str, int], scenario: Scenario) -> None:
 
 
 def test_every_row_and_word_has_a_scenario_and_every_word_a_meaning() -> None:
-    assert set(SCENARIOS) == {(row.name, word) for row in PAYMENT_ROWS for word in row.status_words}
-    assert {word for row in PAYMENT_ROWS for word in row.status_words} <= set(MEANINGS)
+    assert set(SCENARIOS) == {(row.name, word) for row in FINANCIAL_ROWS for word in row.status_words}
+    assert {word for row in FINANCIAL_ROWS for word in row.status_words} <= set(MEANINGS)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -17,8 +17,7 @@ from keys.errors import KeyUnknown
 from keys.records import Key, KeyId, KeyRef, KeyState, Usage
 from keys.suites import Suite
 
-from ....card.context import Answer, Context
-from ....card.selection import Entry
+from ....card.context import Answer, Context, Selection
 from ...social.select import make_current
 from .state import SessionKey, State, remember
 
@@ -58,7 +57,7 @@ def locked(ctx: Context, df: Df) -> Answer:
     return Answer(fci(ctx, df), BLOCKED, f"{df.label} is locked")
 
 
-ENTRY: Final = Entry(fci, entered, locked)
+SELECTION: Final = Selection(fci, entered, locked)
 
 
 # -- lists ---------------------------------------------------------------------------------------

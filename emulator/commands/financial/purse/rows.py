@@ -9,9 +9,6 @@ from ....card.secret import ANSWER, DATA, OPEN, OPEN_IF_IT_FITS, all_but_mac
 from ...social import describe as social_describe
 from ...social import rows as social
 from . import access, describe, manage, pins, trade
-from . import selection as entry
-
-__all__ = ["PURSE_ROWS", "entry"]
 
 MANUAL: Final = "JR/T 0025; FMCOS 2.0 manual"
 

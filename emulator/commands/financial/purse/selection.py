@@ -6,8 +6,7 @@ from cardfs.model.fci import LONGEST, PURSE_DATA, issuer_data
 from cardfs.model.fci import fci as template
 from cardfs.model.files import Df, child
 
-from ....card.context import Answer, Context
-from ....card.selection import Entry
+from ....card.context import Answer, Context, Selection
 from ....status import ApplicationSuspended
 from ...social import select
 
@@ -45,4 +44,4 @@ def locked(ctx: Context, df: Df) -> Answer:
     return Answer(fci(ctx, df), LOCKED, reason)
 
 
-ENTRY: Final = Entry(fci, entered, locked)
+SELECTION: Final = Selection(fci, entered, locked)

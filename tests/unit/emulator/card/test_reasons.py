@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.card.reasons import lengths, numbers, parameters
+from emulator.card.gate import lengths, parameters
+from emulator.card.reasons import numbers
 from emulator.card.row import Row
 from emulator.commands.sets import SETS
 from tests.kit.card import CardBench, HandmadeBench
