@@ -21,7 +21,7 @@ FOREIGN: Final = ("sqlite3", "fcntl", "socket", "subprocess")
 FEWEST_CONTRACTS: Final = 5
 MOST_LOOSE: Final = 10
 MOST_FLAT_TESTS: Final = 5
-README_GOAL: Final = 200
+README_LINES: Final = 200
 
 _TERMINAL: Final = "import sys, emulator.terminal; print(*sys.modules)"
 _ENGINE: Final = """
@@ -74,7 +74,7 @@ def figures() -> list[Figure]:
         _most("import cycles between packages", packages, 0),
         _most("functions over complexity 12 that are no named exception", unnamed, 0),
         Figure("functions over complexity 12, with a reason beside them", str(len(complicated)), "", None, complicated),
-        Figure("lines of README.md", str(readme), f"goal {README_GOAL}", None),
+        Figure("lines of README.md", str(readme), f"at most {README_LINES}", readme <= README_LINES),
     ]
 
 
@@ -84,7 +84,7 @@ def _most(name: str, found: Iterable[str], most: int) -> Figure:
 
 
 def _loaded(script: str) -> list[str]:
-    return child.run([sys.executable, "-c", script], cwd=ROOT, check=True).stdout.split()
+    return child.run([sys.executable, "-c", script], cwd=ROOT, env=child.unmeasured(), check=True).stdout.split()
 
 
 def loose_modules(folders: Iterable[Path]) -> list[str]:
@@ -122,7 +122,7 @@ def package_circles(graph: grimp.ImportGraph) -> list[str]:
     found: list[str] = []
     for package in sorted(graph.modules):
         children = graph.find_children(package)
-        parts = {module: child_ for child_ in children for module in (child_, *graph.find_descendants(child_))}
+        parts = {module: each for each in children for module in (each, *graph.find_descendants(each))}
         imports: dict[str, set[str]] = {each: set() for each in children}
         for module, part in parts.items():
             others = {parts.get(each, part) for each in graph.find_modules_directly_imported_by(module)}

@@ -1,13 +1,14 @@
-"""What importing a part of the project loads, and how long it takes; what its text may not hold."""
+"""What importing a part of the project loads, and how long it takes; what its text may not hold.
+
+The counts of modules and cycles are in `test_figures.py`.
+"""
 
 import ast
 import re
 import sys
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
 from pathlib import Path
 
-import grimp
 import pytest
 
 import emulator
@@ -16,14 +17,12 @@ from tests.kit import child
 EMULATOR = Path(emulator.__file__).parent
 
 MOST_SECONDS = 0.16
-MOST_MODULES = 50
 
 _TERMINAL = """
 import sys, time
 began = time.process_time()
 import emulator.terminal
 print(time.process_time() - began)
-print(*sorted(name for name in sys.modules if name.split(".")[0] in ("emulator", "cardfs", "keys")))
 print(*sorted(sys.modules))
 """
 
@@ -32,11 +31,8 @@ def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
     """A program of a terminal waits for it at every start. Time of the processor counts, the best of three."""
     times = []
     for _ in range(3):
-        seconds, own, everything = child.run(
-            [sys.executable, "-c", _TERMINAL], env=child.unmeasured()
-        ).stdout.splitlines()
+        seconds, everything = child.run([sys.executable, "-c", _TERMINAL], env=child.unmeasured()).stdout.splitlines()
         times.append(float(seconds))
-    assert len(own.split()) <= MOST_MODULES, own
     assert not {
         "emulator.card.engine",
         "emulator.trace.traced",
@@ -60,13 +56,6 @@ def test_a_card_is_imported_without_what_files_readers_and_threads_need() -> Non
     loaded = set(child.run([sys.executable, "-c", _CARD], env=child.unmeasured()).stdout.split())
     assert "emulator.card.engine" in loaded
     assert not {"sqlite3", "fcntl", "socket", "subprocess", "threading", "tempfile"} & loaded
-
-
-def test_no_files_import_each_other_in_a_circle() -> None:
-    """Imports for the type checker count as well: what cannot be imported in order cannot be understood in order."""
-    graph = grimp.build_graph("keys", "cardfs", "emulator", exclude_type_checking_imports=False, cache_dir=None)
-    assert {"cardfs.memory.image", "keys.suites", "emulator.card.engine"} <= graph.modules
-    TopologicalSorter({each: graph.find_modules_directly_imported_by(each) for each in graph.modules}).prepare()
 
 
 # -- one place that compares secrets --------------------------------------------------------------
