@@ -79,11 +79,13 @@ def figures() -> list[Figure]:
 
 
 def _most(name: str, found: Iterable[str], most: int) -> Figure:
+    """Make a figure that counts what was found, and may count ``most``."""
     items = tuple(found)
     return Figure(name, str(len(items)), f"at most {most}" if most else "0", len(items) <= most, items)
 
 
 def _loaded(script: str) -> list[str]:
+    """Run a script in a process of its own and return the words that it prints."""
     return child.run([sys.executable, "-c", script], cwd=ROOT, env=child.unmeasured(), check=True).stdout.split()
 
 
