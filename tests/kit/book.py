@@ -48,6 +48,8 @@ _BLOCK: Final = re.compile(r"^(?:<!-- test: (.*?) -->\n)?```(\w*)\n(.*?)^```$", 
 _READERS: Final = ("exec", "insert", "demo", "doctor", "read", "terminal", "personalise")
 """Commands of `sscard` that want a reader, so they run in a process of their own."""
 _LIMIT: Final = 120.0
+_JAVA_NOISE: Final = re.compile(r"^\[[\d.]+s\]\[warning\]\[perf,memops\].*\n", re.MULTILINE)
+"""Printed by a JVM while one in another stack has the same number of a process, which names a file in /tmp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class Story:
     def _shell(self, command: str) -> tuple[int, str]:
         """Run a line in bash; return its status and all that it prints."""
         done = child.run(["bash", "-c", f"exec 2>&1\n{command}"], cwd=self.folder, env=_environment(), limit=_LIMIT)
-        return done.returncode, done.stdout
+        return done.returncode, _JAVA_NOISE.sub("", done.stdout)
 
     def _inside(self, command: str, lines: list[str]) -> Iterator[tuple[int, str]]:
         """Run lines in the shell that a command starts, as if they were typed there."""
