@@ -265,6 +265,7 @@ def test_every_block_says_how_it_is_proven(page: str) -> None:
     assert [str(block) for block in found if not block.marker or block.marker[0] not in KINDS] == []
     assert [str(block) for block in found if block.marker[0] == "layout" and "$ " in block.text] == []
     for block in found:
+        assert block.language != "mermaid" or ";" not in block.text, f"{block}: a semicolon ends a line of a diagram"
         if block.marker[0] in ("elsewhere", "excerpt"):
             assert (ROOT / block.marker[1]).is_file(), block
         if block.marker[0] == "excerpt":
