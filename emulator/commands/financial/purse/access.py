@@ -38,11 +38,9 @@ def _read(ctx: Context, sfi: int, handler: Callable[[Context], Answer]) -> Answe
     _require_protection(ctx, ef)
     held = the_key(ctx, Usage.MAC_ENC)
     unwrap(ctx, held)
-    command = ctx.command
-    ctx.command = command._replace(cla=command.cla & 0xF0, data=b"")
     data = handler(ctx).data
     # Le counts the data alone.
-    ctx.command = command._replace(le=None)
+    ctx.command = ctx.command._replace(le=None)
     return Answer(data + line_mac(held.key.suite, ctx.image.expanded(held.at), initial_value(ctx, held), data))
 
 
