@@ -94,6 +94,13 @@ def test_a_key_path_says_owner_name_and_version() -> None:
     assert key_id(key_path(*at)) == at
 
 
+@pytest.mark.parametrize("path", ["#IRK.1", "3F00#.1", "3F00#IRK.", "3F00#IRK.x", "3F00#IRK.1000", "3F00.1", "IRK", ""])
+def test_what_lacks_owner_name_or_version_is_no_key_path(path: str) -> None:
+    """A version is one byte, so three digits are enough."""
+    with pytest.raises(ValueError, match=r"^a key's path is its DF, its name and its version$"):
+        key_id(path)
+
+
 records = st.lists(st.binary(max_size=255), max_size=20).map(tuple)
 
 

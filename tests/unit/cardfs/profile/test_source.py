@@ -325,6 +325,14 @@ def test_mistakes_in_files_are_named(refused: Refused, text: str, sentence: str)
     assert refused(HEAD + text) == sentence
 
 
+def test_a_record_of_255_bytes_is_the_longest(tmp_path: Path) -> None:
+    """The data of a short UPDATE RECORD are at most 255 bytes (ISO/IEC 7816-4)."""
+    path = tmp_path / "ssc-x.toml"
+    cyclic = EF.replace("linear-variable", "cyclic").replace("tag = 0x20,", "") + "max_records = 1"
+    path.write_text(HEAD + cyclic.replace("length = 2", "length = 255"))
+    assert load_profile(path).efs["3F00/DDF1/DF01/EF05"].record_length == 255
+
+
 def test_a_mistake_over_an_inherited_file_is_named_where_it_was_made(refused: Refused) -> None:
     variant = 'extends = "ssc-2.0"\nname = "x"\n[[ef]]\nid = "DF01/EF05"\nupdate = "STX"\n'
     assert refused(variant) == "ssc-x.toml: ef[0].update: no key 'STX' at or above SSSE/DF01"

@@ -350,6 +350,7 @@ def test_without_a_code_in_the_list_the_one_of_issuer_authentication_counts() ->
         ({"9F13": "0000", "9F52": "FEFF"}, {}, {"new card"}, "TC"),
         ({"9F5C": "000000001499"}, {}, {"velocity exceeded"}, "AAC"),
         ({"9F5C": "000000001500"}, {}, set(), "TC"),
+        ({"9F5C": "000000001500", "C6": "000000000500"}, {}, set(), "TC"),
         ({"9F5C": "000000001500", "C6": "000000000501"}, {}, {"velocity exceeded"}, "AAC"),
         ({"9F5C": "000000000001"}, {"currency": "0840"}, set(), "TC"),
     ],
