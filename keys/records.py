@@ -1,9 +1,10 @@
 """Key records: what a card stores of a key, and what a rule or a proof points at."""
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .errors import KeyUnknown
 from .suites import SUITES, Suite
@@ -127,6 +128,5 @@ class Key:
         return self
 
 
-def same(left: bytes, right: bytes) -> bool:
-    """Compare two secrets in constant time."""
-    return hmac.compare_digest(left, right)
+same: Final[Callable[[bytes, bytes], bool]] = hmac.compare_digest
+"""Compare two secrets in constant time; return whether they are equal."""

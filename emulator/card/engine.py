@@ -28,9 +28,10 @@ from ..status import (
     status_words,
     waiting_word,
 )
-from . import gate, tries
 from .apdu import BY_NAME, GET_RESPONSE, SELECT, Command, parse
 from .context import DONE, FAILED_TRY, Answer, Context
+from .gate import check_lengths, fits, no_command
+from .gate import parameters as allowed_parameters
 from .row import any_sequence
 from .session import Prepared, Session
 from .table import CommandSets, Row, Table
@@ -191,7 +192,7 @@ class Card:
         row = table.find(command.cla, command.ins, command.p1)
         if row is None:
             self._nothing_but_select()
-            raise gate.no_command(self.image, self._session.df, command, self._table_in)
+            raise no_command(self.image, self._session.df, command, self._table_in)
         return row
 
     def _nothing_but_select(self) -> None:
@@ -212,8 +213,8 @@ class Card:
             raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             rows = self._table_in(session.df).beside(row)
-            raise ParametersWrong(gate.parameters(rows))
-        gate.check_lengths(row, command)
+            raise ParametersWrong(allowed_parameters(rows))
+        check_lengths(row, command)
         challenge = session.challenge
         if challenge is not None and not self._take_challenge(row, command):
             challenge = None
@@ -222,13 +223,15 @@ class Card:
             answer = row.handler(ctx)
             if answer.data and not row.fetches:
                 answer = self._deliver(row, ctx, answer)
-            if ctx.charged is not None:
-                tries.restore(ctx)
+            charged = ctx.charged
+            if charged is not None:
+                # It was right, and the command succeeds: the tries come back with what else it changes.
+                ctx.charged = None
+                (ctx.transaction or image).restore(charged)
             if ctx.transaction is not None:
                 ctx.transaction.commit()
         except CardError:
-            self._keep_challenge(challenge)
-            tries.refund(ctx)
+            self._refund(ctx, challenge)
             raise
         self._session = session = ctx.session
         if trade is not None and row.keeps_trade and session.trade is None:
@@ -236,6 +239,16 @@ class Card:
         if answer.word & 0xFFF0 == FAILED_TRY:
             self._keep_challenge(challenge)
         return answer
+
+    def _refund(self, ctx: Context, challenge: bytes | None) -> None:
+        """Give back what a refused command has taken and may keep: a challenge, and the try of a secret that was right.
+
+        Raises:
+            StoreFailed: the try stays spent.
+        """
+        self._keep_challenge(challenge)
+        if ctx.charged is not None:
+            self.image.refund(ctx.charged)
 
     def _take_challenge(self, row: Row, command: Command) -> bool:
         """Take the challenge out of the session if the command uses it up; return whether it does."""
@@ -261,7 +274,7 @@ class Card:
         if isinstance(refusal, ApplicationBlocked):
             if row.reads and settings.ef_readable:
                 return None
-            if row.ends_an_application and settings.repeat_sw == "9000" and gate.fits(row, command):
+            if row.ends_an_application and settings.repeat_sw == "9000" and fits(row, command):
                 # Its MAC cannot be verified any more: the key is dead.
                 return DONE
         raise refusal

@@ -2,8 +2,8 @@
 
 1. Charge: a try is taken, durably, before anything is compared. A power cut after that never gives it back.
 2. Compare, in constant time, here and nowhere else in the card.
-3. Wrong: the try stays spent. Right: the engine puts the counter back to its maximum together with the other
-   changes of the command (`restore`), or gives back the one try if the command is refused later (`refund`).
+3. Wrong: the try stays spent. Right: the key is noted in `Context.charged`, and the engine restores its counter to
+   the maximum together with the other changes of the command, or refunds the one try if the command is refused later.
 
 `compare` is for keys and PINs with a try counter, `compare_counted` for failures that an application counts itself.
 `compare_once` is for MACs that have no counter, because what they are computed from serves one command only: its
@@ -30,7 +30,7 @@ def require_tries(ctx: Context, at: KeyId, name: str) -> None:
     Raises:
         MethodBlocked
     """
-    if ctx.image.locked(at):
+    if ctx.image.tries.get(at) == 0:
         raise MethodBlocked(f"{name} is locked: no tries left")
 
 
@@ -73,32 +73,6 @@ def compare_counted(expected: bytes, given: bytes, count: Callable[[], None]) ->
 def compare_once(expected: bytes, given: bytes) -> bool:
     """Return whether a MAC is right that the terminal cannot try a second time: its challenge or trade is gone."""
     return same(expected, given)
-
-
-def restore(ctx: Context) -> None:
-    """Put the counter of the secret that was right back to its maximum, with the other changes of the command.
-
-    Raises:
-        StoreFailed: the try stays spent.
-    """
-    at, ctx.charged = ctx.charged, None
-    if at is None:
-        return
-    if ctx.transaction is None:
-        ctx.image.restore(at)
-    else:
-        ctx.transaction.restore(at)
-
-
-def refund(ctx: Context) -> None:
-    """Give back the try of a secret that was right: the command was refused for another reason.
-
-    Raises:
-        StoreFailed: the try stays spent.
-    """
-    at, ctx.charged = ctx.charged, None
-    if at is not None:
-        ctx.image.refund(at)
 
 
 def unwrap(ctx: Context, key: Key, session_key: bytes, at: KeyId | None = None) -> bytes:

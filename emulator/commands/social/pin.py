@@ -6,7 +6,7 @@ from typing import Final
 
 from cardfs.model.errors import ConditionsUnmet
 from keys.errors import KeyUnknown
-from keys.records import Key, KeyRef, Usage
+from keys.records import Key, KeyId, Usage
 from keys.suites import MAC_LENGTH
 
 from ...card.context import DONE, FAILED_TRY, Answer, Context
@@ -28,23 +28,37 @@ def is_pin(value: bytes) -> bool:
 
 
 def verify(ctx: Context) -> Answer:
-    """Compare the PIN (校验个人密码); with no data, ask whether one is needed and how many tries are left."""
+    """Compare the PIN (校验个人密码; Part 5, 6.14); without data, say how many tries are left.
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, MethodBlocked
+        PinFormWrong: the data are no PIN, and ``pin.ill_formed`` refuses that.
+    """
     ref, pin = ctx.pin()
+    at = (ref, 1)
     given = ctx.command.data
     if not given:
-        if not pin.value:
-            return DONE
-        if ctx.settings.pin.query_when_locked == "6983":
-            require_tries(ctx, (ref, 1), "the PIN")
-        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="a PIN is set, and none was given")
-    require_tries(ctx, (ref, 1), "the PIN")
+        return _query(ctx, at, pin)
+    require_tries(ctx, at, "the PIN")
     if ctx.settings.pin.ill_formed == "refuse" and not is_pin(given):
         raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
-    failed = _compare(ctx, ref, pin, given)
-    if failed is not None:
-        return failed
+    left = _compare(ctx, at, pin, given)
+    if left is not None:
+        return _wrong(pin, left)
     ctx.session.proofs |= {ref}
     return DONE
+
+
+def _query(ctx: Context, at: KeyId, pin: Key) -> Answer:
+    """Answer a VERIFY without data: 9000 if no PIN is set, else 63Cx with the tries that are left."""
+    if not pin.value:
+        return DONE
+    if ctx.settings.pin.query_when_locked == "6983":
+        require_tries(ctx, at, "the PIN")
+    return Answer(word=FAILED_TRY | ctx.image.left(at), reason="a PIN is set, and none was given")
 
 
 def change_pin(ctx: Context) -> Answer:
@@ -54,18 +68,19 @@ def change_pin(ctx: Context) -> Answer:
     except KeyUnknown as error:
         # Table 12 has no 6A88.
         raise FunctionMissing(error.reason) from error
-    require_tries(ctx, (ref, 1), "the PIN")
+    at = (ref, 1)
+    require_tries(ctx, at, "the PIN")
     current, new = split(ctx, lambda part: not part or is_pin(part))
     if current or pin.value:
-        failed = _compare(ctx, ref, pin, current)
-        if failed is not None:
-            return failed
+        left = _compare(ctx, at, pin, current)
+        if left is not None:
+            return _wrong(pin, left)
     if new and not is_pin(new):
         raise DataWrong("the new PIN is none in cn of 4 to 16 digits")
     change = ctx.change()
     change.put_key(ref, replace(pin, value=new))
     # Also where no PIN was set, so that none was compared.
-    change.restore((ref, 1))
+    change.restore(at)
     return DONE
 
 
@@ -97,15 +112,18 @@ def pin_change_unblock(ctx: Context) -> Answer:
     return DONE
 
 
-def _compare(ctx: Context, ref: KeyRef, pin: Key, given: bytes) -> Answer | None:
-    """Compare the PIN; return None if it is right, else the answer.
+def _compare(ctx: Context, at: KeyId, pin: Key, given: bytes) -> int | None:
+    """Compare the PIN; return None if it is right, else the tries that are left.
 
     With no PIN set the comparison fails and the counter stays (Part 5, 6.14.5).
     """
-    if not pin.value:
-        return Answer(word=FAILED_TRY | ctx.image.left((ref, 1)), reason="no PIN is set, so none can be right")
-    left = compare(ctx, (ref, 1), pin.value, given)
-    return None if left is None else Answer(word=FAILED_TRY | left, reason="the PIN is wrong")
+    return compare(ctx, at, pin.value, given) if pin.value else ctx.image.left(at)
+
+
+def _wrong(pin: Key, left: int) -> Answer:
+    """Return the answer to a wrong PIN: 63Cx with the tries that are left."""
+    reason = "the PIN is wrong" if pin.value else "no PIN is set, so none can be right"
+    return Answer(word=FAILED_TRY | left, reason=reason)
 
 
 def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
