@@ -10,6 +10,7 @@ answer, and it does not notice a reader that takes this card for the one before 
 
 import socket
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,10 @@ FOLDERS: Final = (
     "/usr/local/lib/python3/site-packages",
 )
 """Where packages put vsmartcard's modules, beside Python's own path."""
+
+
+POLL: Final = 0.2
+"""Seconds after which a signal is answered at the latest."""
 
 
 class VpiccError(SscardError):
@@ -84,6 +89,7 @@ class VpiccLink:
         self._link: Any = _link_class()(VpiccCard(card, watch), host, port)
         self._card = card
         self._watch = watch
+        self._closing = False
 
     def run(self) -> None:
         """Serve until the driver ends the connection, or until `close`; in reversed mode until `close`.
@@ -91,6 +97,18 @@ class VpiccLink:
         Raises:
             VpiccError: nothing listens there, or the port cannot be had.
         """
+        refused: list[VpiccError] = []
+        # In a thread: a signal that comes just before a call that blocks would be answered when the call returns.
+        thread = threading.Thread(target=self._serve, args=(refused,), name=f"vpicc-{self._link.port}", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(POLL)
+            if self._closing:
+                self._link.hang_up()
+        if refused:
+            raise refused[0]
+
+    def _serve(self, refused: list["VpiccError"]) -> None:
         link = self._link
         try:
             link.open()
@@ -98,8 +116,9 @@ class VpiccLink:
             link.stop()
             self._watch(Unreachable(link.host, link.port, error.strerror or str(error)))
             where = f"{link.host}:{link.port}" if link.host else f"port {link.port}"
-            raise VpiccError(f"no reader at {where}: {error.strerror or error}") from None
-        self._watch(Connected(link.host or "reversed", link.port))
+            refused.append(VpiccError(f"no reader at {where}: {error.strerror or error}"))
+            return
+        self._watch(Connected(link.host, link.port))
         try:
             link.run()
         except (OSError, SystemExit):  # its way to say that the driver is gone
@@ -112,6 +131,7 @@ class VpiccLink:
 
     def close(self) -> None:
         """Pull the card out, from any thread or a signal handler's."""
+        self._closing = True
         self._link.hang_up()
 
 

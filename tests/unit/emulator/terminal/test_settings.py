@@ -1,4 +1,4 @@
-"""The settings of a terminal: each does what the README says, and the README has each."""
+"""The settings of a terminal: each does what its table says, and the table has each."""
 
 import re
 from dataclasses import replace
@@ -17,12 +17,12 @@ from tests.kit.card import PIN, REGION, SERIAL, contents
 from tests.kit.places import DATA, ROOT
 from tests.kit.terminal import CARD, INFO, PAYMENT, TIME, TerminalBench, demo_roots, psam_contents, settings, with_money
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
 REGION_PROFILE = DATA / "ssc-2.0-region.toml"
 
 
-def test_every_setting_stands_in_the_readme_with_values_and_default() -> None:
-    rows = re.findall(r"^\| `terminal\.(\w+)` \| (.*?) \| `(.*?)` \| .+ \|$", README, re.MULTILINE)
+def test_every_setting_stands_in_its_table_with_values_and_default() -> None:
+    rows = re.findall(r"^\| `terminal\.(\w+)` \| (.*?) \| `(.*?)` \| .+ \|$", PAGE, re.MULTILINE)
     hints = get_type_hints(TerminalSettings)
     assert [name for name, _, _ in rows] == list(hints)
     for name, values, default in rows:
