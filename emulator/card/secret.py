@@ -12,8 +12,8 @@ from .apdu import Command
 
 NONE: Final = slice(0, 0)
 WHOLE: Final = slice(None)
-ENCIPHERED_LENGTH: Final = 8 + MAC_LENGTH
-"""Least length of an enciphered data field with its MAC, in bytes: one block and the MAC (Part 4, 8.3)."""
+BLOCK: Final = 8
+"""Enciphered data are whole blocks of so many bytes, or of twice as many (Part 4, 8.3)."""
 
 
 class Secret(NamedTuple):
@@ -53,10 +53,10 @@ def by_p1(policies: Mapping[int, Policy], otherwise: Policy) -> Policy:
 def all_but_mac(command: Command) -> Secret:
     """Hide an enciphered PIN or key and show the MAC behind it (Part 4, 8.2 and 8.3).
 
-    What is too short to be enciphered is hidden whole, and so is what comes without secure messaging.
+    What is not whole blocks and a MAC is hidden whole, and so is what comes without secure messaging.
     """
-    enciphered = command.secured and len(command.data) >= ENCIPHERED_LENGTH
-    return Secret(slice(-MAC_LENGTH) if enciphered else WHOLE)
+    blocks, rest = divmod(len(command.data), BLOCK)
+    return Secret(slice(-MAC_LENGTH) if command.secured and blocks and rest == MAC_LENGTH else WHOLE)
 
 
 UNKNOWN: Final = Secret(WHOLE, answer=True)

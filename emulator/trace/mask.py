@@ -42,10 +42,9 @@ def masked_command(raw: bytes, row: Row | None, command: Command | None) -> str:
         # Where the data begin is anybody's guess, so they may be anywhere after the header.
         return raw[:HEADER_LENGTH].hex().upper() + MASK * (len(raw) - HEADER_LENGTH)
     shown = [f"{byte:02X}" for byte in body]
-    for at in range(lc)[secret.data if known else WHOLE]:
-        shown[at] = MASK
     # What looks like Le may be the last byte of a PIN whose Lc is wrong.
-    shown[lc:] = [MASK] * len(shown[lc:])
+    for at in range(len(body))[secret.data if known and len(body) == lc else WHOLE]:
+        shown[at] = MASK
     return raw[: HEADER_LENGTH + 1].hex().upper() + "".join(shown)
 
 
