@@ -7,7 +7,7 @@ sends.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -34,9 +34,6 @@ _CARD_CERTIFICATE: Final = b"\x04"
 _DYNAMIC_DATA: Final = b"\x05"
 _SHA1: Final = b"\x01"
 _RSA: Final = b"\x01"
-
-_LAST_EMV_SFI: Final = 10
-_RECORD_TEMPLATE: Final = 0x70
 
 
 def _sha1(data: bytes) -> bytes:
@@ -224,37 +221,13 @@ def certify_card(
         pan: application PAN, up to 19 digits.
         expiry: a day of the last month of validity.
         serial: certificate serial number, 3 bytes.
-        static: what `static_data` made of the records; the terminal hashes it too.
+        static: static data to be authenticated (EMV Book 3, 10.3); the terminal hashes them, too.
 
     Raises:
         ValueError: a key too long, or fields of another length.
     """
     head = _CARD_CERTIFICATE + _digits(pan, 8, 19, 10) + _validity(expiry, serial)
     return _certify(issuer, card, head, static)
-
-
-def static_data(records: Iterable[tuple[int, bytes]], interchange_profile: bytes = b"") -> bytes:
-    """Put together the static data to be authenticated (EMV Book 3, 10.3).
-
-    Args:
-        records: SFI and content, in the order of the application file locator. Of a record in SFI 1 to 10 its template
-            70 does not count, of others the whole record does.
-        interchange_profile: the value of tag 82, if tag 9F4A lists it, which is all that it may list.
-
-    Raises:
-        ValueError: a record in SFI 1 to 10 that is not one whole template 70.
-    """
-    return b"".join(_inside(content) if sfi <= _LAST_EMV_SFI else content for sfi, content in records) + (
-        interchange_profile
-    )
-
-
-def _inside(record: bytes) -> bytes:
-    """The value of template 70; its length has one byte, or 81 and one byte."""
-    start = 3 if record[1:2] == b"\x81" else 2
-    if len(record) < start or record[0] != _RECORD_TEMPLATE or record[start - 1] != len(record) - start:
-        raise ValueError("a record to be authenticated is one template 70")
-    return record[start:]
 
 
 def _digits(digits: str, fewest: int, most: int, length: int) -> bytes:
@@ -289,7 +262,7 @@ def sign_static(issuer: RsaPrivateKey, code: bytes, static: bytes) -> bytes:
     Args:
         issuer: the issuer's key.
         code: data authentication code of the issuer, 2 bytes.
-        static: what `static_data` made of the records.
+        static: static data to be authenticated (EMV Book 3, 10.3).
 
     Raises:
         ValueError: a code of another length.

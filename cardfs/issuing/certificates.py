@@ -5,7 +5,8 @@ from the same roots, so that terminals of a test can be given the authority's ke
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -16,12 +17,12 @@ from keys.certificates import (
     certify_issuer,
     generate_rsa,
     sign_static,
-    static_data,
 )
 from keys.cryptograms import card_key
 from keys.generate import SeededRandom
 from keys.suites import SUITES
 
+from ..model import tlv
 from ..model.codecs import from_cn
 from ..model.files import Contents
 from ..profile.inputs import IssueError
@@ -35,6 +36,7 @@ AUTHORITY_BITS, ISSUER_BITS, CARD_BITS = 1408, 1152, 1024
 SERIAL_NUMBER: Final = bytes.fromhex("000001")
 AUTHENTICATION_CODE: Final = bytes.fromhex("DAC1")
 ISSUER_DIGITS: Final = 8
+_LAST_EMV_SFI: Final = 10
 
 
 @lru_cache(maxsize=16)
@@ -95,6 +97,30 @@ def certificates(
         "card_exponent": own.exponent,
         "static_signature": signature,
     }
+
+
+def static_data(records: Iterable[tuple[int, bytes]], interchange_profile: bytes = b"") -> bytes:
+    """Return the static data to be authenticated (EMV Book 3, 10.3).
+
+    Args:
+        records: SFI and content, in the order of the application file locator. Of a record in SFI 1 to 10 its template
+            70 does not count, of others the whole record does.
+        interchange_profile: the value of tag 82, if tag 9F4A lists it, which is all that it may list.
+
+    Raises:
+        ValueError: a record in SFI 1 to 10 is not one whole template 70.
+    """
+    parts = [_inside(content) if sfi <= _LAST_EMV_SFI else content for sfi, content in records]
+    return b"".join(parts) + interchange_profile
+
+
+def _inside(record: bytes) -> bytes:
+    """Return the value of template 70."""
+    with suppress(tlv.TlvError):
+        for tag, value in tlv.objects(record):
+            if tag == tlv.RECORD_TEMPLATE and tlv.encode(tag, value) == record:
+                return value
+    raise ValueError("a record to be authenticated is one template 70")
 
 
 def _expiry(value: bytes) -> datetime.date:
