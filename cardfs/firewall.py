@@ -13,7 +13,7 @@ from .model.settings import StateSettings
 def surviving(
     proofs: frozenset[KeyRef], environment: str, pins: frozenset[KeyRef], settings: StateSettings
 ) -> frozenset[KeyRef]:
-    """Tell which proofs are still valid after the current DF has changed to another one.
+    """Return the proofs that are still valid after the current DF has changed to another one.
 
     Args:
         proofs: what was proven before.
@@ -22,12 +22,12 @@ def surviving(
         pins: those of the proofs that are PINs; they last until power-off (Part 7, 5.8).
 
     Returns:
-        the PINs, and the rights of the environment's own keys as long as one stays inside that
-        environment; rights of application keys end with every change (``state.global_rights``).
+        the PINs, and the proofs of the environment's own keys as long as one stays inside that environment;
+        proofs of application keys end with every change (``state.global_rights``).
     """
     if not proofs:
         return proofs
-    kept = proofs & pins if settings.pin_scope == "power-off" else frozenset()
+    valid = proofs & pins if settings.pin_scope == "power-off" else frozenset()
     if settings.global_rights == "within_environment":
-        kept |= {ref for ref in proofs - pins if ref.owner == environment}
-    return kept
+        valid |= {ref for ref in proofs - pins if ref.owner == environment}
+    return valid

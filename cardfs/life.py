@@ -1,6 +1,6 @@
-"""The life of a card: who may do what, when (Part 4, 5.2 to 5.4; Part 10, 5).
+"""The life of a card: which authority allows which operation in which phase (Part 4, 5.2 to 5.4; Part 10, 5).
 
-One table. A row is an edge: an act, where and in which phase it is allowed, whose authority it takes,
+One table. A row is an edge: an operation, where and in which phase it is allowed, whose authority it takes,
 and the phase that follows. What is not in the table is refused.
 
 Each authority loses control at the handover, because the rows of the next phase name another one: the
@@ -17,7 +17,7 @@ from .model.errors import LifeForbids
 from .model.files import CommandSet, DfKind, Phase
 
 
-class Act(Word):
+class Operation(Word):
     """What personalisation does."""
 
     SET_HISTORICAL = "set the historical bytes"
@@ -39,7 +39,7 @@ class Act(Word):
 
 
 class Authority(Word):
-    """Whose right an act takes."""
+    """Whose right an operation takes."""
 
     NOBODY = "nobody"
     TRANSPORT = "the transport key"
@@ -52,7 +52,7 @@ class Authority(Word):
 class Edge(NamedTuple):
     """One row of the life-cycle table; ``kind`` is that of the current DF."""
 
-    act: Act
+    operation: Operation
     kind: DfKind
     phase: Phase
     authority: Authority
@@ -110,7 +110,7 @@ LIFE: Final[tuple[Edge, ...]] = (
     ),
 )
 
-EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in LIFE}
+EDGES: Final = {(edge.operation, edge.kind, edge.phase): edge for edge in LIFE}
 
 FMCOS_LIFE: Final[tuple[Edge, ...]] = tuple(
     # An FMCOS card has no phases; what its permission bytes allow, it allows all its life.
@@ -124,12 +124,12 @@ FMCOS_LIFE: Final[tuple[Edge, ...]] = tuple(
     )
     for kind in (_MF, _ADF)
 )
-FMCOS_EDGES: Final = {(edge.act, edge.kind, edge.phase): edge for edge in FMCOS_LIFE}
+FMCOS_EDGES: Final = {(edge.operation, edge.kind, edge.phase): edge for edge in FMCOS_LIFE}
 """The life of a card whose personalisation commands are those of FMCOS."""
 
 
 def phase_of(card: LoadedContents, df: str) -> Phase:
-    """The phase that a DF is in: its own, or of an application its environment's."""
+    """Return the phase of a DF: its own, or if it is an application that of its environment."""
     return card.dfs[card.environment(df)].phase
 
 
@@ -148,16 +148,16 @@ def command_set_of(card: LoadedContents, df: str) -> CommandSet:
 
 
 def find_edge(card: LoadedContents, df: str, act: Act) -> Edge | None:
-    """The edge that allows an act in a DF of this card now, or None."""
+    """Return the edge that allows an operation in a DF now, or None."""
     edges = FMCOS_EDGES if card.info.settings.personalisation.cos == "fmcos" else EDGES
     return edges.get((act, card.dfs[df].kind, phase_of(card, df)))
 
 
 def edge_for(card: LoadedContents, df: str, act: Act) -> Edge:
-    """Find the edge that allows an act in a DF now.
+    """Return the edge that allows an operation in a DF now.
 
     Raises:
-        LifeForbids: the table has none.
+        LifeForbids: there is none.
     """
     edge = find_edge(card, df, act)
     if edge is None:
@@ -166,7 +166,7 @@ def edge_for(card: LoadedContents, df: str, act: Act) -> Edge:
 
 
 def controlling_key(card: LoadedContents, df: str, authority: Authority) -> KeyRef | None:
-    """The key behind an authority, as seen from a DF; None if it takes none or the card has none."""
+    """Return the key behind an authority, seen from a DF; None if the authority is not a key or the card lacks it."""
     match authority:
         case Authority.TRANSPORT:
             return card.ref_by_usage(card.root, Usage.TRANSPORT)
@@ -179,7 +179,7 @@ def controlling_key(card: LoadedContents, df: str, authority: Authority) -> KeyR
 
 
 def master_of(card: LoadedContents, df: str) -> KeyRef | None:
-    """The key that EXTERNAL AUTHENTICATION with P2 00 means in a DF: the one in control of it now."""
+    """Return the key that EXTERNAL AUTHENTICATION with P2 00 means in a DF: the one in control of it now, or None."""
     match phase_of(card, df):
         case Phase.BLANK | Phase.ACTIVATED:
             return card.ref_by_usage(card.root, Usage.TRANSPORT)

@@ -231,7 +231,7 @@ def certify_card(
 
 
 def _digits(digits: str, fewest: int, most: int, length: int) -> bytes:
-    """Digits as compressed numeric: left, with F on the right."""
+    """Encode digits as compressed numeric: left, with F on the right."""
     if not fewest <= len(digits) <= most or not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"{fewest} to {most} digits are wanted")
     return bytes.fromhex(digits.ljust(2 * length, "F"))

@@ -61,13 +61,13 @@ class BlockCipher(Protocol):
 
 
 def halves_equal(key: bytes) -> bool:
-    """Tell whether both halves of a 16-byte key are one DES key, parity bits apart."""
+    """Return whether both halves of a 16-byte key are one DES key, parity bits apart."""
     plain = without_parity(key)
     return plain[:8] == plain[8:]
 
 
 def without_parity(key: bytes) -> bytes:
-    """The same DES key with all parity bits cleared, so that equal keys are equal bytes."""
+    """Return a DES key with all parity bits cleared, so that equal keys are equal bytes."""
     return key.translate(_PARITY_BITS)
 
 
@@ -199,7 +199,7 @@ def _openssl() -> Any:
 
 
 def _des(key: bytes) -> tuple[Any, bytes]:
-    """The library's module for a key, and the key as that module takes it."""
+    """Return the library's module for a key, and the key as that module takes it."""
     single, triple = _pycryptodome()
     if len(key) == 8:
         return single, key

@@ -91,7 +91,7 @@ def session_key(suite: Suite, key: bytes | ExpandedKey, atc: int) -> bytes:
 
 
 def _mac(suite: Suite, session: bytes | ExpandedKey, data: bytes) -> bytes:
-    """The leftmost 8 bytes of the MAC over padded data, from a zero initial value.
+    """Return the leftmost 8 bytes of the MAC over padded data, from a zero initial value.
 
     Block of 8: ISO/IEC 9797-1, algorithm 3, so only the last block meets the whole key. Block of 16: CBC.
     """
@@ -247,7 +247,7 @@ def _checked(pin: str) -> str:
 
 
 def _mask(half: bytes, current: str) -> bytes:
-    """What a plain PIN block is XORed with: the right end of the key half, and the current PIN from the left."""
+    """Return what a plain PIN block is XORed with: the right end of the key half, and the current PIN from the left."""
     if len(half) != 8:
         raise ValueError(f"half a key has 8 bytes, not {len(half)}")
     return _xor(bytes(4) + half[4:], bytes.fromhex(current.ljust(16, "0")))

@@ -14,14 +14,21 @@ HISTORICAL_LENGTH: Final = 13
 
 
 def province_factor(region: str) -> bytes:
-    """Level 1: the first two digits of the six-digit region code, then ``0000sh`` (Part 9, 7.3.1)."""
+    """Return the factor of level 1, 8 bytes: two digits of the six-digit region code, then ``0000sh`` (Part 9, 7.3.1).
+
+    Raises:
+        ValueError: the region code is not six digits.
+    """
     return _digits(region)[:2] + PROVINCE_TAIL
 
 
 def city_factor(region: str, *, zhejiang_rule: bool = True) -> bytes:
-    """Level 2: the six digits of the region code, then ``sx`` (Part 9, 7.3.2).
+    """Return the factor of level 2, 8 bytes: the six digits of the region code, then ``sx`` (Part 9, 7.3.2).
 
     With ``zhejiang_rule``, province 33 takes four digits and ``00sx`` (terminal interface, 10.3).
+
+    Raises:
+        ValueError: the region code is not six digits.
     """
     digits = _digits(region)
     if zhejiang_rule and region.startswith(ZHEJIANG):
@@ -30,9 +37,12 @@ def city_factor(region: str, *, zhejiang_rule: bool = True) -> bytes:
 
 
 def card_factor(historical: bytes, *, from_t8: bool = False) -> bytes:
-    """Level 3: the historical bytes T6 to TD of the ATR (Part 9, 7.3.3).
+    """Return the factor of level 3, 8 bytes: the historical bytes T6 to TD of the ATR (Part 9, 7.3.3).
 
     With ``from_t8``: T8 to TD and two zero bytes, as one public text has it.
+
+    Raises:
+        ValueError: there are not 13 historical bytes.
     """
     if len(historical) != HISTORICAL_LENGTH:
         raise ValueError(f"a card has 13 historical bytes, not {len(historical)}")
@@ -40,10 +50,10 @@ def card_factor(historical: bytes, *, from_t8: bool = False) -> bytes:
 
 
 def diversify(suite: Suite, root: bytes, factors: Iterable[bytes], expanded: ExpandedKey | None = None) -> bytes:
-    """Walk down the levels: each factor of 8 bytes makes the child of the key before it.
+    """Return the key below ``root`` that the factors lead to; each of 8 bytes derives the child of the key before it.
 
     Args:
-        expanded: the root, where somebody keeps it so.
+        expanded: the root in its expanded form, if that is at hand.
     """
     key = root
     for factor in factors:

@@ -1,6 +1,6 @@
 """The root of everything a card refuses.
 
-A `CardError` is a *semantic* refusal: it says what is wrong, never which status word that is. The
+A `CardError` is a *semantic* refusal: it names what is wrong, never the status word. The
 one table from errors to status words stands in the outermost ring.
 """
 

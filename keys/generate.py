@@ -56,7 +56,7 @@ def odd_parity(key: bytes) -> bytes:
 
 
 def is_weak(suite: Suite, key: bytes) -> bool:
-    """Tell whether a DES key, or a half of a double-length one, is weak or semi-weak."""
+    """Return whether a DES key, or a half of a double-length one, is weak or semi-weak."""
     if suite.block != 8:
         return False
     plain = without_parity(key)
@@ -64,12 +64,12 @@ def is_weak(suite: Suite, key: bytes) -> bool:
 
 
 def is_short(suite: Suite, key: bytes) -> bool:
-    """Tell whether a double-length DES key has equal halves, and so the key space of a single-length one."""
+    """Return whether a double-length DES key has equal halves, and so the key space of a single-length one."""
     return suite.block == 8 and len(key) == 16 and halves_equal(key)
 
 
 def is_odd(suite: Suite, key: bytes) -> bool:
-    """Tell whether a key has odd parity, as DES keys are written; of other ciphers every key has."""
+    """Return whether a DES key has odd parity, as DES keys are written; for keys of other ciphers always true."""
     return suite.block != 8 or odd_parity(key) == key
 
 

@@ -87,7 +87,7 @@ def load_tac(
 
     ``balance 4 || load sequence 2 || amount 4 || type 1 || terminal 6 || host time 7``, under DTK itself:
     of a double-length DES key its halves XORed, of a 16-byte suite the whole; or under what
-    `Suite.expand_tac` made of it. ``sequence`` is the one
+    `Suite.expand_tac` returns for it. ``sequence`` is the one
     before it is increased; whether ``balance`` is the new or the old one the standard leaves open.
 
     Raises:

@@ -1,1 +1,1 @@
-"""A card made of its type: files, keys and certificates for one holder."""
+"""A card from its type: files, keys and certificates for one holder."""

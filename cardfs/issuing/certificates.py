@@ -41,21 +41,32 @@ _LAST_EMV_SFI: Final = 10
 
 @lru_cache(maxsize=16)
 def grow(seed: bytes, bits: int) -> RsaPrivateKey:
-    """Grow a private key out of a secret seed; the same seed gives the same key."""
+    """Return the private key that a secret seed gives; the same seed gives the same key.
+
+    Args:
+        bits: length of the modulus.
+    """
     return generate_rsa(bits, SeededRandom(seed.hex()))
 
 
 def private_key(seed: bytes) -> bytes:
-    """The card's private key as a card holds it: exponent 3 bytes, and two primes of one length."""
+    """Return the card's private key as a card holds it: exponent 3 bytes, and two primes of one length.
+
+    Args:
+        seed: a derived key of 16 bytes; the same seed gives the same RSA key.
+    """
     key = grow(seed, CARD_BITS)
     return key.exponent.to_bytes(3) + key.p + key.q
 
 
 def authority(roots: Roots, index: int) -> AuthorityKey:
-    """The certification authority's key, as terminals must have it.
+    """Return the certification authority's key, as terminals must have it.
+
+    Args:
+        index: tag 8F of the card.
 
     Raises:
-        IssueError: it has no root.
+        IssueError: the roots file has no root for it.
     """
     return AuthorityKey(RID, index, grow(root_value(roots, AUTHORITY_ROOT), AUTHORITY_BITS).public)
 
@@ -63,14 +74,14 @@ def authority(roots: Roots, index: int) -> AuthorityKey:
 def certificates(
     roots: Roots, plan: KeyPlan, files: Mapping[int | None, Contents], values: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """Make what SFI 3 holds: the issuer's and the card's certificates and the signature over the static data.
+    """Return what SFI 3 holds, by element name: both certificates, and the signature over the static data.
 
     Args:
         plan: of the card's private key. ``files``: contents by SFI; the AFL says which records are signed.
         values: values of data objects by name.
 
     Raises:
-        IssueError: roots are missing, or a value that cannot be certified.
+        IssueError: a root is missing, or a value cannot be certified.
     """
     root = root_of(roots, plan)
     pan, sequence = from_cn(values["pan"]), values["pan_sequence"].hex()
@@ -131,7 +142,7 @@ def _expiry(value: bytes) -> datetime.date:
 
 
 def _signed(locator: bytes, files: Mapping[int | None, Contents]) -> list[tuple[int, bytes]]:
-    """The records that take part in offline data authentication, in the order of the AFL (EMV Book 3, 10.2)."""
+    """Return the records that take part in offline data authentication, in the order of the AFL (EMV Book 3, 10.2)."""
     found = []
     if not locator or len(locator) % 4:
         raise ValueError(f"the file locator has {len(locator)} bytes, not four for each file")

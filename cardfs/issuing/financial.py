@@ -46,7 +46,7 @@ class Person:
     """What the environment takes over from the card around it.
 
     Attributes:
-        name, number: of the holder; the number of the identity card. Empty if nobody said.
+        name, number: of the holder; the number of the identity card. Empty if not given.
         region: six digits. ``serial``: TA to TD of the historical bytes.
         start, expiry: of the card.
     """
@@ -153,7 +153,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def _short_number(number: str) -> bytes:
-    """The number in 16 bytes: 18 digits as they were before 1999, without century and check character."""
+    """Return the number in 16 bytes: 18 digits as they were before 1999, without century and check character."""
     short = number[:6] + number[8:17] if len(number) == 18 else number
     return short.encode("ascii", "replace")[:16].ljust(16, b"\x00")
 
@@ -166,13 +166,13 @@ def _trimmed(element: Element, value: bytes) -> bytes:
 
 
 def check_digit(digits: str) -> str:
-    """The last digit of an account number (ISO/IEC 7812-1, annex B)."""
+    """Return the last digit of an account number (ISO/IEC 7812-1, annex B)."""
     doubled = (int(digit) * (2 - at % 2) for at, digit in enumerate(reversed(digits)))
     return str(-sum(value // 10 + value % 10 for value in doubled) % 10)
 
 
 def _track_2(pan: str, expiry: datetime.date) -> bytes:
-    """Track 2 equivalent data: number, D, expiry, service code, filled with zeros to 37 digits, F."""
+    """Return track 2 equivalent data: number, D, expiry, service code, filled with zeros to 37 digits, F."""
     text = f"{pan}D{expiry:%y%m}{SERVICE}".ljust(37, "0")
     return bytes.fromhex(text + "F")
 
@@ -243,11 +243,11 @@ def _filled(element: Element, value: bytes) -> bytes:
 
 
 def authority_index(card: CardContents) -> int | None:
-    """Tag 8F of an issued card: which key of the certification authority its certificates need; None without any."""
+    """Return tag 8F of an issued card, the index of the authority's key that its certificates need, or None."""
     for path, elements in card.dictionary.items():
         if any(element.name == "authority_index" for element in elements):
             for record in card.contents[path]:
-                # A record that an issuer has cut tells what stands before the cut.
+                # Of a record that an issuer has cut, what stands before the cut counts.
                 with suppress(tlv.TlvError):
                     for tag, value in tlv.walk(record if isinstance(record, bytes) else b""):
                         if tag == AUTHORITY_INDEX and len(value) == 1:

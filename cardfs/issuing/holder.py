@@ -41,7 +41,7 @@ _BYTES: Final = ({"hex"}, {"file"})
 
 @dataclass(slots=True)
 class Placed:
-    """What a holder's file says about one EF.
+    """The values that a holder's file gives for one EF.
 
     Attributes:
         values: encoded value by element name, of linear, transparent and internal files.
@@ -67,7 +67,7 @@ def place(holder: Document, profile: Profile) -> dict[str, Placed]:
 
 
 def lay_over(placed: dict[str, Placed], top: dict[str, Placed]) -> None:
-    """Let what ``top`` says take the place of what was placed before."""
+    """Replace values in ``placed`` by those of ``top``; records are replaced as a whole."""
     for path, said in top.items():
         below = placed.setdefault(path, Placed())
         below.values.update(said.values)

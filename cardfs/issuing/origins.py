@@ -1,4 +1,4 @@
-"""Which root makes which key of a card, found by computing them anew (Part 9, 7.3; JR/T 0025)."""
+"""Which root each key of a card comes from, found by deriving them anew (Part 9, 7.3; JR/T 0025)."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,19 +38,22 @@ class Origin(NamedTuple):
 
 
 def region_of(card: LoadedContents) -> str:
-    """The application city code of a card: digits 1 to 6 of its identification code, else of its historical bytes."""
+    """Return the application city code of a card, six digits.
+
+    They are digits 1 to 6 of its identification code; without one four digits of the historical bytes and ``00``.
+    """
     code = _element(card, IDENTIFICATION)
     return code.hex()[:6] if code else card.info.historical[7:9].hex() + "00"
 
 
 class Origins:
-    """Every key that these roots make for one card."""
+    """Every key that comes of these roots for one card."""
 
     def __init__(self, card: LoadedContents, roots: Roots, region: str = "") -> None:
-        """Compute them.
+        """Derive them.
 
         Args:
-            region: application city code, six digits; empty for the one that the card says.
+            region: application city code, six digits; if empty, that of the card.
 
         Raises:
             ValueError: not a region code.
@@ -64,15 +67,15 @@ class Origins:
                 if len(value) != suite.key_length:
                     continue
                 # The card's own factor last; a security module has keys that are some levels above.
-                made = [value, *(suite.diversify(value, factor) for factor in _financial_factors(card))]
+                derived = [value, *(suite.diversify(value, factor) for factor in _financial_factors(card))]
                 for factor in walk:
                     value = suite.diversify(value, factor)
-                    made.append(value)
-                for each in made:
+                    derived.append(value)
+                for each in derived:
                     self._found.setdefault((suite.name, each), origin)
 
     def of(self, key: Key) -> Origin | None:
-        """The root of a key, or None if none of these roots makes it."""
+        """Return the root of a key, or None if none of these roots gives it."""
         if key.usage is Usage.DATA_AUTH:
             seeds = ((seed, each) for (suite, seed), each in self._found.items() if suite == key.suite_name)
             return next(
@@ -82,17 +85,17 @@ class Origins:
 
 
 def _financial_factors(card: LoadedContents) -> Iterator[bytes]:
-    """What keys of purse and debit/credit are diversified with."""
+    """Yield the factors with which keys of purse and debit/credit are diversified."""
     serial, pan = _element(card, SERIAL), _element(card, PAN)
     yield serial[-8:] if len(serial) >= 8 else bytes(4) + card.info.historical[-4:]
     if pan:
-        # A card in the making may hold anything there.
+        # A card that is being personalised may hold anything there.
         with suppress(ValueError):
             yield key_factor(from_cn(pan), (_element(card, SEQUENCE) or b"\x00").hex())
 
 
 def _element(card: LoadedContents, name: str) -> bytes:
-    """The bytes of a data element, wherever the card has it; empty if it has none."""
+    """Return the bytes of a data element, in whichever file the card has it; empty if in none."""
     for path, elements in card.dictionary.items():
         if path not in card.contents or all(each.name != name for each in elements):
             continue
@@ -105,7 +108,7 @@ def _element(card: LoadedContents, name: str) -> bytes:
 
 
 def _in_part(elements: tuple[Element, ...], part: bytes, name: str) -> bytes:
-    """The bytes of a data element in one record, or in a file that is its fields one after the other."""
+    """Return the bytes of a data element in one record, or in a file that is its fields one after the other."""
     at = 0
     for element in elements:
         if element.name == name:

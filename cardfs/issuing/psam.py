@@ -1,7 +1,7 @@
 """Issuing a security module: profile, root keys and region become its contents (Part 9, 5 to 7.3).
 
 It takes the roots file of the cards that it shall work with. A key that is n levels above the card's is
-what comes of its root after all but the last n of province, city and card factor.
+derived from its root by all but the last n of province, city and card factor.
 """
 
 from dataclasses import replace
@@ -63,14 +63,17 @@ def issue_psam(profile: Profile, roots: Roots, options: IssueOptions) -> CardCon
 
 
 def missing_roots(profile: Profile, roots: Roots) -> list[str]:
-    """Names of keys that a module issued with these roots does not have."""
+    """Return the names of the keys that a module issued with these roots lacks."""
     return list(
         dict.fromkeys(plan.root for plan in profile.keys if plan.usage in TYPES and _root(plan) not in roots.values)
     )
 
 
 def psam_names(profile: Profile) -> dict[str, dict[str, str]]:
-    """What people call the keys of each DF, by usage byte and identifier; also at other levels than this profile's."""
+    """Return the names of the keys of each DF, by its path and by usage byte and identifier, ``28/12``.
+
+    A key has its name at every level, also at levels that this profile does not give it.
+    """
     names: dict[str, dict[str, str]] = {}
     plans = [plan for plan in profile.keys if plan.usage in TYPES and plan.kid is not None]
     for levels in (None, *range(LEVELS_MAX + 1)):
@@ -96,7 +99,7 @@ def _serial(options: IssueOptions) -> str:
 
 
 def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
-    """Every key with a root. Master keys and own keys are the roots themselves, and must be there."""
+    """Derive every key that has a root; master keys and own keys are the roots themselves, and must be there."""
     above = LEVELS_MAX - LEVELS.index(roots.level)
     factors = [province_factor(region), city_factor(region, zhejiang_rule=profile.settings.crypto.zhejiang_rule)]
     keys: dict[KeyId, Key] = {}
@@ -145,7 +148,7 @@ def _root(plan: KeyPlan) -> tuple[str, int]:
 
 
 def _listed(keys: dict[KeyId, Key], plan: EfPlan) -> Contents:
-    """The heads of a key file's records; of a file of another kind what it has before data come."""
+    """Return the heads of a key file's records; of a file of another kind what it has before data come."""
     if plan.ef.structure is not Structure.INTERNAL:
         return () if plan.ef.structure is not Structure.TRANSPARENT else bytes(plan.ef.size)
     contents = b"".join(

@@ -96,7 +96,16 @@ def _value(text: object, place: str) -> bytes:
 
 
 def card_factors(region: str, historical: bytes, level: str, crypto: CryptoSettings) -> list[bytes]:
-    """The factors from ``level`` down to the card (Part 9, 7.3)."""
+    """Return the factors from ``level`` down to the card, 8 bytes each (Part 9, 7.3).
+
+    Args:
+        region: application city code, six digits.
+        historical: the historical bytes, 13 bytes.
+        level: one of `LEVELS`, from which the roots are.
+
+    Raises:
+        ValueError: the region or the historical bytes have another form.
+    """
     factors = [
         province_factor(region),
         city_factor(region, zhejiang_rule=crypto.zhejiang_rule),
@@ -121,7 +130,11 @@ def card_value(suite: Suite, root: bytes, factors: Iterable[bytes]) -> bytes:
 
 
 def root_value(roots: Roots, name: str) -> bytes:
-    """A root by name; `IssueError` if it is missing or has not 16 bytes."""
+    """Return a root by name.
+
+    Raises:
+        IssueError: it is missing, or does not have 16 bytes.
+    """
     root = roots.values.get((name, 1))
     if root is None:
         raise IssueError(roots.source, f"no root for {name}")
@@ -131,7 +144,11 @@ def root_value(roots: Roots, name: str) -> bytes:
 
 
 def root_of(roots: Roots, plan: KeyPlan) -> bytes:
-    """The root of a key of the financial environment, whose keys have 16 bytes; `IssueError` as `root_value`."""
+    """Return the root of a key of the financial environment; all of them have 16 bytes.
+
+    Raises:
+        IssueError: it is missing, or does not have 16 bytes.
+    """
     return root_value(roots, plan.root)
 
 

@@ -1,1 +1,1 @@
-"""What a card holds and keeps: its contents, transactions over them, and the image file on a disk."""
+"""What a card stores: its contents, transactions over them, and the image file on a disk."""

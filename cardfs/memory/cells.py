@@ -1,4 +1,4 @@
-"""Cells: how the parts of a card are written down, readable and always in the same way.
+"""Cells: how the parts of a card are written down, in readable form and always the same.
 
 The same card gives the same cells, byte for byte; images of every released schema must load for
 ever, so a field that is added later needs a default here.
@@ -54,12 +54,16 @@ def _cell(meta: object, data: bytes = b"") -> Cell:
 
 
 def key_path(ref: KeyRef, version: int) -> str:
-    """Path of a key's cell: ``3F00/DDF1#IRK.1``."""
+    """Return the path of a key's cell: ``3F00/DDF1#IRK.1``."""
     return f"{ref.owner}#{ref.name}.{version}"
 
 
 def key_id(path: str) -> KeyId:
-    """Undo `key_path`; `ValueError` for what is none."""
+    """Return the key that a path names; undoes `key_path`.
+
+    Raises:
+        ValueError: the text is not the path of a key.
+    """
     owner, _, rest = path.partition("#")
     name, _, version = rest.rpartition(".")
     if not (owner and name and version.isdecimal() and len(version) < 4):
@@ -170,7 +174,7 @@ def key_cell(key: Key) -> Cell:
 
 
 TRIES_CELLS: Final = tuple(Cell(str(left), b"") for left in range(16))
-"""Cells of the try counters, made once: they are written twice in every authentication."""
+"""Cells of the try counters by tries left, built once: every authentication writes two."""
 
 
 def write_cells(card: CardContents) -> Iterator[tuple[CellKey, Cell]]:
@@ -214,32 +218,32 @@ def read_cells(cells: Mapping[CellKey, Cell]) -> CardContents:
     Raises:
         Damaged: a cell cannot be read; `cardfs.memory.whole` looks whether they fit together.
     """
-    made: dict[str, dict[str, Any]] = {kind: {} for kind in _READERS}
+    read: dict[str, dict[str, Any]] = {kind: {} for kind in _READERS}
     for (kind, path), cell in sorted(cells.items()):
         reader = _READERS.get(kind)
         if reader is None:
             continue
         try:
-            made[kind][path] = reader(path, cell)
+            read[kind][path] = reader(path, cell)
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise Damaged(f"{kind} {path}".strip(), _reason(error)) from None
-    if not made[CARD]:
+    if not read[CARD]:
         raise Damaged(CARD, "it is missing")
-    keys = {key_id(path): key for path, key in made[KEY].items()}
+    keys = {key_id(path): key for path, key in read[KEY].items()}
     return CardContents(
-        info=made[CARD][""],
-        dfs=made[DF],
-        efs=made[EF],
-        contents=made[CONTENTS],
+        info=read[CARD][""],
+        dfs=read[DF],
+        efs=read[EF],
+        contents=read[CONTENTS],
         keys=keys,
-        names=made[NAMES],
-        tries={key_id(path): left for path, left in made[TRIES].items()},
-        dictionary=made[DICTIONARY],
+        names=read[NAMES],
+        tries={key_id(path): left for path, left in read[TRIES].items()},
+        dictionary=read[DICTIONARY],
     )
 
 
 def _reason(error: Exception) -> str:
-    """Say what is wrong with a cell, in the words of whoever found it; a key's value is never among them."""
+    """Return what is wrong with a cell on one line; a reader's error never has the value of a key."""
     return "it is nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
@@ -290,7 +294,7 @@ class _Ef(Struct):
     secured: bool | _Secured
 
     def protections(self) -> tuple[Protection, Protection]:
-        """Of updates and of reading."""
+        """Return the protection of updates and of reading."""
         if isinstance(self.secured, bool):
             return Protection.MAC if self.secured else Protection.NONE, Protection.NONE
         return self.secured.update, Protection(self.secured.read)

@@ -244,7 +244,7 @@ class LoadedContents:
         self._reachable: dict[str, tuple[str, ...]] = {}
         self._by_name: dict[tuple[str, bytes], str] = {}
         # Terminals of JR/T 0025 select an application straight after the reset, by its name.
-        payment = [
+        applications = [
             path
             for df in self.children(self.root)
             if self.dfs[df].command_set is CommandSet.FINANCIAL
@@ -255,7 +255,7 @@ class LoadedContents:
         far = [] if near or self.info.settings.select.names == "environment" else sorted(self.dfs)
         for environment in set(self._environments.values()):
             paths_in_order = (environment, *self.children(environment), self.root, *self.children(self.root))
-            self._reachable[environment] = tuple(dict.fromkeys((*paths_in_order, *payment, *far)))
+            self._reachable[environment] = tuple(dict.fromkeys((*paths_in_order, *applications, *far)))
             for path in self._reachable[environment]:
                 self._by_name.setdefault((environment, self.dfs[path].name), path)
         near = near or self.info.settings.select.fids == "near"

@@ -119,22 +119,22 @@ _FREE: Final = 0xF0
 
 
 def state(df: str, value: int) -> KeyRef:
-    """The proof that a directory is in a security state."""
+    """Return the proof that a directory is in a security state, 0 to 15 (5.1)."""
     return KeyRef(df, f"{_STATE}{value:X}")
 
 
 def opened(df: str) -> KeyRef:
-    """The proof that a directory was empty and has not been left since (4.3)."""
+    """Return the proof that a directory was empty and has not been left since (4.3)."""
     return KeyRef(df, "open")
 
 
 def is_state(ref: KeyRef, df: str) -> bool:
-    """Tell whether a proof is a security state of a directory."""
+    """Return whether a proof is a security state of a directory."""
     return ref.owner == df and ref.name.startswith(_STATE)
 
 
 def right(byte: int, df: str, root: str, *, when_open: bool = False) -> Rule:
-    """Make the rule that a permission byte means in a directory (5.2).
+    """Return the access rule that a permission byte means in a directory (5.2).
 
     Args:
         when_open: whether the directory being open is enough, as for creating, reading and writing (4.3).
@@ -154,7 +154,7 @@ def right(byte: int, df: str, root: str, *, when_open: bool = False) -> Rule:
 
 
 def settled(proofs: frozenset[KeyRef], *dfs: str) -> frozenset[KeyRef]:
-    """The proofs with state 0 for each directory that has none yet (5.1)."""
+    """Return the proofs, with state 0 added for each directory that has no state yet (5.1)."""
     return proofs | {state(df, 0) for df in dfs if not any(is_state(ref, df) for ref in proofs)}
 
 
@@ -202,11 +202,11 @@ class FileHead(NamedTuple):
         return self.updates if self.reads_secured else Protection.NONE
 
     def line_key(self, *, read: bool) -> int:
-        """Identifier of the line-protection key."""
+        """Return the identifier of the line-protection key, 0 to 3 (7.13.3)."""
         return 3 - (self.access >> (2 if read else 0) & 0b11)
 
     def pack(self) -> bytes:
-        """The record of the head."""
+        """Return the record of the head, 9 bytes."""
         return self.fid.to_bytes(2) + bytes((self.type,)) + self.size.to_bytes(2) + bytes(self[3:])
 
     @classmethod
@@ -242,7 +242,7 @@ class KeyHead(NamedTuple):
         return f"{_NAMES[self.kind]}{self.identifier:02X}"
 
     def key(self, value: bytes) -> Key:
-        """The key with its value; only those of EXTERNAL AUTHENTICATION have an identifier there."""
+        """Return the key with its value; only keys of EXTERNAL AUTHENTICATION have a KID."""
         suite = "" if self.kind == PIN else "DES" if self.length == 8 else "3DES"
         kid = self.identifier if self.kind == AUTHENTICATION else None
         tries = self.tries >> 4 if self.kind in LIMITED else 0
@@ -250,36 +250,40 @@ class KeyHead(NamedTuple):
 
 
 def heads_path(df: str) -> str:
-    """Path of the file with the heads of a directory."""
+    """Return the path of the file with the heads of a directory."""
     return child(df, HEADS_FID)
 
 
 def file_heads(card: LoadedContents, df: str) -> tuple[FileHead, ...]:
-    """The heads of a directory, its own first."""
+    """Return the heads of a directory, its own first."""
     records = card.contents[heads_path(df)]
     assert isinstance(records, tuple)  # noqa: S101 - it is a file of records
     return tuple(map(FileHead.unpack, records))
 
 
 def head_of(card: LoadedContents, ef: Ef) -> FileHead:
-    """The head of an EF."""
+    """Return the head of an EF.
+
+    Raises:
+        StopIteration: no CREATE FILE of this coding created it; see `find_head`.
+    """
     return next(head for head in file_heads(card, ef.parent)[1:] if head.fid == ef.fid)
 
 
 def find_head(card: LoadedContents, ef: Ef) -> FileHead | None:
-    """The head of an EF, or None if no CREATE FILE of this coding made it."""
+    """Return the head of an EF, or None if no CREATE FILE of this coding created it."""
     if heads_path(ef.parent) not in card.contents:
         return None
     return next((head for head in file_heads(card, ef.parent)[1:] if head.fid == ef.fid), None)
 
 
 def key_file(card: LoadedContents, df: str) -> FileHead | None:
-    """The head of a directory's key file, or None."""
+    """Return the head of a directory's key file, or None."""
     return next((head for head in file_heads(card, df)[1:] if head.kind == KEY_FILE), None)
 
 
 def key_heads(card: LoadedContents, df: str) -> tuple[KeyHead, ...]:
-    """The heads of the keys of a directory, in the order in which they came."""
+    """Return the heads of the keys of a directory, in the order in which they came."""
     file = key_file(card, df)
     if file is None:
         return ()
@@ -289,7 +293,7 @@ def key_heads(card: LoadedContents, df: str) -> tuple[KeyHead, ...]:
 
 
 def pack_keys(heads: tuple[KeyHead, ...], size: int) -> bytes:
-    """What a key file of this size contains."""
+    """Return the contents of a key file of ``size`` bytes, filled with zeros."""
     return b"".join(bytes((*head, 1)) for head in heads).ljust(size, b"\x00")
 
 
@@ -301,7 +305,7 @@ def _key_heads(contents: bytes) -> Iterator[KeyHead]:
 
 
 def heads_ef(df: str) -> Ef:
-    """The file with the heads of a directory, which no command reads or writes."""
+    """Return the file with the heads of a directory, which no command reads or writes."""
     structure = Structure.LINEAR_VARIABLE
     return Ef(heads_path(df), HEADS_FID, None, structure, NEVER_RULE, NEVER_RULE, size=0x1000, tlv=False)
 
@@ -310,7 +314,7 @@ def heads_ef(df: str) -> Ef:
 
 
 def blank(info: CardInfo, root: str, fid: int) -> CardContents:
-    """Make a card as it comes: an MF, in it a key file, in it the master key with its public value."""
+    """Return a card as it is delivered: an MF with a key file, and in it the master key with its public value."""
     key = KeyHead(AUTHENTICATION, 0, _FREE, KEY_RIGHT, 0x0F, 0xFF, len(DEFAULT_KEY))
     keys = FileHead(0x0000, KEY_FILE, 0x40, 0x01, KEY_RIGHT, 0xFF, 0xFF)
     own = FileHead(fid, DIRECTORY, MF_SIZE, MF_RIGHT, MF_RIGHT, 0x01, 0xFF)

@@ -19,7 +19,7 @@ from .transaction import Transaction
 from .whole import require_whole
 
 _NOWHERE: Final = MemoryStore()
-"""Store of snapshots, to which nobody writes."""
+"""Store of snapshots, which are never written."""
 
 
 class Image(LoadedContents):

@@ -1,4 +1,4 @@
-"""How the commands of a file are secured on a card: what the file says, the settings and the coding together."""
+"""How the commands of a file are secured on a card: it follows from the file, the settings and the coding."""
 
 from typing import NamedTuple
 
@@ -16,17 +16,17 @@ class Securing(NamedTuple):
 
 
 def of_update(ef: Ef, settings: Settings) -> Protection:
-    """What an update of a file of the social-security environment carries (Part 7, 7.3)."""
+    """Return what an update of a file of the social-security environment carries (Part 7, 7.3)."""
     return ef.secured_update if settings.sm.update_commands == "per-file" else Protection.NONE
 
 
 def of_read(ef: Ef, settings: Settings) -> Protection:
-    """What a command that reads a file of the social-security environment carries (Part 4, 8.5)."""
+    """Return what a command that reads a file of the social-security environment carries (Part 4, 8.5)."""
     return ef.secured_read if settings.sm.read_commands == "per-file" else Protection.NONE
 
 
 def securing(card: LoadedContents, ef: Ef) -> Securing:
-    """Say how the commands of any file are secured, also where another manual calls it line protection."""
+    """Return how the commands of any file are secured; JR/T 0025 and FMCOS call it line protection."""
     settings = card.info.settings
     if settings.personalisation.cos == "fmcos":
         head = find_head(card, ef)

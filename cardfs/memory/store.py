@@ -41,7 +41,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the memory back; closing twice is allowed."""
+        """Release the memory; closing twice is allowed."""
         ...
 
 

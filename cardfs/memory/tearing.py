@@ -12,7 +12,7 @@ from .store import Cell, CellKey, Store
 
 
 class PowerCut(BaseException):
-    """Power is gone. No status word says so: the card ends, and what was durable is all that is left.
+    """Power is gone: the card answers nothing more, and only what was durable is left.
 
     No `Exception`, so that no handler that turns errors into answers takes it for one.
     """
@@ -29,7 +29,7 @@ class TearingStore:
     """Another store, and a power supply that can be cut.
 
     After the cut there is no power: whatever is asked of the store raises `PowerCut`, until another card
-    is made from the store inside.
+    is built from the store inside.
 
     Attributes:
         store: the store inside, which survives.

@@ -28,11 +28,11 @@ class AtrPlan:
     manufacturer: bytes
 
     def historical(self, region: str, serial: bytes) -> bytes:
-        """The 13 historical bytes: T1 to T7, four digits of the region code, serial TA to TD."""
+        """Return the 13 historical bytes: T1 to T7, four digits of the region code, serial TA to TD."""
         return self.manufacturer + bytes.fromhex(region[:4]) + serial
 
     def build(self, historical: bytes) -> bytes:
-        """The whole ATR, with the check byte TCK where the head calls for one."""
+        """Return the whole ATR, with the check byte TCK if the head calls for one."""
         return _checked(self.head + historical)
 
 
@@ -40,7 +40,7 @@ def check_head(head: bytes) -> None:
     """Refuse a head that no reader could take with 13 historical bytes.
 
     Raises:
-        ValueError: says what is wrong.
+        ValueError: the head has another form; the message names what is wrong.
     """
     if len(head) < 2 or head[0] != 0x3B:
         raise ValueError("an ATR begins with TS = 3B (Part 2, 8.3.1) and T0")
@@ -54,18 +54,18 @@ def check_head(head: bytes) -> None:
 
 
 def protocols(head: bytes) -> tuple[int, ...]:
-    """The protocol types that the TD characters name, in order; none means T=0."""
+    """Return the protocol types that the TD characters name, in order; ``(0,)`` if they name none."""
     return _interface(head)[1] or (0,)
 
 
 def historical_bytes(atr: bytes) -> bytes:
-    """The historical bytes of a whole ATR; fewer than announced when it is cut short."""
+    """Return the historical bytes of a whole ATR; fewer than announced if it is cut short."""
     at = 2 + len(_interface(atr)[0]) if len(atr) > 1 else len(atr)
     return atr[at : at + (atr[1] & 0x0F)] if at < len(atr) else b""
 
 
 def with_historical(atr: bytes, historical: bytes) -> bytes:
-    """The same ATR with other historical bytes of the same number, and a TCK that fits."""
+    """Return the ATR with other historical bytes, as many as before, and the TCK that fits them."""
     at = 2 + len(_interface(atr)[0])
     return _checked(atr[:at] + historical)
 
@@ -81,7 +81,7 @@ def _checked(atr: bytes) -> bytes:
 
 
 def needs_check(head: bytes) -> bool:
-    """Whether a TCK ends the ATR: as soon as another type than T=0 is named (Part 2, 8.3.3.11)."""
+    """Return whether a TCK ends the ATR: if it names another type than T=0 (Part 2, 8.3.3.11)."""
     return any(protocols(head))
 
 

@@ -1,6 +1,6 @@
 """Data elements between people and bytes (V2.0 notice, 7 and 8).
 
-People write text, dates, digits and whole amounts in fen; ``{ hex = "..." }`` says exact bytes. What
+People write text, dates, digits and whole amounts in fen; ``{ hex = "..." }`` gives exact bytes. What
 `decode` gives back can be written again: bytes that are no proper value come out as ``{hex: ...}``.
 """
 
@@ -27,7 +27,7 @@ _NUMBER_LENGTH: Final = 4
 
 
 class CodecError(ValueError):
-    """A value that does not fit its element; says why, for people."""
+    """A value does not fit its element; the message says why."""
 
 
 # -- values to bytes ----------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def encode(element: Element, value: object, *, an_fill: int = 0x00, b_fill: int 
 
 
 def empty(element: Element, *, an_fill: int = 0x00) -> bytes:
-    """The value of an element that holds nothing: an the filler, cn all FF, b zero, inner elements empty."""
+    """Return the value of an element without contents: an all filler, cn all FF, b zero, inner elements empty."""
     if element.fields:
         return b"".join(tlv.encode(field.tag or 0, empty(field, an_fill=an_fill)) for field in element.fields)
     return fill(element, b"", an_fill)
@@ -115,7 +115,7 @@ def _encode_cn(element: Element, value: object) -> bytes:
 
 
 def _amount_digits(element: Element, value: object) -> bytes:
-    """An amount in fen, with leading zeros to the full length."""
+    """Encode an amount in fen, with leading zeros to the full length."""
     fen = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
     if not isinstance(fen, int) or fen < 0:
         raise CodecError("an amount is a whole number of fen")
@@ -126,7 +126,7 @@ def _amount_digits(element: Element, value: object) -> bytes:
 
 
 def _date_digits(value: object) -> str:
-    """The eight digits YYYYMMDD of a date, or nothing for the empty text (V2.0 notice, 8.1.1.5)."""
+    """Return the eight digits YYYYMMDD of a date, or the empty text for the empty text (V2.0 notice, 8.1.1.5)."""
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return f"{value.year:04d}{value.month:02d}{value.day:02d}"
     if value == "":
@@ -279,7 +279,11 @@ def to_cn(digits: str) -> bytes:
 
 
 def from_cn(data: bytes) -> str:
-    """Read BCD digits, fillers F on the right left out; other nibbles are a ``ValueError``."""
+    """Read BCD digits, without the fillers F on the right.
+
+    Raises:
+        ValueError: another nibble is no digit.
+    """
     digits = data.hex().rstrip("f")
     if digits and not digits.isdigit():
         raise ValueError("not BCD")

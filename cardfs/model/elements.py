@@ -3,7 +3,7 @@
 The V2.0 notice changed the meaning of some elements (annex C). A card of version 1.0 keeps its files. Where an
 element is written in its new meaning, hexadecimal E fills it on the right, and whoever reads it knows the new meaning
 by an EE at its end. An element that has no room for that, since the new meaning is as long as the old one, changes
-together with another one, whose end tells for both.
+together with another one, whose end decides for both.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,12 +33,12 @@ def find_element(elements: tuple[Element, ...], record: bytes, number: int = 0) 
 
 
 def ends_new(value: bytes) -> bool:
-    """Tell whether a value is one of the new meaning."""
+    """Return whether a value ends as those of the new meaning do."""
     return value[-1:] == bytes((FILLER,))
 
 
 def decides_itself(element: Element) -> bool:
-    """Whether its own end tells its meaning; else that of the element with tag ``together`` does."""
+    """Return whether the end of its own value decides the meaning, and not that of the element ``together``."""
     return element.later is not None and element.later.length != element.length
 
 
@@ -63,7 +63,7 @@ def read_record(element: Element, record: bytes, records: Iterable[bytes] | None
     """Decode ``tag || length || value`` for people, in the meaning that it has.
 
     Args:
-        records: those of its file; None if they are not known. What only they could tell is then called by both names.
+        records: those of its file; None if they are not known. What only they could decide is then called by both names.
     """
     value = tlv.record_value(record)
     later = element.later

@@ -48,5 +48,5 @@ def version(said: str) -> bytes:
 
 
 def fits(name: bytes, *proprietary: bytes) -> bool:
-    """Whether an FCI with this name and these objects in tag A5 can be answered."""
+    """Return whether one answer carries an FCI with this name and these objects in tag A5."""
     return len(fci(name, b"".join(proprietary))) <= LONGEST

@@ -174,7 +174,7 @@ class CardInfo:
     """What belongs to the card as a whole.
 
     Attributes:
-        profile: name of the profile that it was made from.
+        profile: name of the profile that it was issued from.
         suite: ``3DES`` or ``SM4``.
         atr: answer to reset, whole.
         blocked: locked by CARD BLOCK, for ever (Part 5, 6.2).
@@ -238,17 +238,17 @@ class Element:
 
 
 def parent(path: str) -> str:
-    """Path of the DF above; of the MF the empty text."""
+    """Return the path of the DF above; of the MF the empty text."""
     return path.rpartition("/")[0]
 
 
 def child(df: str, fid: int) -> str:
-    """Path of a file below ``df``."""
+    """Return the path of a file in ``df``; ``df`` is empty for the MF itself."""
     return f"{df}/{fid:04X}" if df else f"{fid:04X}"
 
 
 def label(path: str, name: bytes = b"") -> str:
-    """Name a DF or EF for people: MF, SSSE, PSE, DF04, EF06, else the FID."""
+    """Return the name of a DF or EF for people: MF, SSSE, PSE, DF04, EF06, else the FID."""
     if name in NAMES:
         return NAMES[name]
     fid = path.rpartition("/")[2]

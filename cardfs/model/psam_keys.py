@@ -68,32 +68,32 @@ class Head(NamedTuple):
         return USAGES.get(self.usage & 0x1F)
 
     def encode(self) -> bytes:
-        """The 8 bytes."""
+        """Return the 8 bytes of the head."""
         return bytes((self.usage, self.identifier, 0, self.algorithm, 0, 0, 0, 0))
 
 
 def heads(contents: bytes) -> list[Head]:
-    """The records that a key file lists."""
+    """Return the heads of the records in a key file."""
     return [Head(contents[at], contents[at + 1], contents[at + 3]) for at in range(0, len(contents), HEAD_LENGTH)]
 
 
 def room_taken(contents: bytes) -> int:
-    """Bytes that the records of a key file take, heads and values."""
+    """Return how many bytes the records of a key file take, heads and values."""
     return sum(HEAD_LENGTH + SUITES[ALGORITHMS[each.algorithm]].key_length for each in heads(contents))
 
 
 def usage_byte(usage: Usage, levels: int) -> int:
-    """The usage byte (用途): levels in the left three bits, type in the others (Part 9, 6.2)."""
+    """Return the usage byte (用途): levels in the left three bits, type in the others (Part 9, 6.2)."""
     return levels << 5 | TYPES[usage]
 
 
 def psam_ref(df: str, usage: int, identifier: int) -> KeyRef:
-    """What points at a key of a security module: its DF, usage byte and identifier, or version."""
+    """Return the reference of a key of a security module: its DF, usage byte and identifier, or version."""
     return KeyRef(df, f"{usage:02X}/{identifier:02X}")
 
 
 def file_for(usage: Usage, identifier: int) -> int | None:
-    """The key file that a key belongs into, by appendix A; None for reserved identifiers.
+    """Return the FID of the key file that a key belongs into (Part 9, appendix A), or None for reserved identifiers.
 
     Purchase keys have a version in the place of the identifier, and are national ones (appendix B).
     """

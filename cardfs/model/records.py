@@ -33,7 +33,7 @@ class Mode(IntEnum):
 
 
 def identifier(ef: Ef, record: bytes) -> int | None:
-    """Identifier of a record: its tag; records without TLV have none (Part 3, 5.3.1)."""
+    """Return the identifier of a record, its tag; None for a record without TLV (Part 3, 5.3.1)."""
     return record[0] if ef.tlv and record else None
 
 
@@ -58,7 +58,7 @@ def find(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> 
 
 
 def locate(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> int:
-    """Like `find`, but a missing record is an error.
+    """Return the place of the one record, as `find` does.
 
     Raises:
         RecordUnknown: there is no such record, or no current one.

@@ -25,7 +25,7 @@ _TOKEN: Final = re.compile(r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>[&|(
 
 
 class RuleSyntax(ValueError):
-    """The text of a rule cannot be read; says where."""
+    """The text of a rule cannot be read; the message quotes what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Rule:
     alternatives: tuple[frozenset[KeyRef], ...]
 
     def holds(self, proofs: Set[KeyRef]) -> bool:
-        """Tell whether the proofs open the file."""
+        """Return whether the proofs open the file."""
         for needed in self.alternatives:  # noqa: SIM110 - every reading asks, and a loop answers in half the time
             if needed <= proofs:
                 return True
@@ -80,7 +80,7 @@ def _absorbed(alternatives: Iterable[frozenset[KeyRef]]) -> list[frozenset[KeyRe
 
 
 def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
-    """Make a rule from its alternatives; one and the same rule always gets one and the same text."""
+    """Return the rule with these alternatives; equal rules get equal texts."""
     ordered = tuple(sorted(alternatives, key=lambda each: (len(each), sorted(each))))
     if not ordered:
         return NEVER_RULE

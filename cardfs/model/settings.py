@@ -290,7 +290,7 @@ class Settings(_Section, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 
 def near_setting(dotted: str) -> str:
-    """The setting or section of a similar name, ``settings.`` before it, as the end of an error; empty if none is."""
+    """Return the end of an error that names the most similar setting or section; empty if none is similar."""
     first, _, last = dotted.removeprefix("settings.").partition(".")
     sections = {each.name: each.type for each in fields(Settings)}
     near = _nearest(first, sections)

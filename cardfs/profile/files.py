@@ -36,7 +36,7 @@ class EfPlan:
             the fields of a record, of a transparent file at most one.
         records: fixed contents, of the directory file.
         objects: of a file of data objects which record holds which elements, by name; else None.
-        defaults: of data objects what they hold if nobody says anything else, by name.
+        defaults: of data objects their default values, by name.
     """
 
     id: str
@@ -51,7 +51,7 @@ class EfPlan:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryPlan:
-    """A DF that holds a directory file, and the place that says so."""
+    """A DF that holds a directory file, and where the profile has it."""
 
     df: str
     place: str
@@ -117,7 +117,7 @@ def _ef(entry: EfEntry, tree: Tree) -> EfPlan:
 
 
 def _secured(row: EfRow, where: Where, command_set: CommandSet) -> tuple[Protection, Protection]:
-    """How updates and reading of a file are secured; ``true`` is updates with a MAC."""
+    """Return how updates and reading of a file are secured; ``true`` is updates with a MAC."""
     if isinstance(row.secured, bool):
         return Protection.MAC if row.secured else Protection.NONE, Protection.NONE
     if command_set is not CommandSet.SOCIAL:
@@ -126,7 +126,7 @@ def _secured(row: EfRow, where: Where, command_set: CommandSet) -> tuple[Protect
 
 
 def _check_free(plan: EfPlan, at_id: str, at_sfi: str, tree: Tree, plans: dict[str, EfPlan]) -> None:
-    """FIDs and SFIs are unique in a DF (Part 3, 5.2)."""
+    """Refuse a FID or SFI that is taken: both are unique in a DF (Part 3, 5.2)."""
     ef = plan.ef
     if ef.fid in (0x3F00, 0x3FFF, 0xFFFF) or ef.path in tree.dfs or ef.path in plans:
         raise ProfileError(at_id, f"FID {ef.fid:04X} is taken in {tree.path_name(ef.parent)}")
@@ -188,7 +188,7 @@ def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
 
 
 def _check_later(elements: Sequence[Element], where: Where, tlv: bool) -> None:
-    """Refuse a later meaning that nobody could tell from the one before (V2.0 notice, annex C)."""
+    """Refuse a later meaning that cannot be told from the one before (V2.0 notice, annex C)."""
     deciding = {each.tag for each in elements if decides_itself(each)}
     for each in elements:
         if each.later is None:
@@ -199,14 +199,14 @@ def _check_later(elements: Sequence[Element], where: Where, tlv: bool) -> None:
         if each.together is None and not decides_itself(each):
             raise ProfileError(place, "a later meaning as long as the one before needs 'with_tag'")
         if each.together is not None and each.together not in deciding:
-            raise ProfileError(place, f"with_tag {each.together:02X} is no element whose end tells its meaning")
+            raise ProfileError(place, f"with_tag {each.together:02X} is not the tag of an element whose end decides its meaning")
 
 
 # -- sizes --------------------------------------------------------------------------------------
 
 
 def _layout(entry: EfEntry, elements: tuple[Element, ...]) -> tuple[tuple[str, ...], ...]:
-    """Which data objects stand in which record, record 1 first."""
+    """Return the names of the data objects in each record, record 1 first."""
     names = {each.name for each in elements}
     places: dict[int, list[str]] = {}
     for each in entry.elements:
@@ -218,7 +218,7 @@ def _layout(entry: EfEntry, elements: tuple[Element, ...]) -> tuple[tuple[str, .
 
 
 def _object_sizes(row: EfRow, where: Where, elements: tuple[Element, ...], records: int) -> tuple[int, int, int]:
-    """Size and number of records of a file of data objects, if every object has its full length."""
+    """Return size, record length and number of records of a file of data objects at their full length."""
     needed = sum(len(encode(each.tag or 0, bytes(each.length))) for each in elements)
     if row.structure is Structure.INTERNAL:
         return _checked(row.size, needed, where, "size"), 0, 0
@@ -228,7 +228,7 @@ def _object_sizes(row: EfRow, where: Where, elements: tuple[Element, ...], recor
 
 
 def _sizes(row: EfRow, where: Where, elements: tuple[Element, ...], tlv: bool, *, one: bool) -> tuple[int, int, int]:
-    """Size, record length and number of records; what the row leaves out follows from the elements."""
+    """Return size, record length and number of records; what the row leaves out follows from the elements."""
     head = _TLV_HEAD if tlv else 0
     total = sum(head + each.length for each in elements)
     if row.structure is Structure.LINEAR_VARIABLE:
@@ -281,7 +281,7 @@ def _count(row: EfRow, where: Where, needed: int, or_else: int = MAX_RECORDS) ->
 
 
 def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], priorities: dict[str, int]) -> EfPlan:
-    """Make the directory file of an environment: one record for each ADF below it.
+    """Return the directory file of an environment: one record for each ADF below it.
 
     ``61 L {4F L name, 50 L label}``, with ``directory.wrap_70`` in a template of tag 70 (Part 3, 6.3,
     tables 2 and 3).
@@ -312,13 +312,13 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
 
 
 def financial_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
-    """What the proximity payment system environment tells: ``BF0C`` with a template 61 for each application."""
+    """Return the listing in the FCI of the contactless environment (PPSE): ``BF0C`` with a template 61 for each application."""
     entries = (_template(tree, df, labels, priorities)[0] for df in listed(tree, owner, priorities))
     return encode(0xBF0C, b"".join(entries))
 
 
 def listed(tree: Tree, owner: str, priorities: dict[str, int]) -> list[Df]:
-    """The applications that an environment's directory lists, in order.
+    """Return the applications that an environment's directory lists, in order.
 
     Those with a priority come first, 1 before 2 (EMV Book 1, 12.2.3); the others follow as the profile has them.
     ``financial.listed`` can leave passbook and purse out where there is debit/credit.

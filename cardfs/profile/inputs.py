@@ -162,7 +162,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _no_toml(text: str) -> str:
-    """Return what a text is that somebody took for TOML; the empty text if it looks like TOML."""
+    """Return what a text is if it is clearly something else than TOML, else the empty text."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if lines and not any(mark in line for line in lines for mark in ("=", "[")) and all("," in line for line in lines):
         return 'this is a table with commas (CSV), no TOML file; write name = "value", one a line'

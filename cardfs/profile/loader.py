@@ -89,7 +89,11 @@ class Profile:
         return names
 
     def path(self, name: str) -> str:
-        """Path of a DF or EF from its id, ``SSSE`` or ``DF01/EF05``; an unknown one is a ``KeyError``."""
+        """Return the path of a DF or EF by its id, ``SSSE`` or ``DF01/EF05``.
+
+        Raises:
+            KeyError: there is no such DF.
+        """
         df, _, ef = name.partition("/")
         path = self.ids[df]
         return child(path, int(ef, 16)) if ef else path
@@ -104,7 +108,7 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
             mapping ``overrides``.
 
     Raises:
-        ProfileError: wrong; says file, place and reason.
+        ProfileError: the profile is wrong; it names file, place and reason.
 
     Example:
         >>> import sscard
@@ -184,8 +188,8 @@ def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
         except tlv.TlvError as error:
             raise ProfileError(place, f"not whole data objects: {error}") from None
     shown = files.get(child(df.path, fci.PURSE_DATA)) if df.command_set is CommandSet.PURSE else None
-    told = df.issuer_data if shown is None else bytes(shown.ef.size)
-    length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(told)))
+    data = df.issuer_data if shown is None else bytes(shown.ef.size)
+    length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(data)))
     if length > fci.LONGEST:
         whole = "the FCI" if shown is None else f"the FCI, which shows {shown.id},"
         raise ProfileError(place, f"{whole} would have {length} bytes, an answer carries {fci.LONGEST}")

@@ -31,7 +31,7 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Switch(_Row, frozen=True, forbid_unknown_fields=True):
-    """A value that a named setting decides; ``values`` translates what the setting says."""
+    """A value that a named setting decides; ``values`` translates that of the setting."""
 
     setting: str
     values: dict[str, Scalar] = {}
@@ -67,7 +67,7 @@ class KeyRow(_Row, frozen=True, forbid_unknown_fields=True):
     """A key of a DF; ``root`` names its root if that is not its own name.
 
     ``algorithm`` is the identifier that purse commands answer, by the suite of the key. In a security module
-    ``levels`` says how far the key is above the card's (by default ``psam.root_level``), and ``short`` that it
+    ``levels`` is how far the key is above the card's (by default ``psam.root_level``), and ``short`` means that it
     has 8 bytes under DES (Part 9, appendix B, note ***).
     """
 
@@ -93,11 +93,11 @@ class DfRow(_Row, frozen=True, forbid_unknown_fields=True):
             (V2.0 notice, 5.1), and without a label it has none.
         label: application label (应用标签), tag 50 of the directory.
         directory: whether it holds a directory file and announces it.
-        algorithm: whether tag 9F0C of its FCI tells the algorithm.
+        algorithm: whether tag 9F0C of its FCI holds the algorithm.
         joins_parent: under these settings the DF is its parent itself (Part 3, 6.2).
         regime: which commands work in it; by default those of its parent.
         proprietary: more TLVs for tag A5 of the FCI, in hex; that of debit/credit begins with label and priority.
-        priority: tag 87 of the directory, which also says who comes first in it; 0 for none.
+        priority: tag 87 of the directory, which also orders it; 0 for none.
         lists: whether its FCI lists the applications beside it instead (PPSE).
         suite: of its keys, where that is not the card's. ``keys_of``: id of a DF whose keys it has, too.
     """
@@ -138,7 +138,7 @@ class EfRow(_Row, frozen=True, forbid_unknown_fields=True):
         size: bytes, where they do not follow from the elements.
         objects: whether its elements are data objects with tags of one or two bytes: in an internal file
             one behind the other, in a record file in templates 70, each element in the ``record`` that it names.
-        secured: ``true`` for updates with a MAC, or a table that says it for each direction.
+        secured: ``true`` for updates with a MAC, or a table with each direction.
     """
 
     id: Annotated[str, Meta(pattern="^[A-Z0-9]+/[0-9A-F]{4}$")]
@@ -174,7 +174,7 @@ class LaterRow(_Row, frozen=True, forbid_unknown_fields=True):
 class ElementRow(_Row, frozen=True, forbid_unknown_fields=True):
     """A data element; ``holds`` lists the tags of the EF's ``inner`` elements inside a B-TLV.
 
-    ``value`` is what it holds if nobody says anything else, in hex; ``record`` the number of its record, of objects.
+    ``value`` is its default value in hex; ``record`` is the number of its record, if the EF has data objects.
     """
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]

@@ -81,12 +81,19 @@ class Source:
 
 
 def shipped_profiles() -> tuple[str, ...]:
-    """Names of the profiles that come with the project."""
+    """Return the names of the profiles that come with the project, sorted."""
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 
 
 def find_profile(name: str, folder: Path | None = None) -> Path:
-    """Find a profile by shipped name or by path; relative paths stand on ``folder``."""
+    """Return the path of a profile, found by shipped name or by path.
+
+    Args:
+        folder: what relative paths stand on.
+
+    Raises:
+        ProfileError: there is no such file.
+    """
     if name in shipped_profiles():
         return SHIPPED / f"{name}.toml"
     path = (folder or Path()) / name
@@ -97,7 +104,15 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
 
 
 def read_source(name: str, *overrides: Mapping[str, Any] | Document) -> Source:
-    """Read a profile with all that it extends; ``overrides`` have a profile's form and come last, in order."""
+    """Read a profile with all that it extends and includes, and merge it.
+
+    Args:
+        name: shipped name, or path of a TOML file.
+        overrides: mappings or documents of a profile's form, laid over it last, in order.
+
+    Raises:
+        ProfileError: a file is missing or malformed, `extends` goes in a circle, or an entry cannot be merged.
+    """
     path = find_profile(name)
     source = Source(path.name, Entry(path.name))
     for document in _chain(path):
@@ -108,7 +123,7 @@ def read_source(name: str, *overrides: Mapping[str, Any] | Document) -> Source:
 
 
 def _chain(path: Path) -> list[Document]:
-    """The documents from the furthest base to the profile itself."""
+    """Return the documents from the furthest base to the profile itself."""
     documents: list[Document] = []
     seen: list[Path] = []
     while True:
@@ -130,7 +145,7 @@ def _chain(path: Path) -> list[Document]:
 
 
 def _included(document: Document) -> list[Document]:
-    """The fragments that a document names; each is laid over it, and under what extends it."""
+    """Return the fragments that a document names; each is laid over it, and under what extends it."""
     names = document.data.get("includes", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ProfileError(f"{document.name}: includes", "expected a list of names")

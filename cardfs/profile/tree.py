@@ -48,7 +48,7 @@ class KeyPlan:
     levels: int = 0
 
     def key(self, value: bytes, version: int) -> Key:
-        """Make the key that a card holds."""
+        """Return the key that a card holds, with its value."""
         return Key(
             name=self.ref.name,
             usage=self.usage,
@@ -72,7 +72,11 @@ class Tree:
     left_out: set[str] = field(default_factory=set)
 
     def add(self, name: str, df: Df, where: Where) -> None:
-        """Put a DF into the tree."""
+        """Add a DF.
+
+        Raises:
+            ProfileError: its FID or its name is taken.
+        """
         if df.path in self.dfs:
             raise ProfileError(where.at("fid"), f"{df.fid:04X} is taken by {self.id_of(df.path)}")
         self._check_name(df, where)
@@ -80,17 +84,17 @@ class Tree:
         self.paths[name] = df.path
 
     def join(self, name: str, df: Df, where: Where) -> None:
-        """Let a DF and its parent be one."""
+        """Add a DF that is its parent itself (Part 3, 6.2)."""
         self._check_name(df, where)
         self.dfs[df.path] = df
         self.paths[name] = df.path
 
     def id_of(self, path: str) -> str:
-        """Id of a DF; of one that joined its parent the inner id."""
+        """Return the id of a DF; of one that joined its parent the inner id."""
         return [name for name, at in self.paths.items() if at == path][-1]
 
     def path_name(self, path: str) -> str:
-        """The ids from the environment down: ``SSSE/DF01``."""
+        """Return the ids of a DF and those above it, from the environment down: ``SSSE/DF01``."""
         below = path
         names = [self.id_of(below)]
         while not self._is_environment(below):
@@ -99,7 +103,7 @@ class Tree:
         return "/".join(names)
 
     def keeps(self, conditions: Conditions, where: Where) -> bool:
-        """Whether every setting has the value that an entry asks for."""
+        """Return whether every setting has the value that an entry asks for."""
         for name, value in conditions.items():
             allowed = value if isinstance(value, list) else [value]
             if read_setting(self.settings, name, f"{where.place}: {name}") not in allowed:
@@ -107,7 +111,11 @@ class Tree:
         return True
 
     def rule(self, text: str | Switch, df: str, place: str) -> Rule:
-        """Resolve an access rule of an EF in ``df``."""
+        """Resolve an access rule of an EF in ``df``.
+
+        Raises:
+            ProfileError: it cannot be read, or names a key that is not there or opens no file.
+        """
         written = resolve(text, self.settings, place)
         try:
             return parse_rule(str(written), lambda name: self._resolve(name, df, place))
@@ -129,7 +137,7 @@ class Tree:
         raise ProfileError(place, f"no key {name!r} at or above {self.path_name(df)}")
 
     def _opening(self, path: str) -> tuple[Usage, ...]:
-        """What opens files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
+        """Return the usages that open files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
         psam = self.dfs[path].command_set is CommandSet.PSAM
         return (Usage.EXTERNAL_AUTH, Usage.MASTER) if psam else (Usage.PIN, Usage.EXTERNAL_AUTH)
 
@@ -159,7 +167,7 @@ def suites_of(head: Located[HeadRow]) -> dict[Usage, str]:
     maintenance = row.maintenance_suite or row.suite
     for key, name in (("suite", row.suite), ("maintenance_suite", maintenance)):
         if name == "SSF33":
-            raise ProfileError(where.at(key), "SSF33 is not public, so no card can be made with it")
+            raise ProfileError(where.at(key), "SSF33 is not public, so no card can be issued with it")
         if name not in SUITES:
             raise ProfileError(where.at(key), f"no suite {name!r}; there are {', '.join(SUITES)}")
     if SUITES[maintenance].block != SUITES[row.suite].block:
@@ -178,17 +186,17 @@ def build_dfs(rows: ProfileRows, tree: Tree) -> list[DfEntry]:
     Raises:
         ProfileError: a DF is wrong, or does not fit the others; or there is no MF.
     """
-    kept = []
+    built = []
     for entry in rows.dfs:
         row = entry.row
         if not tree.keeps(row.when, entry.where) or row.parent in tree.left_out:
             tree.left_out.add(row.id)
         else:
-            kept.append(entry)
+            built.append(entry)
             _df(tree, row, entry.where, rows.head.row.suite)
     if MF_PATH not in tree.dfs:
         raise ProfileError(f"{rows.file}: df", "there is no MF")
-    return kept
+    return built
 
 
 def build_keys(dfs: Sequence[DfEntry], tree: Tree, suites: Mapping[Usage, str]) -> tuple[KeyPlan, ...]:
@@ -256,7 +264,7 @@ def _df(tree: Tree, row: DfRow, where: Where, suite: str) -> None:
 
 
 def _debit_head(row: DfRow, proprietary: bytes) -> bytes:
-    """Label and priority, with which the FCI of debit/credit begins (EMV Book 1, table 45), unless they are given."""
+    """Return label and priority, with which the FCI of debit/credit begins (EMV Book 1, table 45), unless they are given."""
     head = tlv.encode(fci.LABEL, row.label.encode("gb18030")) if row.label else b""
     head += tlv.encode(fci.PRIORITY, bytes((row.priority,))) if row.priority else b""
     with suppress(tlv.TlvError):
@@ -281,7 +289,7 @@ def _df_fid(row: DfRow, where: Where, settings: Settings) -> int:
 
 
 def _df_name(row: DfRow, where: Where) -> bytes:
-    """The DF name, 5 to 16 bytes (Part 3, 5.2); an application without AID is known by its label."""
+    """Return the DF name, 5 to 16 bytes (Part 3, 5.2); that of an application without AID is its label."""
     key = "aid" if row.aid else "name" if row.name else "label"
     try:
         name = bytes.fromhex(row.aid) if row.aid else (row.name or row.label).encode("gb18030")
@@ -365,7 +373,7 @@ def _check_keys(tree: Tree) -> None:
 
 
 def resolve(value: Scalar | Switch, settings: Settings, place: str) -> Scalar:
-    """Give a value that may depend on a setting."""
+    """Return a value that may depend on a setting."""
     if not isinstance(value, Switch):
         return value
     chosen = read_setting(settings, value.setting, place)
@@ -373,7 +381,11 @@ def resolve(value: Scalar | Switch, settings: Settings, place: str) -> Scalar:
 
 
 def read_setting(settings: Settings, dotted: str, place: str) -> Scalar:
-    """Read a setting by its dotted name."""
+    """Return a setting by its dotted name.
+
+    Raises:
+        ProfileError: there is no such setting.
+    """
     at: object = settings
     for name in dotted.split("."):
         at = getattr(at, name, None) if name.isidentifier() else None
