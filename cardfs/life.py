@@ -68,44 +68,44 @@ _TRANSPORT, _CARD, _ENVIRONMENT = Authority.TRANSPORT, Authority.CARD_MASTER, Au
 
 LIFE: Final[tuple[Edge, ...]] = (
     # COS activation (COS激活): by chip and card manufacturer, nobody's secret yet.
-    Edge(Act.SET_HISTORICAL, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.2"),
-    Edge(Act.SET_TRANSPORT, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.1"),
-    Edge(Act.UPDATE_TRANSPORT, _MF, _BLANK, _TRANSPORT, _BLANK, "Part 10, 5.1.1"),
-    Edge(Act.END, _MF, _BLANK, Authority.NOBODY, _ACTIVATED, "Part 10, 5.1"),
+    Edge(Operation.SET_HISTORICAL, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.2"),
+    Edge(Operation.SET_TRANSPORT, _MF, _BLANK, Authority.NOBODY, _BLANK, "Part 10, 5.1.1"),
+    Edge(Operation.UPDATE_TRANSPORT, _MF, _BLANK, _TRANSPORT, _BLANK, "Part 10, 5.1.1"),
+    Edge(Operation.END, _MF, _BLANK, Authority.NOBODY, _ACTIVATED, "Part 10, 5.1"),
     # Pre-personalisation (预个人化): the transport key until the card master key replaces it.
-    Edge(Act.UPDATE_TRANSPORT, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 10, 5.2.1"),
-    Edge(Act.CREATE_MF, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 3, 5.1"),
-    Edge(Act.INSTALL_MASTER, _MF, _ACTIVATED, _TRANSPORT, _MASTERED, "Part 10, 5.1.1"),
+    Edge(Operation.UPDATE_TRANSPORT, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 10, 5.2.1"),
+    Edge(Operation.CREATE_MF, _MF, _ACTIVATED, _TRANSPORT, _ACTIVATED, "Part 3, 5.1"),
+    Edge(Operation.INSTALL_MASTER, _MF, _ACTIVATED, _TRANSPORT, _MASTERED, "Part 10, 5.1.1"),
     # The card master key: itself, environments, and their first master key. Nothing else.
-    Edge(Act.UPDATE_MASTER, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
-    Edge(Act.CREATE_DDF, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
-    Edge(Act.DELETE_FILE, _MF, _MASTERED, _CARD, _MASTERED, "Part 10, 5.2.3"),
-    Edge(Act.DELETE_ALL, _MF, _MASTERED, _CARD, _ACTIVATED, "Part 10, 5.1.1"),
-    Edge(Act.END, _MF, _MASTERED, _CARD, _OPERATIONAL, "Part 10, 5.2.6"),
-    Edge(Act.UPDATE_MASTER, _MF, _OPERATIONAL, _CARD, _OPERATIONAL, "Part 4, 5.2"),
-    Edge(Act.INSTALL_MASTER, _DDF, _CREATED, _CARD, _PERSONALISING, "Part 4, 5.2"),
+    Edge(Operation.UPDATE_MASTER, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
+    Edge(Operation.CREATE_DDF, _MF, _MASTERED, _CARD, _MASTERED, "Part 4, 5.2"),
+    Edge(Operation.DELETE_FILE, _MF, _MASTERED, _CARD, _MASTERED, "Part 10, 5.2.3"),
+    Edge(Operation.DELETE_ALL, _MF, _MASTERED, _CARD, _ACTIVATED, "Part 10, 5.1.1"),
+    Edge(Operation.END, _MF, _MASTERED, _CARD, _OPERATIONAL, "Part 10, 5.2.6"),
+    Edge(Operation.UPDATE_MASTER, _MF, _OPERATIONAL, _CARD, _OPERATIONAL, "Part 4, 5.2"),
+    Edge(Operation.INSTALL_MASTER, _DDF, _CREATED, _CARD, _PERSONALISING, "Part 4, 5.2"),
     # From here on the environment master key; the card master key has lost control.
-    Edge(Act.UPDATE_MASTER, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
-    Edge(Act.CREATE_ADF, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
+    Edge(Operation.UPDATE_MASTER, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
+    Edge(Operation.CREATE_ADF, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 4, 5.3"),
     *(
-        Edge(act, kind, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, clause)
-        for act, clause in (
-            (Act.CREATE_EF, "Part 4, 5.3"),
-            (Act.INSTALL_KEY, "Part 4, 7.3"),
-            (Act.UPDATE_KEY, "Part 4, 7.3"),
-            (Act.RETIRE_KEY, "Part 4, 7.3"),
-            (Act.WRITE_DATA, "Part 10, 5.4.3"),
-            (Act.DELETE_FILE, "Part 10, 5.2.3"),
+        Edge(operation, kind, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, clause)
+        for operation, clause in (
+            (Operation.CREATE_EF, "Part 4, 5.3"),
+            (Operation.INSTALL_KEY, "Part 4, 7.3"),
+            (Operation.UPDATE_KEY, "Part 4, 7.3"),
+            (Operation.RETIRE_KEY, "Part 4, 7.3"),
+            (Operation.WRITE_DATA, "Part 10, 5.4.3"),
+            (Operation.DELETE_FILE, "Part 10, 5.2.3"),
         )
         for kind in (_DDF, _ADF)
     ),
-    Edge(Act.DELETE_ALL, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 10, 5.2.3"),
-    Edge(Act.END, _DDF, _PERSONALISING, _ENVIRONMENT, _OPERATIONAL, "Part 10, 5.2.6"),
+    Edge(Operation.DELETE_ALL, _DDF, _PERSONALISING, _ENVIRONMENT, _PERSONALISING, "Part 10, 5.2.3"),
+    Edge(Operation.END, _DDF, _PERSONALISING, _ENVIRONMENT, _OPERATIONAL, "Part 10, 5.2.6"),
     # In use, keys are still replaced; files and new keys no longer come.
-    Edge(Act.UPDATE_MASTER, _DDF, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 5.3"),
+    Edge(Operation.UPDATE_MASTER, _DDF, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 5.3"),
     *(
-        Edge(act, kind, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 7.3")
-        for act in (Act.UPDATE_KEY, Act.RETIRE_KEY)
+        Edge(operation, kind, _OPERATIONAL, _ENVIRONMENT, _OPERATIONAL, "Part 4, 7.3")
+        for operation in (Operation.UPDATE_KEY, Operation.RETIRE_KEY)
         for kind in (_DDF, _ADF)
     ),
 )
@@ -114,13 +114,13 @@ EDGES: Final = {(edge.operation, edge.kind, edge.phase): edge for edge in LIFE}
 
 FMCOS_LIFE: Final[tuple[Edge, ...]] = tuple(
     # An FMCOS card has no phases; what its permission bytes allow, it allows all its life.
-    Edge(act, kind, _PERSONALISING, Authority.DIRECTORY, _PERSONALISING, clause)
-    for act, clause in (
-        (Act.CREATE_ADF, "FMCOS 2.0 user manual, 7.13"),
-        (Act.CREATE_EF, "FMCOS 2.0 user manual, 7.13"),
-        (Act.INSTALL_KEY, "FMCOS 2.0 user manual, 7.12"),
-        (Act.UPDATE_KEY, "FMCOS 2.0 user manual, 7.12"),
-        (Act.DELETE_ALL, "FMCOS 2.0 user manual, 7.11"),
+    Edge(operation, kind, _PERSONALISING, Authority.DIRECTORY, _PERSONALISING, clause)
+    for operation, clause in (
+        (Operation.CREATE_ADF, "FMCOS 2.0 user manual, 7.13"),
+        (Operation.CREATE_EF, "FMCOS 2.0 user manual, 7.13"),
+        (Operation.INSTALL_KEY, "FMCOS 2.0 user manual, 7.12"),
+        (Operation.UPDATE_KEY, "FMCOS 2.0 user manual, 7.12"),
+        (Operation.DELETE_ALL, "FMCOS 2.0 user manual, 7.11"),
     )
     for kind in (_MF, _ADF)
 )
@@ -147,21 +147,21 @@ def command_set_of(card: LoadedContents, df: str) -> CommandSet:
     return CommandSet.FINANCIAL
 
 
-def find_edge(card: LoadedContents, df: str, act: Act) -> Edge | None:
+def find_edge(card: LoadedContents, df: str, operation: Operation) -> Edge | None:
     """Return the edge that allows an operation in a DF now, or None."""
     edges = FMCOS_EDGES if card.info.settings.personalisation.cos == "fmcos" else EDGES
-    return edges.get((act, card.dfs[df].kind, phase_of(card, df)))
+    return edges.get((operation, card.dfs[df].kind, phase_of(card, df)))
 
 
-def edge_for(card: LoadedContents, df: str, act: Act) -> Edge:
+def edge_for(card: LoadedContents, df: str, operation: Operation) -> Edge:
     """Return the edge that allows an operation in a DF now.
 
     Raises:
         LifeForbids: there is none.
     """
-    edge = find_edge(card, df, act)
+    edge = find_edge(card, df, operation)
     if edge is None:
-        raise LifeForbids(f"{card.label(df)} is {phase_of(card, df)}: nobody may {act} there now")
+        raise LifeForbids(f"{card.label(df)} is {phase_of(card, df)}: nobody may {operation} there now")
     return edge
 
 

@@ -51,7 +51,7 @@ def trade_mac(suite: Suite, session: bytes | ExpandedKey, *parts: bytes) -> byte
 
 
 def tac(suite: Suite, key: bytes | ExpandedKey, *parts: bytes) -> bytes:
-    """Compute a TAC under DTK, of a double-length key its halves XORed; or under what `Suite.expand_tac` returns for it.
+    """Compute a TAC under DTK, of a double-length key its halves XORed; or under what `Suite.expand_tac` returns.
 
     One manual takes the double-length key as it is for the overdraft limit; that is `line_mac` without a challenge.
     """

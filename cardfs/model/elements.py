@@ -63,7 +63,8 @@ def read_record(element: Element, record: bytes, records: Iterable[bytes] | None
     """Decode ``tag || length || value`` for people, in the meaning that it has.
 
     Args:
-        records: those of its file; None if they are not known. What only they could decide is then called by both names.
+        records: those of its file; None if they are not known. An element that only they could decide then has both
+            names, ``old|new``.
     """
     value = tlv.record_value(record)
     later = element.later

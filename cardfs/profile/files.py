@@ -199,7 +199,9 @@ def _check_later(elements: Sequence[Element], where: Where, tlv: bool) -> None:
         if each.together is None and not decides_itself(each):
             raise ProfileError(place, "a later meaning as long as the one before needs 'with_tag'")
         if each.together is not None and each.together not in deciding:
-            raise ProfileError(place, f"with_tag {each.together:02X} is not the tag of an element whose end decides its meaning")
+            raise ProfileError(
+                place, f"with_tag {each.together:02X} is not the tag of an element whose end decides its meaning"
+            )
 
 
 # -- sizes --------------------------------------------------------------------------------------
@@ -312,7 +314,7 @@ def _directory(plan: DirectoryPlan, tree: Tree, labels: dict[str, str], prioriti
 
 
 def financial_listing(tree: Tree, owner: str, labels: dict[str, str], priorities: dict[str, int]) -> bytes:
-    """Return the listing in the FCI of the contactless environment (PPSE): ``BF0C`` with a template 61 for each application."""
+    """Return the listing in the FCI of the contactless environment (PPSE): ``BF0C`` with a template 61 each."""
     entries = (_template(tree, df, labels, priorities)[0] for df in listed(tree, owner, priorities))
     return encode(0xBF0C, b"".join(entries))
 

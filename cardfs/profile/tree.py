@@ -137,7 +137,7 @@ class Tree:
         raise ProfileError(place, f"no key {name!r} at or above {self.path_name(df)}")
 
     def _opening(self, path: str) -> tuple[Usage, ...]:
-        """Return the usages that open files: the PIN and keys of EXTERNAL AUTHENTICATION, in a security module master keys, too."""
+        """Return the usages that open files: PIN and external authentication; a PSAM has master keys, not a PIN."""
         psam = self.dfs[path].command_set is CommandSet.PSAM
         return (Usage.EXTERNAL_AUTH, Usage.MASTER) if psam else (Usage.PIN, Usage.EXTERNAL_AUTH)
 
@@ -264,7 +264,7 @@ def _df(tree: Tree, row: DfRow, where: Where, suite: str) -> None:
 
 
 def _debit_head(row: DfRow, proprietary: bytes) -> bytes:
-    """Return label and priority, with which the FCI of debit/credit begins (EMV Book 1, table 45), unless they are given."""
+    """Return label and priority, with which the FCI of debit/credit begins (EMV Book 1, table 45), unless given."""
     head = tlv.encode(fci.LABEL, row.label.encode("gb18030")) if row.label else b""
     head += tlv.encode(fci.PRIORITY, bytes((row.priority,))) if row.priority else b""
     with suppress(tlv.TlvError):

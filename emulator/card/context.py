@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from cardfs.life import Act, controlling_key, find_edge
+from cardfs.life import Operation, controlling_key, find_edge
 from cardfs.memory.image import Image
 from cardfs.memory.transaction import Transaction
 from cardfs.model.errors import AccessDenied, NoCurrentEf, StructureMismatch
@@ -168,7 +168,7 @@ class Context:
         if ef.update.holds(self.session.proofs):
             return
         image, here = self.image, self.session.df
-        edge = find_edge(image, here, Act.WRITE_DATA)
+        edge = find_edge(image, here, Operation.WRITE_DATA)
         if edge is not None and controlling_key(image, here, edge.authority) in self.session.proofs:
             return
         self.require_access(ef, ef.update, "update")

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from cardfs.life import Act
+from cardfs.life import Operation
 from cardfs.memory.cells import TRIES, write_cells
 from cardfs.memory.store import Cell, CellKey, MemoryStore, Store
 from cardfs.memory.tearing import Moment, PowerCut
@@ -46,7 +46,7 @@ class Scenario:
     cells: Callable[[], Cells]
     prepare: Callable[[TornBench], bytes]
     word: str = "9000"
-    edge: tuple[Act, DfKind, Phase] | None = None
+    edge: tuple[Operation, DfKind, Phase] | None = None
 
     def __str__(self) -> str:
         """Name it, as the id of a test."""
@@ -233,17 +233,17 @@ def _new(usage: Usage, kid: int | None = None) -> Key:
     return Key("new", usage, "3DES", NEW_VALUE, kid, 1, 3)
 
 
-_BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, DfKind, Phase], ...]] = (
-    # name, step before which the card is taken, way there, command; act, kind of the current DF, phase
+_BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Operation, DfKind, Phase], ...]] = (
+    # name, step before which the card is taken, way there, command; operation, kind of the current DF, phase
     *(
-        (name, before, way, command, act, DfKind.MF, phase)
-        for name, before, way, command, act, phase in (
+        (name, before, way, command, operation, DfKind.MF, phase)
+        for name, before, way, command, operation, phase in (
             (
                 "set the historical bytes",
                 "set the historical bytes",
                 (),
                 fixed("80E005000D" + "00814A444686605199000001AC"),
-                Act.SET_HISTORICAL,
+                Operation.SET_HISTORICAL,
                 Phase.BLANK,
             ),
             (
@@ -251,7 +251,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "set the transport key",
                 (),
                 fixed("80E0030010" + NEW_VALUE.hex()),
-                Act.SET_TRANSPORT,
+                Operation.SET_TRANSPORT,
                 Phase.BLANK,
             ),
             (
@@ -259,16 +259,16 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "end of activation",
                 (),
                 _load(t514.UPDATE, _new(Usage.TRANSPORT), TRANSPORT_KEY),
-                Act.UPDATE_TRANSPORT,
+                Operation.UPDATE_TRANSPORT,
                 Phase.BLANK,
             ),
-            ("end of activation", "end of activation", (), fixed("80E0020000"), Act.END, Phase.BLANK),
+            ("end of activation", "end of activation", (), fixed("80E0020000"), Operation.END, Phase.BLANK),
             (
                 "update the transport key",
                 "load CMK",
                 (),
                 _load(t514.UPDATE, _new(Usage.TRANSPORT), TRANSPORT_KEY),
-                Act.UPDATE_TRANSPORT,
+                Operation.UPDATE_TRANSPORT,
                 Phase.ACTIVATED,
             ),
             (
@@ -276,7 +276,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "load CMK",
                 (TRANSPORT_KEY,),
                 _create_df(DfKind.MF, 0x3F00, b"MASTER FILE"),
-                Act.CREATE_MF,
+                Operation.CREATE_MF,
                 Phase.ACTIVATED,
             ),
             (
@@ -284,7 +284,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "load CMK",
                 (),
                 _load(t514.INSTALL, _new(Usage.MASTER), TRANSPORT_KEY),
-                Act.INSTALL_MASTER,
+                Operation.INSTALL_MASTER,
                 Phase.ACTIVATED,
             ),
             (
@@ -292,7 +292,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "create SSSE",
                 (),
                 _load(t514.UPDATE, _new(Usage.MASTER), CARD_KEY),
-                Act.UPDATE_MASTER,
+                Operation.UPDATE_MASTER,
                 Phase.MASTERED,
             ),
             (
@@ -300,7 +300,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "create SSSE",
                 (CARD_KEY,),
                 _create_df(DfKind.DDF, 0xDDF1, b"ENVIRONMENT"),
-                Act.CREATE_DDF,
+                Operation.CREATE_DDF,
                 Phase.MASTERED,
             ),
             (
@@ -308,7 +308,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "load a temporary EMK",
                 (CARD_KEY,),
                 fixed("80E1000202DDF1"),
-                Act.DELETE_FILE,
+                Operation.DELETE_FILE,
                 Phase.MASTERED,
             ),
             (
@@ -316,7 +316,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "load a temporary EMK",
                 (CARD_KEY,),
                 fixed("80E1000300"),
-                Act.DELETE_ALL,
+                Operation.DELETE_ALL,
                 Phase.MASTERED,
             ),
             (
@@ -324,7 +324,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "end of personalisation of the card",
                 (CARD_KEY,),
                 fixed("80E0020000"),
-                Act.END,
+                Operation.END,
                 Phase.MASTERED,
             ),
             (
@@ -332,7 +332,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "",
                 (),
                 _load(t514.UPDATE, _new(Usage.MASTER), CARD_KEY),
-                Act.UPDATE_MASTER,
+                Operation.UPDATE_MASTER,
                 Phase.OPERATIONAL,
             ),
         )
@@ -342,19 +342,19 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
         "load a temporary EMK",
         ("DDF1",),
         _load(t514.INSTALL, _new(Usage.MASTER), CARD_KEY),
-        Act.INSTALL_MASTER,
+        Operation.INSTALL_MASTER,
         DfKind.DDF,
         Phase.CREATED,
     ),
     *(
-        (name, before, ("DDF1", *way), command, act, DfKind.DDF, phase)
-        for name, before, way, command, act, phase in (
+        (name, before, ("DDF1", *way), command, operation, DfKind.DDF, phase)
+        for name, before, way, command, operation, phase in (
             (
                 "update the environment master key",
                 "replace EMK",
                 (),
                 _load(t514.UPDATE, _new(Usage.MASTER), ENVIRONMENT_KEY),
-                Act.UPDATE_MASTER,
+                Operation.UPDATE_MASTER,
                 Phase.PERSONALISING,
             ),
             (
@@ -362,7 +362,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 _create_df(DfKind.ADF, 0xDF11, b"APPLICATION"),
-                Act.CREATE_ADF,
+                Operation.CREATE_ADF,
                 Phase.PERSONALISING,
             ),
             (
@@ -370,7 +370,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 fixed("80E1000202DF04"),
-                Act.DELETE_FILE,
+                Operation.DELETE_FILE,
                 Phase.PERSONALISING,
             ),
             (
@@ -378,7 +378,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 fixed("80E1000300"),
-                Act.DELETE_ALL,
+                Operation.DELETE_ALL,
                 Phase.PERSONALISING,
             ),
             (
@@ -386,7 +386,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 fixed("80E0020000"),
-                Act.END,
+                Operation.END,
                 Phase.PERSONALISING,
             ),
             (
@@ -394,25 +394,32 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "",
                 (),
                 _load(t514.UPDATE, _new(Usage.MASTER), ENVIRONMENT_KEY),
-                Act.UPDATE_MASTER,
+                Operation.UPDATE_MASTER,
                 Phase.OPERATIONAL,
             ),
         )
     ),
     *(
-        (f"{name} of {df[-4:]}", before, ("DDF1", *way, *below), command, act, kind, phase)
+        (f"{name} of {df[-4:]}", before, ("DDF1", *way, *below), command, operation, kind, phase)
         for df, below, kind, key, sfi in (
             (SSSE, (), DfKind.DDF, "UKSSSE", 0x08),
             (f"{SSSE}/DF01", ("DF01",), DfKind.ADF, "UK1DF01", 0x16),
         )
-        for name, before, way, command, act, phase in (
-            ("create a file", "replace EMK", (ENVIRONMENT_KEY,), _create_ef(df), Act.CREATE_EF, Phase.PERSONALISING),
+        for name, before, way, command, operation, phase in (
+            (
+                "create a file",
+                "replace EMK",
+                (ENVIRONMENT_KEY,),
+                _create_ef(df),
+                Operation.CREATE_EF,
+                Phase.PERSONALISING,
+            ),
             (
                 "load a key",
                 "replace EMK",
                 (),
                 _load(t514.INSTALL, _new(Usage.EXTERNAL_AUTH, 0x9E), ENVIRONMENT_KEY),
-                Act.INSTALL_KEY,
+                Operation.INSTALL_KEY,
                 Phase.PERSONALISING,
             ),
             (
@@ -420,7 +427,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (),
                 _existing(t514.UPDATE, KeyRef(df, key)),
-                Act.UPDATE_KEY,
+                Operation.UPDATE_KEY,
                 Phase.PERSONALISING,
             ),
             (
@@ -428,7 +435,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (),
                 _existing(t514.RETIRE, KeyRef(df, key)),
-                Act.RETIRE_KEY,
+                Operation.RETIRE_KEY,
                 Phase.PERSONALISING,
             ),
             (
@@ -436,7 +443,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 fixed(f"00D6{0x80 | sfi:02X}0002A5A5"),
-                Act.WRITE_DATA,
+                Operation.WRITE_DATA,
                 Phase.PERSONALISING,
             ),
             (
@@ -444,7 +451,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "replace EMK",
                 (ENVIRONMENT_KEY,),
                 fixed(f"80E1000102EF{sfi:02X}"),
-                Act.DELETE_FILE,
+                Operation.DELETE_FILE,
                 Phase.PERSONALISING,
             ),
             (
@@ -452,7 +459,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "",
                 (),
                 _existing(t514.UPDATE, KeyRef(df, key)),
-                Act.UPDATE_KEY,
+                Operation.UPDATE_KEY,
                 Phase.OPERATIONAL,
             ),
             (
@@ -460,7 +467,7 @@ _BUILDING: Final[tuple[tuple[str, str, Way, Callable[[TornBench], bytes], Act, D
                 "",
                 (),
                 _existing(t514.RETIRE, KeyRef(df, key)),
-                Act.RETIRE_KEY,
+                Operation.RETIRE_KEY,
                 Phase.OPERATIONAL,
             ),
         )
@@ -489,8 +496,8 @@ def going(way: Way, command: Callable[[TornBench], bytes]) -> Callable[[TornBenc
 
 def _building() -> Iterator[Scenario]:
     """Yield the scenarios of a card being built."""
-    for name, before, way, command, act, kind, phase in _BUILDING:
-        yield Scenario(name, taken(before), going(way, command), edge=(act, kind, phase))
+    for name, before, way, command, operation, kind, phase in _BUILDING:
+        yield Scenario(name, taken(before), going(way, command), edge=(operation, kind, phase))
     wrong = _flipped(_load(t514.UPDATE, _new(Usage.MASTER), ENVIRONMENT_KEY))
     yield Scenario("a key load with a wrong MAC", taken(""), going(("DDF1",), wrong), "6988")
     unfit = _load(t514.UPDATE, replace(_new(Usage.MASTER), value=NEW_VALUE[:8]), ENVIRONMENT_KEY)

@@ -19,7 +19,7 @@ only, and only so can it be added; a plain one may become such a key in clear (`
 CREATE FILE for 3F00 in an erased MF gives it its attributes anew. The size of a directory is no limit of its files
 unless ``settings.personalisation.space`` says so: a directory takes what lies in it (4.2).
 
-The life-cycle table allows these acts all the card's life and asks no key for them; FMCOS' own permission
+The life-cycle table allows these operations all the card's life and asks no key for them; FMCOS' own permission
 bytes are stricter: the create and erase bytes of the directory, the add byte of its key file, the change
 byte of the key. FMCOS has no rule on weak keys, and its cards come with one.
 
@@ -30,7 +30,7 @@ use, which replace the standard's, are in `emulator.commands.fmcos.use`.
 from dataclasses import replace
 from typing import Final
 
-from cardfs.life import Act, edge_for
+from cardfs.life import Operation, edge_for
 from cardfs.memory.fmcos_heads import (
     AUTHENTICATION,
     CIPHER_BIT,
@@ -71,8 +71,8 @@ from ...card.reasons import numbers
 from ...status import DataWrong, LengthWrong, ParametersWrong
 from ..fmcos_state import prepare, require
 from ..personalise import authority
-from ..personalise import files as acts_files
-from ..personalise import keys as acts_keys
+from ..personalise import files as file_operations
+from ..personalise import keys as key_operations
 
 ADD: Final = 0x01
 EF_LENGTH: Final = 7
@@ -163,7 +163,7 @@ def _create_directory(ctx: Context, head: FileHead, name: bytes) -> None:
     here = ctx.session.df
     if here.count("/") >= MAX_LEVEL:
         raise DataWrong("directories have three levels, the MF's included")
-    acts_files.create_df(ctx, head.fid, DfKind.ADF, name, directory_sfi=head.third & 0x1F or None)
+    file_operations.create_df(ctx, head.fid, DfKind.ADF, name, directory_sfi=head.third & 0x1F or None)
     ctx.change().put_ef(heads_ef(child(here, head.fid)), (head.pack(),))
 
 
@@ -195,7 +195,7 @@ def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> Non
         records,
         tlv=structure is Structure.LINEAR_VARIABLE,
     )
-    acts_files.create_ef(ctx, ef)
+    file_operations.create_ef(ctx, ef)
     ctx.change().put_contents(heads_path(here), tuple(each.pack() for each in (*heads, head)))
 
 
@@ -204,7 +204,7 @@ def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -
     here = ctx.session.df
     size = accounts.LENGTHS[head.fid]
     ef = Ef(child(here, head.fid), head.fid, None, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size)
-    acts_files.create_ef(ctx, ef)
+    file_operations.create_ef(ctx, ef)
     change = ctx.change()
     version = fci.version(ctx.settings.edep.fci_version)
     change.put_df(replace(ctx.image.dfs[here], command_set=CommandSet.PURSE, proprietary=version))
@@ -249,9 +249,9 @@ def _store(ctx: Context, file: FileHead, heads: tuple[KeyHead, ...], old: KeyHea
     if sum(KEY_SPACE + each.length for each in new) > file.size:
         raise NoSpace(f"the key file has {file.size} bytes")
     key = head.key(value)
-    load = acts_keys.KeyLoad(key.usage, key.kid, key.version, key.suite_name, key.tries_max, value, key.name)
-    edge = edge_for(ctx.image, here, Act.UPDATE_KEY if old else Act.INSTALL_KEY)
-    acts_keys.load_key(ctx, load, edge, update=old is not None, check=_accept)
+    load = key_operations.KeyLoad(key.usage, key.kid, key.version, key.suite_name, key.tries_max, value, key.name)
+    edge = edge_for(ctx.image, here, Operation.UPDATE_KEY if old else Operation.INSTALL_KEY)
+    key_operations.load_key(ctx, load, edge, update=old is not None, check=_accept)
     ctx.change().put_contents(child(here, file.fid), pack_keys(new, file.size))
 
 
@@ -309,7 +309,7 @@ def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
     return head, value
 
 
-def _accept(_ctx: Context, _load: acts_keys.KeyLoad) -> None:
+def _accept(_ctx: Context, _load: key_operations.KeyLoad) -> None:
     """FMCOS has no rule on the value of a key."""
 
 
@@ -328,7 +328,7 @@ def erase(ctx: Context) -> Answer:
     own = file_heads(ctx.image, here)[0]
     require(ctx, right(own.second, here, ctx.image.root), "erasing the directory")
     path = heads_path(here)
-    acts_files.delete_all(ctx, keep=(path,))
+    file_operations.delete_all(ctx, keep=(path,))
     ctx.change().put_contents(path, (own.pack(),))
     df = ctx.image.dfs[here]
     if df.command_set is CommandSet.PURSE:

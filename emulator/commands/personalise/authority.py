@@ -1,13 +1,13 @@
 """Who may do it: passing the life-cycle table, and showing an authority (Part 4, 5 and 7.3).
 
-Each act checks the life-cycle table first: the phase, then the authority. An authority is shown in one of
+Each operation checks the life-cycle table first: the phase, then the authority. An authority is shown in one of
 two ways: by a MAC under the controlling key (loading keys), or by having authenticated with it before
 (everything else).
 """
 
 from typing import Final
 
-from cardfs.life import Act, Authority, Edge, controlling_key, edge_for
+from cardfs.life import Authority, Edge, Operation, controlling_key, edge_for
 from cardfs.model.errors import AccessDenied
 from keys.errors import KeyUnknown, MacMissing
 from keys.records import Key, KeyRef, Usage
@@ -22,16 +22,16 @@ KEYLESS: Final = frozenset((Authority.NOBODY, Authority.DIRECTORY))
 """Authorities that no one key stands for; the permission bytes of a directory its coding has checked."""
 
 
-def allow(ctx: Context, act: Act) -> Edge:
+def allow(ctx: Context, operation: Operation) -> Edge:
     """Pass the life-cycle table with an authority that has authenticated itself.
 
     Raises:
         LifeForbids, AccessDenied
     """
-    edge = edge_for(ctx.image, ctx.session.df, act)
+    edge = edge_for(ctx.image, ctx.session.df, operation)
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
     if edge.authority not in KEYLESS and (ref is None or ref not in ctx.session.proofs):
-        raise AccessDenied(f"to {act} takes {edge.authority}, authenticated in this DF")
+        raise AccessDenied(f"to {operation} takes {edge.authority}, authenticated in this DF")
     return edge
 
 

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import Final
 
-from cardfs.life import Act, controlling_key
+from cardfs.life import Operation, controlling_key
 from cardfs.model import fci
 from cardfs.model.errors import ApplicationBlocked, ConditionsUnmet, FileUnknown
 from cardfs.model.files import (
@@ -37,7 +37,7 @@ RESERVED_KIDS: Final = frozenset((PIN_REFERENCE, LOCAL_PIN_REFERENCE))
 
 LOCAL_KEY: Final = 0x80
 SFIS: Final = range(1, 31)
-CREATES: Final = {DfKind.MF: Act.CREATE_MF, DfKind.DDF: Act.CREATE_DDF, DfKind.ADF: Act.CREATE_ADF}
+CREATES: Final = {DfKind.MF: Operation.CREATE_MF, DfKind.DDF: Operation.CREATE_DDF, DfKind.ADF: Operation.CREATE_ADF}
 
 
 def create_df(
@@ -106,7 +106,7 @@ def write_data(ctx: Context, fid: int, at: int, data: bytes) -> None:
     Raises:
         LifeForbids, AccessDenied, DataWrong: no such file or place, or the data do not fit.
     """
-    allow(ctx, Act.WRITE_DATA)
+    allow(ctx, Operation.WRITE_DATA)
     path = child(ctx.session.df, fid)
     ef, contents = ctx.image.efs.get(path), ctx.image.contents.get(path)
     if ef is None or contents is None:
@@ -131,7 +131,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     Raises:
         LifeForbids, AccessDenied, DataWrong: FID or SFI is taken, or no EF can be so.
     """
-    allow(ctx, Act.CREATE_EF)
+    allow(ctx, Operation.CREATE_EF)
     image = ctx.image
     _check_fid(ctx, ef.fid, ef.path)
     if ef.sfi is not None and (ef.sfi not in SFIS or image.ef_by_sfi(ef.parent, ef.sfi)):
@@ -193,7 +193,7 @@ def delete_file(ctx: Context, fid: int) -> None:
         LifeForbids, AccessDenied, FileUnknown, ConditionsUnmet: an environment that has its own master key.
         ApplicationBlocked: what is locked is so for good.
     """
-    allow(ctx, Act.DELETE_FILE)
+    allow(ctx, Operation.DELETE_FILE)
     path = child(ctx.session.df, fid)
     df = ctx.image.dfs.get(path)
     if df is None and path not in ctx.image.efs:
@@ -211,7 +211,7 @@ def delete_all(ctx: Context, keep: Container[str] = ()) -> None:
     Of an environment its master key stays. Of the card the card master key goes too and the transport
     key becomes valid again (Part 10, 5.1.1); not once an environment has a master key of its own.
     """
-    edge = allow(ctx, Act.DELETE_ALL)
+    edge = allow(ctx, Operation.DELETE_ALL)
     image, here = ctx.image, ctx.session.df
     below = image.children(here)
     if any(image.dfs[path].kind is DfKind.DDF and image.dfs[path].phase is not Phase.CREATED for path in below):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cardfs.life import Act, Authority, Edge, controlling_key, edge_for, find_edge
+from cardfs.life import Authority, Edge, Operation, controlling_key, edge_for, find_edge
 from cardfs.model.errors import ConditionsUnmet
 from cardfs.model.files import DfKind
 from keys.certificates import EXPONENTS
@@ -51,29 +51,29 @@ def loading_edge(ctx: Context, *, update: bool, retire: bool = False) -> Edge:
     """The edge that allows to load a key here and now, before it is known which one.
 
     Which key it is stands enciphered in the command. In each phase all loads take one authority, so
-    that any of the possible acts leads to the controlling key.
+    that any of the possible operations leads to the controlling key.
 
     Raises:
         LifeForbids
     """
     image, here = ctx.image, ctx.session.df
     candidates = _RETIRES if retire else _UPDATES if update else _INSTALLS
-    found = (edge for act in candidates if (edge := find_edge(image, here, act)))
+    found = (edge for operation in candidates if (edge := find_edge(image, here, operation)))
     return next(found, None) or edge_for(image, here, candidates[0])
 
 
-_RETIRES: Final = (Act.RETIRE_KEY,)
-_INSTALLS: Final = (Act.INSTALL_KEY, Act.INSTALL_MASTER)
-_UPDATES: Final = (Act.UPDATE_KEY, Act.UPDATE_MASTER, Act.UPDATE_TRANSPORT)
+_RETIRES: Final = (Operation.RETIRE_KEY,)
+_INSTALLS: Final = (Operation.INSTALL_KEY, Operation.INSTALL_MASTER)
+_UPDATES: Final = (Operation.UPDATE_KEY, Operation.UPDATE_MASTER, Operation.UPDATE_TRANSPORT)
 
 
-def act_for(usage: Usage, *, update: bool) -> Act:
-    """The act that loading a key with this function is."""
+def operation_for(usage: Usage, *, update: bool) -> Operation:
+    """Return the operation that loading a key with this usage is."""
     if usage is Usage.TRANSPORT:
-        return Act.UPDATE_TRANSPORT
+        return Operation.UPDATE_TRANSPORT
     if usage is Usage.MASTER:
-        return Act.UPDATE_MASTER if update else Act.INSTALL_MASTER
-    return Act.UPDATE_KEY if update else Act.INSTALL_KEY
+        return Operation.UPDATE_MASTER if update else Operation.INSTALL_MASTER
+    return Operation.UPDATE_KEY if update else Operation.INSTALL_KEY
 
 
 def load_key(
@@ -106,7 +106,7 @@ def load_key(
     if load.usage in MASTER_USAGES:
         # And so does the control of the key before.
         ctx.session = without(ctx.session, controller(ctx, edge))
-        if edge.act is Act.INSTALL_MASTER and edge.kind is DfKind.MF:
+        if edge.operation is Operation.INSTALL_MASTER and edge.kind is DfKind.MF:
             _hide_transport_key(ctx)
     if edge.following is not edge.phase:
         change.put_df(replace(image.dfs[here], phase=edge.following))
@@ -114,7 +114,7 @@ def load_key(
 
 def set_transport_key(ctx: Context, value: bytes) -> None:
     """Take the transport key of a blank card in clear, where the profile allows that (Part 10, 5.1.1)."""
-    allow(ctx, Act.SET_TRANSPORT)
+    allow(ctx, Operation.SET_TRANSPORT)
     if not ctx.settings.personalisation.plain_keys:
         raise MacMissing("this card takes no key in clear")
     ref = controlling_key(ctx.image, ctx.session.df, Authority.TRANSPORT)

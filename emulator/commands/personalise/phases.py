@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cardfs.life import Act
+from cardfs.life import Operation
 from cardfs.model.atr import with_historical
 from cardfs.model.files import Phase
 from keys.records import Usage
@@ -14,7 +14,7 @@ from .authority import allow, controller, without
 
 def set_historical(ctx: Context, historical: bytes) -> None:
     """Set the 13 historical bytes of the ATR (Part 10, 5.1.2); the next reset answers them."""
-    allow(ctx, Act.SET_HISTORICAL)
+    allow(ctx, Operation.SET_HISTORICAL)
     info = ctx.image.info
     if len(historical) != len(info.historical):
         raise DataWrong(f"a card has {len(info.historical)} historical bytes")
@@ -26,7 +26,7 @@ def end_phase(ctx: Context) -> None:
 
     When the card is operational the hidden transport key is erased, since nothing can revive it.
     """
-    edge = allow(ctx, Act.END)
+    edge = allow(ctx, Operation.END)
     here = ctx.session.df
     change = ctx.change()
     change.put_df(replace(ctx.image.dfs[here], phase=edge.following))

@@ -33,7 +33,7 @@ bytes.
 from collections.abc import Iterable
 from typing import Final
 
-from cardfs.life import Act, edge_for
+from cardfs.life import Operation, edge_for
 from cardfs.model.files import FINANCIAL_SETS, CommandSet, DfKind, Ef, Protection, Structure, child
 from cardfs.model.rules import Rule
 from keys.errors import MacMissing
@@ -43,8 +43,8 @@ from ...card.context import DONE, Answer, Context
 from ...card.reasons import numbers
 from ...status import DataWrong, LengthWrong
 from . import authority
-from . import files as acts_files
-from . import keys as acts_keys
+from . import files as file_operations
+from . import keys as key_operations
 from . import phases as acts_card
 
 CREATE_FILE: Final = 0x01
@@ -142,7 +142,7 @@ def create(ctx: Context) -> Answer:
                 raise LengthWrong("END OF PERSONALISATION has no data")
             acts_card.end_phase(ctx)
         case 0x03:
-            acts_keys.set_transport_key(ctx, data)
+            key_operations.set_transport_key(ctx, data)
         case 0x05:
             acts_card.set_historical(ctx, data)
         case _:
@@ -161,11 +161,11 @@ def delete(ctx: Context) -> Answer:
     if ctx.command.p2 == DELETE_STRUCTURE:
         if data:
             raise LengthWrong("DELETE STRUCTURE has no data")
-        acts_files.delete_all(ctx)
+        file_operations.delete_all(ctx)
         return DONE
     if len(data) != 2:
         raise LengthWrong("DELETE FILE takes one FID")
-    acts_files.delete_file(ctx, int.from_bytes(data))
+    file_operations.delete_file(ctx, int.from_bytes(data))
     return DONE
 
 
@@ -179,18 +179,18 @@ def write_key(ctx: Context) -> Answer:
     update, retire = ctx.command.p1 != INSTALL, ctx.command.p1 == RETIRE
     # Which key controls depends on whether a master key or another one is loaded, and that is
     # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
-    edge = acts_keys.loading_edge(ctx, update=update, retire=retire)
+    edge = key_operations.loading_edge(ctx, update=update, retire=retire)
     if len(ctx.command.data) in CIPHER_LENGTHS:
         raise MacMissing("the cipher is there, its MAC is not")
     plain = authority.unwrap_load(ctx, edge)
     load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].command_set in FINANCIAL_SETS)
     if retire:
-        acts_keys.retire_key(ctx, load)
+        key_operations.retire_key(ctx, load)
     else:
-        act = acts_keys.act_for(load.usage, update=update)
-        if act is not edge.act:
-            edge = edge_for(ctx.image, ctx.session.df, act)
-        acts_keys.load_key(ctx, load, edge, update=update)
+        operation = key_operations.operation_for(load.usage, update=update)
+        if operation is not edge.operation:
+            edge = edge_for(ctx.image, ctx.session.df, operation)
+        key_operations.load_key(ctx, load, edge, update=update)
     return DONE
 
 
@@ -210,12 +210,12 @@ def _create_file(ctx: Context, data: bytes) -> None:
     which = kind >> 4 if kind >> 4 < len(COMMAND_SETS) else 0
     kind -= which << 4
     # The right comes before the rest of the data.
-    authority.allow(ctx, acts_files.CREATES[KINDS[kind]] if kind < len(KINDS) else Act.CREATE_EF)
+    authority.allow(ctx, file_operations.CREATES[KINDS[kind]] if kind < len(KINDS) else Operation.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
         issuer_data = reader.take(reader.byte())
         proprietary = reader.take(reader.byte()) if which else b""
-        acts_files.create_df(
+        file_operations.create_df(
             ctx,
             fid,
             KINDS[kind],
@@ -235,10 +235,10 @@ def _create_file(ctx: Context, data: bytes) -> None:
     )
     record_length, max_records = reader.byte(), reader.byte()
     here = ctx.session.df
-    read = acts_files.rule_from(ctx, reader.rule(), here)
-    update = acts_files.rule_from(ctx, reader.rule(), here)
+    read = file_operations.rule_from(ctx, reader.rule(), here)
+    update = file_operations.rule_from(ctx, reader.rule(), here)
     reader.end()
-    acts_files.create_ef(
+    file_operations.create_ef(
         ctx,
         Ef(
             child(here, fid),
@@ -281,12 +281,12 @@ def _secured_flags(ef: Ef) -> int:
 def _write_data(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
     # The right comes before the data.
-    authority.allow(ctx, Act.WRITE_DATA)
+    authority.allow(ctx, Operation.WRITE_DATA)
     fid, at = reader.number(), reader.number()
-    acts_files.write_data(ctx, fid, at, reader.rest())
+    file_operations.write_data(ctx, fid, at, reader.rest())
 
 
-def read_key(plain: bytes, *, financial: bool = False) -> acts_keys.KeyLoad:
+def read_key(plain: bytes, *, financial: bool = False) -> key_operations.KeyLoad:
     """Read the plain data of WRITE KEY; `DataWrong` if they are none."""
     reader = _Reader(plain)
     kind, kid, version, identifier, tries, algorithm, level, length = reader.take(8)
@@ -299,7 +299,7 @@ def read_key(plain: bytes, *, financial: bool = False) -> acts_keys.KeyLoad:
         raise DataWrong("the head of the key is none of this coding")
     if value[length:].strip(b"\xff"):
         raise DataWrong("the key is not filled with FF")
-    return acts_keys.KeyLoad(
+    return key_operations.KeyLoad(
         usage,
         None if kid == NONE else kid,
         version,

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from cardfs.issuing.issue import blank, issue
-from cardfs.life import FMCOS_LIFE, LIFE, Act, Authority
+from cardfs.life import FMCOS_LIFE, LIFE, Authority, Operation
 from cardfs.memory import fmcos_heads as heads
 from cardfs.memory.cells import read_cells, write_cells
 from cardfs.memory.image import Image
@@ -562,7 +562,7 @@ def test_the_table_of_its_life_asks_no_key_and_shares_no_card_with_the_other() -
     assert {edge.authority for edge in FMCOS_LIFE} == {Authority.DIRECTORY}
     assert {edge.following for edge in FMCOS_LIFE} == {Phase.PERSONALISING}
     assert Authority.DIRECTORY not in {edge.authority for edge in LIFE}
-    assert Act.CREATE_DDF not in {edge.act for edge in FMCOS_LIFE}
+    assert Operation.CREATE_DDF not in {edge.operation for edge in FMCOS_LIFE}
 
 
 # -- the public client ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The life of a card over APDUs: every edge once, every other act in every phase refused.
+"""The life of a card over APDUs: every edge once, every other operation in every phase refused.
 
 What is allowed where, and whose authority it takes, is typed here from Part 4, 5.2 to 5.4 and Part 10, 5.
 """
@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from cardfs.life import LIFE, Act
+from cardfs.life import LIFE, Operation
 from cardfs.model.files import DfKind, Phase
 from tests.kit.card import MF, PSE_NAME, SSSE
 from tests.kit.issuer import (
@@ -51,7 +51,7 @@ PLACES: Final[dict[tuple[str, str], tuple[str, str]]] = {
 }
 NOBODY, TRANSPORT, CARD, ENVIRONMENT = "nobody", "transport", "card master", "environment master"
 
-# Act, place, whose authority, phase that follows.
+# Operation, place, whose authority, phase that follows.
 EXPECTED: Final[dict[tuple[str, str, str], tuple[str, str]]] = {
     # Part 10, 5.1: COS activation; the transport key is set in it and needs none before.
     ("set the historical bytes", "mf", "blank"): (NOBODY, "blank"),  # 5.1.2
@@ -95,7 +95,7 @@ EXPECTED: Final[dict[tuple[str, str, str], tuple[str, str]]] = {
     ("retire a key", "ddf", "operational"): (ENVIRONMENT, "operational"),
     ("retire a key", "adf", "operational"): (ENVIRONMENT, "operational"),
 }
-ACTS: Final = (
+OPERATIONS: Final = (
     "set the historical bytes",
     "set the transport key",
     "update the transport key",
@@ -113,18 +113,20 @@ ACTS: Final = (
     "delete the structure",
     "end this phase",
 )
-LOADS: Final = frozenset(act for act in ACTS if "key" in act and act != "set the transport key")
-"""Acts that WRITE KEY does; their authority is shown by its MAC."""
+LOADS: Final = frozenset(
+    operation for operation in OPERATIONS if "key" in operation and operation != "set the transport key"
+)
+"""Operations that WRITE KEY does; their authority is shown by its MAC."""
 
 
 @pytest.mark.clause("Part 4, 5.2", "the life cycle has these edges and no others")
 def test_the_table_of_the_card_is_this_one() -> None:
     """Every edge with its authority and what follows; the enumerations have no member that is not here."""
     names = {NOBODY: "nobody", **{name: f"the {name} key" for name in (TRANSPORT, CARD, ENVIRONMENT)}}
-    listed = {(str(e.act), str(e.kind), str(e.phase)): (str(e.authority), str(e.following)) for e in LIFE}
+    listed = {(str(e.operation), str(e.kind), str(e.phase)): (str(e.authority), str(e.following)) for e in LIFE}
     assert len(listed) == len(LIFE)
     assert listed == {at: (names[who], following) for at, (who, following) in EXPECTED.items()}
-    assert {str(act) for act in Act} == set(ACTS)
+    assert {str(operation) for operation in Operation} == set(OPERATIONS)
     places = {(str(kind), str(phase)) for kind in DfKind for phase in Phase}
     # An MF is never created or personalising, an environment never blank, activated or mastered, and an
     # application exists from the handover of its environment on.
@@ -136,7 +138,7 @@ def test_the_table_of_the_card_is_this_one() -> None:
     }
 
 
-# -- acts as commands ------------------------------------------------------------------------------
+# -- operations as commands ------------------------------------------------------------------------------
 
 
 def _key_of(bench: IssuerBench) -> Secret:
@@ -144,10 +146,10 @@ def _key_of(bench: IssuerBench) -> Secret:
     return Secret(0x0D, secret("another UK", bench.suite), bench.suite, 0x83 if bench.here in AIDS else 0x04)
 
 
-def act(  # noqa: C901 - a table: each act and its command
+def operation(  # noqa: C901 - a table: each operation and its command
     bench: IssuerBench, name: str, *, under: bytes | None = None, cipher: str = ""
 ) -> str:
-    """Try an act in the current DF, with valid data; the status word.
+    """Try an operation in the current DF, with valid data; the status word.
 
     Args:
         under: key of the MAC of a key load; the one in control if not given.
@@ -217,7 +219,7 @@ def test_every_edge_is_gone_once(edge: tuple[str, str, str], suite: str) -> None
     before = bench.cells()
     if who != NOBODY and name not in LOADS:
         assert bench.prove() == "9000", bench.reason
-    assert act(bench, name) == "9000", bench.reason
+    assert operation(bench, name) == "9000", bench.reason
     assert bench.cells() != before
     assert bench.phase(bench.environment if place[0] != "mf" else MF) == following
     # And it is so after a loss of power.
@@ -231,7 +233,7 @@ NOT_COMMANDS: Final = {
     ("write any file", "ddf", "operational"): "6982",
     ("write any file", "adf", "operational"): "6982",
 }
-FORBIDDEN: Final = [(name, *place) for name in ACTS for place in PLACES if (name, *place) not in EXPECTED]
+FORBIDDEN: Final = [(name, *place) for name in OPERATIONS for place in PLACES if (name, *place) not in EXPECTED]
 
 
 @pytest.mark.clause("Part 4, 5.2", "what no edge allows is refused, whoever asks")
@@ -245,7 +247,7 @@ def test_every_forbidden_edge_is_6985_and_changes_nothing(edge: tuple[str, str, 
         assert bench.prove() == "9000"
     before, proofs = bench.cells(), bench.card.session.proofs
     expected = NOT_COMMANDS.get(edge) or NOT_COMMANDS.get((name, kind)) or "6985"
-    assert act(bench, name) == expected, bench.reason
+    assert operation(bench, name) == expected, bench.reason
     assert bench.cells() == before
     assert bench.card.session.proofs == proofs
 
@@ -267,7 +269,7 @@ def test_without_its_authority_an_edge_is_6982_and_changes_nothing(edge: tuple[s
                 continue
             assert bench.prove(bench.value(SSSE, its.decode()), kid) == "9000"
         before = bench.cells()
-        assert act(bench, name) == "6982", bench.reason
+        assert operation(bench, name) == "6982", bench.reason
         assert bench.cells() == before
 
 
@@ -292,7 +294,7 @@ def test_a_load_under_another_key_is_6988_and_changes_nothing_but_a_counter(edge
             assert bench.prove() == "9000"
         before, proofs = bench.cells(), bench.card.session.proofs
         cipher = "DES" if len(under) == 8 else ""
-        assert act(bench, name, under=under, cipher=cipher) == "6988", bench.reason
+        assert operation(bench, name, under=under, cipher=cipher) == "6988", bench.reason
         after = bench.cells()
         changed = {at[0] for at in before.keys() | after.keys() if before.get(at) != after.get(at)}
         assert changed == {"tries"}

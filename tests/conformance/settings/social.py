@@ -375,7 +375,7 @@ def _(value: bool) -> None:
 
 @exercise("crypto.ssf33", "refuse")
 def _(_value: str) -> None:
-    """The algorithm is not public: no card can be made with it."""
+    """The algorithm is not public: no card can be issued with it."""
     with pytest.raises(ProfileError, match="SSF33"):
         load_profile("ssc-2.0", {"suite": "SSF33"})
 

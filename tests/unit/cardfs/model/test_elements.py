@@ -263,7 +263,7 @@ def test_the_meanings_are_part_of_the_image() -> None:
         ('{ name = "b", type = "an", length = 4 }', "a: a later meaning as long as the one before needs 'with_tag'"),
         (
             '{ name = "b", type = "an", length = 4, with_tag = 0x21 }',
-            "a: with_tag 21 is no element whose end tells its meaning",
+            "a: with_tag 21 is not the tag of an element whose end decides its meaning",
         ),
     ],
 )

@@ -83,7 +83,7 @@ SWAPS = [
         'name = "x"\nkeys = [{ name = "A" }]',
         "ssc-x.toml: keys[0]: 'keys' belongs into a [[df]] or [[ef]]",
     ),
-    ('suite = "3DES"', 'suite = "SSF33"', "ssc-x.toml: suite: SSF33 is not public, so no card can be made with it"),
+    ('suite = "3DES"', 'suite = "SSF33"', "ssc-x.toml: suite: SSF33 is not public, so no card can be issued with it"),
     ('suite = "3DES"', 'suite = "AES"', "ssc-x.toml: suite: no suite 'AES'; there are DES, 3DES, SM4"),
     (
         'suite = "3DES"',
