@@ -34,10 +34,11 @@ class PersonaliseError(SscardError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command on the way: what it does, and how its bytes are made when its turn comes.
+    """One command of the plan.
 
     Attributes:
-        build: makes the command; some need a challenge of the card first.
+        title: what it does, for people.
+        build: makes the command when it is sent; some commands need a challenge of the card first.
     """
 
     title: str
@@ -46,10 +47,11 @@ class Step:
 
 @dataclass(slots=True)
 class Personaliser:
-    """Builds one card.
+    """Builds one card from a blank one.
 
     Attributes:
-        contents: the card that shall come out.
+        channel: carries APDUs to the blank card.
+        contents: the finished card.
         maker_key: transport key that the blank card comes with; never printed.
         random: draws the transport key and the temporary environment master keys.
     """
@@ -114,10 +116,10 @@ class Personaliser:
         strange += [f"{ref.name}" for (ref, _), key in contents.keys.items() if ref.owner == root and not _top(key)]
         strange += [path for path in environments if parent(path) != root]
         if strange:
-            raise PersonaliseError(f"{strange[0]} stands outside the environments, and only in them can it be built")
+            raise PersonaliseError(f"{strange[0]} is outside the environments: only what is in one can be built")
 
     def _transport(self, value: bytes, suite: Suite) -> Step:
-        """The transport key: in clear, or under the manufacturer's where the card takes none in clear."""
+        """Set the transport key: in clear, or under the manufacturer's if the card takes none in clear."""
         title = "set the transport key"
         settings = self.contents.info.settings
         if settings.personalisation.plain_keys:
@@ -152,7 +154,7 @@ class Personaliser:
         yield _plain(f"end of personalisation of {df.label}", "80E00200")
 
     def _directory(self, path: str, suite: Suite, master: bytes) -> Iterator[Step]:
-        """Files, keys and data of one DF."""
+        """Yield the commands for files, keys and data of one DF."""
         label = self.contents.dfs[path].label
         files = [ef for _, ef in sorted(self.contents.efs.items()) if ef.parent == path]
         for ef in files:
@@ -167,7 +169,7 @@ class Personaliser:
             yield from self._data(ef, label)
 
     def _references(self, ef: Ef, title: str) -> dict[KeyRef, int]:
-        """What stands for each key that the rules of a file name."""
+        """Return the identifier that stands in a rule for each key that the rules of a file name."""
         kids = {ref: key.kid for (ref, _), key in self.contents.keys.items()}
         environment = ef.parent if self.contents.dfs[ef.parent].kind is DfKind.DDF else parent(ef.parent)
         found = {}
@@ -176,7 +178,7 @@ class Personaliser:
             if kid is None:
                 kid = PIN_REFERENCE if ref.owner == environment else LOCAL_PIN_REFERENCE
             if ref.owner != (ef.parent if kid & LOCAL_KEY and kid != PIN_REFERENCE else environment):
-                raise PersonaliseError(f"{title}: no identifier in a rule of this file means {ref.name}")
+                raise PersonaliseError(f"{title}: a rule of this file cannot name {ref.name}")
             found[ref] = kid
         return found
 
@@ -209,7 +211,7 @@ class Personaliser:
     # -- commands ---------------------------------------------------------------------------------
 
     def challenge(self) -> bytes:
-        """GET CHALLENGE."""
+        """Return eight random bytes of the card, by GET CHALLENGE; raise `PersonaliseError` if it refuses."""
         data, word = exchange(self.channel, bytes((0x00, 0x84, 0x00, 0x00, CHALLENGE_LENGTH)))
         if word != 0x9000:
             raise PersonaliseError(f"GET CHALLENGE: the card answered {word:04X}, {explain(word).text}")
@@ -231,7 +233,7 @@ class Personaliser:
         update: bool = False,
         financial: bool = False,
     ) -> Step:
-        """WRITE KEY, enciphered and with a MAC under the controlling key."""
+        """Make WRITE KEY, enciphered and with a MAC under the controlling key."""
         mode = t514.UPDATE if update else t514.INSTALL
 
         def build(card: "Personaliser") -> bytes:
@@ -242,7 +244,7 @@ class Personaliser:
         return Step(title, build)
 
     def _authenticate(self, title: str, suite: Suite, master: bytes) -> Step:
-        """EXTERNAL AUTHENTICATION with the key in control, P2 00."""
+        """Make EXTERNAL AUTHENTICATION with the controlling key, P2 00."""
 
         def build(card: "Personaliser") -> bytes:
             original = self.random(8)
@@ -252,7 +254,7 @@ class Personaliser:
         return Step(title, build)
 
     def _update(self, ef: Ef, header: str, data: bytes, title: str) -> Step:
-        """UPDATE BINARY or UPDATE RECORD; with a MAC, or enciphered and with a MAC, where the file demands it."""
+        """Make UPDATE BINARY or UPDATE RECORD, with a MAC, or enciphered and with a MAC, if the file demands it."""
         protection = of_update(ef, self.contents.info.settings)
         if protection is Protection.NONE:
             return _plain(title, header, data)
@@ -266,7 +268,7 @@ class Personaliser:
         length = (len(data) // suite.block + 1) * suite.block if enciphered else len(data)
         length += MAC_LENGTH
         if length > MAX_DATA:
-            raise PersonaliseError(f"{title}: its {len(data)} bytes and their MAC fit into no command")
+            raise PersonaliseError(f"{title}: its {len(data)} bytes and their MAC do not fit into a command")
 
         def build(card: "Personaliser") -> bytes:
             session = suite.session_key(maintenance.value, card.challenge())
@@ -282,7 +284,7 @@ def _top(key: Key) -> bool:
 
 
 def _written(ef: Ef, contents: Contents, unwritten: bytes, what: str) -> Iterator[Step]:
-    """WRITE DATA, as many as a file needs; of a cyclic file the oldest record comes first."""
+    """Yield the WRITE DATA commands of a file; of a cyclic file the oldest record comes first."""
     head = ef.fid.to_bytes(2)
     if isinstance(contents, bytes):
         for at in range(0, len(contents), CHUNK):
@@ -293,7 +295,7 @@ def _written(ef: Ef, contents: Contents, unwritten: bytes, what: str) -> Iterato
     cyclic = ef.structure is Structure.CYCLIC
     for number, record in enumerate(reversed(contents) if cyclic else contents, 1):
         if len(head) + 2 + len(record) > MAX_DATA:
-            raise PersonaliseError(f"{what} record {number}: its {len(record)} bytes fit into no command")
+            raise PersonaliseError(f"{what} record {number}: its {len(record)} bytes do not fit into a command")
         yield _plain(f"{what} record {number}", "80E00600", head + (0 if cyclic else number).to_bytes(2) + record)
 
 

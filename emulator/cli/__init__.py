@@ -11,7 +11,7 @@ __all__ = ["IMAGE", "main", "run"]
 
 
 def run() -> None:
-    """Be the program `sscard`; never returns."""
+    """Run the program `sscard`; never return."""
     from . import interrupt
 
     interrupt.end_at_once()

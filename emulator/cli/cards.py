@@ -59,4 +59,4 @@ def _note_missing_keys(name: str, *, profile: str, roots: Path | None, settings:
     kind = load_kind(profile, settings)
     missing = missing_roots(kind, load_roots(roots or DEMO / "roots.toml")) if kind.is_psam else []
     if missing:
-        click.echo(f"note: {name} without {', '.join(missing)}: there are no roots for them", err=True)
+        click.echo(f"note: {name} without {', '.join(missing)}: the root keys lack them", err=True)

@@ -40,7 +40,7 @@ WHY: Final = "color(130)"
 
 
 def trace_text(event: Event) -> Text:
-    """One command as a line, with a second line for the reason of a refusal."""
+    """Return one event as text: a command in two lines, and a third one for the reason of a refusal."""
     time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
     line = Text().append(f"{time}  ", style=QUIET)
     if event.kind != "command":
@@ -60,7 +60,7 @@ def trace_text(event: Event) -> Text:
 
 
 def reading_table(reading: Reading) -> Iterator[Table | Text]:
-    """What a terminal read, as a table and a few sentences."""
+    """Yield what a terminal read: a table, then a few lines."""
     table = Table(title="社会保障卡  Social-security card", title_style="bold", header_style="bold")
     for column in ("file", "数据项", "element", "value"):
         table.add_column(column, overflow="fold")
@@ -80,14 +80,14 @@ def reading_table(reading: Reading) -> Iterator[Table | Text]:
 
 
 def image_tree(image: Image) -> Tree:
-    """The files of a card with rules and contents, and the states of its keys; never a key's value."""
+    """Return the files of a card with rules and contents, and the states of its keys; never a key's value."""
     tree = _card_tree(image)
     _add_df(tree, image, image.root)
     return tree
 
 
 def df_tree(image: Image, path: str) -> Tree:
-    """One DF as `image_tree` shows it; of the directories below it the names alone."""
+    """Return one DF as `image_tree` does, with only the names of the directories below it."""
     tree = _card_tree(image)
     branch = _add_df(tree, image, path, deep=False)
     for child in image.children(path):
@@ -131,7 +131,7 @@ def _add_df(tree: Tree, image: Image, path: str, *, deep: bool = True) -> Tree:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table without lines."""
+    """Return a table without lines."""
     table = Table(box=None, header_style=QUIET, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
@@ -229,13 +229,13 @@ class _Console(Console):
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render; in what is not ours, characters that would move the cursor are shown by their numbers."""
+        """Render, and show characters that would move the cursor by their numbers, except in control segments."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that does not wrap what is piped into a file."""
+    """Return a console that does not wrap what is piped into a file."""
     file = cast("IO[str]", Styled(stderr=stderr))
     made = _Console(file=file, highlight=False, emoji=False, markup=False)
     if not made.is_terminal:

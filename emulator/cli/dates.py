@@ -22,7 +22,7 @@ class _Date(click.ParamType[date]):
                 return date.fromisoformat(text)
         except ValueError:
             pass
-        return self.fail(f"{text!r} is no date YYYY-MM-DD", param, ctx)
+        return self.fail(f"{text!r} is not a date YYYY-MM-DD", param, ctx)
 
 
 DATE: Final = _Date()

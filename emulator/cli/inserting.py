@@ -24,7 +24,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def own_command(*arguments: str) -> list[str]:
-    """The command line that starts `sscard`, whatever Python files the folder or PYTHONPATH have."""
+    """Return the command line that starts this `sscard`, whatever Python files the folder or PYTHONPATH have."""
     root = str(Path(__file__).parents[2])
     start = f"import sys; sys.path.append({root!r}); from emulator.cli import run; run()"
     return [sys.executable, "-E", "-P", "-c", start, *arguments]
@@ -32,7 +32,7 @@ def own_command(*arguments: str) -> list[str]:
 
 @contextmanager
 def open_card(source: "Path | CardContents", display: TraceDisplay | None) -> "Iterator[Insertable]":
-    """A card from an image file, or one that lives no longer than the process; traced if there is anybody to tell."""
+    """Yield a card from an image file, or a new one in memory; traced if there is a display."""
     from cardfs.memory.image import Image
 
     from ..cards import Card
@@ -52,7 +52,7 @@ def _traced(card: "Card", display: TraceDisplay) -> "Insertable":
 
 
 def link_text(event: object) -> str:
-    """Say what happened on the link to the reader."""
+    """Return one sentence on an event of the link to the reader."""
     from ..reader import vpcd
 
     match event:
@@ -130,9 +130,9 @@ def end_cleanly(status: int) -> None:
 
 @contextmanager
 def ended_by_a_signal(end: Callable[[], None]) -> Iterator[None]:
-    """Bring what the block waits for to its end on a signal; a second one ends the process at once.
+    """Call ``end`` on a signal, for what the block waits for; a second signal ends the process at once.
 
-    Ctrl-C is told after the block, when all is in order.
+    After the block Ctrl-C raises `Interrupted`, when all is in order.
     """
     received: list[int] = []
 

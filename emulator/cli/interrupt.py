@@ -12,14 +12,14 @@ _PATIENCE = 100
 
 
 class Interrupted(SystemExit):
-    """Ctrl-C, on its way out through whatever has to be put in order; `run` says it at the end."""
+    """Ctrl-C, on its way out through whatever has to be put in order; `run` prints the line at the end."""
 
     def __init__(self) -> None:
         super().__init__(STATUS)
 
 
 def end_at_once() -> None:
-    """From now on end this process on Ctrl-C at once: nothing is under way yet. `scripts/sscard` does it before.
+    """End this process on Ctrl-C at once from now on: nothing is under way yet. `scripts/sscard` does it before.
 
     A process that was started to ignore Ctrl-C goes on ignoring it.
     """
@@ -29,13 +29,13 @@ def end_at_once() -> None:
 
 
 def unwind() -> None:
-    """From now on raise `Interrupted` on Ctrl-C, so that files, readers and processes are put in order."""
+    """Raise `Interrupted` on Ctrl-C from now on, so that files, readers and processes are put in order."""
     if signal.getsignal(signal.SIGINT) is end:
         signal.signal(signal.SIGINT, _raise)
 
 
 def print_message() -> None:
-    """Say that it was Ctrl-C, if anybody reads that."""
+    """Print that it was Ctrl-C, if anybody reads that."""
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     if poll.poll(_PATIENCE):

@@ -46,14 +46,18 @@ _INPUTS: Final = (
 
 
 def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what a card shall hold."""
+    """Add the options for the contents of a card to a command."""
     for option in reversed(_INPUTS):
         command = option(command)
     return command
 
 
 def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = None) -> "Profile":
-    """The card type with what ``--with-financial`` says, and over it what ``--set`` does."""
+    """Load a card type with the values of ``--with-financial`` and, over them, of ``--set``.
+
+    Raises:
+        ProfileError: no such profile, or a value that it cannot have; names the option or the file.
+    """
     from cardfs.profile.inputs import Document
     from cardfs.profile.loader import KIND, ProfileError, load_profile
 
@@ -109,7 +113,7 @@ def issue_contents(
         if not _is_financial(error.name, kind, profile, settings):
             raise
         more = "" if kind.settings.financial.kind == "none" else "=both"
-        raise NoSuchElement(error.place, error.name, f"; --with-financial{more} brings it") from None
+        raise NoSuchElement(error.place, error.name, f"; add it with --with-financial{more}") from None
 
 
 def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[str, ...]) -> bool:
@@ -145,7 +149,11 @@ def demo_contents(profile: str = "ssc-2.0") -> "CardContents":
 
 
 def authority_json(contents: "CardContents", roots: Path | None) -> str:
-    """The certification authority's public key as JSON, all bytes in hex; a card without debit/credit is a fault."""
+    """Return the certification authority's public key as JSON, all bytes in hex.
+
+    Raises:
+        UsageFault: the card has no debit/credit application.
+    """
     import json
 
     from cardfs.issuing.certificates import authority

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Choice(["edep", "debit_credit", "both", "none"]),
     is_flag=False,
     flag_value="both",
-    help="The card shall get a financial environment: settings.financial.kind.",
+    help="Prepare the card for a financial environment: settings.financial.kind.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:

@@ -47,7 +47,7 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
 @IMAGE
 @click.argument("name", default="")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
-@click.option("--region", default="", help="Application city code, six digits.  [default: as the card says]")
+@click.option("--region", default="", help="Application city code, six digits.  [default: that of the card]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bool) -> None:
     """Print the values of a card's keys and PINs, and the roots that make them.
@@ -84,7 +84,7 @@ def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bo
         if row not in short:
             click.echo(f"{row['key']}, RSA, exponent and two primes: {row['value']}; root {row['root'] or 'unknown'}")
     if any(not row["root"] and row["cipher"] for row in rows):
-        click.echo(f"note: where no root stands, none of {made.source} makes the key", err=True)
+        click.echo(f"note: where no root is shown, no root of {made.source} derives the key", err=True)
 
 
 def _key_rows(card: "Image", origins: "Origins", name: str) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def _key_rows(card: "Image", origins: "Origins", name: str) -> list[dict[str, An
 
 
 def find_df(card: "Image", image: Path, name: str) -> str:
-    """The path of the DF that people call so.
+    """Return the path of the DF of this name.
 
     Raises:
         UsageFault: there is none, or there are several.
@@ -136,7 +136,7 @@ def find_df(card: "Image", image: Path, name: str) -> str:
 
 
 def df_names(card: "Image") -> dict[str, str]:
-    """What people call each DF; one that shares its label with another, with the environment: ``MF/DF01``."""
+    """Return the name of each DF by path: its label, with the environment if another has the same: ``MF/DF01``."""
     labels = Counter(df.label for df in card.dfs.values())
     return {path: df.label if labels[df.label] == 1 else _in_environment(card, path) for path, df in card.dfs.items()}
 

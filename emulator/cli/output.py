@@ -56,11 +56,11 @@ class Outlet(io.FileIO):
         os.close(null)
 
     def gone(self) -> bool:
-        """Tell whether everything goes to nowhere by now."""
+        """Return whether everything goes to nowhere by now."""
         return self._gone
 
     def takes(self, give_up: Callable[[], bool]) -> bool:
-        """Wait until the other side takes more; tell whether it does, or ``give_up`` came first."""
+        """Wait until the other side takes more; return False if ``give_up`` came first."""
         poll = select.poll()
         poll.register(self.fileno(), select.POLLOUT)
         waits = 0.0
@@ -71,7 +71,7 @@ class Outlet(io.FileIO):
         return True
 
     def offer(self, data: bytes, give_up: Callable[[], bool]) -> bool:
-        """Write all of ``data``, or nothing when ``give_up`` came first; tell which.
+        """Write all of ``data`` and return True, or nothing and return False if ``give_up`` came first.
 
         What was cut in its middle is finished before anything else is written.
         """
@@ -111,7 +111,7 @@ class Styled(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of the stream."""
+        """Return the encoding of the stream."""
         return self._stream.encoding
 
     def write(self, text: str, /) -> int:
@@ -124,7 +124,7 @@ class Styled(io.TextIOBase):
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Return whether it is a terminal."""
         return self._stream.isatty()
 
 
@@ -155,13 +155,13 @@ def _stream(number: int, before: object) -> io.TextIOWrapper:
 
 
 def standard_output() -> Outlet | None:
-    """The outlet of standard output, None where a caller has put another stream in its place."""
+    """Return the outlet of standard output, None if a caller has put another stream in its place."""
     outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return outlet if isinstance(outlet, Outlet) else None
 
 
 def print_message(sentence: str, *, patience: float | None = None) -> None:
-    """Say one sentence on standard error, if anybody reads it; wait at most ``patience`` seconds for that."""
+    """Print one sentence on standard error, if anybody reads it; wait at most ``patience`` seconds for that."""
     outlet = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
     if patience is not None and isinstance(outlet, Outlet):
         poll = select.poll()
@@ -186,7 +186,7 @@ def open_trace(path: Path | None) -> Outlet | None:
 
 
 def write_line(trace: Outlet, line: str, give_up: Callable[[], bool] = lambda: False) -> bool:
-    """Append a line to a trace; say once that the trace ends, when it cannot be written.
+    """Append a line to a trace; print once that the trace ends, if it cannot be written.
 
     Returns:
         whether it was written, or nobody will read it any more; False when ``give_up`` came first.

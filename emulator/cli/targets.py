@@ -67,7 +67,7 @@ def require_trace(path: Path) -> None:
     except ValueError:
         event = None
     if not isinstance(event, dict) or not {"time", "kind"} <= event.keys():
-        raise UsageFault(f"{path}: --trace appends to a trace only, and this file is none; name another file")
+        raise UsageFault(f"{path}: this file is not a trace, and --trace appends only to one; name another file")
 
 
 def _begins(path: Path) -> bytes:

@@ -27,12 +27,12 @@ _SHARED: Final = (
     click.option("--settings", type=click.Path(path_type=Path), help="Settings of the terminal, TOML."),
     click.option("--set", "sets", multiple=True, metavar="TOML", help="One setting: terminal.debit_amounts=account"),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-    click.option("--raw", is_flag=True, help="Print the text of the standard."),
+    click.option("--raw", is_flag=True, help="Print the output text of the standard (pOutInfo)."),
 )
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every function takes."""
+    """Add the options that every function takes to a command."""
     for option in reversed(_SHARED):
         command = option(command)
     return command

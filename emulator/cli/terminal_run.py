@@ -73,7 +73,7 @@ class TerminalRun:
 
     @property
     def info(self) -> str:
-        """The card that is expected; without an option, the one that is there."""
+        """Return the card information that is expected; without the option, that of the card in the reader."""
         return self.expected if self.expected is not None else self._look().info
 
     def _pad(self, prompt: str) -> str:
@@ -96,7 +96,7 @@ class TerminalRun:
             raise TerminalError(f"nobody answered: {prompt}", CANCELLED) from None
 
     def hsm(self) -> "Hsm":
-        """The software HSM with its root keys."""
+        """Make the software HSM with its root keys."""
         from cardfs.issuing.roots import load_roots
         from cardfs.profile.loader import DEMO
 
@@ -106,7 +106,7 @@ class TerminalRun:
         return Hsm(roots, self.settings, sequence=trade_sequence())
 
     def card(self) -> "HsmCard":
-        """What the back office knows of the card from its basic data."""
+        """Return what the back office knows of the card from its basic data."""
         from ..terminal import HsmCard
 
         data = self._look()
@@ -114,7 +114,7 @@ class TerminalRun:
 
     @property
     def reinsert(self) -> Callable[[str], bool] | None:
-        """What asks the holder for a card that was pulled out; nothing where nobody sits."""
+        """Return what asks the holder for a card that was pulled out; None if nobody sits there."""
         return _ask_again if interactive() else None
 
     def with_psam_or_hsm(
@@ -164,7 +164,7 @@ def _clock(text: str | None) -> "Callable[[], datetime.date]":
     try:
         day = datetime.date.fromisoformat(text)
     except ValueError:
-        raise UsageFault(f"--date: {text!r} is no date YYYY-MM-DD") from None
+        raise UsageFault(f"--date: {text!r} is not a date YYYY-MM-DD") from None
     return lambda: day
 
 
@@ -206,7 +206,7 @@ def perform(options: dict[str, Any], function: Function, title: str, nothing: st
 
 
 def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
-    """The command that tells whether a trade was booked, with the same card, readers and settings."""
+    """Return the command that asks whether a trade was booked, with the same card, readers and settings."""
     import shlex
 
     words = ["sscard", "terminal", "proof", TRADES[trade.trade], trade.sequence, "--card-info", trade.card_info]
@@ -231,7 +231,7 @@ def _ask_again(prompt: str) -> bool:
 
 
 def yuan(text: str) -> str:
-    """An amount as the national functions take it; what is none stays as it was typed, for the error that names it."""
+    """Return an amount as the national functions take it; leave anything else as typed, for the error that names it."""
     from ..terminal.amounts import LARGEST
 
     whole = re.fullmatch("[0-9]{1,8}", text) and int(text) * 100 < LARGEST
@@ -239,19 +239,19 @@ def yuan(text: str) -> str:
 
 
 def now() -> str:
-    """The time of a trade."""
+    """Return the time of a trade, ``YYYYMMDDHHMMSS``."""
     from datetime import datetime
 
     return datetime.now().strftime("%Y%m%d%H%M%S")
 
 
 def trade_sequence() -> int:
-    """A terminal trade sequence that no other run gave: tenths of a second, around once in 13 years."""
+    """Return a terminal trade sequence that no other run has: tenths of a second, repeated after 13 years."""
     import time
 
     return time.time_ns() // 10**8 % 2**32
 
 
 def interactive() -> bool:
-    """Whether somebody sits at the terminal."""
+    """Return whether somebody sits at the terminal."""
     return sys.stdin.isatty()

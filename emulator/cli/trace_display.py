@@ -147,7 +147,7 @@ class TraceDisplay:
 
     def _miss(self) -> Callable[[], None]:
         missing, self._missing = self._missing, 0
-        return lambda: self(_note(f"{missing} commands are missing here: they came faster than they could be told"))
+        return lambda: self(_note(f"{missing} commands are missing here: they came faster than they could be shown"))
 
     def _past(self, seconds: float) -> bool:
         """Tell whether the end has taken so long: work and waiting for a reader, since the card was pulled out."""
@@ -200,7 +200,7 @@ class TraceDisplay:
                 self._unshown += 1
         except OSError as error:
             # The terminal is gone, or the disk is full. The card stays in the reader.
-            print_message(f"the trace is shown no longer: {error.strerror}")
+            print_message(f"the trace is not shown any more: {error.strerror}")
         self._writing = None
         self.quiet = outlet is not None and outlet.gone()
 

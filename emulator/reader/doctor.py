@@ -27,7 +27,15 @@ TIMEOUT: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: what was found, and a sentence on how to get it, empty when it is there."""
+    """The result of one check.
+
+    Attributes:
+        name: what was looked for.
+        ok: whether it is there.
+        found: what was found.
+        remedy: how to get it, in words; empty if it is there.
+        needed: whether nothing works without it.
+    """
 
     name: str
     ok: bool
@@ -42,7 +50,7 @@ def examine() -> list[Check]:
 
 
 def way(checks: Sequence[Check]) -> str:
-    """Tell where a card is inserted and read here, as `Stack` goes about it; nothing if there is no way."""
+    """Return where a card is inserted and read here, in words, as `Stack` does it; empty if there is no way."""
     good = {check.name for check in checks if check.ok}
     if not all(check.ok for check in checks if check.needed):
         return ""
@@ -54,7 +62,7 @@ def way(checks: Sequence[Check]) -> str:
 
 
 def usable(checks: Sequence[Check]) -> bool:
-    """Tell whether a card can be inserted and read here."""
+    """Return whether a card can be inserted and read here."""
     return bool(way(checks))
 
 

@@ -350,17 +350,17 @@ class Stack:
 
     @property
     def namespaces(self) -> bool:
-        """Whether the stack lives in namespaces of its own."""
+        """Return whether the stack lives in namespaces of its own."""
         return bool(self._spaces)
 
     @property
     def openness(self) -> str:
-        """Who else can insert a card, in words, if the network is the machine's."""
+        """Return who else can insert a card, in words; only without namespaces."""
         return f"whoever reaches ports {self.port} to {self.port + len(self.readers) - 1} can insert a card"
 
     @property
     def socket_path(self) -> str:
-        """Path of its pcscd's socket for clients outside of the stack: the value for PCSCLITE_CSOCK_NAME."""
+        """Return the path of pcscd's socket for clients outside of the stack: the value for PCSCLITE_CSOCK_NAME."""
         return f"/proc/{self.pid}/root{COMM}" if self._spaces else self._service
 
     def _environment(self, outside: Mapping[str, str]) -> dict[str, str]:

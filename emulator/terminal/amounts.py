@@ -70,7 +70,7 @@ def yuan(text: str) -> int:
     match = _AMOUNT.fullmatch(text)
     fen = int(match[1] + match[2]) if match else LARGEST
     if fen >= LARGEST:
-        raise TerminalError(f"{text!r} is no amount in yuan with two decimals below 42949672.95", INPUT_WRONG)
+        raise TerminalError(f"{text!r} is not an amount in yuan with two decimals below 42949672.95", INPUT_WRONG)
     return fen
 
 
@@ -88,7 +88,7 @@ def moment(text: str) -> str:
         year, month, day, hour, minute, second = (int(text[at:end]) for at, end in _PARTS)
         datetime.datetime(year, month, day, hour, minute, second)
     except ValueError:
-        raise TerminalError(f"{text!r} is no time YYYYMMDDHHMMSS", INPUT_WRONG) from None
+        raise TerminalError(f"{text!r} is not a time YYYYMMDDHHMMSS", INPUT_WRONG) from None
     return text
 
 

@@ -198,7 +198,7 @@ class UserCard:
     # -- authentication -----------------------------------------------------------------------
 
     def challenge(self) -> bytes:
-        """GET CHALLENGE: return eight random bytes (Part 5, 6.5)."""
+        """Return eight random bytes of the card, by GET CHALLENGE."""
         data = self.must(b"\x00\x84\x00\x00\x08", "GET CHALLENGE")
         if len(data) != 8:
             raise TerminalError(f"GET CHALLENGE: the card answered {len(data)} bytes, not 8", -0x6700)
@@ -211,12 +211,12 @@ class UserCard:
         return Randoms(self.challenge(), original)
 
     def internal_authentication(self, randoms: Randoms) -> bytes:
-        """INTERNAL AUTHENTICATION: return what the card computes from the randoms (Part 7, 5.4)."""
+        """Return what the card computes from the randoms, by INTERNAL AUTHENTICATION (Part 7, 5.4)."""
         command = b"\x00\x88\x00\x00\x10" + randoms.factor + randoms.original
         return self.must(command, "INTERNAL AUTHENTICATION")
 
     def external_authentication(self, kid: int, data: bytes, name: str) -> None:
-        """EXTERNAL AUTHENTICATION with a key.
+        """Prove to the card by EXTERNAL AUTHENTICATION that a key is known.
 
         Args:
             kid: key identifier.
@@ -262,7 +262,7 @@ class UserCard:
         self._select_file(plan.ef.fid)
 
     def read_record(self, plan: FilePlan, number: int) -> bytes | None:
-        """READ RECORD of the selected file; return None if there is no such record."""
+        """Return a record of the selected file, by READ RECORD; None if there is no such record."""
         record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
         if word == 0x6A83:
             return None
@@ -285,7 +285,7 @@ class UserCard:
         return data
 
     def update_record(self, plan: FilePlan, number: int, record: bytes) -> None:
-        """UPDATE RECORD of the selected file; number 0 appends to a cyclic file (Part 5, 6.13)."""
+        """Write a record of the selected file, by UPDATE RECORD; number 0 appends to a cyclic file (Part 5, 6.13)."""
         header = bytes((0x00, 0xDC, number, 0x04 if number else 0x03, len(record)))
         self.must(header + record, f"UPDATE RECORD of {plan.name}")
 

@@ -223,7 +223,7 @@ def _inner(element: Element, data: bytes) -> list[tuple[Element, bytes]]:
 
 
 def coded(element: Element, text: str) -> bytes:
-    """The bytes of a value that the caller wrote, in the element's full length.
+    """Return the bytes of a value that the caller wrote, in the element's full length.
 
     Raises:
         TerminalError: characters that the element cannot hold (-41), or too many (-42).

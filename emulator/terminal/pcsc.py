@@ -1,6 +1,6 @@
 """The host side of PC/SC: readers and connections to the cards in them (pyscard).
 
-What PC/SC says of a failure becomes a code of the reader library (Part 8, table A1.2).
+Errors of PC/SC become codes of the reader library (Part 8, table A1.2).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -140,7 +140,7 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
 
 
 def reader_names(wanted: str | None = None) -> list[str]:
-    """The PC/SC readers, or those whose names begin as wanted; `TerminalError` (-11) if there is none."""
+    """Return the PC/SC readers, or those whose names begin as wanted; raise `TerminalError` (-11) if there is none."""
     scard = _library()
     context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
     try:
@@ -157,7 +157,7 @@ def reader_names(wanted: str | None = None) -> list[str]:
 
 
 class Readers(NamedTuple):
-    """The readers of a terminal; None for one that it does without."""
+    """The readers of a terminal; None for one that it does not use."""
 
     card: PcscReader | None
     psam: PcscReader | None
@@ -176,14 +176,14 @@ def find_readers(
     """Find the reader of the user card and that of the PSAM.
 
     Args:
-        card, psam: names or their beginnings; None tries every reader and tells the cards by selecting.
-        with_psam: False for a terminal that shall do without one.
+        card, psam: names or their beginnings; None tries every reader and tells the cards apart by SELECT.
+        with_psam: False for a terminal that works without one.
         contactless: the reader of contactless cards, or its beginning; nothing else is looked for in it.
         with_contacts: False where the user card is in that reader.
 
     Raises:
-        TerminalError: no reader, or no user card in any (-2; what lies there instead is said), unless contactless
-            ones are read too. No PSAM is no error here.
+        TerminalError: no reader (-11), or no user card in any (-2, with what lies there instead), unless contactless
+            ones are read too. A missing PSAM is no error here.
     """
     names = reader_names()
     apart = _named(names, contactless) if contactless else None
@@ -207,7 +207,7 @@ def find_readers(
 
 
 def _recognised(name: str, settings: Settings) -> str:
-    """What sort of card is in a reader: ``user``, ``psam`` or ``other``; nothing for an empty one."""
+    """Return what sort of card is in a reader: ``user``, ``psam`` or ``other``; empty for an empty one."""
     try:
         connection = PcscConnection(name, cold=False)
     except TerminalError as error:
@@ -234,9 +234,11 @@ def _nothing_in(names: Sequence[str]) -> TerminalError:
 
 
 def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | None) -> TerminalError:
-    """Say what lies in the readers instead; a PSAM in a reader of its own is where it belongs."""
+    """Make the error that names what lies in the readers instead; a PSAM in its own reader is where it belongs."""
     said = [
-        f"the card in {name!r} is no PSAM" if name == module else f"the card in {name!r} is no social-security card"
+        f"the card in {name!r} is not a PSAM"
+        if name == module
+        else f"the card in {name!r} is not a social-security card"
         for name in names
         if seen.get(name) == "other" or (name == module and seen.get(name) == "user")
     ]
@@ -256,7 +258,7 @@ def _library() -> Any:
 
 
 def _checked(result: Any) -> Any:
-    """What a call of the library gave beside its code; `TerminalError` for a failure."""
+    """Return what a call of the library returned beside its code; raise `TerminalError` for a failure."""
     code, *rest = result if isinstance(result, list | tuple) else (result,)
     if code:
         raise _error(code)
@@ -269,4 +271,4 @@ def _error(code: int) -> TerminalError:
         return TerminalError("no PC/SC service answers: start pcscd, or use `sscard exec`", NO_READER)
     with suppress(TerminalError):
         return TerminalError(_library().SCardGetErrorMessage(code).rstrip("."), CODES.get(code, NO_READER))
-    return TerminalError(f"PC/SC says {code:08X}", CODES.get(code, NO_READER))
+    return TerminalError(f"PC/SC error {code:08X}", CODES.get(code, NO_READER))

@@ -19,17 +19,25 @@ SEPARATOR: Final = b"\xff"
 
 
 class PinFunctions(Base):
-    """Functions of terminal interface, 4 to 7."""
+    """The functions of terminal interface, 4 to 7."""
 
     def verify_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Check the PIN that the pad gives (iVerifyPIN); of the card that is expected, if one is named."""
+        """Verify the PIN from the pad (iVerifyPIN; terminal interface, 4.1).
+
+        Args:
+            kind: type of card, 1 to 4.
+            card_info: the card that is expected; None takes any, as the standard's function does.
+
+        Raises:
+            TerminalError: wrong PIN (-51), locked PIN (-52), or what the pad raises.
+        """
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             session.card.verify(self.pad)
         return Result()
 
     def change_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Replace the PIN: the old one, and the new one twice, from the pad (iChangePIN); as `verify_pin`."""
+        """Replace the PIN: the old one, and the new one twice, come from the pad (iChangePIN; 5.1)."""
         with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
@@ -40,7 +48,7 @@ class PinFunctions(Base):
         return Result()
 
     def reload_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Set a new PIN without the old one (iReloadPIN)."""
+        """Set a new PIN without the old one (iReloadPIN; terminal interface, 6.1)."""
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
@@ -48,7 +56,7 @@ class PinFunctions(Base):
         return Result()
 
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Give the PIN all its tries again (iUnblockPIN)."""
+        """Give the PIN all its tries again (iUnblockPIN; terminal interface, 7.1)."""
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
@@ -56,36 +64,39 @@ class PinFunctions(Base):
         return Result()
 
     def reload_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Give the HSM what it needs for PUK (iReloadPIN_HSM_Step1): ``algorithm|key address|factor|original|``."""
+        """Return what the HSM needs for PUK (iReloadPIN_HSM_Step1; terminal interface, 6.2).
+
+        Text: ``algorithm|key address|factor|original|``.
+        """
         return self._pin_step1("reload_pin", card_info, kind)
 
     def reload_pin_hsm_step2(self, key: str) -> Result:
-        """Authenticate, take the new PIN from the pad, say what the HSM shall secure (iReloadPIN_HSM_Step2).
+        """Authenticate, take the new PIN, return what the HSM has to secure (iReloadPIN_HSM_Step2; 6.3).
 
         Text: ``algorithm|key address|challenge|command header|new PIN as cn in hex|``.
         """
         return self._pin_step2("reload_pin", key)
 
     def reload_pin_hsm_step3(self, key: str) -> Result:
-        """Send the command that the HSM made, 34 or 50 digits (iReloadPIN_HSM_Step3)."""
+        """Send the command that the HSM made, 34 or 50 hex digits (iReloadPIN_HSM_Step3; 6.4)."""
         return self._pin_step3("reload_pin", key)
 
     def unblock_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """As `reload_pin_hsm_step1` (iUnblockPIN_HSM_Step1)."""
+        """Do the same as `reload_pin_hsm_step1` (iUnblockPIN_HSM_Step1; terminal interface, 7.2)."""
         return self._pin_step1("unblock_pin", card_info, kind)
 
     def unblock_pin_hsm_step2(self, key: str) -> Result:
-        """As `reload_pin_hsm_step2`, without a PIN (iUnblockPIN_HSM_Step2)."""
+        """Do the same as `reload_pin_hsm_step2`, without a PIN (iUnblockPIN_HSM_Step2; 7.3)."""
         return self._pin_step2("unblock_pin", key)
 
     def unblock_pin_hsm_step3(self, key: str) -> Result:
-        """Send the command that the HSM made, 18 digits (iUnblockPIN_HSM_Step3)."""
+        """Send the command that the HSM made, 18 hex digits (iUnblockPIN_HSM_Step3; 7.4)."""
         return self._pin_step3("unblock_pin", key)
 
     # -- shared operations ---------------------------------------------------------------------------------
 
     def _maintain(self, session: Session, header: bytes, pin: bytes) -> None:
-        """PUK, a new challenge, PIN CHANGE/UNBLOCK under the maintenance key (Part 7, 13)."""
+        """Authenticate with PUK, then send PIN CHANGE/UNBLOCK under the maintenance key (Part 7, 13)."""
         card, psam = session.card, session.psam
         assert psam is not None  # noqa: S101 - opened before the pad was asked
         puk, maintenance = card.layout.key("SSSE", Usage.PIN_UNBLOCK), card.layout.key("SSSE", Usage.MAC_ENC)
@@ -128,7 +139,7 @@ class PinFunctions(Base):
             if len(command) != len(header) + header[4]:
                 raise TerminalError(f"the command has {len(key)} digits, not {2 * (5 + header[4])}", LENGTH_WRONG)
             if not command.startswith(header):
-                raise TerminalError("the command is another one than the step before asked for", INPUT_WRONG)
+                raise TerminalError("the command differs from the one that the step before asked for", INPUT_WRONG)
             step.session.card.must(command, "PIN CHANGE/UNBLOCK")
         return Result()
 

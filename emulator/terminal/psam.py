@@ -1,7 +1,7 @@
 """The PSAM as a terminal uses it (Part 9): it holds root keys and computes; no key comes out of it.
 
-A terminal has to cope with PSAMs of every level (Part 9, 8): how many diversification levels a key is
-above the card's is tried out, and remembered.
+A terminal has to work with PSAMs of every level (Part 9, 8): how many levels a key is above the card's is
+tried out, and remembered.
 """
 
 from collections.abc import Callable
@@ -30,15 +30,23 @@ TERMINAL_NUMBER: Final = 0x0016
 SEQUENCE: Final = 0x0019
 NATIONAL_INFORMATION: Final = 0x001A
 ALGORITHM_STATUS_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
-"""What a PSAM answers to a key that it has not, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
+"""Answers of a PSAM that does not have a key, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
 
 
 class Index(dict[tuple[str, str], tuple[int, int]]):
-    """What was found out about a PSAM: usage type and number of levels by algorithm and key."""
+    """What is known of a PSAM: usage type and number of levels, by algorithm and name of a key."""
 
 
 class Trade(NamedTuple):
-    """What a purchase is computed from (Part 9, 9.9.3): ``head`` is random and purchase sequence of the card."""
+    """What MAC1 of a purchase is computed from (Part 9, 9.9.3).
+
+    Attributes:
+        head: random (four bytes) and purchase sequence (two bytes) of the card.
+        amounts: account, self-paid and fund amount in fen, four bytes each.
+        kind: trade type, one byte.
+        time: ``YYYYMMDDHHMMSS`` as cn, seven bytes.
+        version, algorithm: of DPK, as the card names them.
+    """
 
     head: bytes
     amounts: bytes
@@ -49,7 +57,15 @@ class Trade(NamedTuple):
 
 
 class Psam:
-    """A PSAM with power, its application of one algorithm selected."""
+    """A PSAM with power, its application of one algorithm selected.
+
+    Args:
+        index: what is known of this PSAM; completed here.
+        reader: name of its reader, for errors.
+
+    Attributes:
+        terminal_number: twelve digits; empty before `begin`.
+    """
 
     def __init__(self, connection: Connection, settings: Settings, index: Index, reader: str = "its reader") -> None:
         self._connection = connection
@@ -60,14 +76,14 @@ class Psam:
         self.terminal_number = ""
 
     def ask(self, command: bytes) -> tuple[bytes, int]:
-        """Send a command; data and status word. A PSAM that gives none is none (-2201)."""
+        """Send a command; return data and status word; raise `TerminalError` (-2201) if the PSAM does not answer."""
         try:
             return exchange(self._connection.transmit, command)
         except TerminalError as error:
-            raise TerminalError(f"the PSAM in {self._reader!r} answers no more: {error}", NO_PSAM) from None
+            raise TerminalError(f"the PSAM in {self._reader!r} does not answer any more: {error}", NO_PSAM) from None
 
     def must(self, command: bytes, what: str) -> bytes:
-        """Send a command that has to succeed; `TerminalError` with the word if not."""
+        """Send a command and return its data; raise `TerminalError` with the word unless that is 9000."""
         data, word = self.ask(command)
         if word != OK:
             raise self._refused(what, word)
@@ -77,25 +93,27 @@ class Psam:
         return refused(what, word, who="the PSAM", why=why, rule=self._settings.terminal.sw_code_rule)
 
     def close(self) -> None:
-        """Take its power away."""
+        """Take the power from the PSAM."""
         self._connection.close()
 
     def is_psam(self) -> bool:
-        """Whether this is a PSAM at all: one of its environments and the application can be selected."""
+        """Return whether this is a PSAM: one of its environments and the application can be selected."""
         return answers_as_psam(self.ask, self._settings)
 
     def begin(self, algorithm: str) -> None:
-        """Select the environment and application of an algorithm, and learn the terminal number.
+        """Select the environment and application of an algorithm, and read the terminal number.
 
         Raises:
-            TerminalError: not a PSAM (-2201), or the PSAM has not this algorithm (-2202).
+            TerminalError: not a PSAM (-2201), or one without this algorithm (-2202).
         """
         word = self._select_name(_names(self._settings)[algorithm])
         if word != OK:
             which = {"01": "DES/3DES", "02": "SSF33", "03": "SM4"}[algorithm]
             if not self.is_psam():
-                raise TerminalError(f"the card in {self._reader!r} is no PSAM", NO_PSAM)
-            raise TerminalError(f"the card's algorithm is {which}, and this PSAM has no such environment", NO_ALGORITHM)
+                raise TerminalError(f"the card in {self._reader!r} is not a PSAM", NO_PSAM)
+            raise TerminalError(
+                f"the card's algorithm is {which}, and this PSAM has no environment for it", NO_ALGORITHM
+            )
         self._algorithm = algorithm
         self.must(b"\x00\xa4\x02\x00\x02" + TERMINAL_NUMBER.to_bytes(2), "SELECT of the terminal number")
         self.terminal_number = self.must(b"\x00\xb0\x00\x00\x06", "READ BINARY of the terminal number").hex().upper()
@@ -105,7 +123,7 @@ class Psam:
         return self.ask(_select(name))[1]
 
     def _select_application(self) -> None:
-        """SELECT DF01; readers differ in P1, and so may PSAMs."""
+        """Select DF01; terminals differ in P1, and so may PSAMs (setting ``terminal.psam_select``)."""
         how = self._settings.terminal.psam_select
         by_name = b"\x04\x00" + bytes((len(APPLICATION),)) + APPLICATION
         ways = {"00": b"\x00\x00\x02\xdf\x01", "02": b"\x02\x00\x02\xdf\x01", "name": by_name}
@@ -119,12 +137,12 @@ class Psam:
     # -- levels -------------------------------------------------------------------------------
 
     def _factors(self, card: CardData, levels: int) -> bytes:
-        """The factors of the last levels, the card's first (Part 9, 9.9.3)."""
+        """Return the factors of the last ``levels`` levels, eight bytes each, the card's first (Part 9, 9.9.3)."""
         factors = card_factors(card.region, card.historical, ROOT_LEVELS[0], self._settings.crypto)
         return b"".join(reversed(factors[-levels:]))
 
     def _serves(self, card: CardData, levels: int) -> bool:
-        """Whether a root with so many levels left is one of this card: a city's root is of no use elsewhere."""
+        """Return whether a root with so many levels left is one of this card: a city's root serves that city only."""
         own = self.terminal_number[:6]
         if levels == len(LEVELS) or self._settings.terminal.psam_region == "ignore" or not own.isdigit():
             return True
@@ -140,7 +158,7 @@ class Psam:
         )
 
     def _deliver(self, key: TableKey, card: CardData, factor: bytes) -> None:
-        """DELIVERY SESSION KEY (Part 9, 9.7) with as many factors as the PSAM's key asks for.
+        """Make the session key in the PSAM, by DELIVERY SESSION KEY with the factors that its key needs (Part 9, 9.7).
 
         Raises:
             TerminalError: no such key (-27272), or of a level too low for this card (-24).
@@ -166,7 +184,7 @@ class Psam:
         raise TerminalError(f"the PSAM has no key {key.name} (identifier {key.identifier:02X})", KEY_MISSING)
 
     def has(self, name: str, card: CardData) -> bool:
-        """Whether the PSAM has a key, of whatever level; a level too low for the card is an error (-24)."""
+        """Return whether the PSAM has a key; raise `TerminalError` (-24) if its level is too low for the card."""
         try:
             self._deliver(table_key(name), card, bytes(FACTOR_LENGTH))
         except TerminalError as error:
@@ -178,7 +196,11 @@ class Psam:
     # -- computing ----------------------------------------------------------------------------
 
     def authentication_data(self, name: str, card: CardData, randoms: Randoms) -> bytes:
-        """The eight bytes of an internal or external authentication (Part 9, 9.8; psam computes, Part 4, 9.3)."""
+        """Return the eight bytes of an internal or external authentication (Part 9, 9.8; Part 4, 9.3).
+
+        Raises:
+            TerminalError: no such key (-27272), or of a level too low for this card (-24).
+        """
         self._deliver(table_key(name), card, randoms.factor)
         block = card.suite.block
         data = self._cipher(randoms.original.ljust(block, b"\0"), name)
@@ -186,10 +208,13 @@ class Psam:
         return data if block == 8 else bytes(a ^ b for a, b in zip(data[:8], data[8:], strict=True))
 
     def secured(self, name: str, card: CardData, challenge: bytes, header: bytes, plain: bytes) -> bytes:
-        """A command with enciphered data and MAC under a maintenance key (Part 4, 8.2 and 8.3; Part 7, 13).
+        """Return a command with enciphered data and MAC under a maintenance key (Part 4, 8.2 and 8.3; Part 7, 13).
 
         Args:
-            header: CLA INS P1 P2. ``plain``: data to encipher; empty for a command without data.
+            name: of the maintenance key.
+            challenge: of the card, eight bytes.
+            header: CLA INS P1 P2.
+            plain: data to encipher; empty for a command without data.
         """
         key = table_key(name)
         cipher = b""
@@ -209,9 +234,7 @@ class Psam:
         if word != OK:
             kind, _ = self._index.get((self._algorithm, name), (0, 0))
             why = (
-                f"its {name} is a key for MACs (type {MAC:02X}) and does not encipher; an HSM does"
-                if kind == MAC
-                else ""
+                f"its {name} is a key for MACs (type {MAC:02X}) and cannot encipher: use an HSM" if kind == MAC else ""
             )
             raise self._refused(f"CIPHER DATA with {name}", word, why)
         if len(answer) != len(data):
@@ -221,7 +244,7 @@ class Psam:
     # -- purchase -----------------------------------------------------------------------------
 
     def key_index(self) -> int:
-        """The purchase key index (消费密钥索引号) of the national application information (Part 9, 5.5)."""
+        """Return the purchase key index (消费密钥索引号), 1 to 3, or that of the settings (Part 9, 5.5)."""
         chosen = self._settings.terminal.key_index
         if chosen:
             return chosen
@@ -230,9 +253,15 @@ class Psam:
         return data[0] if read == OK and data and data[0] in (1, 2, 3) else 1
 
     def purchase(self, card: CardData, trade: Trade) -> tuple[bytes, bytes]:
-        """INIT SAM FOR PURCHASE (Part 9, 9.9): terminal sequence and MAC1.
+        """Begin a purchase by INIT SAM FOR PURCHASE (Part 9, 9.9).
 
         Only levels that reach the card are tried, so that no failing trade steps the sequence.
+
+        Returns:
+            terminal trade sequence and MAC1, four bytes each.
+
+        Raises:
+            TerminalError: no such key (-27272), or of a level too low (-24), or the sequence is exhausted (-27013).
         """
         known = self._index.get((self._algorithm, PURCHASE))
         tries = sorted((each for each in LEVELS if self._serves(card, each)), key=lambda each: (0, each) != known)
@@ -252,14 +281,14 @@ class Psam:
         raise self._too_low(PURCHASE, card)
 
     def _exhausted(self) -> str:
-        """Whether the PSAM has given out every terminal trade sequence, as a reason."""
+        """Return the reason if the PSAM has given out every terminal trade sequence, else nothing."""
         _, word = self.ask(b"\x00\xa4\x02\x00\x02" + SEQUENCE.to_bytes(2))
         data, word = self.ask(b"\x00\xb0\x00\x00\x04") if word == OK else (b"", word)
         spent = word == OK and data == b"\xff" * 4
-        return "its terminal trade sequence is exhausted: it makes no purchase any more" if spent else ""
+        return "its terminal trade sequence is exhausted: use another PSAM" if spent else ""
 
     def credit(self, mac2: bytes) -> None:
-        """CREDIT SAM FOR PURCHASE (Part 9, 9.10): the PSAM checks the card's MAC2."""
+        """Let the PSAM check the card's MAC2, four bytes, by CREDIT SAM FOR PURCHASE (Part 9, 9.10)."""
         _, word = self.ask(b"\x80\x72\x00\x00\x04" + mac2)
         if word in (0x9302, 0x63CF):
             # Two clauses, two words for one thing (Part 9, 9.10.1 and table 31).
@@ -269,15 +298,15 @@ class Psam:
 
 
 def table_key(name: str) -> TableKey:
-    """Find where PSAMs hold a key; one that no table has is not found (-27272)."""
+    """Return where PSAMs hold a key; raise `TerminalError` (-27272) if no table has it."""
     key = TABLE.get(name)
     if key is None:
-        raise TerminalError(f"no table says where a PSAM holds {name}", KEY_MISSING)
+        raise TerminalError(f"the tables name no place for {name} in a PSAM", KEY_MISSING)
     return key
 
 
 def answers_as_psam(ask: Callable[[bytes], tuple[bytes, int]], settings: Settings) -> bool:
-    """Whether whatever answers is a PSAM: one of its environments and the application can be selected."""
+    """Return whether a card is a PSAM: one of its environments and the application can be selected."""
     return any(ask(_select(name))[1] == OK and ask(_select(APPLICATION))[1] == OK for name in _names(settings).values())
 
 
@@ -290,7 +319,7 @@ def _select(name: bytes) -> bytes:
 
 
 def recognise(connection: Connection, settings: Settings) -> str:
-    """Tell what a card is by selecting: ``psam``, ``user`` or nothing that terminals know."""
+    """Return what a card is, found out by SELECT: ``psam``, ``user``, or empty for another card."""
     psam = Psam(connection, settings, Index())
     if psam.is_psam():
         return "psam"

@@ -53,7 +53,7 @@ class Reading:
     Attributes:
         algorithm: from the FCI, or the default.
         genuine: whether INTERNAL AUTHENTICATION proves the card under the roots; None without roots.
-        proof: one sentence on that.
+        proof: one sentence on why.
         notes: one sentence for each thing that could not be read.
     """
 
@@ -68,7 +68,7 @@ class Reading:
 
 
 def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: CryptoSettings | None = None) -> Reading:
-    """Read a card as a terminal does.
+    """Read a card as a terminal does (Part 7, 5; terminal interface, 10).
 
     Args:
         channel: carries one command APDU and brings the answer.
@@ -76,7 +76,7 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
         rules: how the region diversifies keys, where it is not as Part 9, 7.3 has it.
 
     Raises:
-        TerminalError: this is no social-security card, or it does not let itself be selected.
+        TerminalError: not a social-security card, or a PSAM (-1).
     """
     reading = Reading(atr)
     fci, word = exchange(channel, b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME)
@@ -102,18 +102,18 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
 
 
 def _refuse_psam(channel: Channel) -> None:
-    """A PSAM has an environment of the same name, and no INTERNAL AUTHENTICATION (Part 9, 5 and 9)."""
+    """Raise `TerminalError` for a PSAM: it has an environment of the same name (Part 9, 5 and 9)."""
     if answers_as_psam(lambda command: exchange(channel, command), Settings()):
         raise TerminalError("this is a security module (PSAM), not a user card", WRONG_CARD)
 
 
 def algorithm_of(fci: bytes) -> str:
-    """The algorithm in tag 9F0C of an FCI: ``3DES``, ``SSF33`` or ``SM4``; empty if it announces none."""
+    """Return the algorithm in tag 9F0C of an FCI: ``3DES``, ``SSF33`` or ``SM4``; empty if there is none."""
     return ALGORITHMS.get(identifier_of(fci), "")
 
 
 def _card_key(module: Hsm, reading: Reading, name: str) -> tuple[Suite, bytes] | None:
-    """The card's key of a root; None without such a root, or if the card names no region or serial."""
+    """Return a key of the card; None without its root, or if the card names no region or serial."""
     algorithm = next((each for each, suite in ALGORITHMS.items() if suite == reading.algorithm), "")
     try:
         return module.key(algorithm, name, 1, HsmCard(reading.region, historical_bytes(reading.atr)))
@@ -157,7 +157,7 @@ def _read_holder(channel: Channel, reading: Reading, module: Hsm | None) -> None
 
 
 def _authenticate(channel: Channel, reading: Reading, module: Hsm) -> bool:
-    """Authenticate with RKSSSE, and tell whether it is worth reading again."""
+    """Authenticate with RKSSSE; return whether that succeeded."""
     key = _card_key(module, reading, "RKSSSE")
     if key is None:
         return False
@@ -172,7 +172,7 @@ def _authenticate(channel: Channel, reading: Reading, module: Hsm) -> bool:
 
 
 def _with_mac(channel: Channel, header: bytes, key: tuple[Suite, bytes]) -> bytes:
-    """A command that reads, with a MAC under the maintenance key and a challenge (Part 4, 8.5, case 2)."""
+    """Return a reading command with its MAC under the maintenance key and a challenge (Part 4, 8.5, case 2)."""
     suite, value = key
     challenge, _ = exchange(channel, GET_CHALLENGE)
     covered = bytes((header[0] | 0x04, *header[1:], MAC_LENGTH))
@@ -180,7 +180,7 @@ def _with_mac(channel: Channel, header: bytes, key: tuple[Suite, bytes]) -> byte
 
 
 def _read_file(channel: Channel, reading: Reading, sfi: int, file: str, key: tuple[Suite, bytes] | None = None) -> int:
-    """Read every record of a file, by number until there is none; the word that ended it.
+    """Read every record of a file, by number until there is none; return the status word that ended it.
 
     Args:
         key: maintenance key of a file that is read with a MAC.
@@ -206,6 +206,6 @@ def _read_file(channel: Channel, reading: Reading, sfi: int, file: str, key: tup
 
 @cache
 def _elements() -> dict[str, tuple[Element, ...]]:
-    """What a terminal knows of EF05 and EF06, whatever card is in front of it."""
+    """Return the elements of EF05 and EF06 that a terminal knows, whatever the card."""
     profile = load_profile("ssc-2.0")
     return {file: profile.files[profile.path(f"SSSE/{file}")].elements for file in ("EF05", "EF06")}

@@ -1,6 +1,6 @@
-"""Settings of a terminal: every point where regions differ or the texts are silent, with its default.
+"""Settings of a terminal: every point where regions differ or the standard leaves it open, with its default.
 
-The names and defaults are one list with the table in the README. A TOML file writes them as
+The table in docs/reference/settings.md has the same names and defaults. A TOML file writes them as
 ``[terminal]`` / ``debit_amounts = "account"``; an unknown name or value is refused.
 """
 
@@ -59,8 +59,12 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
         path: the file; None for the defaults.
         overrides: by section, ``{"terminal": {"debit_amounts": "account"}}``.
 
+    Args:
+        path: the file; None for the defaults.
+        overrides: values by section and name, as the file has them.
+
     Raises:
-        InputError: the file cannot be read, or a setting is unknown or has no such value.
+        InputError: the file cannot be read, or a setting is unknown or cannot have this value.
 
     Example:
         >>> import sscard

@@ -17,25 +17,29 @@ _INITIALIZE: Final = "INITIALIZE FOR PURCHASE"
 _OTHER_RULE: Final = "or by another rule for the trade type (terminal.type_byte)"
 
 Reinsert = Callable[[str], bool]
-"""Asks the holder to put the card back; says whether that was done."""
+"""Asks the holder to put the card back, with the standard's prompt; returns whether that was done."""
 
 Host = Callable[[str], str]
-"""The back office with its HSM: what a first step gives, what the next one wants."""
+"""The back office with its HSM: takes the text of a first step, returns the parameter of the next one."""
 
 
 class TradeFunctions(Base):
-    """Functions of terminal interface, 8, and what Part 7 has besides."""
+    """The functions of terminal interface, 8, and those of Part 7 beside them."""
 
     # -- purchase -----------------------------------------------------------------------------
 
     def debit(
         self, card_info: str, payment: str, kind: int = CONTACT_FIRST, *, reinsert: Reinsert | None = None
     ) -> Result:
-        """Pay with the PSAM (iDoDebit).
+        """Pay with the PSAM (iDoDebit; terminal interface, 8.1).
 
         Args:
             payment: ``total amount|account plus fund amount|YYYYMMDDHHMMSS|``, amounts in yuan with two decimals.
+            kind: type of card, 1 to 4.
             reinsert: asks for a card that was pulled out before its answer came; the proof then decides.
+
+        Raises:
+            TerminalError: nothing was booked; or, if its ``trade`` is not None, that is uncertain.
 
         Text: ``algorithm|DTK address|amounts|type|terminal number|terminal sequence|time|TAC|``.
         """
@@ -59,7 +63,7 @@ class TradeFunctions(Base):
             return self._paid(paid, data.algorithm, sequence, answer[:4])
 
     def debit_hsm_step1(self, card_info: str, payment: str, kind: int = CONTACT_FIRST) -> Result:
-        """Begin a purchase that the HSM secures (iDoDebit_HSM_Step1).
+        """Begin a purchase that the HSM secures (iDoDebit_HSM_Step1; terminal interface, 8.2).
 
         Text: ``algorithm|DPK address|random|purchase sequence|amounts|type|terminal number|time|``.
         """
@@ -83,7 +87,7 @@ class TradeFunctions(Base):
             )
 
     def debit_hsm_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
-        """Finish it with what the HSM computed: ``terminal sequence|time|MAC1|`` (iDoDebit_HSM_Step2).
+        """Finish it with the HSM's ``terminal sequence|time|MAC1|`` (iDoDebit_HSM_Step2; terminal interface, 8.3).
 
         Text: that of `debit` with MAC2 before it.
         """
@@ -125,7 +129,7 @@ class TradeFunctions(Base):
         mac1: bytes,
         reinsert: Reinsert | None,
     ) -> bytes:
-        """DEBIT FOR PURCHASE; TAC and MAC2. After a pulled card the proof decides (Part 7, 14)."""
+        """Send DEBIT FOR PURCHASE; return TAC and MAC2. After a pulled card the proof decides (Part 7, 14)."""
         card = session.card
         command = b"\xb0\x2c\x01\x00\x0f" + sequence + bytes.fromhex(paid.time) + mac1
         try:
@@ -151,7 +155,7 @@ class TradeFunctions(Base):
         )
 
     def _shown_amounts(self, amounts: bytes) -> str:
-        """The last two amounts in hex, joined; all three where the account amount is not 0 by rule."""
+        """Return the last two amounts in hex, joined; all three if the account may pay."""
         used = amounts if self.settings.terminal.debit_amounts == "account" else amounts[4:]
         return used.hex().upper()
 
@@ -170,15 +174,15 @@ class TradeFunctions(Base):
 
         Args:
             amount: in yuan with two decimals.
-            host: gets what `load_step1` gives, gives what `load_step2` wants; it books on its side.
+            host: takes the text of `load_step1`, returns the parameter of `load_step2`; it books on its side.
         """
         key = host(self.load_step1(card_info, amount, kind).text)
         return self.load_step2(key, reinsert=reinsert)
 
     def load_step1(self, card_info: str, amount: str, kind: int = CONTACT_FIRST) -> Result:
-        """PIN and INITIALIZE FOR LOAD.
+        """Verify the PIN and begin a load: INITIALIZE FOR LOAD (Part 7, 11).
 
-        No national function loads; the text is made after those of debit:
+        No national function loads; the text follows those of debit:
         ``algorithm|DLK address|random|load sequence|balance|amount|type|terminal number|MAC1|``.
         """
         fen = yuan(amount).to_bytes(4)
@@ -209,7 +213,7 @@ class TradeFunctions(Base):
             )
 
     def load_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
-        """CREDIT FOR LOAD with the host's ``time|MAC2|``.
+        """Finish a load with the host's ``time|MAC2|``: CREDIT FOR LOAD (Part 7, 11).
 
         Text: ``algorithm|DTK address|new balance|load sequence|amount|type|terminal number|time|TAC|``.
         """
@@ -244,7 +248,7 @@ class TradeFunctions(Base):
     def _recover(
         self, session: Session, kind: int, lost: TerminalError, trade: Uncertain, reinsert: Reinsert | None
     ) -> bytes:
-        """Ask a card that is back for the proof of its trade: MAC and TAC; `TerminalError` if it booked nothing."""
+        """Return MAC and TAC, four bytes each, of a card that is back; raise `TerminalError` if it booked nothing."""
         if lost.code not in _LOST:
             raise lost
         if reinsert is None or not reinsert("请重新插入卡片"):
@@ -268,7 +272,10 @@ class TradeFunctions(Base):
         """Ask whether a trade whose answer was lost was booked (取交易认证码; Part 7, 14).
 
         Args:
-            trade: ``1`` load, ``2`` purchase. ``sequence``: the card's, as INITIALIZE answered it, four hex digits.
+            card_info: ``identification code|card number|`` of the card.
+            trade: ``1`` load, ``2`` purchase.
+            sequence: the card's, as INITIALIZE answered it, four hex digits.
+            kind: type of card, 1 to 4.
 
         Text: ``MAC|TAC|``; the MAC of a load is zero. A trade that was not booked is -37894.
         """
@@ -286,16 +293,16 @@ class TradeFunctions(Base):
 
 
 def _uncertain(trade: Uncertain) -> str:
-    return f"whether the card booked trade {trade.sequence} is uncertain: its proof tells"
+    return f"whether the card booked trade {trade.sequence} is uncertain: its proof shows it"
 
 
 def _left(sentence: str, code: int, trade: Uncertain) -> TerminalError:
-    """The error of a trade that may be booked, under no code after which a caller pays again with the HSM."""
+    """Make the error of a trade that may be booked, with no code after which a caller pays again with the HSM."""
     return TerminalError(sentence, NO_ANSWER if code in HSM_CODES else code, trade=trade)
 
 
 def _proof(card: UserCard, trade: str, sequence: str, settings: TerminalSettings) -> bytes | None:
-    """GET TRANSACTION PROOF; None if the card has none of this trade."""
+    """Return the proof of a trade, MAC and TAC, by GET TRANSACTION PROOF; None if the card has none."""
     card.select(APPLICATION)
     kind = trade.encode()[0] if settings.proof_type_byte == "ascii" else int(trade)
     data, word = card.ask(bytes((0xB0, 0x2E, 0x00, kind, 0x02)) + bytes.fromhex(sequence))

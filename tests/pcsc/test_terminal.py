@@ -139,10 +139,10 @@ def test_without_a_psam_or_a_user_card_it_is_said(stack: PcscStack) -> None:
         find_readers(None, None, Settings())
     assert missing.value.code == -2
     bank = Card(Image.in_memory(contents("pboc")))
-    with stack.card(user, 0), pytest.raises(TerminalError, match=r"^the card in '[^']+' is no PSAM$") as misplaced:
+    with stack.card(user, 0), pytest.raises(TerminalError, match=r"^the card in '[^']+' is not a PSAM$") as misplaced:
         find_readers(None, stack.readers[0], Settings())
     assert misplaced.value.code == -2
-    with stack.card(bank, 0), pytest.raises(TerminalError, match=r"is no social-security card$") as foreign:
+    with stack.card(bank, 0), pytest.raises(TerminalError, match=r"is not a social-security card$") as foreign:
         find_readers(None, None, Settings())
     assert foreign.value.code == -2
 
@@ -181,7 +181,9 @@ def test_a_psam_that_is_pulled_out_is_named_with_its_reader(stack: PcscStack) ->
         held = stack.insert(psam, 0)
         try:
             terminal = Terminal(PcscReader(stack.readers[1]), PcscReader(stack.readers[0]), pad=lambda _: PIN)
-            with pytest.raises(TerminalError, match=f"the PSAM in '{stack.readers[0]}' answers no more") as caught:
+            with pytest.raises(
+                TerminalError, match=f"the PSAM in '{stack.readers[0]}' does not answer any more"
+            ) as caught:
                 terminal.debit(INFO, PAYMENT)
         finally:
             held.close()

@@ -117,7 +117,7 @@ def test_a_psam_that_is_gone_is_named_with_its_reader() -> None:
     bench.psam.lost = lambda: TerminalError("the reader lost the card: Card was removed", -2)
     error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert str(error) == (
-        "the card has booked the trade, but the PSAM in 'this process' answers no more: "
+        "the card has booked the trade, but the PSAM in 'this process' does not answer any more: "
         "the reader lost the card: Card was removed"
     )
     assert error.code == -4
@@ -127,7 +127,7 @@ def test_a_psam_that_is_gone_is_named_with_its_reader() -> None:
     bench.psam.cut = lambda command: command[:2] == b"\x80\x70"
     error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert (error.code, error.text) == (-2201, "无 PSAM 卡")
-    assert str(error).startswith("the PSAM in 'this process' answers no more: ")
+    assert str(error).startswith("the PSAM in 'this process' does not answer any more: ")
     assert bench.balance() == 4000
 
 
@@ -136,7 +136,7 @@ def test_a_maintenance_key_that_makes_macs_only_cannot_bring_a_pin() -> None:
     bench = TerminalBench(psam=psam_contents('[settings.psam]\nstk_type = "06"'), fingers=NEW_PIN)
     error = bench.fails(lambda: bench.terminal.reload_pin(INFO))
     assert error.code == -0x6985
-    assert str(error).endswith("; its STK is a key for MACs (type 06) and does not encipher; an HSM does")
+    assert str(error).endswith("; its STK is a key for MACs (type 06) and cannot encipher: use an HSM")
     assert bench.pin == PIN
     bench.terminal.unblock_pin(INFO)
 
@@ -169,7 +169,7 @@ def test_an_exhausted_terminal_sequence_is_said(spent: bool) -> None:
         )
     error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT))
     assert error.code == -0x6985
-    why = "; its terminal trade sequence is exhausted: it makes no purchase any more"
+    why = "; its terminal trade sequence is exhausted: use another PSAM"
     assert str(error).endswith(why) is spent
 
 
@@ -197,7 +197,7 @@ def test_a_load_at_no_time_is_refused_before_it_is_booked(time: str) -> None:
     bench = TerminalBench()
     before = bench.cells()[0]
     error = bench.fails(lambda: bench.terminal.load(INFO, "1.00", lambda _: f"{time}|00000000|"))
-    assert (error.code, str(error)) == (-23, f"{time!r} is no time YYYYMMDDHHMMSS")
+    assert (error.code, str(error)) == (-23, f"{time!r} is not a time YYYYMMDDHHMMSS")
     assert bench.cells()[0] == before
 
 

@@ -247,8 +247,8 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "serial": (("--serial", "zz"), r"^serial: eight hexadecimal digits were expected, not 'zz'$"),
     "PIN": (("--pin", "12a4"), r"^pin: a PIN has 4 to 16 digits$"),
     "card number": (("--card-number", "12"), r"^card_number: "),
-    "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' is no date YYYY-MM-DD"),
-    "date in another form": (("--expiry-date", "20340101"), r"'--expiry-date': '20340101' is no date YYYY-MM-DD"),
+    "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' is not a date YYYY-MM-DD"),
+    "date in another form": (("--expiry-date", "20340101"), r"'--expiry-date': '20340101' is not a date YYYY-MM-DD"),
     "setting out of range": (
         ("--set", "settings.pin.tries=99"),
         r"^--set: settings\.pin\.tries: expected .* <= 15$",
@@ -284,7 +284,7 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),
     "element of a financial environment": (
         ("--value", "electronic_cash_balance=5"),
-        r"^--value: electronic_cash_balance: no such data element; --with-financial brings it$",
+        r"^--value: electronic_cash_balance: no such data element; add it with --with-financial$",
     ),
     "element of no environment that it can have": (
         ("--profile", "ssc-1.0", "--value", "electronic_cash_balance=5"),

@@ -302,17 +302,17 @@ def _foreign_rule(card: CardContents) -> CardContents:
 
 
 UNBUILDABLE: Final[dict[str, tuple[Callable[[CardContents], CardContents], str]]] = {
-    "a key of the MF": (lambda card: _with_key(card, MF, Usage.EXTERNAL_AUTH, 0x04), "X1 stands outside"),
-    "a file of the MF": (_moved_ef, "3F00/EF06 stands outside"),
-    "an application of the MF": (lambda card: _moved_df(card, f"{MF}/DF01"), "3F00/DF01 stands outside"),
+    "a key of the MF": (lambda card: _with_key(card, MF, Usage.EXTERNAL_AUTH, 0x04), "X1 is outside"),
+    "a file of the MF": (_moved_ef, "3F00/EF06 is outside"),
+    "an application of the MF": (lambda card: _moved_df(card, f"{MF}/DF01"), "3F00/DF01 is outside"),
     "an application in an application": (
         lambda card: _moved_df(card, f"{SSSE}/DF01/DF11"),
-        "3F00/DDF1/DF01/DF11 stands outside",
+        "3F00/DDF1/DF01/DF11 is outside",
     ),
-    "an environment in an environment": (_nested, "3F00/DDF1/DDF3 stands outside"),
+    "an environment in an environment": (_nested, "3F00/DDF1/DDF3 is outside"),
     "a card without card master key": (lambda card: _without(card, Usage.MASTER, MF), "MF has no master key"),
     "an environment without master key": (lambda card: _without(card, Usage.MASTER, SSSE), "SSSE has no master key"),
-    "a rule that names a key of another application": (_foreign_rule, "no identifier in a rule"),
+    "a rule that names a key of another application": (_foreign_rule, "cannot name STKDF03"),
 }
 
 
@@ -349,7 +349,7 @@ def test_a_record_that_fits_into_no_secured_command_is_said_before_the_first_com
                 personalise(start, card)
                 continue
             with pytest.raises(
-                PersonaliseError, match=f"record 1: its {length} bytes and their MAC fit into no command"
+                PersonaliseError, match=f"record 1: its {length} bytes and their MAC do not fit into a command"
             ):
                 personalise(start, card)
 

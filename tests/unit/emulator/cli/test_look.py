@@ -129,7 +129,7 @@ def test_with_other_roots_no_root_is_named(image: Path, tmp_path: Path) -> None:
     other.write_text('[roots]\nUKSSSE = "00112233445566778899AABBCCDDEEFF"\n')
     result = sscard("keys", image, "UKSSSE", "--roots", other)
     assert roots()["UKSSSE"].hex().upper() not in result.stdout
-    assert "none of roots.toml makes the key" in result.stderr
+    assert "no root of roots.toml derives the key" in result.stderr
 
 
 def test_a_killed_key_has_no_value(image: Path, tmp_path: Path) -> None:

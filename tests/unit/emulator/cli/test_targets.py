@@ -64,7 +64,7 @@ def test_a_trace_is_appended_to_a_trace_only(command: str, kind: str, card: Path
     words = ["exec", "--card", card, "--trace", target, "--", "true"]
     sentence = refused(process(*(words if command == "exec" else [command, card, "--trace", target])))
     if kind == "notes":
-        assert sentence == f"{target}: --trace appends to a trace only, and this file is none; name another file"
+        assert sentence == f"{target}: this file is not a trace, and --trace appends only to one; name another file"
     else:
         assert sentence == f"{target}: a card image, to which --trace never writes; name another file"
     assert target.read_bytes() == before

@@ -281,7 +281,7 @@ def test_a_refusal_is_an_error_of_the_function(terminal: Callable[..., Result]) 
 
 def test_options_that_cannot_be_used_are_one_sentence(terminal: Callable[..., Result], tmp_path: Path) -> None:
     wrong = terminal("balance", "--date", "01.02.2034")
-    assert (wrong.exit_code, wrong.stderr) == (2, "sscard: --date: '01.02.2034' is no date YYYY-MM-DD\n")
+    assert (wrong.exit_code, wrong.stderr) == (2, "sscard: --date: '01.02.2034' is not a date YYYY-MM-DD\n")
     path = listed(tmp_path, "nobody")
     done = terminal("balance", "--set", f"terminal.black_list={path}")
     assert done.exit_code == 2

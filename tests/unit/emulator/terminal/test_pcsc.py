@@ -95,12 +95,12 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 NO_USER_CARD = {
-    "a card of another kind": (("other", ""), None, "the card in 'R0' is no social-security card"),
-    "the same beside a PSAM": (("other", "psam"), None, "the card in 'R0' is no social-security card"),
+    "a card of another kind": (("other", ""), None, "the card in 'R0' is not a social-security card"),
+    "the same beside a PSAM": (("other", "psam"), None, "the card in 'R0' is not a social-security card"),
     "a PSAM alone in its reader": (("", "psam"), None, "no card in 'R0'"),
     "a PSAM in the only reader": (("psam",), None, "the card in 'R0' is a PSAM"),
     "a second PSAM": (("psam", "psam"), None, "the card in 'R1' is a PSAM"),
-    "the user card where the PSAM should be": (("user", ""), "R0", "the card in 'R0' is no PSAM"),
+    "the user card where the PSAM should be": (("user", ""), "R0", "the card in 'R0' is not a PSAM"),
     "another card where the PSAM should be": (("other", "other"), "R1", None),
     "nothing": (("", ""), None, "no card in 'R0' or 'R1'"),
 }
@@ -115,7 +115,7 @@ def test_what_lies_there_instead_of_a_user_card_is_said(
     monkeypatch.setattr(pcsc, "_recognised", lambda name, _: lying[name])
     with pytest.raises(TerminalError) as caught:
         pcsc.find_readers(None, psam, Settings())
-    both = "the card in 'R0' is no social-security card; the card in 'R1' is no PSAM"
+    both = "the card in 'R0' is not a social-security card; the card in 'R1' is not a PSAM"
     assert (caught.value.code, str(caught.value)) == (-2, sentence or both)
 
 
@@ -190,7 +190,7 @@ def test_a_failure_is_code_text_and_sentence_and_no_pin(bench: TerminalBench) ->
     assert json.loads(done.stdout)["code"] == -51
     assert "918273" not in done.output
     wrong = terminal("debit", "5.001", "--pin", PIN)
-    assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is no amount in yuan")
+    assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is not an amount in yuan")
     assert terminal("read-basic", "--no-psam").stderr == (
         "sscard: -2201 无 PSAM 卡: the terminal has no PSAM, and this function needs one; "
         "--psam demo of sscard exec makes a PSAM, --hsm works without one\n"
@@ -292,7 +292,7 @@ def test_a_time_that_is_none_costs_nothing(bench: TerminalBench) -> None:
     before = bench.cells()
     for command in ("load", "debit"):
         done = terminal(command, "1.00", "--time", "20261399990000", "--pin", PIN)
-        assert done.stderr == "sscard: -23 传入数据不合法: '20261399990000' is no time YYYYMMDDHHMMSS\n"
+        assert done.stderr == "sscard: -23 传入数据不合法: '20261399990000' is not a time YYYYMMDDHHMMSS\n"
         assert command == "debit" or bench.user.powered == 0
     assert bench.cells() == before
 
@@ -338,7 +338,7 @@ def test_a_trade_that_is_booked_is_not_made_again_with_the_hsm(bench: TerminalBe
     bench.psam.cut = lambda command: command[:2] == b"\x80\x72"
     done = terminal("debit", "1.00", "1.00", "--pin", PIN, "--hsm-auto", "--set", "terminal.debit_amounts=account")
     assert done.exit_code == 2
-    assert "the card has booked the trade, but the PSAM in 'this process' answers no more" in done.stderr
+    assert "the card has booked the trade, but the PSAM in 'this process' does not answer any more" in done.stderr
     assert bench.balance() == 9900
 
 
@@ -413,5 +413,5 @@ def test_what_is_no_amount_is_shown_as_typed(bench: TerminalBench, amount: str) 
     for command in ("debit", "load"):
         done = terminal(command, "--pin", PIN, "--", amount)
         assert done.stderr == (
-            f"sscard: -23 传入数据不合法: '{amount}' is no amount in yuan with two decimals below 42949672.95\n"
+            f"sscard: -23 传入数据不合法: '{amount}' is not an amount in yuan with two decimals below 42949672.95\n"
         )
