@@ -263,6 +263,10 @@ inner = [{ tag = 0x57, type = "an", length = 3, name = "inside" }]
 
 ADDED = [
     (
+        '[[df]]\nid = "DF03"\nparent = "SSSE"\nkeys_of = "DF09"\n',
+        "ssc-x.toml: df[4].keys_of: no DF 'DF09'",
+    ),
+    (
         BARE + TLV,
         "ssc-x.toml: ef[0].elements[0].length: the inner elements take 05 bytes, not 09",
     ),

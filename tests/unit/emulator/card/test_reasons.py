@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cardfs.memory.image import Image
+from cardfs.model.settings import SelectSettings, Settings
 from emulator.card.gate import lengths, parameters
 from emulator.card.reasons import numbers
 from emulator.card.row import Row
+from emulator.cards import Card
 from emulator.commands.sets import SETS
-from tests.kit.card import CardBench, HandmadeBench
+from tests.kit.card import CardBench, HandmadeBench, handmade
 
 ROWS = [row for rows in (*SETS.rows.values(), *SETS.codings.values()) for row in rows]
 WHOLE = [row for row in ROWS if "and more" not in parameters([row])]
@@ -138,6 +141,22 @@ def test_numbers_name_what_they_are_given(allowed: set[int]) -> None:
 def test_a_refusal_says_what_is_allowed(apdu: str, word: str, reason: str) -> None:
     bench = CardBench()
     assert (bench.send(apdu), bench.reason) == (word, reason)
+
+
+@pytest.mark.parametrize(
+    ("fid", "reason"),
+    [
+        ("EF05", "no DF has this identifier, but .*DF01/EF05.*: SELECT its DF, and then the EF with P1 02"),
+        ("EEEE", "no file of this card has this identifier"),
+        ("DF01", "MF does not see .*DF01.*: SELECT what is above it first"),
+    ],
+)
+def test_where_p1_00_selects_no_ef_the_reason_says_what_there_is(fid: str, reason: str) -> None:
+    """And where an identifier is sought nearby only, an application is not seen from the MF (Part 3, 5.2)."""
+    made = handmade(Settings(select=SelectSettings(ef_with_p1_00=False, fids="near")))
+    bench = CardBench(card=Card(Image.in_memory(made)))
+    assert bench.send(f"00A4000002{fid}") == "6A82"
+    assert re.fullmatch(reason, bench.reason), bench.reason
 
 
 # Secrets --------------------------------------------------------------------------------------------
