@@ -121,11 +121,11 @@ def static_data(records: Iterable[tuple[int, bytes]], interchange_profile: bytes
     Raises:
         ValueError: a record in SFI 1 to 10 is not one whole template 70.
     """
-    parts = [_inside(content) if sfi <= _LAST_EMV_SFI else content for sfi, content in records]
+    parts = [_unwrapped(content) if sfi <= _LAST_EMV_SFI else content for sfi, content in records]
     return b"".join(parts) + interchange_profile
 
 
-def _inside(record: bytes) -> bytes:
+def _unwrapped(record: bytes) -> bytes:
     """Return the value of template 70."""
     with suppress(tlv.TlvError):
         for tag, value in tlv.objects(record):

@@ -68,11 +68,11 @@ def place(holder: Document, profile: Profile) -> dict[str, Placed]:
 
 def lay_over(placed: dict[str, Placed], top: dict[str, Placed]) -> None:
     """Replace values in ``placed`` by those of ``top``; records are replaced as a whole."""
-    for path, said in top.items():
+    for path, given in top.items():
         below = placed.setdefault(path, Placed())
-        below.values.update(said.values)
-        if said.records:
-            below.records[:] = said.records
+        below.values.update(given.values)
+        if given.records:
+            below.records[:] = given.records
 
 
 class _Placer:

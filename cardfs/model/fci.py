@@ -42,9 +42,9 @@ def issuer_data(data: bytes) -> bytes:
     return tlv.encode(ISSUER_DATA, data) if data else b""
 
 
-def version(said: str) -> bytes:
+def version(value: str) -> bytes:
     """Build tag 9F08, the version of an application, as ``edep.fci_version`` has it; nothing for ``none``."""
-    return b"" if said == "none" else tlv.encode(VERSION, bytes.fromhex(said))
+    return b"" if value == "none" else tlv.encode(VERSION, bytes.fromhex(value))
 
 
 def fits(name: bytes, *proprietary: bytes) -> bool:

@@ -88,8 +88,8 @@ def make_rule(alternatives: Iterable[frozenset[KeyRef]]) -> Rule:
         return FREE_RULE
     # What the PIN opens comes first, as in the standard's tables.
     shown = sorted(ordered, key=lambda each: (all(ref.name != PIN for ref in each), len(each), sorted(each)))
-    words = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != PIN, name))) for each in shown]
-    text = " | ".join(f"({word})" if "&" in word and len(words) > 1 else word for word in words)
+    parts = [" & ".join(sorted((ref.name for ref in each), key=lambda name: (name != PIN, name))) for each in shown]
+    text = " | ".join(f"({part})" if "&" in part and len(parts) > 1 else part for part in parts)
     return Rule(text, ordered)
 
 
@@ -154,8 +154,8 @@ class _Parser:
         return result
 
     def _atom(self) -> list[frozenset[KeyRef]]:
-        word = self._next()
-        if word == "(":
+        part = self._next()
+        if part == "(":
             self._depth += 1
             if self._depth > MAX_DEPTH:
                 raise RuleSyntax(f"a rule has at most {MAX_DEPTH} brackets within each other")
@@ -164,10 +164,10 @@ class _Parser:
             if self._next() != ")":
                 raise RuleSyntax(f"a closing bracket is missing in rule {self._text!r}")
             return result
-        if word == FREE:
+        if part == FREE:
             return [frozenset()]
-        if word == NEVER:
+        if part == NEVER:
             return []
-        if not word or word in "&|)":
+        if not part or part in "&|)":
             raise RuleSyntax(f"a name is missing in rule {self._text!r}")
-        return [frozenset((self._resolve(word),))]
+        return [frozenset((self._resolve(part),))]

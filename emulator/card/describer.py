@@ -38,7 +38,7 @@ Fields = Callable[[Exchange], str]
 """Returns what a command says, decoded, on one line; empty if there is nothing to say."""
 
 
-def nothing(_said: object) -> str:
+def nothing(_value: object) -> str:
     """Return the empty text."""
     return ""
 

@@ -94,7 +94,7 @@ class Card:
         self._outcome: Outcome | None = None
         settings = image.info.settings
         self._tables: dict[CommandSet, Table] = {}
-        self._words = status_words(settings.status)
+        self._status_words = status_words(settings.status)
         self._extended = settings.transport.extended
         self._forgetful = settings.challenge.survives == "nothing"
         self._keeps_failed = not settings.challenge.failure_consumes
@@ -150,7 +150,7 @@ class Card:
             answer = self._run(row, command, trade) if command is not None else DONE
             word, data, reason = answer.word, answer.data, answer.reason
         except CardError as error:
-            word, data, reason = self._words[type(error)], b"", error.reason
+            word, data, reason = self._status_words[type(error)], b"", error.reason
             if isinstance(error, ExpectedLengthWrong) and word == WRONG_LE:
                 word |= error.available & 0xFF
                 if trade is not None and row is not None and row.keeps_trade:

@@ -37,7 +37,7 @@ def leave(ctx: Context, before: str) -> None:
     """After a directory was selected: no directory is open, and but for the MF the state is 0 (5.1)."""
     here = ctx.session.df
     gone = {opened(before), opened(here)}
-    kept = frozenset(
+    remaining = frozenset(
         ref for ref in ctx.session.proofs if ref not in gone and (here == ctx.image.root or not is_state(ref, here))
     )
-    ctx.session.proofs = kept
+    ctx.session.proofs = remaining

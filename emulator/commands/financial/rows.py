@@ -18,8 +18,8 @@ def _same(row: Row, *more: int, **changes: Any) -> Row:
 
     Where the environment itself is locked nobody can be, and no application locks itself here.
     """
-    words = (*(word for word in row.status_words if word != _LOCKED), *more)
-    return replace(row, status_words=words, **changes)
+    status_words = (*(word for word in row.status_words if word != _LOCKED), *more)
+    return replace(row, status_words=status_words, **changes)
 
 
 FINANCIAL_ROWS: Final[tuple[Row, ...]] = (

@@ -7,12 +7,12 @@ from ...card.secret import DATA, OPEN, by_p1
 from . import t514
 
 
-def _by_p1(*words: str) -> Fields:
+def _by_p1(*texts: str) -> Fields:
     """Say what the function in P1 does."""
 
     def fields(exchange: Exchange) -> str:
         p1 = exchange.command.p1
-        return words[p1] if p1 < len(words) else ""
+        return texts[p1] if p1 < len(texts) else ""
 
     return fields
 

@@ -230,9 +230,9 @@ def delete_all(ctx: Context, keep: Container[str] = ()) -> None:
         ctx.session.proofs = frozenset()
     change.put_df(replace(image.dfs[here], phase=edge.following))
     _forget(ctx, below)
-    kept = controlling_key(image, here, edge.authority)
+    controlling = controlling_key(image, here, edge.authority)
     ctx.session = ctx.session._replace(
-        proofs=frozenset(ref for ref in ctx.session.proofs if ref.owner != here or ref == kept)
+        proofs=frozenset(ref for ref in ctx.session.proofs if ref.owner != here or ref == controlling)
     )
 
 

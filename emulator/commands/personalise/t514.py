@@ -45,7 +45,7 @@ from ...status import DataWrong, LengthWrong
 from . import authority
 from . import files as file_operations
 from . import keys as key_operations
-from . import phases as acts_card
+from . import phases as phase_operations
 
 CREATE_FILE: Final = 0x01
 END: Final = 0x02
@@ -140,11 +140,11 @@ def create(ctx: Context) -> Answer:
         case 0x02:
             if data:
                 raise LengthWrong("END OF PERSONALISATION has no data")
-            acts_card.end_phase(ctx)
+            phase_operations.end_phase(ctx)
         case 0x03:
             key_operations.set_transport_key(ctx, data)
         case 0x05:
-            acts_card.set_historical(ctx, data)
+            phase_operations.set_historical(ctx, data)
         case _:
             _write_data(ctx, data)
     return DONE

@@ -8,7 +8,7 @@ from ...card.row import GATED, Row
 from ...card.secret import DATA, OPEN, all_but_mac
 from . import describe, t514
 
-_LOAD_WORDS: Final = (0x9000, 0x6581, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6A80, 0x6A88, *GATED)
+_LOAD_STATUS: Final = (0x9000, 0x6581, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6A80, 0x6A88, *GATED)
 
 T514_ROWS: Final[tuple[Row, ...]] = (
     Row(
@@ -46,7 +46,7 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         0xD4,
         "Part 4, 7.3",
         t514.write_key,
-        _LOAD_WORDS,
+        _LOAD_STATUS,
         parameters=t514.parameters_write,
         lc=t514.CIPHER_LENGTHS | {length + MAC_LENGTH for length in t514.CIPHER_LENGTHS},
         writes=True,

@@ -90,19 +90,17 @@ def cipher_data(ctx: Context) -> Answer:
     key, p1, data = state_of(ctx).delivered, ctx.command.p1, ctx.command.data
     if key is None:
         raise TradeStateWrong("there is no session key: DELIVERY SESSION KEY first")
-    makes_mac = bool(p1 & 1)
-    if key.usage not in (_MACS if makes_mac else _ENCRYPTS):
-        raise ConditionsUnmet(
-            f"{key.name} is a {key.usage} key and does not {'make MACs' if makes_mac else 'encipher'}"
-        )
-    if not (key.macs if makes_mac else key.encrypts):
-        raise TradeStateWrong(f"the session key of {key.name} has done its {'MAC' if makes_mac else 'encryption'}")
+    is_mac = bool(p1 & 1)
+    if key.usage not in (_MACS if is_mac else _ENCRYPTS):
+        raise ConditionsUnmet(f"{key.name} is a {key.usage} key and does not {'make MACs' if is_mac else 'encipher'}")
+    if not (key.macs if is_mac else key.encrypts):
+        raise TradeStateWrong(f"the session key of {key.name} has done its {'MAC' if is_mac else 'encryption'}")
     block = key.suite.block
     if len(data) % block or not (2 if p1 == MAC_ONLY else 1) * block <= len(data) <= LONGEST[block]:
         raise LengthWrong(f"{len(data)} bytes are not the whole blocks of {block} that P1 {p1:02X} takes")
-    answer = _mac(ctx, key, p1, data) if makes_mac else key.suite.cipher.encrypt(key.session, data)
+    answer = _mac(ctx, key, p1, data) if is_mac else key.suite.cipher.encrypt(key.session, data)
     if p1 in FINISHING:
-        remember(ctx, state_of(ctx)._replace(delivered=_after(ctx, key, makes_mac=makes_mac)))
+        remember(ctx, state_of(ctx)._replace(delivered=_after(ctx, key, is_mac=is_mac)))
     return Answer(answer)
 
 
@@ -123,12 +121,12 @@ def _mac(ctx: Context, key: Delivered, p1: int, data: bytes) -> bytes:
     return key.suite.truncate(state) if ctx.settings.psam.mac_answer == "mac4" else state
 
 
-def _after(ctx: Context, key: Delivered, *, makes_mac: bool) -> Delivered | None:
+def _after(ctx: Context, key: Delivered, *, is_mac: bool) -> Delivered | None:
     """What is left of the temporary key when a computation is finished (``psam.session_key_lifetime``)."""
     lifetime = ctx.settings.psam.session_key_lifetime
     if lifetime == "until_next_delivery":
         return key
     if lifetime == "single":
         return None
-    left = key._replace(macs=False) if makes_mac else key._replace(encrypts=False)
+    left = key._replace(macs=False) if is_mac else key._replace(encrypts=False)
     return left if left.macs or left.encrypts else None

@@ -52,8 +52,8 @@ def fci(ctx: Context, df: Df) -> bytes:
         return template(df.name, None)
     listed = DIRECTORY_FILE if child(df.path, DIRECTORY_FILE) in ctx.image.efs else None
     public = ctx.image.contents.get(child(df.path, PUBLIC_FILE))
-    told = public[-FCI_DATA_LENGTH:] if isinstance(public, bytes) else b""
-    return template(df.name, directory(listed) + issuer_data(told))
+    data = public[-FCI_DATA_LENGTH:] if isinstance(public, bytes) else b""
+    return template(df.name, directory(listed) + issuer_data(data))
 
 
 def _locked(_ctx: Context, df: Df) -> Answer:

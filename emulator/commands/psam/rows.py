@@ -9,9 +9,9 @@ from ..social import rows as social
 from . import authenticate, cipher, describe, files, load, purchase
 from .state import without_delivered, without_purchase, without_region
 
-_UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+_UPDATE_STATUS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # Over tables 20 and 22: nothing. Left out of them: 6A83, since 6A88 says the same; 6D00 is for other instructions.
-_KEY_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6983, 0x6984, 0x6985, 0x6988, 0x6A80, 0x6A82, *GATED)
+_KEY_STATUS: Final = (0x9000, 0x6581, 0x6982, 0x6983, 0x6984, 0x6985, 0x6988, 0x6A80, 0x6A82, *GATED)
 
 PSAM_ROWS: Final[tuple[Row, ...]] = (
     replace(
@@ -36,12 +36,12 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
     replace(
         social.UPDATE_RECORD,
         clause="Part 9, 5; Part 5, 6.13",
-        status_words=(*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85),
+        status_words=(*_UPDATE_STATUS, 0x6A83, 0x6A84, 0x6A85),
     ),
     replace(
         social.UPDATE_BINARY,
         clause="Part 9, 5; Part 5, 6.12",
-        status_words=(*_UPDATE_WORDS, 0x6B00),
+        status_words=(*_UPDATE_STATUS, 0x6B00),
     ),
     replace(
         social.GET_CHALLENGE,
@@ -78,7 +78,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         0xD4,
         "Part 9, 9.5",
         load.create_key,
-        (*_KEY_WORDS, 0x6A84),
+        (*_KEY_STATUS, 0x6A84),
         parameters=lambda p1, _p2: p1 == load.CREATE,
         lc=load.ALL_LENGTHS[load.CREATE],
         writes=True,
@@ -93,7 +93,7 @@ PSAM_ROWS: Final[tuple[Row, ...]] = (
         0xD4,
         "Part 9, 9.6",
         load.change_key,
-        (*_KEY_WORDS, 0x6A88),
+        (*_KEY_STATUS, 0x6A88),
         parameters=lambda p1, _p2: p1 == load.CHANGE,
         lc=load.ALL_LENGTHS[load.CHANGE],
         writes=True,

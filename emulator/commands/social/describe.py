@@ -18,7 +18,7 @@ from .authenticate import VERSION_AT
 from .binary import BY_SFI
 from .pin import UNBLOCK
 
-_MODE_WORDS: Final = (
+_MODE_TEXTS: Final = (
     "first with tag {:02X}",
     "last with tag {:02X}",
     "next with tag {:02X}",
@@ -87,7 +87,7 @@ def _which(command: Command) -> str:
     mode = command.p2 & 7
     if mode == Mode.NUMBER and not command.p1:
         return "the current record"
-    return _MODE_WORDS[mode].format(command.p1) if mode < len(_MODE_WORDS) else f"mode {mode}"
+    return _MODE_TEXTS[mode].format(command.p1) if mode < len(_MODE_TEXTS) else f"mode {mode}"
 
 
 def _record(exchange: Exchange, record: bytes, *, enciphered: bool) -> str:
@@ -202,9 +202,9 @@ def _pin_change(exchange: Exchange) -> str:
     return "unblock the PIN" if exchange.command.p2 == UNBLOCK else "replace the PIN, which is masked"
 
 
-def text(words: str) -> Callable[[Exchange], str]:
+def text(value: str) -> Callable[[Exchange], str]:
     """Return a describer's fields that are always the same words."""
-    return lambda _exchange: words
+    return lambda _exchange: value
 
 
 def current_df(exchange: Exchange) -> str:

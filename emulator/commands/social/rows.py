@@ -16,16 +16,16 @@ def _secured_reading(settings: Settings) -> bool:
     return settings.sm.read_commands == "per-file"
 
 
-_UPDATE_WORDS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
+_UPDATE_STATUS: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 # Over tables 42 and 45: 6987, no MAC where one is needed (Part 7, 7.4). 6A81 also: the DF has no key for it.
 # The rows of CLA 00 leave 6984 and 6988 to those of CLA 04.
-_SECURED_WORDS: Final = (0x6984, 0x6987, 0x6988)
+_SECURED_STATUS: Final = (0x6984, 0x6987, 0x6988)
 # The MAC of a secured command covers an Lc of one byte (Part 4, 8.2.4), so an extended one is not longer either.
 _COUNTED: Final = range(1, 256)
-_BINARY_WORDS: Final = (*_UPDATE_WORDS, 0x6B00)
-_RECORD_WORDS: Final = (*_UPDATE_WORDS, 0x6A83, 0x6A84, 0x6A85)
+_BINARY_STATUS: Final = (*_UPDATE_STATUS, 0x6B00)
+_RECORD_STATUS: Final = (*_UPDATE_STATUS, 0x6A83, 0x6A84, 0x6A85)
 # Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
-_BLOCK_WORDS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
+_BLOCK_STATUS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
 
 # Rows that other command sets have, too; they replace what differs.
 SELECT: Final = Row(
@@ -82,7 +82,7 @@ UPDATE_RECORD: Final = Row(
     0xDC,
     "Part 5, 6.13",
     record.update_record,
-    (*_RECORD_WORDS, 0x6987),
+    (*_RECORD_STATUS, 0x6987),
     parameters=record.update_parameters,
     lc=range(1, 65536),
     writes=True,
@@ -96,7 +96,7 @@ UPDATE_BINARY: Final = Row(
     0xD6,
     "Part 5, 6.12",
     binary.update_binary,
-    (*_BINARY_WORDS, 0x6987),
+    (*_BINARY_STATUS, 0x6987),
     parameters=binary.parameters,
     lc=range(1, 65536),
     writes=True,
@@ -151,9 +151,9 @@ ROWS: Final[tuple[Row, ...]] = (
     READ_RECORD,
     READ_BINARY,
     UPDATE_RECORD,
-    replace(UPDATE_RECORD, cla=0x04, status_words=(*_RECORD_WORDS, *_SECURED_WORDS), lc=_COUNTED),
+    replace(UPDATE_RECORD, cla=0x04, status_words=(*_RECORD_STATUS, *_SECURED_STATUS), lc=_COUNTED),
     UPDATE_BINARY,
-    replace(UPDATE_BINARY, cla=0x04, status_words=(*_BINARY_WORDS, *_SECURED_WORDS), lc=_COUNTED),
+    replace(UPDATE_BINARY, cla=0x04, status_words=(*_BINARY_STATUS, *_SECURED_STATUS), lc=_COUNTED),
     GET_CHALLENGE,
     EXTERNAL_AUTHENTICATION,
     Row(
@@ -221,7 +221,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0x1E,
         "Part 5, 6.1",
         block.application_block,
-        _BLOCK_WORDS,
+        _BLOCK_STATUS,
         parameters=lambda p1, p2: not p1 and p2 == 0x01,
         lc=frozenset((0x04,)),
         writes=True,
@@ -236,7 +236,7 @@ ROWS: Final[tuple[Row, ...]] = (
         0x16,
         "Part 5, 6.2",
         block.card_block,
-        _BLOCK_WORDS,
+        _BLOCK_STATUS,
         lc=frozenset((0x04,)),
         writes=True,
         secret=OPEN,
@@ -250,8 +250,8 @@ _READS: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _RECORDS_READ: Final = (*_READS, 0x6A83)
 _BINARY_READ: Final = (*_READS, 0x6B00)
 # With a MAC; 6100: it is data, so that T=0 has case 4 (Part 2, 9.4).
-_MAC_WORDS: Final = (0x6100, 0x6984, 0x6988)
-_PLAIN_WORDS: Final = {0xB2: (0x6100, 0x6C00), 0xB0: (0x6C00,)}
+_MAC_STATUS: Final = (0x6100, 0x6984, 0x6988)
+_PLAIN_STATUS: Final = {0xB2: (0x6100, 0x6C00), 0xB0: (0x6C00,)}
 _MAC: Final = range(MAC_LENGTH + 1)
 
 SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
@@ -260,11 +260,11 @@ SECURED_READING_ROWS: Final[tuple[Row, ...]] = tuple(
         cla=cla,
         clause=f"Part 4, 8.5; {row.clause}",
         handler=handler,
-        status_words=(*words, *(_MAC_WORDS if cla else _PLAIN_WORDS[row.ins])),
+        status_words=(*status_words, *(_MAC_STATUS if cla else _PLAIN_STATUS[row.ins])),
         lc=_MAC if cla else NO_DATA,
         enabled=_secured_reading,
     )
-    for row, handler, words in (
+    for row, handler, status_words in (
         (READ_RECORD, secured_reading.read_record, _RECORDS_READ),
         (READ_BINARY, secured_reading.read_binary, _BINARY_READ),
     )

@@ -133,5 +133,5 @@ def fci(df: Df) -> bytes:
     """Build the FCI (Part 5, 6.11.4, tables 36 to 38)."""
     if df.kind is DfKind.ADF:
         return template(df.name, None)
-    told = df.issuer_data if df.name == SSSE_NAME or df.kind is DfKind.DDF else b""
-    return template(df.name or None, directory(df.directory_sfi) + issuer_data(told))
+    data = df.issuer_data if df.name == SSSE_NAME or df.kind is DfKind.DDF else b""
+    return template(df.name or None, directory(df.directory_sfi) + issuer_data(data))

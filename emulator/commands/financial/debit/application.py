@@ -68,7 +68,7 @@ def here(ctx: Context) -> Df:
     return ctx.image.dfs[ctx.session.df]
 
 
-def told(ctx: Context, *path: int) -> bytes | None:
+def fci_object(ctx: Context, *path: int) -> bytes | None:
     """An object of the application's FCI, looked up in tag A5; None if it has none.
 
     Raises:
@@ -98,7 +98,7 @@ def pdol(ctx: Context) -> tuple[Field, ...]:
     Raises:
         IssuerDataWrong
     """
-    return read_list(PDOL, told(ctx, PDOL) or b"")
+    return read_list(PDOL, fci_object(ctx, PDOL) or b"")
 
 
 def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
@@ -110,8 +110,8 @@ def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
     Raises:
         IssuerDataWrong: the list is cut.
     """
-    for entry in range(0, len(files), 4):
-        sfi, first, last = files[entry] >> 3, files[entry + 1], files[entry + 2]
+    for at in range(0, len(files), 4):
+        sfi, first, last = files[at] >> 3, files[at + 1], files[at + 2]
         ef = ctx.image.ef_by_sfi(ctx.session.df, sfi)
         records = ctx.image.contents[ef.path] if ef else ()
         for record in records[max(first - 1, 0) : last]:

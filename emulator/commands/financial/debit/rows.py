@@ -10,7 +10,7 @@ from ...social import describe as social_describe
 from ...social import rows as social
 from . import describe, generate, issuer, reading, scripts, signing
 
-_SCRIPT_WORDS: Final = (0x9000, 0x6581, 0x6985, 0x6988, 0x6A88, *GATED)
+_SCRIPT_STATUS: Final = (0x9000, 0x6581, 0x6985, 0x6988, 0x6A88, *GATED)
 
 # A blocked application goes on: it answers refusals, and its issuer may unblock it.
 DEBIT_ROWS: Final[tuple[Row, ...]] = (
@@ -133,7 +133,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         0x16,
         "EMV Book 3, 6.5.3",
         scripts.card_block,
-        _SCRIPT_WORDS,
+        _SCRIPT_STATUS,
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
@@ -147,7 +147,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         0x18,
         "EMV Book 3, 6.5.2",
         scripts.application_unblock,
-        _SCRIPT_WORDS,
+        _SCRIPT_STATUS,
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
@@ -161,7 +161,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         0x1E,
         "EMV Book 3, 6.5.1",
         scripts.application_block,
-        _SCRIPT_WORDS,
+        _SCRIPT_STATUS,
         lc=frozenset((0x04,)),
         writes=True,
         while_suspended=True,
@@ -175,7 +175,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         0x24,
         "EMV Book 3, 6.5.10",
         scripts.pin_change_unblock,
-        (*_SCRIPT_WORDS, 0x6A80),
+        (*_SCRIPT_STATUS, 0x6A80),
         parameters=scripts.pin_parameters,
         lc=frozenset((0x04, 0x14)),
         writes=True,
@@ -190,7 +190,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         0xDA,
         "JR/T 0025",
         scripts.put_data,
-        (*_SCRIPT_WORDS, 0x6A80),
+        (*_SCRIPT_STATUS, 0x6A80),
         parameters=lambda p1, p2: bool(p1 or p2),
         lc=range(5, 256),
         writes=True,
@@ -204,7 +204,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         cla=0x04,
         clause="JR/T 0025",
         handler=scripts.update_record,
-        status_words=(*_SCRIPT_WORDS, 0x6981, 0x6A82, 0x6A83, 0x6A84, 0x6A85),
+        status_words=(*_SCRIPT_STATUS, 0x6981, 0x6A82, 0x6A83, 0x6A84, 0x6A85),
         parameters=scripts.record_parameters,
         lc=range(5, 256),
         while_suspended=True,

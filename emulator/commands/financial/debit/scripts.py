@@ -35,10 +35,10 @@ HALF: Final = 8
 NUMBER: Final = 0x04
 """b3 to b1 of P2: a record by its number."""
 
-Act = Callable[[Context, State, Objects, bytes], Objects]
+ScriptOperation = Callable[[Context, State, Objects, bytes], Objects]
 
 
-def _script(act: Act) -> Callable[[Context], Answer]:
+def _script(operation: ScriptOperation) -> Callable[[Context], Answer]:
     """Make a script command of what it does with its verified data.
 
     What goes wrong once the MAC is right is told to the issuer in the next transaction: the refusal keeps
@@ -67,7 +67,7 @@ def _script(act: Act) -> Callable[[Context], Answer]:
         remember(ctx, state._replace(chain=whole if ctx.settings.emv.script_chaining else state.chain))
         good = {objects.FAILURES: bytes((store.need(objects.FAILURES)[0], 0))}
         try:
-            done = act(ctx, state, store, data)
+            done = operation(ctx, state, store, data)
         except CardError as error:
             ctx.transaction = None
             objects.save(ctx, failed.with_values(good))

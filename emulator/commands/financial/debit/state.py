@@ -129,7 +129,7 @@ class State(_State, TransactionState):
             fields = list(self)
             for name, value in changes.items():
                 fields[_PLACES[name]] = value
-            return _make(State, fields)
+            return _new(State, fields)
 
     def __repr__(self) -> str:
         """Tell how far it is, without cryptograms and MACs."""
@@ -137,7 +137,7 @@ class State(_State, TransactionState):
 
 
 _PLACES: Final = {name: at for at, name in enumerate(_State._fields)}
-_make: Final = tuple.__new__
+_new: Final = tuple.__new__
 
 
 def state_of(ctx: Context, *stages: Stage) -> State:

@@ -36,12 +36,12 @@ def read_record(ctx: Context) -> Answer:
 def _read(ctx: Context, sfi: int, handler: Callable[[Context], Answer]) -> Answer:
     ef = ctx.target(sfi)
     _require_protection(ctx, ef)
-    held = the_key(ctx, Usage.MAC_ENC)
-    unwrap(ctx, held)
+    found = the_key(ctx, Usage.MAC_ENC)
+    unwrap(ctx, found)
     data = handler(ctx).data
     # Le counts the data alone.
     ctx.command = ctx.command._replace(le=None)
-    return Answer(data + line_mac(held.key.suite, ctx.image.expanded(held.at), initial_value(ctx, held), data))
+    return Answer(data + line_mac(found.key.suite, ctx.image.expanded(found.at), initial_value(ctx, found), data))
 
 
 def update_binary(ctx: Context) -> Answer:
@@ -104,10 +104,10 @@ def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
             raise MacMissing(f"{ctx.image.label(ef.path)} takes updates with a MAC only")
         return ef, command.data
     _require_protection(ctx, ef)
-    held = the_key(ctx, Usage.MAC_ENC)
+    found = the_key(ctx, Usage.MAC_ENC)
     if len(command.data) <= MAC_LENGTH:
         raise MacMissing("the data field is too short to end in a MAC")
-    return ef, unwrap(ctx, held)
+    return ef, unwrap(ctx, found)
 
 
 def _require_protection(ctx: Context, ef: Ef) -> None:

@@ -90,8 +90,8 @@ def settle(ctx: Context, new: Account, ef: Ef, record: bytes) -> None:
     """Let balance, counter, limit, proof and log, which is ``ef``, change together."""
     records = ctx.image.contents[ef.path]
     assert isinstance(records, tuple)  # noqa: S101 - its structure is cyclic
-    change, money, held = ctx.change(), new.pack(), ctx.image.contents[new.path]
-    assert isinstance(held, bytes)  # noqa: S101 - it is an internal file
+    change, money, old = ctx.change(), new.pack(), ctx.image.contents[new.path]
+    assert isinstance(old, bytes)  # noqa: S101 - it is an internal file
     # A file that was made larger keeps its length.
-    change.put_contents(new.path, money + held[len(money) :])
+    change.put_contents(new.path, money + old[len(money) :])
     change.put_contents(ef.path, (record, *records)[: ef.max_records])

@@ -17,7 +17,7 @@ from ....status import KeyIndexUnknown
 from ...fmcos_state import prepare, require
 
 
-class Held(NamedTuple):
+class FoundKey(NamedTuple):
     """A key of the application.
 
     Attributes:
@@ -31,7 +31,7 @@ class Held(NamedTuple):
     algorithm: int
 
 
-def find(ctx: Context, usage: Usage, index: int | None = None) -> Held | None:
+def find(ctx: Context, usage: Usage, index: int | None = None) -> FoundKey | None:
     """Find the key of the current application with a function and an index; without an index the lowest.
 
     Raises:
@@ -50,10 +50,10 @@ def find(ctx: Context, usage: Usage, index: int | None = None) -> Held | None:
     if best is None:
         return None
     _, at, key = best
-    return Held(at, key, key.version, key.algorithm or 0)
+    return FoundKey(at, key, key.version, key.algorithm or 0)
 
 
-def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> Held | None:
+def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> FoundKey | None:
     """Find a key by its head, which has the bytes of version and algorithm (7.12.3)."""
     prepare(ctx)
     owner = ctx.session.df
@@ -61,7 +61,7 @@ def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> Held | None:
         if USAGES[head.kind] is usage and index in (None, head.identifier):
             ref = KeyRef(owner, head.name)
             require(ctx, right(head.use, owner, ctx.image.root), f"the use of {head.name}")
-            return Held((ref, 1), ctx.image.key(ref, 1).require(usage), head.next, head.tries)
+            return FoundKey((ref, 1), ctx.image.key(ref, 1).require(usage), head.next, head.tries)
     return None
 
 
@@ -73,20 +73,20 @@ def missing(ctx: Context, usage: Usage, what: str) -> str:
     return f"{ctx.image.label(here)} has no {what}{f', but {there}' if there else ''}"
 
 
-def trade_key(ctx: Context, usage: Usage, index: int) -> Held:
+def trade_key(ctx: Context, usage: Usage, index: int) -> FoundKey:
     """Find a trade key by index: `KeyIndexUnknown`."""
-    held = find(ctx, usage, index)
-    if held is None:
+    found = find(ctx, usage, index)
+    if found is None:
         raise KeyIndexUnknown(missing(ctx, usage, f"{usage} key with index {index:02X}"))
-    return held
+    return found
 
 
-def the_key(ctx: Context, usage: Usage) -> Held:
+def the_key(ctx: Context, usage: Usage) -> FoundKey:
     """Find the one key of the application with a function: `KeyUnknown`."""
-    held = find(ctx, usage)
-    if held is None:
+    found = find(ctx, usage)
+    if found is None:
         raise KeyUnknown(missing(ctx, usage, f"{usage} key"))
-    return held
+    return found
 
 
 # -- the PIN ------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def require_pin(ctx: Context) -> None:
     raise AccessDenied("the PIN is not verified")
 
 
-def replace_pin(ctx: Context, pin: Held, value: bytes) -> None:
+def replace_pin(ctx: Context, pin: FoundKey, value: bytes) -> None:
     """Replace a PIN, all its tries given back."""
     ref, _ = pin.at
     change = ctx.change()
@@ -122,7 +122,7 @@ def replace_pin(ctx: Context, pin: Held, value: bytes) -> None:
 # -- line protection ----------------------------------------------------------------------------------
 
 
-def initial_value(ctx: Context, held: Held) -> bytes:
+def initial_value(ctx: Context, found: FoundKey) -> bytes:
     """Where the MAC of a command starts: at the challenge, or by ``edep.command_iv`` at zero.
 
     Raises:
@@ -130,10 +130,10 @@ def initial_value(ctx: Context, held: Held) -> bytes:
     """
     if ctx.settings.edep.command_iv == "zero":
         return b""
-    return held.key.suite.check_challenge(ctx.require_challenge())
+    return found.key.suite.check_challenge(ctx.require_challenge())
 
 
-def unwrap(ctx: Context, held: Held) -> bytes:
+def unwrap(ctx: Context, found: FoundKey) -> bytes:
     """Verify the MAC of the command, and return its data without it; a wrong one costs no try.
 
     The MAC covers CLA to Lc, its own 4 bytes counted, and the data before it.
@@ -142,19 +142,19 @@ def unwrap(ctx: Context, held: Held) -> bytes:
         ChallengeUnusable, MacWrong
     """
     data, mac, covered = split(ctx)
-    if not compare_once(_mac(ctx, held, covered), mac):
-        raise wrong_mac(held.key)
+    if not compare_once(_mac(ctx, found, covered), mac):
+        raise wrong_mac(found.key)
     return data
 
 
-def _mac(ctx: Context, held: Held, covered: bytes) -> bytes:
-    return line_mac(held.key.suite, ctx.image.expanded(held.at), initial_value(ctx, held), covered)
+def _mac(ctx: Context, found: FoundKey, covered: bytes) -> bytes:
+    return line_mac(found.key.suite, ctx.image.expanded(found.at), initial_value(ctx, found), covered)
 
 
 # -- failures that lock the application ---------------------------------------------------------------
 
 
-def counted_mac(ctx: Context, held: Held) -> Answer | None:
+def counted_mac(ctx: Context, found: FoundKey) -> Answer | None:
     """Compare the MAC at the end of the command as `counted` does.
 
     Raises:
@@ -162,10 +162,10 @@ def counted_mac(ctx: Context, held: Held) -> Answer | None:
         MacWrong
     """
     _, mac, covered = split(ctx)
-    return counted(ctx, held, _mac(ctx, held, covered), mac, wrong_mac(held.key))
+    return counted(ctx, found, _mac(ctx, found, covered), mac, wrong_mac(found.key))
 
 
-def counted(ctx: Context, held: Held, expected: bytes, given: bytes, refusal: CardError) -> Answer | None:
+def counted(ctx: Context, found: FoundKey, expected: bytes, given: bytes, refusal: CardError) -> Answer | None:
     """Compare what proves a key, charged; the last failure locks the application for good.
 
     Returns:
@@ -174,10 +174,10 @@ def counted(ctx: Context, held: Held, expected: bytes, given: bytes, refusal: Ca
     Raises:
         CardError: ``refusal``, while tries are left.
     """
-    if ctx.image.locked(held.at):
+    if ctx.image.locked(found.at):
         # Power went between the last failure and the lock.
-        return lock(ctx, f"{held.key.name} has no tries left")
-    left = compare(ctx, held.at, expected, given)
+        return lock(ctx, f"{found.key.name} has no tries left")
+    left = compare(ctx, found.at, expected, given)
     if left is None:
         return None
     if left:

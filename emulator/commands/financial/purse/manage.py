@@ -10,7 +10,7 @@ from ....card.context import DONE, FAILED_TRY, Answer, Context
 from ....card.tries import compare, require_tries
 from ....status import LengthWrong
 from ..block import block_environment
-from .keyring import Held, counted_mac, find, lock_for_good, missing, the_key, unwrap
+from .keyring import FoundKey, counted_mac, find, lock_for_good, missing, the_key, unwrap
 
 TEMPORARY, PERMANENT = 0x00, 0x01
 AUTHENTICATION_LENGTHS: Final = frozenset((8, 16))
@@ -29,8 +29,8 @@ def application_block(ctx: Context) -> Answer:
 
 def application_unblock(ctx: Context) -> Answer:
     """End a temporary lock (应用解锁), also when there is none; three failures on end lock for good."""
-    held = the_key(ctx, Usage.MAC_ENC)
-    failed = counted_mac(ctx, held)
+    found = the_key(ctx, Usage.MAC_ENC)
+    failed = counted_mac(ctx, found)
     if failed is not None:
         return failed
     ctx.change().put_df(replace(ctx.image.dfs[ctx.session.df], suspended=False))
@@ -46,32 +46,32 @@ def card_block(ctx: Context) -> Answer:
 
 def external_authentication(ctx: Context) -> Answer:
     """Let the terminal prove that it knows a key (外部认证): the key enciphers the challenge, 00 on the right."""
-    held = _named(ctx, Usage.EXTERNAL_AUTH)
-    require_tries(ctx, held.at, held.key.name)
-    suite, data = held.key.suite, ctx.command.data
+    found = _named(ctx, Usage.EXTERNAL_AUTH)
+    require_tries(ctx, found.at, found.key.name)
+    suite, data = found.key.suite, ctx.command.data
     if len(data) != suite.block:
-        raise LengthWrong(f"{held.key.name} makes {suite.block} bytes")
+        raise LengthWrong(f"{found.key.name} makes {suite.block} bytes")
     challenge = suite.check_challenge(ctx.require_challenge())
-    expected = ctx.image.expanded(held.at).encrypt(challenge.ljust(suite.block, b"\x00"))
-    left = compare(ctx, held.at, expected, data)
+    expected = ctx.image.expanded(found.at).encrypt(challenge.ljust(suite.block, b"\x00"))
+    left = compare(ctx, found.at, expected, data)
     if left is not None:
-        return Answer(word=FAILED_TRY | left, reason=f"authentication with {held.key.name} failed")
-    ctx.session.proofs = ctx.session.proofs | {held.at[0]}
+        return Answer(word=FAILED_TRY | left, reason=f"authentication with {found.key.name} failed")
+    ctx.session.proofs = ctx.session.proofs | {found.at[0]}
     return DONE
 
 
 def internal_authentication(ctx: Context) -> Answer:
     """Prove the card to the terminal (内部认证): encipher what it sends."""
-    held = _named(ctx, Usage.INTERNAL_AUTH)
-    suite, data = held.key.suite, ctx.command.data
+    found = _named(ctx, Usage.INTERNAL_AUTH)
+    suite, data = found.key.suite, ctx.command.data
     if len(data) != suite.block:
-        raise LengthWrong(f"{held.key.name} enciphers {suite.block} bytes")
-    return Answer(ctx.image.expanded(held.at).encrypt(data))
+        raise LengthWrong(f"{found.key.name} enciphers {suite.block} bytes")
+    return Answer(ctx.image.expanded(found.at).encrypt(data))
 
 
-def _named(ctx: Context, usage: Usage) -> Held:
+def _named(ctx: Context, usage: Usage) -> FoundKey:
     identifier = ctx.command.p2
-    held = find(ctx, usage, identifier)
-    if held is None:
+    found = find(ctx, usage, identifier)
+    if found is None:
         raise KeyUnknown(missing(ctx, usage, f"{usage} key {identifier:02X}"))
-    return held
+    return found

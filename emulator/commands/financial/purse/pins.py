@@ -10,13 +10,13 @@ from ....card.context import DONE, FAILED_TRY, Answer, Context
 from ....card.tries import compare, require_tries
 from ....status import DataWrong, LengthWrong, TradeMacWrong
 from ...social.pin import split
-from .keyring import Held, counted, counted_mac, replace_pin, the_key, trade_key
+from .keyring import FoundKey, counted, counted_mac, replace_pin, the_key, trade_key
 
 LENGTHS: Final = range(2, 7)
 FILL: Final = b"\xff"
 
 
-def _the_pin(ctx: Context, identifier: int) -> Held:
+def _the_pin(ctx: Context, identifier: int) -> FoundKey:
     return trade_key(ctx, Usage.PIN, identifier)
 
 
@@ -45,11 +45,11 @@ def change_pin(ctx: Context) -> Answer:
 
 def reload_pin(ctx: Context) -> Answer:
     """RELOAD PIN (重装个人密码): the issuer gives a new PIN, its MAC under DRPK covers the PIN alone."""
-    pin, held = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
+    pin, found = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
     new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
-    key = held.key
-    expected = crypto.reload_mac(key.suite, ctx.image.tac_expanded(held.at), new)
-    failed = counted(ctx, held, expected, mac, TradeMacWrong(f"the MAC does not verify under {key.name}"))
+    key = found.key
+    expected = crypto.reload_mac(key.suite, ctx.image.tac_expanded(found.at), new)
+    failed = counted(ctx, found, expected, mac, TradeMacWrong(f"the MAC does not verify under {key.name}"))
     if failed is not None:
         return failed
     replace_pin(ctx, pin, new)
@@ -58,21 +58,21 @@ def reload_pin(ctx: Context) -> Answer:
 
 def pin_unblock(ctx: Context) -> Answer:
     """PIN UNBLOCK (个人密码解锁): the issuer gives the PIN anew, enciphered and with a MAC under DPUK."""
-    pin, held = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
-    key, enciphered = held.key, ctx.command.data[:-MAC_LENGTH]
+    pin, found = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
+    key, enciphered = found.key, ctx.command.data[:-MAC_LENGTH]
     if len(enciphered) % key.suite.block:
         raise LengthWrong(f"a PIN enciphered under {key.name} has whole blocks")
-    failed = counted_mac(ctx, held)
+    failed = counted_mac(ctx, found)
     if failed is not None:
         return failed
-    new = crypto.decipher(key.suite, ctx.image.expanded(held.at), enciphered)
+    new = crypto.decipher(key.suite, ctx.image.expanded(found.at), enciphered)
     if len(new) not in LENGTHS:
         raise DataWrong("a PIN has 2 to 6 bytes")
     replace_pin(ctx, pin, new)
     return DONE
 
 
-def _compare(ctx: Context, pin: Held, given: bytes) -> Answer | None:
+def _compare(ctx: Context, pin: FoundKey, given: bytes) -> Answer | None:
     """Compare the PIN, bytes FF at its end apart; return None if it is right, else the answer.
 
     Raises:

@@ -40,7 +40,7 @@ def _key(p1: int) -> Callable[[int, int], bool]:
     return lambda here, there: here == p1 and there != 0xFF
 
 
-def _initialize(name: str, zh: str, p1: int, words: tuple[int, ...], clause: str, lc: int = 0x0B) -> Row:
+def _initialize(name: str, zh: str, p1: int, status_words: tuple[int, ...], clause: str, lc: int = 0x0B) -> Row:
     return Row(
         f"INITIALIZE FOR {name}",
         zh,
@@ -48,7 +48,7 @@ def _initialize(name: str, zh: str, p1: int, words: tuple[int, ...], clause: str
         0x50,
         f"{MANUAL}, {clause}",
         trade.initialize,
-        words,
+        status_words,
         parameters=lambda here, there: here == p1 and trade.parameters(here, there),
         lc=frozenset((lc,)),
         le=ANY_LE,

@@ -19,15 +19,15 @@ def fci(ctx: Context, df: Df) -> bytes:
         # That coding names the file that its FCI shows, and puts it there.
         return select.fci(df)
     shown = ctx.image.contents.get(child(df.path, PURSE_DATA))
-    told = issuer_data(shown) if isinstance(shown, bytes) else b""
-    whole = template(df.name, df.proprietary + told or None)
+    data = issuer_data(shown) if isinstance(shown, bytes) else b""
+    whole = template(df.name, df.proprietary + data or None)
     return whole if len(whole) <= LONGEST else template(df.name, df.proprietary or None)
 
 
 def entered(ctx: Context, df: Df) -> None:
     """Every selection starts with nothing proven in this application."""
-    kept = frozenset(ref for ref in ctx.session.proofs if ref.owner != df.path)
-    ctx.session.proofs = kept
+    remaining = frozenset(ref for ref in ctx.session.proofs if ref.owner != df.path)
+    ctx.session.proofs = remaining
 
 
 def locked(ctx: Context, df: Df) -> Answer:

@@ -123,21 +123,21 @@ def initialize(ctx: Context) -> Answer:
         require_pin(ctx)
     money = account(ctx, kind.which)
     records = log(ctx, money)
-    held = trade_key(ctx, kind.usage, index)
+    found = trade_key(ctx, kind.usage, index)
     tac_key = the_key(ctx, Usage.TAC).at if kind is not UNLOAD else None
     counter = money.online if kind.online else money.offline
     if counter == MAX_COUNTER:
         raise CounterExhausted(f"the {'online' if kind.online else 'offline'} counter is at its limit")
     _require_balance(ctx, money.balance + _moved(kind, amount))
-    trade = Trade(kind, held.at, tac_key, counter, ctx.random(4), amount, terminal, money, records)
+    trade = Trade(kind, found.at, tac_key, counter, ctx.random(4), amount, terminal, money, records)
     ctx.session.trade = trade
     limit = b"" if kind.online and kind is not OVERDRAFT else money.limit.to_bytes(3)
-    said = money.balance.to_bytes(4) + trade.sequence + limit + bytes((held.version, held.algorithm)) + trade.random
+    head = money.balance.to_bytes(4) + trade.sequence + limit + bytes((found.version, found.algorithm)) + trade.random
     if not kind.online:
-        return Answer(said)
+        return Answer(head)
     suite, session = _online(ctx, trade)
     about = limit if kind is OVERDRAFT else amount
-    return Answer(said + crypto.trade_mac(suite, session, money.balance.to_bytes(4), about, trade.code, terminal))
+    return Answer(head + crypto.trade_mac(suite, session, money.balance.to_bytes(4), about, trade.code, terminal))
 
 
 def _moved(kind: Kind, amount: bytes) -> int:
@@ -281,8 +281,8 @@ def _complete(
     settle(ctx, Account(money.path, money.passbook, balance, online, offline, limit, proof), trade.log, record)
     if ctx.session.proofs and ctx.settings.edep.pin_cleared_after_trade:
         here = ctx.session.df
-        kept = frozenset(ref for ref in ctx.session.proofs if ref not in ctx.image.pins or ref.owner != here)
-        ctx.session.proofs = kept
+        remaining = frozenset(ref for ref in ctx.session.proofs if ref not in ctx.image.pins or ref.owner != here)
+        ctx.session.proofs = remaining
 
 
 # -- composite applications -----------------------------------------------------------------------------
