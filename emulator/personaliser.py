@@ -52,29 +52,36 @@ class Personaliser:
     Attributes:
         channel: carries APDUs to the blank card.
         contents: the finished card.
-        maker_key: transport key that the blank card comes with; never printed.
+        manufacturer_key: transport key with which the blank card is delivered (Part 10, 5.1.1); never printed.
         random: draws the transport key and the temporary environment master keys.
     """
 
     channel: Channel
     contents: CardContents
-    maker_key: bytes = field(repr=False)
+    manufacturer_key: bytes = field(repr=False)
     random: RandomSource = system_random
 
     def run(self, progress: Progress = lambda *_: None) -> int:
-        """Send every command; return how many there were.
+        """Send every command to the card.
+
+        Args:
+            progress: called before each command with its title, the number of commands done, and that of all.
+
+        Returns:
+            the number of commands.
 
         Raises:
-            PersonaliseError: the card refused one, or cannot be built so.
+            PersonaliseError: the card refused a command, or its contents cannot be built over this coding.
+            TerminalError: the card gave no answer.
         """
         steps = list(self._steps())
         for done, step in enumerate(steps):
             progress(step.title, done, len(steps))
             _, word = exchange(self.channel, step.build(self))
             if word != 0x9000:
-                said = f"{step.title}: the card answered {word:04X}, {explain(word).text}"
+                answered = f"{step.title}: the card answered {word:04X}, {explain(word).text}"
                 # Nothing has been changed yet.
-                raise PersonaliseError(f"{said}; is it a blank card of this profile?" if not done else said)
+                raise PersonaliseError(f"{answered}; is it a blank card of this profile?" if not done else answered)
         progress("done", len(steps), len(steps))
         return len(steps)
 
@@ -85,22 +92,24 @@ class Personaliser:
         root = min(contents.dfs, key=len)
         card_master = self._master(root)
         suite = SUITES[card_master.suite_name]
-        maker_suite = SUITES[contents.info.suite]
-        transport = generate_key(maker_suite, self.random)
+        blank_suite = SUITES[contents.info.suite]
+        transport = generate_key(blank_suite, self.random)
         environments = [path for path, df in sorted(contents.dfs.items()) if df.kind is DfKind.DDF]
         if not environments:
-            raise PersonaliseError("the environment of this card is the MF itself; only one below it can be built")
+            raise PersonaliseError(
+                "the environment of this card is the MF itself, and only one below the MF can be built"
+            )
         self._check(root, environments)
         # Also shows a card of another cipher while nothing is spoilt.
-        yield self._authenticate("authenticate the manufacturer's transport key", maker_suite, self.maker_key)
-        yield self._transport(transport, maker_suite)
+        yield self._authenticate("authenticate the manufacturer's transport key", blank_suite, self.manufacturer_key)
+        yield self._transport(transport, blank_suite)
         yield _plain("set the historical bytes", "80E00500", contents.info.historical)
         yield _plain("end of activation", "80E00200")
         mf = contents.dfs[root]
         if mf.name or mf.issuer_data or mf.lock_kid is not None or mf.directory_sfi is not None:
-            yield self._authenticate("authenticate the transport key", maker_suite, transport)
+            yield self._authenticate("authenticate the transport key", blank_suite, transport)
             yield _create_df(mf)
-        yield self._load("load CMK", card_master, maker_suite, transport)
+        yield self._load("load CMK", card_master, blank_suite, transport)
         for path in environments:
             yield from self._environment(path, suite, card_master.value)
         yield _plain("select the MF", "00A40000", b"\x3f\x00")
@@ -108,7 +117,7 @@ class Personaliser:
         yield _plain("end of personalisation of the card", "80E00200")
 
     def _check(self, root: str, environments: list[str]) -> None:
-        """Refuse what no command of this coding builds: files and keys of the MF, applications elsewhere."""
+        """Raise `PersonaliseError` for what this coding cannot build: files and keys of the MF, nested environments."""
         contents = self.contents
         above = {root, *environments}
         strange = [path for path in contents.dfs if path not in above and parent(path) not in environments]
@@ -116,7 +125,7 @@ class Personaliser:
         strange += [f"{ref.name}" for (ref, _), key in contents.keys.items() if ref.owner == root and not _top(key)]
         strange += [path for path in environments if parent(path) != root]
         if strange:
-            raise PersonaliseError(f"{strange[0]} is outside the environments: only what is in one can be built")
+            raise PersonaliseError(f"{strange[0]} is outside of every environment; only what is in one can be built")
 
     def _transport(self, value: bytes, suite: Suite) -> Step:
         """Set the transport key: in clear, or under the manufacturer's if the card takes none in clear."""
@@ -125,7 +134,7 @@ class Personaliser:
         if settings.personalisation.plain_keys:
             return _plain(title, "80E00300", value)
         key = Key("TRANSPORT", Usage.TRANSPORT, suite.name, value, tries_max=settings.key.tries)
-        return self._load(title, key, suite, self.maker_key, update=True)
+        return self._load(title, key, suite, self.manufacturer_key, update=True)
 
     def _environment(self, path: str, card_suite: Suite, card_master: bytes) -> Iterator[Step]:
         df = self.contents.dfs[path]

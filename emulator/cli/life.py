@@ -47,7 +47,7 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
     """Build a card over PC/SC, command by command, from a profile or a script.
 
     PROFILE is a shipped name or a TOML file, and has to be the one that the blank card was made from: a card
-    over PC/SC does not tell its type. Another cipher or manufacturer's key is refused at the first command; otherwise
+    over PC/SC does not show its type. Another cipher or manufacturer's key is refused at the first command; otherwise
     the card gets the files of PROFILE, and keeps the settings of its own type.
 
     A SCRIPT is a text file of hex APDUs, one a line, each with the status word that it must get after
@@ -65,14 +65,14 @@ def personalise(source: str, reader: str | None, **inputs: Any) -> None:
             count = run(channel)
     except (TerminalError, PersonaliseError) as error:
         raise UsageFault(str(error)) from None
-    click.echo(f"{name}: {count} commands, all as they should be")
+    click.echo(f"{name}: {count} commands, all answered as expected")
 
 
 def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
     from ..personaliser import Personaliser
 
     contents = issue_contents(profile=source, **inputs)
-    maker_key = bytes.fromhex(contents.info.settings.personalisation.maker_key)
+    manufacturer_key = bytes.fromhex(contents.info.settings.personalisation.maker_key)
 
     def run(channel: "Channel") -> int:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -82,7 +82,7 @@ def _profile(source: str, inputs: dict[str, Any]) -> "Callable[[Channel], int]":
         columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=console()) as bar:
             task = bar.add_task("", total=None)
-            return Personaliser(channel, contents, maker_key).run(
+            return Personaliser(channel, contents, manufacturer_key).run(
                 lambda title, done, total: bar.update(task, description=title, completed=done, total=total)
             )
 
@@ -102,7 +102,9 @@ def _script(path: Path) -> "Callable[[Channel], int]":
         try:
             steps.append((number, bytes.fromhex(text), int(wanted.strip() or "9000", 16)))
         except ValueError:
-            raise UsageFault(f"{path}: line {number}: not hex digits, or no status word after the arrow") from None
+            raise UsageFault(
+                f"{path}: line {number}: write a command in hex and, after an arrow, its status word: 80E00200 -> 9000"
+            ) from None
 
     def run(channel: "Channel") -> int:
         for number, command, wanted in steps:

@@ -38,7 +38,7 @@ def test_a_blank_card_becomes_the_issued_one_over_pcsc(stack: PcscStack, blank: 
     assert done.returncode == 0, done.stdout
     last = done.stdout.strip().splitlines()[-1]
     count = int(last.partition(": ")[2].split()[0])
-    assert last == f"Virtual PCD 00 00: {count} commands, all as they should be"
+    assert last == f"Virtual PCD 00 00: {count} commands, all answered as expected"
     assert f"{count}/{count}" in done.stdout
     assert "done" in done.stdout
     issued = tmp_path / "issued.sscard"
@@ -68,7 +68,7 @@ def test_the_financial_environment_too_is_built_over_pcsc(
         assert made.returncode == 0, made.stdout
     done = stack.run([*SSCARD, "personalise", profile, *more, *INPUTS], cards=[blank])
     assert done.returncode == 0, done.stdout
-    assert done.stdout.strip().endswith("all as they should be")
+    assert done.stdout.strip().endswith("all answered as expected")
     assert cells(blank) == cells(issued)
 
 
@@ -85,7 +85,7 @@ def test_a_script_activates_a_card_and_a_wrong_line_is_named(stack: PcscStack, b
     )
     done = stack.run([*SSCARD, "personalise", str(script), "--reader", "Virtual PCD 00 00"], cards=[blank])
     assert done.returncode == 0, done.stdout
-    assert done.stdout.strip() == "Virtual PCD 00 00: 5 commands, all as they should be"
+    assert done.stdout.strip() == "Virtual PCD 00 00: 5 commands, all answered as expected"
     script.write_text("00A4000000 -> 9000\n\n80E0020000 -> 9000\n80E0020000\n")
     wrong = stack.run([*SSCARD, "personalise", str(script)], cards=[blank])
     assert wrong.returncode == 2
@@ -95,7 +95,8 @@ def test_a_script_activates_a_card_and_a_wrong_line_is_named(stack: PcscStack, b
         bad = stack.run([*SSCARD, "personalise", str(script)], cards=[blank])
         assert bad.returncode == 2
         assert bad.stdout.strip() == (
-            f"sscard: {script}: line {line}: not hex digits, or no status word after the arrow"
+            f"sscard: {script}: line {line}: "
+            "write a command in hex and, after an arrow, its status word: 80E00200 -> 9000"
         )
 
 

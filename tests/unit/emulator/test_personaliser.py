@@ -26,7 +26,7 @@ from keys.records import Key, KeyRef, Usage
 from tests.kit.card import MF, PIN, REGION, SERIAL, SSSE
 from tests.kit.places import DATA
 
-MAKER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
+MANUFACTURER_KEY: Final = bytes.fromhex("404142434445464748494A4B4C4D4E4F")
 
 
 def made(source: str, overrides: str = "") -> tuple[CardContents, CardContents]:
@@ -54,7 +54,7 @@ def _elements(dictionary: Any) -> set[str]:
 def personalise(start: CardContents, finished: CardContents, **more: Any) -> tuple[Card, int]:
     """Build a card in process; the card and the number of commands."""
     card = Card(Image.in_memory(start), SeededRandom("card"))
-    count = Personaliser(card.transmit, finished, more.pop("maker_key", MAKER_KEY), **more).run()
+    count = Personaliser(card.transmit, finished, more.pop("manufacturer_key", MANUFACTURER_KEY), **more).run()
     assert card.bug is None
     return card, count
 
@@ -79,7 +79,7 @@ def secured(*files: str, how: str = "true") -> str:
 
 
 VARIANTS: Final[dict[str, tuple[str, str]]] = {
-    # A security module is not personalised over the maker's commands.
+    # A security module is not personalised over the manufacturer's commands.
     **{name: (name, "") for name in shipped_profiles() if name != "psam"},
     "two environments": ("two-environments.toml", ""),
     "a region of 2.0": ("ssc-2.0-region.toml", ""),
@@ -175,7 +175,7 @@ def test_no_key_of_the_card_travels_in_clear(profile: str) -> None:
         sent.append(command)
         return card.transmit(command)
 
-    Personaliser(channel, finished, MAKER_KEY).run()
+    Personaliser(channel, finished, MANUFACTURER_KEY).run()
     traffic = b"\x00".join(sent)
     for key in finished.keys.values():
         assert key.value not in traffic
@@ -187,7 +187,7 @@ def test_progress_names_every_command_and_ends_with_all() -> None:
     start, finished = made("ssc-1.0")
     card = Card(Image.in_memory(start))
     seen: list[tuple[str, int, int]] = []
-    count = Personaliser(card.transmit, finished, MAKER_KEY).run(lambda *each: seen.append(each))
+    count = Personaliser(card.transmit, finished, MANUFACTURER_KEY).run(lambda *each: seen.append(each))
     assert [done for _, done, _ in seen] == list(range(count + 1))
     assert {total for _, _, total in seen} == {count}
     assert seen[-1] == ("done", count, count)
@@ -214,7 +214,7 @@ def test_a_refusal_is_one_sentence_with_its_step(at: int, word: str) -> None:
         return bytes.fromhex(word) if commands == at + 1 else card.transmit(command)
 
     with pytest.raises(PersonaliseError) as raised:
-        Personaliser(channel, finished, MAKER_KEY).run(lambda title, *_: seen.append(title))
+        Personaliser(channel, finished, MANUFACTURER_KEY).run(lambda title, *_: seen.append(title))
     text = str(raised.value)
     assert text.startswith(f"{seen[-1]}: the card answered {word}, ")
     assert "\n" not in text
@@ -230,9 +230,9 @@ def test_a_refused_challenge_and_a_silent_card_are_one_sentence() -> None:
         return b"\x6e\x00" if command[1] == 0x84 else card.transmit(command)
 
     with pytest.raises(PersonaliseError, match=r"^GET CHALLENGE: the card answered 6E00, wrong CLA$"):
-        Personaliser(no_challenge, finished, MAKER_KEY).run()
+        Personaliser(no_challenge, finished, MANUFACTURER_KEY).run()
     with pytest.raises(TerminalError, match="no answer"):
-        Personaliser(lambda _: b"", finished, MAKER_KEY).run()
+        Personaliser(lambda _: b"", finished, MANUFACTURER_KEY).run()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_refused_challenge_and_a_silent_card_are_one_sentence() -> None:
     [
         ("another coding", '[settings.personalisation]\ncos = "none"', "set the transport key"),
         (
-            "a foreign maker's key",
+            "a foreign manufacturer's key",
             "[settings.personalisation]\nplain_keys = false",
             "authenticate the manufacturer's transport key",
         ),
@@ -249,9 +249,9 @@ def test_a_refused_challenge_and_a_silent_card_are_one_sentence() -> None:
 )
 def test_a_card_that_cannot_take_it_says_where_it_stopped(name: str, overrides: str, step: str) -> None:
     start, finished = made("ssc-2.0", overrides)
-    foreign = bytes(16) if "foreign" in name else MAKER_KEY
+    foreign = bytes(16) if "foreign" in name else MANUFACTURER_KEY
     with pytest.raises(PersonaliseError, match=f"^{step}.*: the card answered 6"):
-        personalise(start, finished, maker_key=foreign)
+        personalise(start, finished, manufacturer_key=foreign)
 
 
 def test_a_card_that_is_not_blank_is_refused_at_the_first_command_and_stays_as_it_is() -> None:
@@ -262,7 +262,7 @@ def test_a_card_that_is_not_blank_is_refused_at_the_first_command_and_stays_as_i
         PersonaliseError,
         match=r"^authenticate the manufacturer's .*: the card answered 6A88, .*; is it a blank card of this profile\?$",
     ):
-        Personaliser(card.transmit, finished, MAKER_KEY).run()
+        Personaliser(card.transmit, finished, MANUFACTURER_KEY).run()
     assert card.image.store.load() == before
 
 
@@ -323,7 +323,7 @@ def test_what_no_command_builds_is_said_before_the_first_one(what: str) -> None:
     card = Card(Image.in_memory(start))
     before = card.image.store.load()
     with pytest.raises(PersonaliseError) as raised:
-        Personaliser(card.transmit, change(finished), MAKER_KEY).run()
+        Personaliser(card.transmit, change(finished), MANUFACTURER_KEY).run()
     assert text in str(raised.value)
     assert "\n" not in str(raised.value)
     assert card.image.store.load() == before
@@ -363,5 +363,5 @@ def test_a_card_whose_environment_is_the_mf_is_said_not_to_be_built() -> None:
 
 def test_no_key_stands_in_the_repr_of_the_machine() -> None:
     _, finished = made("ssc-2.0")
-    shown = repr(Personaliser(lambda _: b"\x90\x00", finished, MAKER_KEY)).lower()
+    shown = repr(Personaliser(lambda _: b"\x90\x00", finished, MANUFACTURER_KEY)).lower()
     assert not any(repr(key.value).lower() in shown for key in finished.keys.values() if key.value)
