@@ -63,7 +63,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
 
 
 def _script(script: Any) -> list[bytes | None]:
-    """The commands of a script, None for a reset."""
+    """Return the commands of a script, None for a reset; raise `UsageFault` for a line that is not hex."""
     from cardfs.profile.inputs import decode_text
 
     name = getattr(script, "name", "<stdin>")
@@ -80,4 +80,4 @@ def _script_line(name: str, number: int, line: str) -> bytes | None:
     try:
         return bytes.fromhex(line)
     except ValueError:
-        raise UsageFault(f"{name}: line {number}: not hex digits, two for a byte") from None
+        raise UsageFault(f"{name}: line {number}: write hex digits, two for each byte") from None

@@ -51,7 +51,7 @@ def issue(image: Path, *, force: bool, ca_out: Path | None, list_profiles: bool,
 
 
 def _note_missing_keys(name: str, *, profile: str, roots: Path | None, settings: tuple[str, ...], **_: Any) -> None:
-    """Say which keys a security module was issued without; only CREATE KEY can bring them later."""
+    """Print which keys a security module was issued without; only CREATE KEY can add them later."""
     from cardfs.issuing.psam import missing_roots
     from cardfs.issuing.roots import load_roots
     from cardfs.profile.loader import DEMO
@@ -59,4 +59,4 @@ def _note_missing_keys(name: str, *, profile: str, roots: Path | None, settings:
     kind = load_kind(profile, settings)
     missing = missing_roots(kind, load_roots(roots or DEMO / "roots.toml")) if kind.is_psam else []
     if missing:
-        click.echo(f"note: {name} without {', '.join(missing)}: the root keys lack them", err=True)
+        click.echo(f"note: {name} was issued without {', '.join(missing)}: the root keys lack them", err=True)

@@ -8,16 +8,16 @@ from .group import main
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a SHELL complete the commands and options of sscard.
+    """Print the script that lets a SHELL complete the commands and options of sscard.
 
     bash loads the file of that name below ~/.local/share/bash-completion/completions by itself. For zsh write
     it as _sscard into a folder of $fpath, for fish as ~/.config/fish/completions/sscard.fish.
     """
     from click.shell_completion import get_completion_class
 
-    made = get_completion_class(shell)
-    if made is None:
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
         raise AssertionError(f"click does not know {shell}")
-    source = made(main, {}, "sscard", "_SSCARD_COMPLETE")
+    source = completion_class(main, {}, "sscard", "_SSCARD_COMPLETE")
     # click asks bash for its version by running it; the text is the same for every version that it supports.
     click.echo(source.source_template % source.source_vars())

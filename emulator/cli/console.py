@@ -189,7 +189,7 @@ def _add_ef(branch: Tree, image: Image, path: str) -> None:
 
 
 def _fields_table(elements: tuple[Element, ...], contents: bytes) -> Table:
-    """Many fields of one file, those that it has, one a line."""
+    """Return a table of the fields that a file has, one a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
     zh = {element.name: element.zh for element in elements}
     for name, value in decode_fields(elements, contents).items():
@@ -211,7 +211,7 @@ def _bytes_line(elements: tuple[Element, ...], contents: bytes, *, internal: boo
 def _record_row(
     elements: tuple[Element, ...], records: tuple[bytes, ...], record: bytes, number: int
 ) -> tuple[str, str, str]:
-    """Chinese name, English name and value of a record; number 0 for records without TLV."""
+    """Return Chinese name, English name and value of a record; number 0 for records without TLV."""
     if not number:
         return "", "", value_text(decode_fields(elements, record)) if elements else record.hex().upper()
     element = find_element(elements, record, number)
@@ -222,10 +222,10 @@ def _record_row(
 
 
 class _Console(Console):
-    """A console to which nothing of a card is more than characters."""
+    """A console that shows control characters out of a card by their numbers."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Make a text of what will be shown, so that its width is right."""
+        """Return the text as it will be shown, so that its width is right."""
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -237,7 +237,7 @@ class _Console(Console):
 def console(*, stderr: bool = False) -> Console:
     """Return a console that does not wrap what is piped into a file."""
     file = cast("IO[str]", Styled(stderr=stderr))
-    made = _Console(file=file, highlight=False, emoji=False, markup=False)
-    if not made.is_terminal:
-        made.width = _PIPED
-    return made
+    shown = _Console(file=file, highlight=False, emoji=False, markup=False)
+    if not shown.is_terminal:
+        shown.width = _PIPED
+    return shown

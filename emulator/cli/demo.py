@@ -21,7 +21,7 @@ DEMO_PIN: Final = "123456"
 LOADED: Final = (
     "The answer:\nalgorithm|key|balance, in fen|counter|amount, in fen|type, 1 a load|terminal|time|proof (TAC)|"
 )
-"""What the fields of a load are, as its raw line has them."""
+"""The fields of a load, in the order of its raw line."""
 
 
 @main.command()
@@ -31,8 +31,8 @@ LOADED: Final = (
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
 
-    IMAGE is demo.sscard if none is given. Before the payment its account is loaded. A PSAM in a second reader,
-    made for the run, takes part in it.
+    IMAGE is demo.sscard if none is given. The account is loaded before the purchase, which a PSAM in a second
+    reader secures; the PSAM is made for the run.
     """
     end_cleanly(0)
     from cardfs.memory.image import Image
@@ -51,7 +51,7 @@ def demo(image: Path, trace: Path | None, *, once: bool) -> None:
             link = stack.insert(card, 0, watch=lambda event: display.note(link_text(event)))
             try:
                 status = stack.call(own_command("read"))
-                # Never on a card of somebody's own: a wrong PIN costs it a try.
+                # Never on a card that was there before: a wrong PIN costs it a try.
                 if not status and pays:
                     _pay(stack)
                 if once or status:

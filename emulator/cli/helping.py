@@ -1,4 +1,4 @@
-"""What `--help` says beside options: groups of commands, one line for each, and examples; one table."""
+"""What `--help` shows beside options: groups of commands, one line for each, and examples, in one table."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ class Help(NamedTuple):
 
     Attributes:
         group: title under which `sscard --help` lists it.
-        line: what it does, for somebody who knows nothing of this project.
+        line: what it does, for a reader who does not know this project.
         examples: command lines without the name ``sscard``; each is one that works.
     """
 
@@ -22,7 +22,7 @@ class Help(NamedTuple):
 
 MAKE, USE, LOOK, TERMINAL, SETUP = "Make cards", "Use cards", "Look into cards", "Be the terminal", "Set-up"
 GROUPS: Final = (MAKE, USE, LOOK, TERMINAL, SETUP)
-NATIONAL, TRADES, KEYS = "National functions", "Trades without a function of their own", "Keys of the HSM"
+NATIONAL, TRADES, KEYS = "National functions", "Trades without a national function", "Keys of the HSM"
 
 HELP: Final[Mapping[str, Help]] = {
     "issue": Help(
@@ -81,10 +81,10 @@ HELP: Final[Mapping[str, Help]] = {
             "terminal read 'DF01EF05|$'",
         ),
     ),
-    "doctor": Help(SETUP, "Say what is missing on this machine, and how to get it", ("doctor",)),
+    "doctor": Help(SETUP, "Show what is missing on this machine, and how to get it", ("doctor",)),
     "completion": Help(
         SETUP,
-        "Print what makes your shell complete commands and options",
+        "Print a script that lets your shell complete commands",
         ("completion bash > ~/.local/share/bash-completion/completions/sscard", "completion zsh", "completion fish"),
     ),
     "terminal read-basic": Help(

@@ -52,7 +52,7 @@ def _traced(card: "Card", display: TraceDisplay) -> "Insertable":
 
 
 def link_text(event: object) -> str:
-    """Return one sentence on an event of the link to the reader."""
+    """Return one sentence for people on an event of the link to the reader (`emulator.reader.events`)."""
     from ..reader import vpcd
 
     match event:
@@ -61,16 +61,16 @@ def link_text(event: object) -> str:
         case vpcd.Disconnected(reason, 0):
             return f"out of the reader: {reason}"
         case vpcd.Disconnected(reason, again):
-            return f"out of the reader: {reason}; again in {again:g} s"
+            return f"out of the reader: {reason}; trying again in {again:g} s"
         case vpcd.Unreachable(host, port, reason):
             return (
                 f"no reader listens at {host}:{port} ({reason}); waiting. pcscd starts its readers when the "
                 "first program asks for one; `sscard exec` needs none"
             )
         case vpcd.Unnoticed(port):
-            return f"connected to port {port}, but the reader asks for nothing: another card may be in it"
+            return f"connected to port {port}, but the reader asks for nothing; another card may be in this slot"
         case vpcd.Failed(error):
-            return f"a defect of this program, the card answered 6F00: {type(error).__name__}"
+            return f"a defect of this program: the card answered 6F00 ({type(error).__name__})"
     return str(event)
 
 
@@ -88,6 +88,12 @@ def serve(
     """Hold a card in a slot until a signal ends it, or with ``vpicc`` until the reader goes away.
 
     Args:
+        source: an image file, or the contents of a card that lives in memory only.
+        slot: number of the slot, 0 to 15.
+        trace: file to which the trace is appended; None for none.
+        host, port: where the driver listens for slot 0.
+        quiet: whether no trace goes to the terminal.
+        service: path of the socket of the reader's pcscd; None for that of this process's PC/SC clients.
         vpicc: whether vsmartcard's own emulator is the link; without ``host`` in its reversed mode.
     """
     from keys.ciphers import warm_up

@@ -46,7 +46,7 @@ _INPUTS: Final = (
 
 
 def issue_inputs(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for the contents of a card to a command."""
+    """Add the options for the contents of a card to a command, and return it."""
     for option in reversed(_INPUTS):
         command = option(command)
     return command
@@ -61,10 +61,10 @@ def load_kind(profile: str, settings: tuple[str, ...], financial: str | None = N
     from cardfs.profile.inputs import Document
     from cardfs.profile.loader import KIND, ProfileError, load_profile
 
-    said = {"settings": {"financial": {"kind": financial}}} if financial else {}
+    by_option = {"settings": {"financial": {"kind": financial}}} if financial else {}
     try:
         return load_profile(
-            profile, Document("--with-financial", said), Document("--set", assignments("--set", settings))
+            profile, Document("--with-financial", by_option), Document("--set", assignments("--set", settings))
         )
     except ProfileError as error:
         if error.place != f"--with-financial: {KIND}":
@@ -84,7 +84,23 @@ def issue_contents(
     expiry_date: Any = None,
     **rest: Any,
 ) -> "CardContents":
-    """Load the inputs and issue; the demo inputs stand in for what is not given."""
+    """Load the inputs and issue a card; the demo inputs stand in for those that are not given.
+
+    Args:
+        profile: card type, a shipped name or a TOML file.
+        holder, roots: TOML files; None for the demo ones.
+        with_financial: value of ``--with-financial``; None if it is not given.
+        settings, values: assignments of ``--set`` and ``--value``.
+        issue_date, expiry_date: dates, or None for the default.
+        rest: further fields of `IssueOptions`.
+
+    Returns:
+        the contents of the finished card.
+
+    Raises:
+        ProfileError, InputError: an input is wrong; names the option, or the file and key.
+        UsageFault: an option that a security module does not take.
+    """
     from cardfs.issuing.holder import load_holder
     from cardfs.issuing.issue import issue as make
     from cardfs.issuing.options import IssueOptions
@@ -101,13 +117,13 @@ def issue_contents(
     person = load_holder(holder or DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
     if holder is None:
         person = replace(person, name="the demo holder", lenient=True)
-    said = Document("--value", assignments("--value", values), Path.cwd())
+    overrides = Document("--value", assignments("--value", values), Path.cwd())
     try:
         return make(
             kind,
             person,
             load_roots(roots or DEMO / "roots.toml"),
-            IssueOptions(issue_date=issue_date, expiry_date=expiry_date, values=said, **rest),
+            IssueOptions(issue_date=issue_date, expiry_date=expiry_date, values=overrides, **rest),
         )
     except NoSuchElement as error:
         if not _is_financial(error.name, kind, profile, settings):
@@ -117,7 +133,7 @@ def issue_contents(
 
 
 def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[str, ...]) -> bool:
-    """Whether cards of a type have an element only with a financial environment, which this one is without."""
+    """Return whether cards of a type have an element only with a financial environment that this one lacks."""
     from cardfs.profile.inputs import ProfileError
 
     if kind.settings.financial.kind == "both":
@@ -130,11 +146,11 @@ def _is_financial(element: str, kind: "Profile", profile: str, settings: tuple[s
 
 
 PERSONAL: Final = ("holder", "pin", "card_number", "with_financial")
-"""Inputs that mean nothing for a security module, which has no holder."""
+"""Inputs that a security module does not take, since it has no holder."""
 
 
 def _refuse_holder_options() -> None:
-    """Refuse what the caller wrote about a holder; defaults stand for nothing."""
+    """Raise `UsageFault` for an option on the holder that stands on the command line; defaults do not count."""
     context = click.get_current_context(silent=True)
     for name in PERSONAL:
         if context and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -144,7 +160,7 @@ def _refuse_holder_options() -> None:
 
 
 def demo_contents(profile: str = "ssc-2.0") -> "CardContents":
-    """Issue a card from the demo inputs: an invented holder and public root keys."""
+    """Issue a card from the demo inputs, an invented holder and public root keys, and return its contents."""
     return issue_contents(profile, region="519900")
 
 
@@ -176,7 +192,12 @@ def authority_json(contents: "CardContents", roots: Path | None) -> str:
 
 
 def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
-    """Make an image file; with ``force`` also in the place of an old one."""
+    """Make an image file, with ``force`` also in the place of an old one.
+
+    Raises:
+        UsageFault: the file exists, and ``force`` is False.
+        ImageError: it cannot be written, or what stands there is no card image, or a card in use.
+    """
     from cardfs.memory.image import Image
 
     require_free(image, force=force)
@@ -187,7 +208,7 @@ def write_image(image: Path, contents: "CardContents", *, force: bool) -> None:
 
 
 def _replace(image: Path, contents: "CardContents") -> None:
-    """Put a new card in the place of an old one that nobody uses; nothing but a card image is replaced."""
+    """Replace the image of a card that nobody uses; refuse any other file."""
     from cardfs.memory.image import Image
     from cardfs.memory.sqlite import SqliteStore
     from cardfs.model.errors import LogError
@@ -199,7 +220,14 @@ def _replace(image: Path, contents: "CardContents") -> None:
 
 
 def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``settings.pin.tries=6`` as TOML; a word that is no TOML value counts as a string."""
+    """Read assignments as TOML, ``settings.pin.tries=6``; a word that is no TOML value counts as a string.
+
+    Returns:
+        the values as nested tables; of two for one name the later counts.
+
+    Raises:
+        UsageFault: a text is no assignment; names the option.
+    """
     from cardfs.profile.inputs import TomlWrong, parse_toml
 
     result: dict[str, Any] = {}
@@ -212,9 +240,9 @@ def assignments(option: str, texts: tuple[str, ...]) -> dict[str, Any]:
             except TomlWrong:
                 continue
         else:
-            raise UsageFault(f"{option} {text}: not an assignment as TOML has it: name=value")
+            raise UsageFault(f"{option} {text}: this is no assignment; write name=value, as in TOML")
         if not equals:
-            raise UsageFault(f"{option} {text}: a value is missing")
+            raise UsageFault(f"{option} {text}: the value is missing; write name=value")
         _lay_over(result, table)
     return result
 

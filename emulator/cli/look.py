@@ -50,7 +50,7 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
 @click.option("--region", default="", help="Application city code, six digits.  [default: that of the card]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bool) -> None:
-    """Print the values of a card's keys and PINs, and the roots that make them.
+    """Print the values of a card's keys and PINs, and the root keys they come from.
 
     With NAME only those of that name or directory: UK1DF04, PIN, DF04. This is the only command that shows key values.
     """
@@ -61,17 +61,17 @@ def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bo
 
     from .console import console, grid
 
-    made = load_roots(roots or DEMO / "roots.toml")
+    root_keys = load_roots(roots or DEMO / "roots.toml")
     card = Image.open(image, writable=False)
     try:
         try:
-            origins = Origins(card, made, region)
+            origins = Origins(card, root_keys, region)
         except ValueError as error:
             raise UsageFault(f"--region: {error}") from None
         rows = _key_rows(card, origins, name)
         if not rows:
             known = ", ".join(sorted({ref.name for ref, _ in card.keys})) or "none"
-            raise UsageFault(f"{image}: no key and no directory {name!r} with keys; its keys: {known}")
+            raise UsageFault(f"{image}: no key, and no directory with keys, is named {name!r}; its keys: {known}")
     finally:
         card.close()
     if as_json:
@@ -84,11 +84,11 @@ def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bo
         if row not in short:
             click.echo(f"{row['key']}, RSA, exponent and two primes: {row['value']}; root {row['root'] or 'unknown'}")
     if any(not row["root"] and row["cipher"] for row in rows):
-        click.echo(f"note: where no root is shown, no root of {made.source} derives the key", err=True)
+        click.echo(f"note: where no root is shown, no root of {root_keys.source} derives the key", err=True)
 
 
 def _key_rows(card: "Image", origins: "Origins", name: str) -> list[dict[str, Any]]:
-    """What is printed of each key, in the order of directories."""
+    """Return what is printed of each key, in the order of directories, by column name."""
     rows = []
     names = df_names(card)
     for (ref, version), key in sorted(card.keys.items()):
@@ -118,7 +118,7 @@ def find_df(card: "Image", image: Path, name: str) -> str:
     """Return the path of the DF of this name.
 
     Raises:
-        UsageFault: there is none, or there are several.
+        UsageFault: there is none, or there are several; names those that there are.
     """
     wanted = name.strip("/").casefold()
     names = df_names(card)
@@ -131,7 +131,7 @@ def find_df(card: "Image", image: Path, name: str) -> str:
             return found[0]
         if found:
             several = ", ".join(names[path] for path in found)
-            raise UsageFault(f"{image}: there are several directories {name}: {several}")
+            raise UsageFault(f"{image}: several directories are named {name}; name one of them in full: {several}")
     raise UsageFault(f"{image}: there is no directory {name}; there are {', '.join(names.values())}")
 
 

@@ -1,7 +1,7 @@
 """Output whose reader may go away or stop reading: standard output and error, and the file of a trace.
 
-All of it goes through `Outlet` to a file descriptor. What could not be written is never tried again, so nothing is left
-over that fails at the end of the process.
+All of it goes through `Outlet` to a file descriptor. A failed write is never tried again, so no buffer is left that
+fails at the end of the process.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 _STANDARD: Final = (0, 1, 2)
 LOOK: Final = 0.05
-"""Seconds between two looks whether who waits for a slow reader should give up."""
+"""Seconds between two checks of whether to give up waiting for a slow reader."""
 
 _TERMINAL_PIECE: Final = 256
 """Bytes that a terminal ready for more takes at once."""
 
 
 class Outlet(io.FileIO):
-    """A file descriptor that leads to nowhere after the first failure.
+    """A file descriptor that leads to /dev/null after the first failure.
 
     A reader that went away, as `head` does, is no error: nothing is wrong. Any other failure is raised once.
     """
@@ -38,7 +38,11 @@ class Outlet(io.FileIO):
     _rest = b""
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write, or drop what nobody reads any more; return the number of bytes."""
+        """Write, or drop what nobody reads any more; return the number of bytes.
+
+        Raises:
+            OSError: the first failure other than a reader that went away.
+        """
         try:
             written = super().write(data)
         except OSError as error:
@@ -49,14 +53,14 @@ class Outlet(io.FileIO):
         return written or 0
 
     def drop(self) -> None:
-        """Let everything that follows go to nowhere."""
+        """Lead everything that follows to /dev/null."""
         self._gone, self._rest = True, b""
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self.fileno())
         os.close(null)
 
     def gone(self) -> bool:
-        """Return whether everything goes to nowhere by now."""
+        """Return whether everything goes to /dev/null by now."""
         return self._gone
 
     def takes(self, give_up: Callable[[], bool]) -> bool:
@@ -73,7 +77,11 @@ class Outlet(io.FileIO):
     def offer(self, data: bytes, give_up: Callable[[], bool]) -> bool:
         """Write all of ``data`` and return True, or nothing and return False if ``give_up`` came first.
 
-        What was cut in its middle is finished before anything else is written.
+        Data that was cut in the middle is finished before anything else is written.
+
+        Args:
+            data: the bytes.
+            give_up: asked every 0.05 seconds while the other side does not read.
         """
         piece = _TERMINAL_PIECE if self.isatty() else select.PIPE_BUF
         left = memoryview(self._rest + data)
@@ -100,7 +108,7 @@ class _Stream(io.TextIOWrapper):
 
 
 class Styled(io.TextIOBase):
-    """Standard output or error for who styles a text, and has shown by its number what is in it."""
+    """Standard output or error for a caller that styles its text and has already replaced control characters."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         self._stderr = stderr
@@ -120,7 +128,7 @@ class Styled(io.TextIOBase):
         return stream.write_styled(text) if isinstance(stream, _Stream) else stream.write(text)
 
     def flush(self) -> None:
-        """Send what is written on its way."""
+        """Flush the stream."""
         self._stream.flush()
 
     def isatty(self) -> bool:
@@ -131,7 +139,7 @@ class Styled(io.TextIOBase):
 def prepare() -> None:
     """Make standard output and error of this process safe against readers that go away.
 
-    An output without Chinese characters shows them by number, and does not fail.
+    A character that the output cannot show becomes its number; nothing fails.
     """
     for number in _STANDARD:
         try:
@@ -168,14 +176,18 @@ def print_message(sentence: str, *, patience: float | None = None) -> None:
         poll.register(outlet.fileno(), select.POLLOUT)
         if not poll.poll(patience * 1000):
             return
-    # A process of ours that held a card may have said it first.
+    # The message of a child process that holds a card has the prefix already.
     with contextlib.suppress(OSError):
         sys.stderr.write(f"sscard: {one_line(sentence.removeprefix('sscard: '))}\n")
         sys.stderr.flush()
 
 
 def open_trace(path: Path | None) -> Outlet | None:
-    """Open the file of ``--trace``, to be appended to; `UsageFault` if it cannot be written, or holds no trace."""
+    """Open the file of ``--trace``, to be appended to; None for no file.
+
+    Raises:
+        UsageFault: it cannot be written, or holds something else than a trace.
+    """
     if path is None:
         return None
     try:
@@ -200,5 +212,5 @@ def write_line(trace: Outlet, line: str, give_up: Callable[[], bool] = lambda: F
         written, reason = True, str(error.strerror)
     if trace.gone():
         # A full disk, or a pipe that nobody reads. The card goes on.
-        print_message(f"the trace ends here: {reason}")
+        print_message(f"{trace.name!s}: the trace ends here: {reason}")
     return written

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 80
 DEMO_PSAM = Path("demo")
-"""What `exec --psam` calls a PSAM that is made for the run."""
+"""The value of `exec --psam` that stands for a PSAM made for the run."""
 
 
 @main.command()
@@ -77,7 +77,9 @@ def insert(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
-@click.option("--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards, or: demo")
+@click.option(
+    "--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards; demo makes one"
+)
 @click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
 @click.option(
     "--timeout",
@@ -125,7 +127,7 @@ def _hold(source: "Path | CardContents", slot: int, trace: Path | None, stack: "
 
 
 def _found(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, with this `sscard` where the search path has none: nobody has to activate the environment."""
+    """Return the command, with this `sscard` where the search path has none: the environment need not be active."""
     import shutil
 
     if command[0] == "sscard" and shutil.which("sscard") is None:
@@ -134,7 +136,7 @@ def _found(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_images(images: list[Path]) -> None:
-    """Refuse one image for two slots, a card is in one place; say what is wrong with any before a stack is built."""
+    """Raise an error for an image that is named twice or cannot be opened, before a stack is built."""
     from cardfs.memory.image import Image
 
     seen: set[Path] = set()
@@ -147,14 +149,14 @@ def _check_images(images: list[Path]) -> None:
 
 
 def _is_made(psam: Path) -> bool:
-    """Whether a PSAM is to be made for the run; a file of that name comes first."""
+    """Return whether a PSAM is to be made for the run; a file of that name comes first."""
     return psam == DEMO_PSAM and not psam.exists()
 
 
 @main.command()
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
 @click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
-@click.option("--profile", default="ssc-2.0", help="Card type, where its keys are diversified in its own way.")
+@click.option("--profile", default="ssc-2.0", help="Card type, if it diversifies keys in its own way.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def read(reader: str | None, roots: Path | None, profile: str, *, as_json: bool) -> None:
     """Read a card through PC/SC as a terminal does: select, authenticate, issuer and holder data."""
@@ -213,7 +215,7 @@ def _reading_json(reader: str, reading: Any) -> str:
 
 @main.command()
 def doctor() -> None:
-    """Say what PC/SC needs here, what is missing, and how to get it."""
+    """Show what PC/SC needs on this machine, what is missing, and how to get it."""
     from rich.table import Table
 
     from ..reader.doctor import examine, way

@@ -9,9 +9,10 @@ from cardfs.model.files import Contents, Ef, Element
 
 
 def card_table(card: Image, only: str = "") -> dict[str, Any]:
-    """Make a table of a card.
+    """Return a card as nested tables that JSON can write: its directories, files and keys, without key values.
 
     Args:
+        card: the card.
         only: path of the one DF that is asked for; empty for all.
     """
     info = card.info
@@ -68,7 +69,7 @@ def _ef(card: Image, ef: Ef) -> dict[str, Any]:
 
 
 def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict[str, Any]:
-    """The bytes in hex, and what they mean where a data element is known for them."""
+    """Return the bytes in hex, and their meaning if a data element is known for them."""
     if isinstance(contents, bytes):
         values = decode_fields(elements, contents) if elements else {}
         return {"hex": contents.hex().upper(), "elements": values}

@@ -27,22 +27,35 @@ class Target(click.Path):
 
 
 def require_free(path: Path, *, force: bool) -> None:
-    """Refuse a file that exists already, unless it may be replaced: `UsageFault`."""
+    """Raise `UsageFault` if a file exists already, unless ``force`` allows replacing it."""
     if path.exists() and not force:
         raise UsageFault(f"{path}: the file exists already; --force replaces it")
 
 
 def require_no_image(path: Path, option: str, *, force: bool) -> None:
-    """Refuse the place of a file that is no card image: one that is a card, exists already, or has no folder."""
+    """Check where a file other than a card image is to be written.
+
+    Args:
+        path: the file.
+        option: option that names it, for the error.
+        force: whether an existing file may be replaced.
+
+    Raises:
+        UsageFault: a card image is there, or a file that may not be replaced, or its folder does not exist.
+    """
     if _begins(path) == _IMAGE:
         raise UsageFault(f"{path}: a card image, which {option} never replaces; name another file")
     require_free(path, force=force)
     if not path.parent.is_dir():
-        raise UsageFault(f"{path}: there is no folder {path.parent}")
+        raise UsageFault(f"{path}: there is no folder {path.parent}; make it first")
 
 
 def write_file(path: Path, text: str, option: str, *, force: bool) -> None:
-    """Write a text file, whole or not at all, where `require_no_image` allows it."""
+    """Write a text file in UTF-8, whole or not at all.
+
+    Raises:
+        UsageFault: as `require_no_image`, or the file cannot be written.
+    """
     require_no_image(path, option, force=force)
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -55,7 +68,7 @@ def write_file(path: Path, text: str, option: str, *, force: bool) -> None:
 
 
 def require_trace(path: Path) -> None:
-    """Refuse an existing file to which no trace may be appended, because it holds something else: `UsageFault`."""
+    """Raise `UsageFault` if a file exists and is no trace, so that none may be appended to it."""
     if not path.is_file() or not path.stat().st_size:
         return
     if _begins(path) == _IMAGE:
@@ -71,7 +84,7 @@ def require_trace(path: Path) -> None:
 
 
 def _begins(path: Path) -> bytes:
-    """The first bytes of a file, none of what is no ordinary file."""
+    """Return the first bytes of a file, nothing if it is no ordinary file."""
     if not path.is_file():
         return b""
     with path.open("rb") as file:

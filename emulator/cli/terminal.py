@@ -42,7 +42,7 @@ def read_basic(**options: Any) -> None:
 
 @terminal.command()
 @click.argument("address")
-@click.option("--by", type=click.Choice(["pin", "key"]), default="pin", help="What opens files that take either.")
+@click.option("--by", type=click.Choice(["pin", "key"]), default="pin", help="Proof for files that accept either.")
 @shared
 def read(address: str, by: str, **options: Any) -> None:
     """Read items of files (iReadCard): DF01EF0A|37|$DF01EF15|2A|40:2|$, or DF02EF07|$ for a whole file."""
@@ -243,7 +243,7 @@ def _booked_wrongly(what: str, card_info: str, trade: str, sequence: str) -> "Te
 @terminal.command()
 @click.argument("wanted", metavar="[ADDRESS|NAME]", default="")
 def addresses(wanted: str) -> None:
-    """List the logical addresses of an HSM (密钥逻辑地址), or what stands behind one."""
+    """List the logical addresses of keys in an HSM (密钥逻辑地址), or those of one address or key."""
     from ..terminal.keytable import ADDRESSES
 
     found = 0
@@ -252,4 +252,4 @@ def addresses(wanted: str) -> None:
             click.echo(f"{address:04X}  {key.name:<9} version {key.version}, group {key.group}")
             found += 1
     if not found:
-        raise UsageFault(f"{wanted}: no such address, and no key of this name has one")
+        raise UsageFault(f"{wanted}: no such address, and no key of this name has one; give none to see all")

@@ -8,16 +8,16 @@ import click
 
 _KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
 
-_DATE: Final = "The date that cards have to be valid on.  [default: today]"
+_DATE: Final = "Date on which cards must be valid.  [default: today]"
 
 _SHARED: Final = (
-    click.option("--reader", help="Reader of the user card, or its beginning.  [default: the first with one]"),
-    click.option("--psam-reader", help="Reader of the PSAM, or its beginning.  [default: the first with one]"),
+    click.option("--reader", help="Reader of the user card: name or its beginning.  [default: the first with one]"),
+    click.option("--psam-reader", help="Reader of the PSAM: name or its beginning.  [default: the first with one]"),
     click.option("--no-psam", is_flag=True, help="Work without a PSAM."),
     click.option("--type", "kind", type=click.Choice(["1", "2", "3", "4"]), default="3", help=_KINDS),
-    click.option("--contactless-reader", help="Reader of contactless cards, or its beginning.  [default: none]"),
+    click.option("--contactless-reader", help="Reader of contactless cards: name or its beginning.  [default: none]"),
     click.option("--hsm", "hsm", flag_value="software", help="Let the software HSM compute in place of a PSAM."),
-    click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: steps out, answers in."),
+    click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: print steps, read answers."),
     click.option("--hsm-auto", "hsm", flag_value="auto", help="Let the software HSM compute where the PSAM cannot."),
     click.option("--roots", type=click.Path(path_type=Path), help="Root keys of the HSM.  [default: public test keys]"),
     click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
@@ -32,7 +32,7 @@ _SHARED: Final = (
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that every function takes to a command."""
+    """Add the options that every function of the terminal takes to a command, and return it."""
     for option in reversed(_SHARED):
         command = option(command)
     return command

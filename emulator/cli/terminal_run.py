@@ -23,9 +23,9 @@ TRADES: Final = {"1": "load", "2": "purchase"}
 """What the command line calls the types of trade."""
 
 PINS: Final = {"请输入密码": "pin", "请输入原密码": "pin", "请输入新密码": "new_pin", "请再次输入新密码": "new_pin"}
-"""Which option answers which prompt of the PIN pad."""
+"""The option that answers each prompt of the PIN pad."""
 
-WITHOUT_PSAM: Final = "--psam demo of sscard exec makes a PSAM, --hsm works without one"
+WITHOUT_PSAM: Final = "`sscard exec --psam demo` adds a PSAM, and --hsm needs none"
 
 
 Function = Callable[["TerminalRun"], "Result"]
@@ -66,7 +66,7 @@ class TerminalRun:
         self._seen: CardData | None = None
 
     def _look(self) -> "CardData":
-        """Who the card is, looked at once; another one than expected is refused."""
+        """Return the data of the card, read once; raise `TerminalError` if another one is expected."""
         if self._seen is None:
             self._seen = self.terminal.identify(self.kind, card_info=self.expected)
         return self._seen
@@ -88,12 +88,12 @@ class TerminalRun:
             click.echo(f"{prompt}: ", err=True)
             line = sys.stdin.readline()
             if not line:
-                raise TerminalError(f"nobody answered: {prompt}", CANCELLED)
+                raise TerminalError(_unanswered(prompt), CANCELLED)
             return line.rstrip("\r\n")
         try:
             return str(click.prompt(prompt, hide_input=True, err=True))
         except click.Abort:
-            raise TerminalError(f"nobody answered: {prompt}", CANCELLED) from None
+            raise TerminalError(_unanswered(prompt), CANCELLED) from None
 
     def hsm(self) -> "Hsm":
         """Make the software HSM with its root keys."""
@@ -114,13 +114,21 @@ class TerminalRun:
 
     @property
     def reinsert(self) -> Callable[[str], bool] | None:
-        """Return what asks the holder for a card that was pulled out; None if nobody sits there."""
+        """Return a function that asks the holder to put the card back; None if standard input is no terminal."""
         return _ask_again if interactive() else None
 
     def with_psam_or_hsm(
         self, psam: "Callable[[], Result]", steps: "Callable[[Callable[..., str]], Result]"
     ) -> "Result":
-        """Do a function with the PSAM, or in steps with the HSM, or with the HSM after one of the five codes."""
+        """Do a function with the PSAM, or in steps with the HSM, as the option asks; ``auto`` tries the PSAM first.
+
+        Args:
+            psam: does the function with the PSAM.
+            steps: does it in steps; gets a function that turns the result of a step into the HSM's answer.
+
+        Raises:
+            TerminalError: it failed; with ``auto``, not by one of the codes after which the HSM goes on (10.5).
+        """
         from ..terminal import HSM_CODES, TerminalError
 
         how = self.options["hsm"]
@@ -153,7 +161,11 @@ class TerminalRun:
         try:
             return str(click.prompt("HSM", prompt_suffix="> ", err=True))
         except click.Abort:
-            raise TerminalError("no answer of the HSM came on standard input", CANCELLED) from None
+            raise TerminalError("standard input ended before the HSM's answer", CANCELLED) from None
+
+
+def _unanswered(prompt: str) -> str:
+    return f"nobody typed a PIN ({prompt}); give it with --{PINS[prompt].replace('_', '-')}"
 
 
 def _clock(text: str | None) -> "Callable[[], datetime.date]":
@@ -178,7 +190,7 @@ def perform(options: dict[str, Any], function: Function, title: str, nothing: st
     from ..terminal.errors import NO_PSAM
 
     if options["as_json"] and options["raw"]:
-        raise UsageFault("--json or --raw: not both")
+        raise UsageFault("--json and --raw exclude each other; give one of them")
     run = TerminalRun(options)
     try:
         done = function(run)
@@ -190,7 +202,7 @@ def perform(options: dict[str, Any], function: Function, title: str, nothing: st
         if error.trade is not None:
             command = proof_command(error.trade, options)
             document["trade"] = {**error.trade._asdict(), "command": command}
-            sentence += f"; ask the card: {command}"
+            sentence += f"; run: {command}"
         if options["as_json"]:
             print_json({**document, **warnings_of(run.terminal.findings)})
         raise UsageFault(sentence) from None
@@ -209,7 +221,7 @@ def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
     """Return the command that asks whether a trade was booked, with the same card, readers and settings."""
     import shlex
 
-    words = ["sscard", "terminal", "proof", TRADES[trade.trade], trade.sequence, "--card-info", trade.card_info]
+    arguments = ["sscard", "terminal", "proof", TRADES[trade.trade], trade.sequence, "--card-info", trade.card_info]
     for option, value in (
         ("--reader", options["reader"]),
         ("--contactless-reader", options["contactless_reader"]),
@@ -218,8 +230,8 @@ def proof_command(trade: "Uncertain", options: dict[str, Any]) -> str:
         *(("--set", each) for each in options["sets"]),
     ):
         if value is not None:
-            words += [option, str(value)]
-    return shlex.join(words)
+            arguments += [option, str(value)]
+    return shlex.join(arguments)
 
 
 def _ask_again(prompt: str) -> bool:
@@ -253,5 +265,5 @@ def trade_sequence() -> int:
 
 
 def interactive() -> bool:
-    """Return whether somebody sits at the terminal."""
+    """Return whether standard input is a terminal, so that somebody can answer."""
     return sys.stdin.isatty()

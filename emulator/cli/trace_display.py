@@ -1,4 +1,4 @@
-"""Who shows the trace of a card in a reader, beside the card's work."""
+"""The display of a card's trace, in a thread of its own beside the thread that answers the reader."""
 
 import queue
 import sys
@@ -14,25 +14,30 @@ if TYPE_CHECKING:
     from ..trace.event import Event
 
 BREATH: Final = 0.01
-"""Seconds without a command after which the trace is shown: an answer goes before its telling."""
+"""Seconds without a command after which the trace is shown: the answer leaves before its trace line."""
 
 LONGEST_BREATH: Final = 0.25
+"""Seconds after which the trace is shown even while commands keep coming."""
+
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds that an answer may have to wait for the thread that shows the trace."""
 
 MOST: Final = 8192
-"""Commands that wait to be told; from half of it on nobody waits for a terminal that does not read."""
+"""Commands that may wait to be shown; above half of it the thread stops waiting for a terminal that does not read."""
 
 MOST_BYTES: Final = 16 << 20
+"""Bytes of commands and answers that may wait to be shown."""
+
 SHOW_TO_THE_END: Final = 0.5
 WRITE_TO_THE_END: Final = 0.9
-"""Seconds that terminal and file may take for what is left when the card is pulled out: of work, and of waiting for a
-reader. What is read is shown to its end, however busy the machine is."""
+"""Seconds that terminal and file may take for the rest of the trace when the card is pulled out: processor time of this
+thread plus time spent waiting for a reader. What is read is shown to its end, however busy the machine is."""
 
 STUCK: Final = 1.5
-"""Seconds after which a write is given up that the system does not come back from."""
+"""Seconds after which a write is given up from which the system does not return."""
 
 LONGEST_END: Final = 10.0
+"""Seconds that `TraceDisplay.close` takes at most."""
 
 Waiting = tuple[Callable[[], None], int]
 
@@ -40,8 +45,15 @@ Waiting = tuple[Callable[[], None], int]
 class TraceDisplay:
     """Shows events from a thread of its own, so that no answer waits for a terminal or a file.
 
-    What comes faster than it is read is dropped, from the terminal before it is from the file, and the number of
-    what was dropped is shown in its place.
+    Lines that come faster than they are read are dropped, from the terminal before the file, and their number is shown
+    in their place.
+
+    Args:
+        trace: the file of ``--trace``, to be appended to; None for none.
+        quiet: whether nothing goes to the terminal.
+
+    Raises:
+        UsageFault: the file cannot be written, or holds something else than a trace.
 
     Attributes:
         quiet: whether events go to the trace file only.
@@ -51,7 +63,7 @@ class TraceDisplay:
         self.quiet = quiet
         self._file = open_trace(trace)
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._taken = self._told = 0
+        self._taken = self._processed = 0
         self._missing = self._unshown = self._unwritten = 0
         self._closed = False
         self._worked: float | None = None
@@ -69,24 +81,29 @@ class TraceDisplay:
         if not self.quiet and not self._skips():
             self._show(event)
 
-    def later(self, tell: Callable[[], None], size: int) -> None:
-        """Take what is to be told when the card has time; drop what nobody would see, or what is too much."""
+    def later(self, show: Callable[[], None], size: int) -> None:
+        """Queue a call that shows an event; drop it if nobody would see it, or if too much is waiting.
+
+        Args:
+            show: called in the thread of this object when no command is under way.
+            size: bytes of command and answer that the call keeps in memory.
+        """
         if self.quiet and not self._writes():
             return
-        if self._waiting.qsize() >= MOST or self._taken - self._told > MOST_BYTES:
+        if self._waiting.qsize() >= MOST or self._taken - self._processed > MOST_BYTES:
             self._missing += 1
             return
         if self._missing:
             self._waiting.put((self._miss(), 0))
         self._taken += size
-        self._waiting.put((tell, size))
+        self._waiting.put((show, size))
 
     def note(self, text: str) -> None:
         """Show a sentence between the commands."""
         self.later(lambda: self(_note(text)), 0)
 
     def close(self) -> None:
-        """Show what is left, as far as it is read in the time that an end may take, then end."""
+        """Show what is left, as far as it is read in time, and end the thread; print how many lines were lost."""
         if self._missing:
             self._waiting.put((self._miss(), 0))
         self._closed = True
@@ -113,24 +130,24 @@ class TraceDisplay:
         while waiting is not None:
             self._breathe()
             while waiting is not None:
-                self._tell(*waiting)
+                self._process(*waiting)
                 if self._waiting.empty():
                     break
                 waiting = self._waiting.get()
             if waiting is not None:
                 waiting = self._waiting.get()
 
-    def _tell(self, tell: Callable[[], None], size: int) -> None:
-        # What cannot be shown to anybody need not be told either.
+    def _process(self, show: Callable[[], None], size: int) -> None:
+        # What nobody can see need not be described either.
         if self._writes() or not (self.quiet or self._skips()):
             try:
-                tell()
+                show()
             except Exception as error:  # whatever a bug raises: the trace goes on
-                self(_note(f"a defect of this program, a line of the trace is lost: {type(error).__name__}"))
-        self._told += size
+                self(_note(f"a defect of this program: a line of the trace is lost ({type(error).__name__})"))
+        self._processed += size
 
     def _skips(self) -> bool:
-        """Wait until the terminal takes a line; tell whether it does not, and this line is to be left out."""
+        """Wait until the terminal takes a line; return True if it does not, and this line is to be left out."""
         outlet = standard_output()
         skipped = self._past(SHOW_TO_THE_END) or (outlet is not None and not outlet.takes(self._stops_showing))
         self._unshown += skipped
@@ -150,7 +167,7 @@ class TraceDisplay:
         return lambda: self(_note(f"{missing} commands are missing here: they came faster than they could be shown"))
 
     def _past(self, seconds: float) -> bool:
-        """Tell whether the end has taken so long: work and waiting for a reader, since the card was pulled out."""
+        """Return whether the end has taken so long: processor time and waiting for a reader, since `close`."""
         if not self._closed:
             return False
         if self._worked is None:
@@ -158,11 +175,11 @@ class TraceDisplay:
         return time.thread_time() - self._worked + self._waited > seconds
 
     def _waits(self) -> None:
-        """Count the moment until the next look whether a reader reads."""
+        """Count the time until the next check of whether the reader reads."""
         self._waited += LOOK if self._closed else 0.0
 
     def _crowded(self) -> bool:
-        return self._waiting.qsize() > MOST // 2 or self._taken - self._told > MOST_BYTES // 2
+        return self._waiting.qsize() > MOST // 2 or self._taken - self._processed > MOST_BYTES // 2
 
     def _stops_showing(self) -> bool:
         self._waits()

@@ -240,7 +240,7 @@ def test_values_dates_and_what_is_missing(tmp_path: Path) -> None:
         "--issue-date", "2025-05-06", "--expiry-date", "2026-07-08",
     )  # fmt: skip
     assert result.exit_code == 0
-    assert result.stderr == "note: psam without DPK.3, DSK, STKDF05: the root keys lack them\n"
+    assert result.stderr == "note: psam was issued without DPK.3, DSK, STKDF05: the root keys lack them\n"
     card = Image.open(path)
     for suite in SUITES:
         assert card.contents[f"{ENVIRONMENT[suite]}/0016"] == bytes.fromhex("330100009999")

@@ -279,8 +279,11 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
         r"^--set: pin: unknown key; did you mean settings\.pin\.tries\?$",
     ),
     "nothing like a setting": (("--set", "zebra=3"), r"^--set: zebra: unknown key$"),
-    "setting without value": (("--set", "nope"), r"^--set nope: a value is missing$"),
-    "setting that is no TOML": (("--set", "a b=1"), r"^--set a b=1: not an assignment as TOML has it"),
+    "setting without value": (("--set", "nope"), r"^--set nope: the value is missing; write name=value$"),
+    "setting that is no TOML": (
+        ("--set", "a b=1"),
+        r"^--set a b=1: this is no assignment; write name=value, as in TOML$",
+    ),
     "no such element": (("--value", 'nam="x"'), r"^--value: nam: no such data element; did you mean 'name'\?$"),
     "element of a financial environment": (
         ("--value", "electronic_cash_balance=5"),
@@ -295,7 +298,7 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
         ("--value", f"name={'测' * 60}"),
         r"^--value: SSSE/EF06 holder_name\w*: \d+ bytes in GB 18030",
     ),
-    "two ways to nowhere": (("--value", "name"), r"^--value name: a value is missing$"),
+    "two ways to nowhere": (("--value", "name"), r"^--value name: the value is missing; write name=value$"),
 }
 
 
@@ -499,7 +502,7 @@ def test_bad_hex_is_named_with_file_and_line_before_anything_runs(image: Path, t
     script = tmp_path / "script"
     script.write_text(f"# one\n{SELECT_SSSE}\n0020000003999999\n{line} # bad\n")
     before = cells(image)
-    assert refused(sscard("apdu", image, script)) == f"{script}: line 4: not hex digits, two for a byte"
+    assert refused(sscard("apdu", image, script)) == f"{script}: line 4: write hex digits, two for each byte"
     assert cells(image) == before
 
 
@@ -602,7 +605,7 @@ def test_a_card_stays_in_the_reader_when_its_trace_file_is_full(image: Path) -> 
     for _ in range(30):
         assert reader.ask(bytes.fromhex(SELECT_SSSE))[0] == 0x61
         time.sleep(0.01)
-    assert reader.end(signal.SIGTERM) == (0, "", "sscard: the trace ends here: No space left on device\n")
+    assert reader.end(signal.SIGTERM) == (0, "", "sscard: /dev/full: the trace ends here: No space left on device\n")
 
 
 def test_no_reader_is_waited_for_and_said_once(image: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_name_that_several_directories_have_is_asked_for_in_full(tmp_path: Pat
     path = tmp_path / "psam.sscard"
     assert sscard("issue", path, "--profile", "psam").exit_code == 0
     said = refused(sscard("show", path, "DF01"))
-    assert said.startswith(f"{path}: there are several directories DF01: ")
+    assert said.startswith(f"{path}: several directories are named DF01; name one of them in full: ")
     inside = said.rpartition(", ")[2]
     assert sscard("show", path, inside).exit_code == 0
 
@@ -146,7 +146,7 @@ def test_a_killed_key_has_no_value(image: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("NOKEY",), "no key and no directory 'NOKEY' with keys; its keys: "),
+        (("NOKEY",), "no key, and no directory with keys, is named 'NOKEY'; its keys: "),
         (("--region", "12"), "--region: a region code has six digits: '12'"),
         (("--roots", "nowhere.toml"), "nowhere.toml: No such file or directory"),
     ],

@@ -88,7 +88,7 @@ def test_output_on_a_full_disk_is_one_sentence(image: Path) -> None:
 def test_a_script_goes_on_when_its_trace_file_is_full(image: Path) -> None:
     done = run("apdu", "--raw", "--trace", "/dev/full", image, stdin=SCRIPT)
     assert (done.returncode, done.stdout.count(" > ")) == (0, 2)
-    assert done.stderr == "sscard: the trace ends here: No space left on device\n"
+    assert done.stderr == "sscard: /dev/full: the trace ends here: No space left on device\n"
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def test_a_script_goes_on_when_nobody_reads_its_trace(image: Path, tmp_path: Pat
     with short_reader(tmp_path / "pipe"):
         done = run("apdu", "--raw", "--trace", tmp_path / "pipe", image, stdin=SCRIPT * 200)
     assert (done.returncode, done.stdout.count(" > ")) == (0, 400)
-    assert done.stderr == "sscard: the trace ends here: Broken pipe\n"
+    assert done.stderr == f"sscard: {tmp_path / 'pipe'}: the trace ends here: Broken pipe\n"
 
 
 @pytest.mark.parametrize("quiet", [True, False])

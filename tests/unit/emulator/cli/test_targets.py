@@ -107,7 +107,7 @@ def test_an_authority_replaces_a_file_with_force_only(notes: Path, tmp_path: Pat
 
 def test_an_authority_without_a_folder_is_refused_before_the_card_is_made(tmp_path: Path) -> None:
     new, out = tmp_path / "new.sscard", tmp_path / "nope" / "ca.json"
-    assert refused(sscard("issue", new, *DEBIT, out)) == f"{out}: there is no folder {out.parent}"
+    assert refused(sscard("issue", new, *DEBIT, out)) == f"{out}: there is no folder {out.parent}; make it first"
     assert not new.exists()
 
 

@@ -193,10 +193,10 @@ def test_a_failure_is_code_text_and_sentence_and_no_pin(bench: TerminalBench) ->
     assert wrong.stderr.startswith("sscard: -23 传入数据不合法: '5.001' is not an amount in yuan")
     assert terminal("read-basic", "--no-psam").stderr == (
         "sscard: -2201 无 PSAM 卡: the terminal has no PSAM, and this function needs one; "
-        "--psam demo of sscard exec makes a PSAM, --hsm works without one\n"
+        "`sscard exec --psam demo` adds a PSAM, and --hsm needs none\n"
     )
     explained = json.loads(terminal("read-basic", "--no-psam", "--json").stdout)["explanation"]
-    assert explained.endswith("; --psam demo of sscard exec makes a PSAM, --hsm works without one")
+    assert explained.endswith("; `sscard exec --psam demo` adds a PSAM, and --hsm needs none")
     other = terminal("reload-pin", "--card-info", INFO.replace("A0", "B0"), "--new-pin", "4711")
     assert other.stderr.startswith("sscard: -22 ")
 
@@ -208,7 +208,10 @@ def test_the_pin_is_asked_for_and_never_shown(bench: TerminalBench) -> None:
     assert PIN not in asked.output
     assert terminal("verify-pin", SSCARD_PIN=PIN).exit_code == 0
     nobody = terminal("verify-pin")
-    assert nobody.stderr.splitlines()[-1] == "sscard: -31 用户取消密码输入: nobody answered: 请输入密码"
+    assert (
+        nobody.stderr.splitlines()[-1]
+        == "sscard: -31 用户取消密码输入: nobody typed a PIN (请输入密码); give it with --pin"
+    )
 
 
 def test_the_hsm_may_be_somebody_elses(bench: TerminalBench) -> None:
@@ -310,7 +313,7 @@ def test_json_is_one_document_whoever_computes(bench: TerminalBench, command: tu
 
 def test_json_and_raw_are_two_things() -> None:
     both = terminal("read-basic", "--json", "--raw")
-    assert (both.exit_code, both.stderr) == (2, "sscard: --json or --raw: not both\n")
+    assert (both.exit_code, both.stderr) == (2, "sscard: --json and --raw exclude each other; give one of them\n")
 
 
 def test_an_uncertain_trade_says_how_to_ask(bench: TerminalBench) -> None:
@@ -321,7 +324,7 @@ def test_an_uncertain_trade_says_how_to_ask(bench: TerminalBench) -> None:
     assert done.exit_code == 2
     trade = json.loads(done.stdout)["trade"]
     assert (trade["card_info"], trade["trade"], trade["sequence"]) == (INFO, "2", "0000")
-    assert done.stderr.endswith(f"; ask the card: {trade['command']}\n")
+    assert done.stderr.endswith(f"; run: {trade['command']}\n")
     words = shlex.split(trade["command"])
     assert words[:2] == ["sscard", "terminal"]
     assert words[-4:] == list(settings_)
