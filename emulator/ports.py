@@ -1,4 +1,4 @@
-"""What the shells ask of a card: the seam between the reader link and the core."""
+"""What the reader link asks of a card: the interface between both."""
 
 from typing import Protocol
 
@@ -12,32 +12,36 @@ class Insertable(Protocol):
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset (复位应答; Part 2, 8), 2 to 33 bytes; asking changes nothing."""
+        """Return the answer to reset (复位应答; Part 2, 8), 2 to 33 bytes. Reading it changes nothing."""
         ...
 
     def power_on(self) -> None:
-        """Cold reset: a new session begins."""
+        """Reset cold: begin a new session."""
         ...
 
     def power_off(self) -> None:
-        """Loss of power: everything volatile is gone."""
+        """Cut the power: forget everything volatile."""
         ...
 
     def reset(self) -> None:
-        """Warm reset: a new session begins."""
+        """Reset warm: begin a new session."""
         ...
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer one command APDU: response data followed by SW1 SW2."""
+        """Answer one command APDU: response data followed by SW1 SW2.
+
+        Raises:
+            CardRemoved: the card left the reader while it worked.
+        """
         ...
 
 
 class CardRemoved(Exception):
-    """The card left the reader in the middle of a command: whoever waits gets no answer.
+    """The card left the reader in the middle of a command: the terminal gets no answer.
 
-    A card raises it out of ``transmit``. The link then hangs up, as a reader loses a card that is pulled out.
+    Raised by ``transmit``. The link then hangs up, as a reader loses a card that is pulled out.
     """
 
 
 class AsIs(bytes):
-    """An answer that goes on the wire as it is, also one that no card would give: under two bytes, or too long."""
+    """An answer that is sent unchanged, even if no card would give it: shorter than two bytes, or too long."""

@@ -1,4 +1,4 @@
-"""Status words: what each means, and the one table from refusals to words (Part 5, 5.4, table 5)."""
+"""Status words: what each means, and the one table from refusals to status words (Part 5, 5.4, table 5)."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -8,11 +8,11 @@ from keys import errors as ks
 from keys.errors import CardError
 
 MOST_BYTES: Final = 256
-"""What one answer carries under T=0, and what 00 means in Le, in 61xx and in 6Cxx (Part 5, 5.1)."""
+"""Most data bytes of one answer under T=0, and what 00 means in Le, in 61xx and in 6Cxx (Part 5, 5.1)."""
 
 
 def waiting_word(length: int) -> int:
-    """The word 61xx for so many bytes that wait for GET RESPONSE: 00 for 256, and for more than 256."""
+    """Return 61xx for ``length`` bytes that wait for GET RESPONSE (Part 2, 9.3.2); 256 and more are 6100."""
     return 0x6100 | min(length, MOST_BYTES) & 0xFF
 
 
@@ -37,23 +37,23 @@ class LengthWrong(CardError):
 
 
 class DataWrong(CardError):
-    """The data field has not the form that the command needs (数据域参数不正确)."""
+    """The data field does not have the form that the command needs (数据域参数不正确)."""
 
 
 class FunctionMissing(CardError):
-    """The current DF has not what the command works on (功能不支持)."""
+    """The current DF lacks what the command works on (功能不支持)."""
 
 
 class PinFormWrong(CardError):
-    """What was given as a PIN is none: not whole digits, or not 4 to 16 of them."""
+    """The data are not a PIN: not digits throughout, or not 4 to 16 of them."""
 
 
 class ResponseMissing(CardError):
-    """GET RESPONSE, and nothing is waiting (数据无效)."""
+    """GET RESPONSE came, and no data wait for it (数据无效)."""
 
 
 class TradeStateWrong(CardError):
-    """The command is out of turn: no INITIALIZE command came directly before it (命令不接受)."""
+    """The command is out of sequence: no INITIALIZE command came directly before it (命令不接受)."""
 
 
 class TradeMacWrong(CardError):
@@ -81,10 +81,10 @@ class ProofMissing(CardError):
 
 
 class ExpectedLengthWrong(CardError):
-    """Le is not the length of the answer (Le 错误); nothing was done.
+    """Le is not the length of the answer (Le 错误); the command changed nothing.
 
     Args:
-        available: how many bytes there are; the right length is that, and at most 256.
+        available: length of the answer in bytes. The attribute of this name is at most 256.
     """
 
     def __init__(self, available: int) -> None:
@@ -93,7 +93,7 @@ class ExpectedLengthWrong(CardError):
 
 
 class Meaning(NamedTuple):
-    """What a status word says, in words and by clause."""
+    """What a status word means, and the clause that says so."""
 
     text: str
     clause: str
@@ -180,21 +180,25 @@ STATUS_WORDS: Final[dict[type[CardError], int]] = {
     ProofMissing: 0x9406,
     ExpectedLengthWrong: 0x6C00,
 }
-"""Every refusal has one word; ``[settings.status]`` of a profile may replace it by the refusal's name."""
+"""The status word of each refusal; ``[settings.status]`` of a profile may replace it, by `error_name`."""
 
 
 def error_name(error: type[CardError]) -> str:
-    """Name of a refusal in a profile: ``AccessDenied`` is ``access_denied``."""
+    """Return the name of a refusal in a profile: ``access_denied`` for `AccessDenied`."""
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in error.__name__).lstrip("_")
 
 
 def status_words(overrides: Mapping[Any, str]) -> dict[type[CardError], int]:
-    """The table of one card: the standard's with the profile's replacements."""
+    """Return the status word of each refusal on one card.
+
+    Args:
+        overrides: what the profile replaces: four hex digits by `error_name`.
+    """
     return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in STATUS_WORDS.items()}
 
 
 def explain(word: int) -> Meaning:
-    """Say a status word in words, with the clause."""
+    """Return what a status word means, and its clause; an empty clause if the standard does not have the word."""
     for mask, base in ((0xFFFF, word), (0xFF00, 0x6100), (0xFF00, 0x6C00), (0xFFF0, 0x63C0)):
         if word & mask == base and base in MEANINGS:
             meaning = MEANINGS[base]
@@ -202,4 +206,4 @@ def explain(word: int) -> Meaning:
             if base in (0x6100, 0x6C00):
                 count = count or 256
             return Meaning(meaning.text.format(count), meaning.clause)
-    return Meaning("not a word of the standard", "")
+    return Meaning("not a status word of the standard", "")

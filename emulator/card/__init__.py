@@ -1,1 +1,1 @@
-"""The engine of a card: APDUs, session, command table and selection; it knows no command."""
+"""The engine of a card: APDUs, session, command table and gate. It knows no command."""

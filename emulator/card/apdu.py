@@ -13,7 +13,7 @@ BY_NAME: Final = 0x04
 
 
 class _Changes(TypedDict, total=False):
-    """Fields of a command, so that a misspelt one is found before it runs."""
+    """Fields of `Command._replace`, so that the type checker finds a misspelt one."""
 
     cla: int
     ins: int
@@ -26,11 +26,12 @@ class _Changes(TypedDict, total=False):
 
 
 class Command:
-    """One command APDU; a value, that nobody changes.
+    """One command APDU (Part 2, 9.4). A value: use `_replace` to get another one.
 
     Attributes:
+        cla, ins, p1, p2: the header, one byte each.
         data: the data field, without Lc.
-        le: how many bytes are expected, 1 to 256 (65536 extended); None if no Le was sent.
+        le: how many bytes the terminal expects, 1 to 256 (65536 extended); None if it sent no Le.
         le_zero: whether Le was sent as 00, which means "as many as there are".
         well_formed: whether the length bytes and the length of the whole agree.
     """
@@ -64,11 +65,11 @@ class Command:
         )
 
     def __hash__(self) -> int:
-        """Hash what every command has."""
+        """Hash header and data."""
         return hash((self.header, self.data))
 
     def __repr__(self) -> str:
-        """Name the command without its data, which may be a PIN."""
+        """Show header, length and Le, without the data, which may be a PIN."""
         le = "" if self.le is None else f", Le {self.le}"
         return f"Command({self.header.hex().upper()}, {len(self.data)} bytes{le})"
 
@@ -81,21 +82,25 @@ class Command:
 
     @property
     def header(self) -> bytes:
-        """CLA INS P1 P2."""
+        """Return CLA INS P1 P2, four bytes."""
         return bytes((self.cla, self.ins, self.p1, self.p2))
 
     @property
     def secured(self) -> bool:
-        """Whether the low nibble of CLA announces secure messaging (Part 4, 8.1)."""
+        """Return whether the low nibble of CLA announces secure messaging (Part 4, 8.1)."""
         return self.cla & 0x0F == 0x04
 
 
 def parse(raw: bytes, *, extended: bool = False) -> Command | None:
-    """Read a command APDU.
+    """Read a command APDU (Part 2, 9.4).
+
+    Args:
+        raw: the bytes of the command, of any length.
+        extended: whether 00 in the place of Lc begins lengths of two bytes.
 
     Returns:
-        the command, with ``well_formed`` false if its length bytes contradict its length; None for
-        fewer than four bytes.
+        The command; ``well_formed`` is false if its length bytes contradict its length, and then it has no data.
+        None if there are fewer than four bytes.
     """
     length = len(raw)
     if length < HEADER_LENGTH:
@@ -118,7 +123,7 @@ def parse(raw: bytes, *, extended: bool = False) -> Command | None:
 
 
 def _parse_extended(raw: bytes) -> Command:
-    """Read the cases 2E, 3E and 4E: 00, then lengths of two bytes."""
+    """Read the cases 2E, 3E and 4E: 00 after the header, then lengths of two bytes."""
     cla, ins, p1, p2 = raw[:HEADER_LENGTH]
     body = raw[5:]
     if len(body) == 2:

@@ -23,10 +23,14 @@ FAILED_TRY = 0x63C0
 
 
 class Answer:
-    """What a handler returns: response data and status word; a returned answer commits, an error drops.
+    """What a handler returns: response data and status word.
+
+    If a handler returns, its changes are committed, whatever the status word. If it raises, they are dropped.
 
     Attributes:
-        reason: why, for the people at the host, when the word is not 9000.
+        data: the response data, of any length.
+        word: the status word, an integer.
+        reason: why the status word is not 9000, for people; never sent.
     """
 
     __slots__ = ("data", "reason", "word")
@@ -41,15 +45,15 @@ DONE = Answer()
 
 
 class Selection(NamedTuple):
-    """How the DFs of a command set are selected; the other command sets follow Part 5, 6.11.
+    """How the DFs of a command set are selected; a command set without one follows Part 5, 6.11.
 
-    SELECT runs by the rules of the DF that was current before. The FCI, and what a selection begins, are a matter of
-    the DF that is entered.
+    SELECT runs by the rules of the DF that was current before. The FCI, and the state that a selection begins, are
+    those of the DF that is selected.
 
     Attributes:
-        fci: builds the FCI, whole with tag 6F.
-        entered: called after the DF has become current, also when it was so before.
-        locked: answers the SELECT of a locked or suspended DF; it may make the DF current or refuse.
+        fci: returns the FCI, whole with tag 6F.
+        entered: called after the DF has become current, also if it was current before.
+        locked: answers the SELECT of a locked or suspended DF; it may make the DF current, or raise.
     """
 
     fci: Callable[["Context", Df], bytes]
@@ -62,15 +66,18 @@ NO_SELECTIONS: Final[Selections] = {}
 
 
 class Context:
-    """One command on its way through the card.
+    """All that the handler of one command works with.
 
     Attributes:
-        session: a copy for the handler to change; it counts if the command succeeds.
-        challenge: the one that this command takes; it is gone from the session.
-        trade: what the INITIALIZE command directly before prepared.
-        selections: how DFs of each command set are selected, where they have ways of their own.
-        transaction: the changes to the image, None as long as there is none.
-        charged: the key or PIN that has spent a try and was right; see `emulator.card.tries`.
+        image: the non-volatile memory; handlers change it by `change` only.
+        session: a copy for the handler to change; it becomes the session if the command succeeds.
+        command: the command; a handler may replace it.
+        random: the card's random source.
+        challenge: the challenge that this command uses up; it has already left the session. None if there is none.
+        trade: what the INITIALIZE command directly before prepared, None if there was none.
+        selections: how DFs are selected, by command set, where that differs from Part 5, 6.11.
+        transaction: the changes to the image, None while there are none.
+        charged: the key or PIN whose try was charged and that was right; see `emulator.card.tries`.
     """
 
     __slots__ = ("challenge", "charged", "command", "image", "random", "selections", "session", "trade", "transaction")
@@ -97,34 +104,35 @@ class Context:
 
     @property
     def settings(self) -> Settings:
-        """The settings of this card."""
+        """Return the settings of this card."""
         return self.image.info.settings
 
     @property
     def environment(self) -> str:
-        """Path of the environment that the current DF belongs to."""
+        """Return the path of the environment that the current DF belongs to."""
         return self.image.environment(self.session.df)
 
     def change(self) -> Transaction:
-        """The changes of this command to non-volatile memory."""
+        """Return the transaction of this command, which its first change begins; the engine commits it."""
         if self.transaction is None:
             self.transaction = self.image.begin()
         return self.transaction
 
     def refuse(self, error: CardError) -> Answer:
-        """Answer with the word of a refusal, and keep what the command has changed nevertheless."""
+        """Return an answer with the status word of a refusal; unlike raising it, this commits what was changed."""
         return Answer(word=status_words(self.settings.status)[type(error)], reason=error.reason)
 
     # -- files and access ---------------------------------------------------------------------
 
     def target(self, sfi: int) -> Ef:
-        """Find the EF that a command means, and make it the current one (Part 5, 6.9 and 6.10).
+        """Return the EF that a command means, and make it the current one (Part 5, 6.9 and 6.10).
 
         Args:
-            sfi: short identifier, 0 for the current EF.
+            sfi: short identifier, 1 to 30; 0 for the current EF.
 
         Raises:
-            FileUnknown, NoCurrentEf
+            FileUnknown: the current DF has no EF with this short identifier.
+            NoCurrentEf: it is 0, and no EF is selected.
         """
         session = self.session
         if not sfi:
@@ -140,17 +148,31 @@ class Context:
         return ef
 
     def require_structure(self, ef: Ef, *, transparent: bool) -> None:
-        """Refuse a command that does not fit the structure of ``ef``: `StructureMismatch`."""
+        """Refuse a command that does not fit the structure of an EF.
+
+        Args:
+            transparent: whether the command is one for transparent files, else for records.
+
+        Raises:
+            StructureMismatch
+        """
         fits = ef.structure is Structure.TRANSPARENT if transparent else ef.structure in _RECORDS
         if not fits:
             raise self.misfit(ef)
 
     def misfit(self, ef: Ef) -> StructureMismatch:
-        """The refusal of a command that does not fit the structure of ``ef``."""
+        """Return the refusal of a command that does not fit the structure of an EF."""
         return reasons.misfit(self.image, ef)
 
     def require_access(self, ef: Ef, rule: Rule, what: str) -> None:
-        """Refuse access that the rule does not allow: `AccessDenied`, with rule and proofs in its reason."""
+        """Refuse access that a rule does not allow.
+
+        Args:
+            what: the access, for the reason: ``read`` or ``update``.
+
+        Raises:
+            AccessDenied: its reason names the rule and what is proven.
+        """
         if rule.holds(self.session.proofs):
             return
         if self.settings.pin.empty_satisfies and rule.holds(self.session.proofs | self._empty_pins()):
@@ -161,9 +183,12 @@ class Context:
         raise AccessDenied(f"{self.image.label(ef.path)} {what} needs {rule.text}; proven: {proven}")
 
     def require_update(self, ef: Ef) -> None:
-        """Refuse an update that neither the file's rule nor personalisation allows: `AccessDenied`.
+        """Refuse an update that neither the file's rule nor personalisation allows.
 
         While an environment is personalised its master key may write every file (Part 10, 5.4.3).
+
+        Raises:
+            AccessDenied
         """
         if ef.update.holds(self.session.proofs):
             return
@@ -174,7 +199,7 @@ class Context:
         self.require_access(ef, ef.update, "update")
 
     def name(self, ref: KeyRef) -> str:
-        """Name a proof for people; of another world with the DF in front."""
+        """Return the name of a key for people; with its DF in front if that is neither current nor its environment."""
         return (
             ref.name
             if ref.owner in (self.session.df, self.environment)
@@ -182,7 +207,7 @@ class Context:
         )
 
     def _empty_pins(self) -> frozenset[KeyRef]:
-        """PINs that are not set; rules with PIN are then satisfied (Part 7, 5.6). A dead PIN is no empty one."""
+        """Return the PINs that are not set, which satisfy a rule (Part 7, 5.6); a dead PIN is not among them."""
         keys = self.image.keys
         return frozenset(
             ref for ref in self.image.pins if not keys[ref, 1].value and keys[ref, 1].state is KeyState.ACTIVE
@@ -191,7 +216,10 @@ class Context:
     # -- keys ---------------------------------------------------------------------------------
 
     def key_for(self, usage: Usage, owner: str) -> tuple[KeyRef, Key]:
-        """Find the key of ``owner`` with one function.
+        """Return the key of a DF with a usage, in version 1.
+
+        Args:
+            owner: path of the DF.
 
         Raises:
             KeyUnknown: there is none, or it is dead.
@@ -202,7 +230,7 @@ class Context:
         return ref, self.image.key(ref, 1).require(usage)
 
     def pin(self) -> tuple[KeyRef, Key]:
-        """Find the PIN that holds here as access rules do: in the current DF, else in its environment.
+        """Return the PIN that access rules mean here: that of the current DF, else of its environment.
 
         Raises:
             KeyUnknown: there is none, or it is dead.
@@ -211,10 +239,13 @@ class Context:
         return self.key_for(Usage.PIN, here if self.image.ref_by_usage(here, Usage.PIN) else self.environment)
 
     def version_of(self, ref: KeyRef, version: int | None) -> Key:
-        """Choose a version of a key; without a version byte as ``key.version_absent`` says.
+        """Return a version of a key.
+
+        Args:
+            version: 1 to 3; None if the command names none, and ``key.version_absent`` chooses.
 
         Raises:
-            KeyUnknown, MethodBlocked: no such version (``key.version_unknown``).
+            KeyUnknown, MethodBlocked: there is no such version; ``key.version_unknown`` chooses which is raised.
         """
         keys = self.image.keys
         if version is None:
@@ -229,19 +260,34 @@ class Context:
         raise MethodBlocked(reason) if self.settings.key.version_unknown == "6983" else KeyUnknown(reason)
 
     def require_proof(self, ref: KeyRef, what: str) -> None:
-        """Refuse what only a proven key allows: `AccessDenied`."""
+        """Refuse an operation that takes a proven key.
+
+        Args:
+            what: the operation, for the reason.
+
+        Raises:
+            AccessDenied: the key is not proven.
+        """
         if ref not in self.session.proofs:
             proven = ", ".join(sorted(self.name(each) for each in self.session.proofs)) or "nothing"
             raise AccessDenied(f"{what} needs {ref.name}; proven: {proven}")
 
     def require_challenge(self) -> bytes:
-        """The challenge, which has left the session before this command ran: `ChallengeUnusable` if none."""
+        """Return the challenge of this command, 4, 8 or 16 bytes; it has already left the session.
+
+        Raises:
+            ChallengeUnusable: there is none.
+        """
         if self.challenge is None:
             raise ChallengeUnusable("there is no challenge: GET CHALLENGE first, and use it once")
         return self.challenge
 
     def session_key(self, key: Key) -> bytes:
-        """Derive the session key of this command from the challenge (Part 4, 8.4)."""
+        """Return the session key of this command, derived from a key and the challenge (Part 4, 8.4).
+
+        Raises:
+            ChallengeUnusable: there is no challenge, or one longer than a block of the key's cipher.
+        """
         return key.suite.session_key(key.value, self.require_challenge())
 
 

@@ -1,7 +1,7 @@
-"""What a command means, in words for people: the values of the column `Row.describe`.
+"""What a command means, for people: the values of the column `Row.describe`.
 
-The card itself never asks it. A describer sees one command with its answer, and the files as they were directly after
-it. It must not repeat what `Row.secret` hides.
+The card itself does not use it. A describer sees one command with its answer, and the files as they were directly
+after it. It must not show what `Row.secret` hides.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Exchange(NamedTuple):
         command: as parsed; without data if its length bytes contradict its length.
         data: the response data, without the status word.
         word: the status word.
-        df, ef: paths of what was current afterwards; no EF may be.
+        df, ef: paths of the DF and the EF that were current afterwards; None without a current EF.
         image: the files as they were afterwards.
         fits: whether the data field has a length that the command may have.
     """
@@ -35,7 +35,7 @@ class Exchange(NamedTuple):
 
 
 Fields = Callable[[Exchange], str]
-"""Returns what a command says, decoded, on one line; empty if there is nothing to say."""
+"""Returns the fields of a command, decoded, on one line; empty if there are none."""
 
 
 def nothing(_value: object) -> str:
@@ -44,7 +44,7 @@ def nothing(_value: object) -> str:
 
 
 def no_file(_exchange: Exchange) -> str | None:
-    """Return None: the command means no file but the current DF."""
+    """Return None: the command means the current DF and no other file."""
     return None
 
 
@@ -53,10 +53,10 @@ class Describer:
     """How one command is described.
 
     Attributes:
-        fields: what the command says.
-        file: path of the file that it means, also if it was refused; None for the current DF.
-        answer: what the response data say, from the whole of them, also if GET RESPONSE fetches them; empty for
-            anything else.
+        fields: returns the fields of the command, decoded.
+        file: returns the path of the file that the command means, also if it was refused; None for the current DF.
+        answer: returns the fields of the whole response data, also if GET RESPONSE fetches them; empty if they have
+            another form.
     """
 
     fields: Fields = nothing
@@ -65,4 +65,4 @@ class Describer:
 
 
 SILENT = Describer()
-"""A command whose name says it all."""
+"""The describer of a command of which nothing but its name is shown."""

@@ -40,12 +40,12 @@ WRONG_LE: Final = 0x6C00
 
 
 class Outcome(NamedTuple):
-    """What happened to the last command, for people and tests; never on the wire.
+    """What the card did with the last command, for people and tests; never sent.
 
     Attributes:
-        raw, response: bytes of the command and of the answer.
-        command, row: the command as parsed and its row of the command table; None if the card never got that far.
-        df, ef: paths of the DF and the EF that were current afterwards.
+        raw, response: bytes of the command and of the answer, status word included.
+        command, row: the command as parsed and its row of the command table; None if the card found none.
+        df, ef: paths of the DF and the EF that were current afterwards; None without a current EF.
         word: the status word, an integer.
         reason: why the card refused, in one sentence; empty for a plain success.
 
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     reason: str
 
     def __repr__(self) -> str:
-        """Tell what happened without the bytes, which may be a PIN."""
+        """Show the outcome without command and answer, which may hold a PIN."""
         name = self.row.name if self.row else "no command"
         return f"Outcome({name}, {self.word:04X}, df={self.df}, ef={self.ef}, reason={self.reason!r})"
 
@@ -77,12 +77,13 @@ _Done = tuple[bytes, bytes, Command | None, Row | None, str, str | None, int, st
 
 
 class Card:
-    """A social-security card.
+    """A card: answers command APDUs from its image, its session and the command sets that it is given.
 
     Attributes:
         image: its non-volatile memory.
-        sets: the commands that it has; the card itself knows none.
-        bug: the exception behind the last 6F00 that no refusal explains.
+        sets: the command sets; the engine itself knows no command.
+        random: its random source.
+        bug: the exception behind the last 6F00 that was a defect of this program, None if there was none.
     """
 
     def __init__(self, image: Image, sets: CommandSets, random: RandomSource = system_random) -> None:
@@ -104,40 +105,40 @@ class Card:
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset."""
+        """Return the answer to reset (Part 2, 8)."""
         return self.image.info.atr
 
     @property
     def session(self) -> Session:
-        """The volatile state as it is now, for people and tests."""
+        """Return a copy of the volatile state, for people and tests."""
         return self._session.copy()
 
     @property
     def last(self) -> Outcome | None:
-        """What happened to the last command, None before the first."""
+        """Return what the card did with the last command; None before the first."""
         if self._last is not None:
-            # Put together for who asks: most commands nobody asks about.
+            # Built on demand: after most commands nobody asks.
             self._outcome, self._last = Outcome(*self._last), None
         return self._outcome
 
     def power_on(self) -> None:
-        """Cold reset: the MF is current and nothing is proven."""
+        """Reset cold: select the MF and forget all proofs (Part 4, 7.5)."""
         self._session = Session(self.image.root)
 
     def power_off(self) -> None:
-        """Loss of power: everything volatile is gone (Part 4, 7.5)."""
+        """Cut the power: forget everything volatile (Part 4, 7.5)."""
         self._session = Session(self.image.root)
 
     def reset(self) -> None:
-        """Warm reset: as a loss of power for all that a session holds."""
+        """Reset warm: forget the session as a loss of power does."""
         self._session = Session(self.image.root)
 
     def close(self) -> None:
-        """Give the image back."""
+        """Close the image."""
         self.image.close()
 
     def transmit(self, raw: bytes) -> bytes:
-        """Answer one command APDU: response data, SW1, SW2. Any bytes get an answer."""
+        """Answer one command APDU: response data, then SW1 SW2. Any bytes get an answer; nothing is raised."""
         session = self._session
         command = parse(raw, extended=self._extended)
         row: Row | None = None
@@ -171,17 +172,22 @@ class Card:
         return response
 
     def _table(self, command_set: CommandSet) -> Table:
-        """Build the rows of DFs with this command set, when the first one is entered."""
+        """Build the command table of a command set when it is first needed, and cache it."""
         table = self._tables[command_set] = self.sets.table(self.image.info.settings, command_set)
         return table
 
     def _table_in(self, df: str) -> Table:
-        """The rows of a DF."""
+        """Return the command table of a DF."""
         command_set = command_set_of(self.image, df)
         return self._tables.get(command_set) or self._table(command_set)
 
     def _find(self, command: Command | None) -> Row:
-        """Find the row of a command: card locked, class, instruction, class with this instruction."""
+        """Return the row of a command, by class, instruction and P1.
+
+        Raises:
+            CardBlocked, ApplicationBlocked: the card or the application is locked.
+            LengthWrong, UnknownClass, UnknownInstruction: there is no such command here.
+        """
         if self.image.info.blocked:
             raise CardBlocked("the card is locked for ever")
         if command is None:
@@ -196,7 +202,7 @@ class Card:
         return row
 
     def _nothing_but_select(self) -> None:
-        """Refuse what is no command of this card where the application is locked for good (Part 7, 13.2)."""
+        """Refuse a command that the card does not have with the lock if the DF is locked for good (Part 7, 13.2)."""
         df = self._session.df
         if self.image.dfs[df].blocked:
             raise self._lock_of(df)
@@ -251,7 +257,7 @@ class Card:
             self.image.refund(ctx.charged)
 
     def _take_challenge(self, row: Row, command: Command) -> bool:
-        """Take the challenge out of the session if the command uses it up; return whether it does."""
+        """Return whether the command uses the challenge up; if so, take it out of the session."""
         if row.takes_challenge or command.secured or self._forgetful:
             # It leaves the session before the command runs, so that no way out gives it back.
             self._session.challenge = None
@@ -259,7 +265,13 @@ class Card:
         return False
 
     def _locked(self, row: Row, command: Command, df: Df) -> Answer | None:
-        """What a locked application answers instead of the command, if anything; data that wait are still fetched."""
+        """Return what a locked application answers instead of the command; None if the command runs.
+
+        GET RESPONSE still fetches data that wait.
+
+        Raises:
+            ApplicationBlocked, CardBlocked, ApplicationSuspended: the lock refuses the command.
+        """
         if df.blocked and not (row.fetches and self._session.pending):
             early = self._blocked(row, command, df.path)
             if early is not None:
@@ -269,7 +281,13 @@ class Card:
         return None
 
     def _blocked(self, row: Row, command: Command, df: str) -> Answer | None:
-        """In a locked application only SELECT works (Part 7, 13.2), and what the profile says."""
+        """Return what an application that is locked for good answers; None if the command runs.
+
+        Only SELECT works there (Part 7, 13.2), and what ``settings.block`` allows.
+
+        Raises:
+            ApplicationBlocked, CardBlocked
+        """
         refusal, settings = self._lock_of(df), self.image.info.settings.block
         if isinstance(refusal, ApplicationBlocked):
             if row.reads and settings.ef_readable:
@@ -280,7 +298,7 @@ class Card:
         raise refusal
 
     def _lock_of(self, df: str) -> CardError:
-        """The refusal of what is locked for good: the application, or for JR/T 0025 the environment as its card."""
+        """Return the refusal of a DF that is locked for good: its own lock, or in JR/T 0025 that of its environment."""
         if (
             self.image.dfs[df].command_set is not CommandSet.SOCIAL
             and self.image.dfs[self.image.environment(df)].blocked
@@ -292,7 +310,7 @@ class Card:
     def _lock(self) -> None:
         """Lock the card whose memory is damaged (Part 5, tables 53, 57, 68 and 72, 6581).
 
-        What the damaged memory does not take any more holds for as long as this card is in use.
+        If the memory cannot even store the lock, the card stays locked while it is in use.
         """
         locked = replace(self.image.info, blocked=True)
         change = self.image.begin()
@@ -303,18 +321,23 @@ class Card:
             self.image.info = locked
 
     def _forget(self, row: Row | None) -> None:
-        """Take out of the session what a refusal of this command ends; challenges as ``challenge.failure_consumes``."""
+        """Take out of the session what a refusal of this command ends (`Row.refused`)."""
         if row is not None and row.refused is not None:
             challenge = self._session.challenge
             self._session = row.refused(self._session)
             self._keep_challenge(challenge)
 
     def _keep_challenge(self, challenge: bytes | None) -> None:
+        """Put the challenge back after a failure, where ``challenge.failure_consumes`` is off."""
         if self._keeps_failed and challenge is not None:
             self._session.challenge = challenge
 
     def _deliver(self, row: Row, ctx: Context, answer: Answer) -> Answer:
-        """Bring response data on the wire as the transport does it (Part 2, 9.3)."""
+        """Cut response data as the transport does: whole, 61xx with data that wait, or 6Cxx (Part 2, 9.3).
+
+        Raises:
+            ExpectedLengthWrong: Le is not the length of the data.
+        """
         data, command = answer.data, ctx.command
         le = command.le
         if not self._tpdu:
@@ -337,17 +360,17 @@ class Card:
 
 
 def _first_part(ctx: Context, answer: Answer) -> Answer:
-    """Answer the bytes that one answer carries; what it does not carry waits for GET RESPONSE (Part 5, 6.6.1)."""
+    """Answer as many bytes as one answer carries; leave the rest for GET RESPONSE (Part 5, 6.6.1)."""
     rest = answer.data[MOST_BYTES:]
     ctx.session.pending = rest
     return Answer(answer.data[:MOST_BYTES], waiting_word(len(rest)), answer.reason)
 
 
 def _interrupt(session: Session, command: Command | None) -> None:
-    """End what another command than the expected one ends, also one that fails or is unknown.
+    """Drop pending response data and a SELECT-next walk if the command does not continue them.
 
-    Waiting data are for GET RESPONSE only, and a SELECT walk is the same SELECT again and again
-    (Part 5, 6.11.5).
+    This holds even if the command fails or is unknown. Only GET RESPONSE continues pending data; only the same SELECT
+    by name continues a walk (Part 5, 6.11.5).
     """
     scan = session.scan
     if command is not None and not command.cla:

@@ -1,4 +1,4 @@
-"""The gate: what a row checks before its handler runs, and what a refusal there says would be right (Part 5, 5.3)."""
+"""The gate: checks before a handler runs, and refusals that name what would be right (Part 5, 5.3)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -17,7 +17,7 @@ _LONGEST: Final = 256
 
 
 def fits(row: Row, command: Command) -> bool:
-    """Return whether parameters and lengths of a command are among those of its row."""
+    """Return whether P1, P2, Lc and Le of a command are among those of its row."""
     try:
         check_lengths(row, command)
     except LengthWrong:
@@ -29,7 +29,7 @@ def check_lengths(row: Row, command: Command) -> None:
     """Refuse a command whose Lc or Le is not among those of its row (Part 5, 5.1).
 
     Raises:
-        LengthWrong
+        LengthWrong: its reason names the lengths that would be right.
     """
     if not command.well_formed:
         raise LengthWrong("Lc does not agree with the length of the command")
@@ -48,12 +48,12 @@ def check_lengths(row: Row, command: Command) -> None:
 
 
 def lengths(row: Row) -> str:
-    """Say which Lc a command has."""
+    """Return a sentence on the Lc that a command takes: ``VERIFY has Lc 00, 02 to 08``."""
     return f"{row.name} has Lc {numbers(each for each in range(_LONGEST) if each in row.lc) or '00'}"
 
 
 def answers(row: Row) -> str:
-    """Say which Le a command has."""
+    """Return a sentence on the Le that a command takes."""
     allowed = [each for each in range(1, _LONGEST + 1) if row.le is not None and each in row.le]
     if len(allowed) == _LONGEST:
         return f"{row.name} answers data, so it has an Le"
@@ -61,7 +61,7 @@ def answers(row: Row) -> str:
 
 
 def parameters(rows: Sequence[Row]) -> str:
-    """Say which P1 and P2 the table of a command has: ``SELECT has P1 00, 02, 04 with P2 00, 02``."""
+    """Return a sentence on the P1 and P2 that rows take: ``SELECT has P1 00, 02, 04 with P2 00, 02``."""
     names = listed(row.name for row in rows)
     return f"{names} {'has' if len(rows) == 1 else 'have'} {_parameters(*(row.parameters for row in rows))}"
 
@@ -84,14 +84,21 @@ def _any(allowed: Iterable[int]) -> str:
 
 
 def _low_bits(these: frozenset[int]) -> str:
-    """Say it by the three low bits where P2 is a short identifier with a mode (Part 5, tables 37 and 40)."""
+    """Describe P2 as a short identifier with a mode (Part 5, tables 37 and 40); return "" if it is not one."""
     sfis, modes = {each >> 3 for each in these}, {each & 7 for each in these}
     whole = these == {sfi << 3 | mode for sfi in sfis for mode in modes}
     return f"8 x SFI + {numbers(modes)}, SFI {numbers(sfis)}" if whole and len(modes) < 8 and len(sfis) > MOST else ""
 
 
 def no_command(image: Image, here: str, command: Command, table_of: Callable[[str], Table]) -> CardError:
-    """The refusal of a command that is none here: it says where it is one, or what comes next to it."""
+    """Return the refusal of a command that the current DF does not have.
+
+    The reason names the DFs that have it, else the classes or commands that come closest.
+
+    Args:
+        here: path of the current DF.
+        table_of: returns the command table of a DF by its path.
+    """
     cla, ins = command.cla, command.ins
     table = table_of(here)
     kind = UnknownClass if cla not in table.classes or ins in table.instructions else UnknownInstruction

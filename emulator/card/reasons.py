@@ -1,6 +1,6 @@
-"""Parts of the reasons for refusals about files and keys: what would be right, and where it is to be found.
+"""Reasons of refusals about files and keys: what would be right, and where it is.
 
-A reason says no bytes again that the terminal has sent, and nothing of a key or a PIN.
+A reason never repeats bytes that the terminal sent, and never shows anything of a key or a PIN.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,9 +13,9 @@ from keys.errors import KeyUnknown
 from keys.records import Key, KeyRef, Usage
 
 MOST: Final = 4
-"""Things that are listed; of more the first ones are."""
+"""How many things a reason lists; it counts the rest."""
 _RUNS: Final = 8
-"""Ranges that are listed."""
+"""How many ranges of numbers a reason lists."""
 _WORKS: Final = {
     Structure.TRANSPARENT: "READ BINARY and UPDATE BINARY work on it",
     Structure.INTERNAL: "no command of files works on it",
@@ -23,7 +23,7 @@ _WORKS: Final = {
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:
-    """Join names for a sentence: ``DF01, DF02 and 3 more``."""
+    """Return names joined for a sentence, each once: ``DF01, DF02 and 3 more``."""
     each = list(dict.fromkeys(names))
     if len(each) > MOST + 1:
         each = [*each[:MOST], f"{len(each) - MOST} more"]
@@ -31,7 +31,7 @@ def listed(names: Iterable[str], last: str = "and") -> str:
 
 
 def numbers(allowed: Iterable[int]) -> str:
-    """Name bytes in hex, neighbours as a range: ``00, 02, 10 to 1F``; of many the first ones."""
+    """Return bytes in hex, neighbours as ranges: ``00, 02, 10 to 1F``; the first 8 ranges if there are more."""
     these = sorted(set(allowed))
     step = these[1] - these[0] if len(these) > MOST else 1
     if step > 1 and these == list(range(these[0], these[-1] + 1, step)):
@@ -47,7 +47,13 @@ def numbers(allowed: Iterable[int]) -> str:
 
 
 def no_key(image: Image, owner: str, what: str, has: Callable[[KeyRef, Key], bool]) -> KeyUnknown:
-    """The refusal of a key that a DF has not: it says which other ones have one."""
+    """Return the refusal of a key that a DF lacks; the reason names the DFs that have one.
+
+    Args:
+        owner: path of the DF.
+        what: what the reason calls the key.
+        has: whether a key is one of those.
+    """
     others = (
         image.dfs[ref.owner].label for (ref, _), key in image.keys.items() if ref.owner != owner and has(ref, key)
     )
@@ -55,12 +61,12 @@ def no_key(image: Image, owner: str, what: str, has: Callable[[KeyRef, Key], boo
 
 
 def of(usage: Usage) -> Callable[[KeyRef, Key], bool]:
-    """Tell of a key whether it has a function."""
+    """Return a test for keys with a usage, for `no_key`."""
     return lambda _, key: key.usage is usage
 
 
 def no_file(image: Image, here: str, sfi: int) -> FileUnknown:
-    """The refusal of a short identifier that a DF has not: it says which other ones have it."""
+    """Return the refusal of a short identifier that a DF lacks; the reason names the DFs that have it."""
     others = (image.dfs[ef.parent].label for ef in image.efs.values() if ef.sfi == sfi)
     return FileUnknown(f"{image.label(here)} has no EF with SFI {sfi:02X}{_theirs(others)}")
 
@@ -71,7 +77,7 @@ def _theirs(labels: Iterable[str]) -> str:
 
 
 def no_df(image: Image, here: str, fid: int) -> FileUnknown:
-    """The refusal of an identifier by which no DF is selected from here."""
+    """Return the refusal of a file identifier that selects no DF from the current one."""
     dfs = [df.label for df in image.dfs.values() if df.fid == fid]
     efs = [image.label(ef.path) for ef in image.efs.values() if ef.fid == fid]
     if dfs:
@@ -82,7 +88,7 @@ def no_df(image: Image, here: str, fid: int) -> FileUnknown:
 
 
 def no_ef(image: Image, here: str, fid: int) -> FileUnknown:
-    """The refusal of an identifier that no EF of the current DF has."""
+    """Return the refusal of a file identifier that no EF of the current DF has."""
     dfs = [df.label for df in image.dfs.values() if df.fid == fid]
     others = (image.dfs[ef.parent].label for ef in image.efs.values() if ef.fid == fid)
     more = f"; {listed(dfs)} has it: P1 00 selects a DF" if dfs else _theirs(others)
@@ -90,7 +96,12 @@ def no_ef(image: Image, here: str, fid: int) -> FileUnknown:
 
 
 def no_name(image: Image, here: str, name: bytes, *, following: bool) -> FileUnknown:
-    """The refusal of a name by which no DF is selected from here."""
+    """Return the refusal of a name that selects no DF from the current one.
+
+    Args:
+        name: the name, or the beginning of one.
+        following: whether SELECT asked for the next DF of that name.
+    """
     if following:
         return FileUnknown("no further DF has this name")
     whole = [df.label for df in image.dfs.values() if df.name == name]
@@ -103,6 +114,6 @@ def no_name(image: Image, here: str, name: bytes, *, following: bool) -> FileUnk
 
 
 def misfit(image: Image, ef: Ef) -> StructureMismatch:
-    """The refusal of a command that does not fit the structure of a file."""
+    """Return the refusal of a command that does not fit the structure of an EF; the reason names commands that do."""
     works = _WORKS.get(ef.structure, "READ RECORD and UPDATE RECORD work on it")
     return StructureMismatch(f"{image.label(ef.path)} is {ef.structure}: {works}")

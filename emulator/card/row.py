@@ -1,6 +1,6 @@
 """A row of the command table: one command as data (Part 5, 5.3).
 
-A row says what the gate checks before the handler runs: class, parameters, lengths. ``status_words`` are
+A row holds what the gate checks before the handler runs: class, parameters, lengths. ``status_words`` are
 all status words that the command can answer; each has a test.
 """
 
@@ -30,7 +30,7 @@ def _always(_settings: Settings) -> bool:
 
 
 def any_sequence(_trade: Prepared | None) -> bool:
-    """Come whatever came before."""
+    """Return True: the command may come after any other."""
     return True
 
 
@@ -39,9 +39,11 @@ class Row:
     """One command.
 
     Attributes:
-        name, zh: what the standard calls it.
-        clause: where it stands.
-        parameters: whether P1 and P2 are among those of the command.
+        name, zh: its name in the standard, in English and in Chinese.
+        cla, ins: class and instruction byte.
+        clause: where the standard has it.
+        handler: runs it: takes the context, returns the answer or raises the refusal.
+        parameters: returns whether P1 and P2 are among those of the command.
         lc: allowed lengths of the data field.
         le: allowed Le when the command can answer data, else None.
         status_words: the status words that it can answer; 63C0, 6100 and 6C00 stand for their families.
@@ -51,19 +53,19 @@ class Row:
         reads: whether it only reads a file.
         keeps_trade: whether a trade that an INITIALIZE command began goes on after it, if it succeeds or
             only names the right Le (6Cxx); every other command ends the trade (Part 5, 7, table 49).
-        p1: P1 that tells it from other rows with its class and instruction; None if it is the only one.
-        in_sequence: whether it may come after what an INITIALIZE command prepared, None if nothing was; it is
-            asked before anything else in the command (Part 5, 7).
+        p1: the P1 that distinguishes it from other rows of its class and instruction; None if it is the only one.
+        in_sequence: returns whether it may come after what an INITIALIZE command prepared (None: after anything else);
+            checked before parameters and lengths (Part 5, 7).
         while_suspended: whether it works in an application that a temporary APPLICATION BLOCK has locked.
         failure_locks: whether a memory that fails under it locks the card (Part 5, table 53).
-        selects: whether it chooses a DF or an EF: it works in a locked application, too (Part 7, 13.2).
-        fetches: whether it answers what waits, as it is (GET RESPONSE).
+        selects: whether it selects a DF or an EF; then it works in a locked application, too (Part 7, 13.2).
+        fetches: whether it answers data that wait, unchanged (GET RESPONSE).
         ends_an_application: whether its repetition in the application that it has locked may succeed (Part 5, 6.1.5).
-        refused: what a refusal takes out of the session: the first step of a sequence that is refused leaves nothing of
-            an earlier one for the second step to work with; None if there is nothing.
-        enabled: whether a card with these settings has it.
+        refused: returns the session after a refusal: if the first step of a sequence is refused, nothing of an
+            earlier sequence may remain for the second step; None if the session stays.
+        enabled: returns whether a card with these settings has it.
         secret: what of its data field and of its answer is never shown to people.
-        describe: what it means, in words for people.
+        describe: what it means, for people.
     """
 
     name: str
@@ -95,5 +97,5 @@ class Row:
 
     @property
     def secured(self) -> bool:
-        """Whether the class announces secure messaging."""
+        """Return whether the class announces secure messaging (Part 4, 8.1)."""
         return self.cla & 0x0F == 0x04

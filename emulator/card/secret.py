@@ -1,6 +1,6 @@
 """What of a command and of its answer is secret: the values of the column `Row.secret`.
 
-A card answers the same with or without it. Whoever shows commands to people, as the trace does, asks it what to mask.
+The card itself does not use it. Code that shows commands to people, as the trace does, masks what it names.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,15 +13,15 @@ from .apdu import Command
 NONE: Final = slice(0, 0)
 WHOLE: Final = slice(None)
 BLOCK: Final = 8
-"""Enciphered data are whole blocks of so many bytes, or of twice as many (Part 4, 8.3)."""
+"""Length of a cipher block in bytes; 16-byte blocks are whole multiples of it (Part 4, 8.3)."""
 
 
 class Secret(NamedTuple):
     """What is secret of one command.
 
     Attributes:
-        data: the secret part of the data field. It holds for the lengths of the row only: nobody knows where the
-            secret stands in a data field of another length, so that all of it is secret.
+        data: the secret part of the data field. It counts for the lengths of the row only: in a data field of another
+            length the secret may be anywhere, so all of it is secret.
         answer: whether the response data are secret, also those that GET RESPONSE fetches.
         any_length: whether nothing of the command is secret, even if its lengths are wrong.
     """
@@ -32,7 +32,7 @@ class Secret(NamedTuple):
 
 
 Policy = Callable[[Command], Secret]
-"""Returns what is secret of a command, from its header and its length."""
+"""Returns what is secret of a command; it may look at header and length, not at the data."""
 
 
 def always(secret: Secret) -> Policy:
@@ -51,9 +51,9 @@ def by_p1(policies: Mapping[int, Policy], otherwise: Policy) -> Policy:
 
 
 def all_but_mac(command: Command) -> Secret:
-    """Hide an enciphered PIN or key and show the MAC behind it (Part 4, 8.2 and 8.3).
+    """Return that an enciphered PIN or key is secret and the MAC behind it is not (Part 4, 8.2 and 8.3).
 
-    What is not whole blocks and a MAC is hidden whole, and so is what comes without secure messaging.
+    All data are secret if they are not whole blocks and a MAC, or if the command has no secure messaging.
     """
     blocks, rest = divmod(len(command.data), BLOCK)
     return Secret(slice(-MAC_LENGTH) if command.secured and blocks and rest == MAC_LENGTH else WHOLE)
@@ -69,7 +69,7 @@ OPEN_IF_IT_FITS: Final = always(Secret())
 """Nothing is secret in a data field of the right length."""
 
 DATA: Final = always(Secret(WHOLE))
-"""The data field is secret: a PIN, a key, or what cannot be told from one."""
+"""The data field is secret: a PIN, a key, or data that may be one."""
 
 ANSWER: Final = always(Secret(answer=True, any_length=True))
 """The response data are secret, the command is not."""

@@ -1,4 +1,4 @@
-"""The session: everything that a reset forgets (Part 4, 7.5; Part 5, 6.11; Part 7, 5.8 and 6.6)."""
+"""The session: the volatile state, which a reset clears (Part 4, 7.5; Part 5, 6.11; Part 7, 5.8 and 6.6)."""
 
 from typing import Final, NamedTuple, TypedDict, Unpack
 
@@ -6,32 +6,37 @@ from keys.records import KeyRef
 
 
 class Scan(NamedTuple):
-    """A walk through all DFs that match a partial name (Part 5, 6.11.5)."""
+    """A SELECT-next walk through the DFs that match a partial name (Part 5, 6.11.5).
+
+    Attributes:
+        name: the partial name.
+        seen: paths of the DFs that the walk has passed.
+    """
 
     name: bytes
     seen: frozenset[str]
 
 
 class Prepared:
-    """What a command prepared for the very next one: a trade, or a MAC that goes on (Part 5, 7, table 49).
+    """State that a command leaves for the very next one: a trade, or a MAC over several commands (Part 5, 7, table 49).
 
-    Base class of what the command sets have; a value that nobody changes.
+    Each command set derives its own immutable states from it.
     """
 
     __slots__ = ()
 
 
 class TransactionState:
-    """What a command set remembers between the commands of one selection.
+    """State of a command set between the commands of one selection.
 
-    Base class of what the command sets have; a value, which a command replaces.
+    Each command set derives its own immutable state from it; a command replaces it.
     """
 
     __slots__ = ()
 
 
 class _Changes(TypedDict, total=False):
-    """Fields of a session, so that a misspelt one is found before it runs."""
+    """Fields of `Session._replace`, so that the type checker finds a misspelt one."""
 
     df: str
     ef: str | None
@@ -84,7 +89,7 @@ class Session:
         self.state = state
 
     def copy(self) -> "Session":
-        """Return the same state, to be changed on its own; every command takes one."""
+        """Return a copy to change; every command works on one."""
         new = _new(Session)
         new.df = self.df
         new.ef = self.ef
@@ -113,12 +118,12 @@ class Session:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        """Show all fields; what they hold shows no secret of its own."""
+        """Show all fields; none of them shows a secret in its own `repr`."""
         return f"Session({', '.join(f'{each}={getattr(self, each)!r}' for each in self.__slots__)})"
 
 
 def without_challenge(session: Session) -> Session:
-    """The session after a GET CHALLENGE that was refused: an older challenge is not the one that was asked for."""
+    """Return the session without a challenge: after a refused GET CHALLENGE an older challenge must not serve."""
     return session._replace(challenge=None)
 
 

@@ -1,4 +1,4 @@
-"""Charge, compare, restore: the one rule for every secret that a terminal shows (Part 7, 5.8, 6.6 and 13.3).
+"""Charge, compare, restore: the one rule for every secret that a terminal presents (Part 7, 5.8, 6.6 and 13.3).
 
 1. Charge: a try is taken, durably, before anything is compared. A power cut after that never gives it back.
 2. Compare, in constant time, here and nowhere else in the card.
@@ -6,8 +6,8 @@
    the maximum together with the other changes of the command, or refunds the one try if the command is refused later.
 
 `compare` is for keys and PINs with a try counter, `compare_counted` for failures that an application counts itself.
-`compare_once` is for MACs that have no counter, because what they are computed from serves one command only: its
-challenge or its trade has left the session before the handler runs.
+`compare_once` is for MACs without a counter: they depend on a challenge or a trade that serves one command only, and
+that has left the session before the handler runs.
 """
 
 from collections.abc import Callable
@@ -28,23 +28,23 @@ def require_tries(ctx: Context, at: KeyId, name: str) -> None:
         name: what the reason calls it.
 
     Raises:
-        MethodBlocked
+        MethodBlocked: no tries are left.
     """
     if ctx.image.tries.get(at) == 0:
         raise MethodBlocked(f"{name} is locked: no tries left")
 
 
 def compare(ctx: Context, at: KeyId, expected: bytes | None, given: bytes, *, counts: bool = True) -> int | None:
-    """Charge a try of a key or PIN, then compare what came with what is right.
+    """Charge a try of a key or PIN, then compare the value that came with the right one, in constant time.
 
     Args:
         at: the key with its version, not locked.
-        expected: the secret, or what only its owner can compute; None if there is none, so that nothing is right.
-        given: what came, of any length.
-        counts: whether failures count; a key without a counter has `UNLIMITED` tries whatever this says.
+        expected: the right value; None if there is none, so that no value is right.
+        given: the value that came, of any length.
+        counts: whether failures count; a key without a counter has `UNLIMITED` tries in any case.
 
     Returns:
-        None if it is right, else how many tries are left: the x of 63Cx.
+        None if the value is right, else how many tries are left: the x of 63Cx.
 
     Raises:
         StoreFailed: nothing was charged, so nothing was compared.
@@ -58,35 +58,37 @@ def compare(ctx: Context, at: KeyId, expected: bytes | None, given: bytes, *, co
 
 
 def compare_counted(expected: bytes, given: bytes, count: Callable[[], None]) -> bool:
-    """Count a failure, then compare; the handler takes the failure back if it was none.
+    """Count a failure, then compare in constant time; if the value is right, the handler resets the count.
 
     Args:
+        expected, given: the right value, and the one that came.
         count: writes the failure durably, or raises.
 
     Returns:
-        Whether it is right.
+        Whether the value is right.
     """
     count()
     return same(expected, given)
 
 
 def compare_once(expected: bytes, given: bytes) -> bool:
-    """Return whether a MAC is right that the terminal cannot try a second time: its challenge or trade is gone."""
+    """Return whether a MAC is right that the terminal cannot try twice, since its challenge or trade is used up."""
     return same(expected, given)
 
 
 def unwrap(ctx: Context, key: Key, session_key: bytes, at: KeyId | None = None) -> bytes:
-    """Verify the MAC of the command under a session key, and return its data without it (Part 4, 8.2 and 8.5).
+    """Verify the MAC of the command under a session key, and return the data before it (Part 4, 8.2 and 8.5).
 
     The MAC covers CLA to Lc, with the secure-messaging nibble and the MAC's own 4 bytes counted,
     and the data before it.
 
     Args:
-        key: whose suite computes the MAC.
-        at: the key whose try a wrong MAC costs; None if it costs none.
+        key: the key that the session key comes from; its suite computes the MAC.
+        at: the key that a wrong MAC costs a try; None if it costs none.
 
     Raises:
-        MacWrong
+        MacWrong: the MAC does not verify.
+        StoreFailed: the try could not be charged, so nothing was compared.
     """
     data, mac, covered = split(ctx)
     expected = key.suite.mac(session_key, covered)

@@ -1,1 +1,1 @@
-"""What passed between terminal and card: events, masks and descriptions. It knows no command set."""
+"""The trace: events of what passes between terminal and card, masked and described. It knows no command set."""

@@ -1,4 +1,4 @@
-"""From what the card did to an event: the file, the fields, the status word and the reason."""
+"""Make the event of a command: its file, fields, status word and reason."""
 
 from cardfs.memory.image import Image
 
@@ -11,11 +11,12 @@ from .mask import MASK, fits, masked_answer, masked_command, secret_of
 
 
 def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0) -> Event:
-    """Return the event of one command. It never raises: what cannot be described is shown without its meaning.
+    """Return the event of one command. Never raises: if a describer fails, the event has no fields.
 
     Args:
+        outcome: what the card did.
         image: the files as they were directly after the command.
-        origin: for a GET RESPONSE the command whose data it fetches, None if nobody has seen it; else not looked at.
+        origin: for a GET RESPONSE the command whose data it fetches, None if it is not known; ignored for any other.
         now: seconds since 1970.
         seconds: how long the card took.
     """
@@ -49,7 +50,7 @@ def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float
 
 
 def fetches(outcome: Outcome) -> bool:
-    """Return whether a command fetches data that another one has left waiting (GET RESPONSE)."""
+    """Return whether a command fetches data that an earlier one left (GET RESPONSE)."""
     return outcome.row is not None and outcome.row.fetches
 
 
@@ -58,7 +59,7 @@ def _unknown(raw: bytes) -> str:
 
 
 def _meaning(outcome: Outcome, image: Image, source: Outcome | None) -> tuple[str, str]:
-    """Return the label of the file that a command means, and what it says, decoded."""
+    """Return the label of the file that a command means, and its fields, decoded."""
     row, command = outcome.row, outcome.command
     if row is None or command is None:
         return image.label(outcome.df), ""
@@ -72,7 +73,7 @@ def _meaning(outcome: Outcome, image: Image, source: Outcome | None) -> tuple[st
 
 
 def _answer(source: Outcome | None, data: bytes) -> str:
-    """Return what response data say; nothing if they are secret."""
+    """Return the fields of response data, decoded; empty if they are secret."""
     if source is None or source.row is None or secret_of(source.row, source.command).answer:
         return ""
     return source.row.describe.answer(data)

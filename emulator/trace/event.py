@@ -1,4 +1,4 @@
-"""Events of the trace, and where they go: one event for each command, reset or note."""
+"""Events of the trace, and sinks for them: one event for each command, reset or note."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from .visible import visible
 
 ACCEPTED: Final = ("90", "61", "6C")
-"""How status words begin that are no refusal."""
+"""First bytes of the status words that are not refusals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,13 @@ class Event:
     Attributes:
         time: seconds since 1970.
         kind: ``command``, ``power on``, ``power off``, ``reset`` or ``note``.
-        fields: what the command says, decoded.
-        apdu, answer: hex, secrets masked.
-        sw: four hex digits; ``meaning`` and ``clause`` say it in words.
-        reason: why the card refused.
+        name: name of the command in the standard, or its instruction byte.
+        file: label of the file that it means.
+        fields: fields of command and answer, decoded.
+        apdu, answer: the command, and the response data without status word, in hex with secrets masked.
+        sw: the status word, four hex digits.
+        meaning, clause: what the status word means, and where the standard says so.
+        reason: why the card refused, in one sentence.
         seconds: how long the card took.
     """
 
@@ -41,11 +44,11 @@ class Event:
 
     @property
     def refused(self) -> bool:
-        """Whether it is a command that the card refused; data that wait (61xx) and a right Le (6Cxx) are none."""
+        """Return whether it is a command that the card refused; 61xx and 6Cxx are not refusals."""
         return self.kind == "command" and not self.sw.startswith(ACCEPTED)
 
     def json(self) -> str:
-        """One JSON object on one line."""
+        """Return the event as a JSON object on one line, without fields that are empty; the time in ISO 8601."""
         shown = {name: value for name, value in asdict(self).items() if value not in ("", 0.0)}
         shown["time"] = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
         if self.seconds:
@@ -54,6 +57,7 @@ class Event:
 
 
 Sink = Callable[[Event], None]
+"""Takes each event, in order."""
 
 
 class _Stream(Protocol):
@@ -62,7 +66,7 @@ class _Stream(Protocol):
 
 
 class JsonLines:
-    """A sink that writes JSON lines to a text stream."""
+    """A sink that writes each event as a JSON line to a text stream, and flushes it."""
 
     def __init__(self, stream: _Stream) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Masking: a command and its answer in hex, with what their row calls secret as ``**``."""
+"""Masking: a command and its answer in hex, with ``**`` for each secret byte."""
 
 from typing import Final
 
@@ -23,8 +23,8 @@ def fits(row: Row, command: Command) -> bool:
 def masked_command(raw: bytes, row: Row | None, command: Command | None) -> str:
     """Write a command in hex, with its secrets masked.
 
-    The header is always shown, and so is the byte behind it if it is the last one. Where the length bytes contradict
-    the length, or have the extended form, everything after the header is masked.
+    The header is always shown, and a fifth byte if it is the last. If the length bytes contradict the length, or are
+    extended, everything after the header is masked.
 
     Args:
         raw: the whole command.
@@ -39,7 +39,7 @@ def masked_command(raw: bytes, row: Row | None, command: Command | None) -> str:
         return raw.hex().upper()
     lc, body = raw[HEADER_LENGTH], raw[HEADER_LENGTH + 1 :]
     if not lc or len(body) not in (lc, lc + 1):
-        # Where the data begin is anybody's guess, so they may be anywhere after the header.
+        # It is not known where the data begin, so they may be anywhere after the header.
         return raw[:HEADER_LENGTH].hex().upper() + MASK * (len(raw) - HEADER_LENGTH)
     shown = [f"{byte:02X}" for byte in body]
     # What looks like Le may be the last byte of a PIN whose Lc is wrong.
@@ -52,7 +52,7 @@ def masked_answer(outcome: Outcome, source: Outcome | None) -> str:
     """Write response data in hex, masked if they are secret.
 
     Args:
-        source: the command whose data they are; None if nobody has seen it, and then they may be anything.
+        source: the command that produced the data; None if it is not known, and then all are masked.
     """
     data = outcome.response[:-2]
     secret = UNKNOWN if source is None else secret_of(source.row, source.command)

@@ -10,7 +10,7 @@ INDENT: Final = 14
 
 
 def event_lines(event: Event) -> Iterator[str]:
-    """Give one event as people read it: what it was, its bytes, and the reason of a refusal."""
+    """Yield the lines of one event: time, name and fields; the bytes; the reason if the card refused."""
     time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
     if event.kind != "command":
         yield f"{time}  {event.kind}{f' {event.fields}' if event.fields else ''}"

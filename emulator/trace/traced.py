@@ -1,6 +1,6 @@
-"""A card whose commands are traced.
+"""Trace the commands of a card.
 
-`Traced` stands between reader link and card, bytes in and bytes out; the card knows nothing of it.
+`Traced` stands between reader link and card and passes bytes on unchanged; the card does not know of it.
 """
 
 import time
@@ -11,25 +11,25 @@ from .describe import describe, fetches
 from .event import Event, Sink
 
 Later = Callable[[Callable[[], None], int], None]
-"""Takes a call that describes one command, to be made at any time, from any thread, in order; or drops it.
+"""Takes a function that reports one event, and the number of bytes that it holds until it is called.
 
-The number says about how many bytes are held until then.
+It may be called at any time and from any thread, but in order, or dropped.
 """
 
 
 def at_once(report: Callable[[], None], _size: int) -> None:
-    """Describe a command before its answer goes out."""
+    """Report an event at once, before the answer is sent."""
     report()
 
 
 class Traced:
-    """A card that gives an event for every command and every reset to a sink; itself something that can be inserted.
+    """A card that sends an event for every command and every reset to a sink (an `emulator.ports.Insertable`).
 
     Args:
-        card: the card. Its answers stay as they are.
+        card: the card; its answers are passed on unchanged.
         sink: takes the events in order.
         clock: returns seconds since 1970.
-        later: may put off the describing, which takes longer than most answers.
+        later: calls the reports; it may do so later, since describing takes longer than most answers.
     """
 
     def __init__(
@@ -43,26 +43,26 @@ class Traced:
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset."""
+        """Return the answer to reset."""
         return self._card.atr
 
     def power_on(self) -> None:
-        """Cold reset."""
+        """Reset cold, and report it."""
         self._card.power_on()
         self._report("power on")
 
     def power_off(self) -> None:
-        """Loss of power."""
+        """Cut the power, and report it."""
         self._card.power_off()
         self._report("power off")
 
     def reset(self) -> None:
-        """Warm reset."""
+        """Reset warm, and report it."""
         self._card.reset()
         self._report("reset")
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer one command APDU, and give its event to the sink."""
+        """Answer one command APDU, and report its event."""
         started = time.perf_counter()
         response = self._card.transmit(command)
         seconds = time.perf_counter() - started

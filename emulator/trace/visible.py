@@ -1,6 +1,6 @@
-"""Characters that do something to a terminal are shown and not sent: what a card holds cannot move the cursor.
+"""Escape characters that control a terminal, so that text from a card cannot move the cursor.
 
-They are written as in JSON (``\\u001b``), so that the same holds for JSON documents.
+The escapes are those of JSON (``\\u001b``), so the result is also right in a JSON document.
 """
 
 import re
@@ -14,12 +14,12 @@ _INVISIBLE: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    """Show control characters, and characters without a width or that turn the direction, by their numbers."""
+    """Return text with control, zero-width and direction-changing characters escaped; tabs and newlines stay."""
     return _INVISIBLE.sub(_number, text)
 
 
 def one_line(text: str) -> str:
-    """Show newlines and tabs by their numbers, too."""
+    """Return text with these characters, newlines and tabs escaped."""
     return visible(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
 
 

@@ -81,7 +81,7 @@ def test_a_word_is_explained_with_its_number(word: int, text: str) -> None:
 
 @pytest.mark.parametrize("word", [0x0000, 0x6301, 0x63D0, 0x6C0, 0x9001, 0x6A99, 0xFFFF])
 def test_a_word_that_the_standard_does_not_know_is_said_to_be_so(word: int) -> None:
-    assert explain(word).text == "not a word of the standard"
+    assert explain(word).text == "not a status word of the standard"
 
 
 def test_a_profile_replaces_a_word_by_the_name_of_the_refusal() -> None:
