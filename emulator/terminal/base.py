@@ -26,7 +26,7 @@ class Result:
     """The result of a function.
 
     Attributes:
-        text: the output parameter pOutInfo, as the standard has it.
+        text: the output parameter pOutInfo, in the form of the standard.
         fields: the same by name, for people and programs.
         labels: Chinese names of the items of files, by ``DF01EF05/20``.
 
@@ -39,7 +39,7 @@ class Result:
 
 
 def result(**values: str) -> Result:
-    """Make a result whose text is its fields in order, each with ``|`` behind it."""
+    """Return a result whose text is its fields in order, each with ``|`` behind it."""
     return Result("".join(f"{value}|" for value in values.values()), dict(values))
 
 
@@ -56,7 +56,7 @@ class Session:
     psam: Psam | None = None
 
     def close(self) -> None:
-        """Take the power from both cards."""
+        """Take the power from both cards; ignore a card that is gone."""
         for each in (self.card, self.psam):
             if each is not None:
                 with suppress(TerminalError):
@@ -90,7 +90,7 @@ class Base:
         pad: asks for a PIN: gets the standard's prompt, returns the digits; it may raise `TerminalError`
             with -31 (cancelled) or -32 (timed out).
         settings: how the terminal works; by default as `Settings` has it.
-        clock: returns the date of today, by which cards are valid (Part 7, 5.4; Part 8, 6.2.9).
+        clock: returns today's date, by which cards are valid (Part 7, 5.4; Part 8, 6.2.9).
 
     Attributes:
         findings: what the checks of Part 7, 5.4, found against the card of the last function.

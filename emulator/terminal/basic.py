@@ -34,7 +34,9 @@ class BasicFunctions(Base):
             psam = self._open_psam(session)
             external = _is_3_0(card)
             if external and not psam.has(HOLDER_KEY, data):
-                raise TerminalError("cards of version 3.0 show their holder after RKSSSE only", NO_RKSSSE)
+                raise TerminalError(
+                    "the card is of version 3.0, and the PSAM lacks the key RKSSSE that shows its holder", NO_RKSSSE
+                )
             randoms = card.randoms()
             proof = psam.authentication_data(ISSUER_KEY, data, randoms)
             if card.internal_authentication(randoms) != proof:
@@ -71,11 +73,17 @@ class BasicFunctions(Base):
             )
 
     def read_basic_hsm_step2(self, key: str) -> Result:
-        """Compare what the HSM computed, authenticate with it, read (iReadCardBas_HSM_Step2; terminal interface, 1.3).
+        """Check the card with what the HSM computed, and read it (iReadCardBas_HSM_Step2; terminal interface, 1.3).
 
         Args:
             key: ``internal data 16 + original 16|external data 16 + original 16|``, the second part empty
                 where it is not used.
+
+        Returns:
+            the result of `read_basic`.
+
+        Raises:
+            TerminalError: no first step (-12), bad data (-41, -42), or the card is not genuine (-21).
         """
         with self._continue("read_basic", 2, last=True) as step:
             card = step.session.card
@@ -113,6 +121,9 @@ class BasicFunctions(Base):
 
         Returns:
             the card's data; its ``info`` is the ``card_info`` of the other functions.
+
+        Raises:
+            TerminalError: no user card (-1, -2), no usable identification code (-20), or another card (-22).
         """
         with self._session(kind) as session:
             return self._begin(session.card, card_info)

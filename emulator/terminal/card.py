@@ -38,7 +38,7 @@ SSF33_REGION: Final = "11"
 """Where cards that announce no algorithm have SSF33; anywhere else they have DES (terminal interface, 10.1)."""
 
 ISSUER_FILE: Final = 0xEF05
-"""The issuer's file of the environment."""
+"""File identifier of the issuer's file in the environment."""
 
 RKSSSE_KID: Final = 0x0A
 """Key identifier of RKSSSE on cards of version 3.0, which show their holder after it only (10.2)."""
@@ -120,7 +120,7 @@ class UserCard:
         return data
 
     def refused(self, what: str, word: int, why: str = "") -> TerminalError:
-        """Make the error of a command that the card refused."""
+        """Return the error of a command that the card refused."""
         return refused(what, word, why=why, rule=self.settings.terminal.sw_code_rule)
 
     @property
@@ -153,7 +153,10 @@ class UserCard:
         code = identification.hex().upper()
         region = code[:6]
         if len(identification) != 16 or not region.isdigit():
-            raise TerminalError(f"the card's identification code is {code or 'empty'}", IDENTIFICATION_WRONG)
+            raise TerminalError(
+                f"the card's identification code is {code or 'empty'}, not 16 bytes that begin with a region",
+                IDENTIFICATION_WRONG,
+            )
         algorithm = algorithm or unannounced(region)
         self.data = CardData(algorithm, code, number, version, self.data.historical, region)
         if expected is not None and expected != (code, number):
@@ -162,14 +165,14 @@ class UserCard:
         return self.data
 
     def select_environment(self) -> bytes:
-        """SELECT the social-security environment (SSSE) and return its FCI."""
+        """Select the social-security environment (SSSE) and return its FCI (Part 3, 6.4)."""
         command = b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME
         fci = self.must(command, "SELECT of the social-security environment")
         self.df, self._file = "SSSE", 0
         return fci
 
     def select(self, df: str) -> None:
-        """SELECT an application by its FID, from the environment (Part 3, 6.4 and 6.5), where every card finds it."""
+        """Select an application by its FID, from the environment, where every card finds it (Part 3, 6.4 and 6.5)."""
         if df == self.df:
             return
         if self.df != "SSSE":
@@ -305,10 +308,10 @@ class UserCard:
 def algorithm_of(fci: bytes) -> str:
     """Return the algorithm identifier in tag 9F0C/86 of an FCI, empty if there is none (terminal interface, 10.1)."""
     try:
-        said = tlv.find(fci, TEMPLATE, PROPRIETARY, ISSUER_DATA, ALGORITHM)
+        found = tlv.find(fci, TEMPLATE, PROPRIETARY, ISSUER_DATA, ALGORITHM)
     except tlv.TlvError:
         return ""
-    text = (said or b"").hex().upper()
+    text = (found or b"").hex().upper()
     return text if text in ALGORITHMS else ""
 
 

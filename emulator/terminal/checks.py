@@ -68,7 +68,7 @@ class BlackList(NamedTuple):
 
 
 def load_black_list(path: Path) -> BlackList:
-    """Read a black list: a text file, one record a line, ``#`` begins a comment.
+    """Read a black list: a text file in UTF-8, one record a line, ``#`` begins a comment (Part 8, 7.1).
 
     ``identification code|card number|`` is one card; without either part, every card that has the other.
     ``first card number-last card number`` is a range.
@@ -115,7 +115,7 @@ class Checks:
 
     Args:
         settings: ``terminal.card_check`` and what the terminal supports.
-        clock: returns the date of today.
+        clock: returns today's date.
 
     Raises:
         InputError: the black list cannot be read.

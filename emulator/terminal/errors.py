@@ -79,7 +79,7 @@ HSM_CODES: Final = frozenset((NO_PSAM, NO_ALGORITHM, NO_RKSSSE, KEY_MISSING, LEV
 
 _AUTHENTICATION_FAILED: Final = 0x63C0
 _TABLE_SUM: Final = 2 * 0x63C0 + 2
-"""Table A.1 prints the tries of -25536 to -25538 the other way round than the words have them."""
+"""Table A.1 prints the tries of -25536 to -25538 in the opposite order of the status words."""
 
 
 class TerminalError(SscardError):
@@ -88,7 +88,7 @@ class TerminalError(SscardError):
     Attributes:
         code: negative, as the national functions return it (terminal interface, table A.1).
         text: meaning of the code in Chinese (terminal interface, table A.1).
-        trade: the parameters of `Terminal.proof`, if the card may or may not have booked a trade; else None.
+        trade: an `Uncertain`, the parameters of `Terminal.proof`, if the card may have booked a trade; else None.
 
     Example:
         >>> import sscard
@@ -119,8 +119,8 @@ def refused(what: str, word: int, *, who: str = "the card", why: str = "", rule:
         what: the command, for people.
         word: the status word, not 9000.
         who: which card, for people.
-        why: a reason that the terminal knows beside the word.
-        rule: setting ``terminal.sw_code_rule``.
+        why: what the terminal knows beyond the word; empty for nothing.
+        rule: setting ``terminal.sw_code_rule``: ``minus-sw`` gives minus the word, ``table`` the order of table A.1.
     """
     tries = word & 0x0F if word & 0xFFF0 == _AUTHENTICATION_FAILED else None
     code = -word

@@ -54,6 +54,9 @@ class FileFunctions(Base):
 
         Args:
             key: authentication data and original, 32 hex digits.
+
+        Raises:
+            TerminalError: no first step (-12), bad digits (-41, -42), or the card refuses.
         """
         with self._continue("read", 2, last=True) as step:
             self._second_step(step, key)
@@ -66,6 +69,9 @@ class FileFunctions(Base):
         Args:
             data: the address with values in the places of the items; of a cyclic file the fields of a
                 record to append, of a transparent file its bytes in hex.
+
+        Raises:
+            TerminalError: bad address or data (-23, -41, -42), no such file or item, or a proof failed.
         """
         with self._session(kind) as session:
             self._begin(session.card, card_info)
@@ -82,11 +88,19 @@ class FileFunctions(Base):
         return Result()
 
     def write_hsm_step1(self, card_info: str, address: str, kind: int = CONTACT_FIRST) -> Result:
-        """Do the same as `read_hsm_step1`, for writing (iWriteCard_HSM_Step1; terminal interface, 3.2)."""
+        """Return what the HSM needs for the key that a file asks for (iWriteCard_HSM_Step1; terminal interface, 3.2).
+
+        One file only. Text: ``algorithm|key address|factor|original|``.
+        """
         return self._first_step("write", card_info, address, kind)
 
     def write_hsm_step2(self, key: str, data: str) -> Result:
-        """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2; terminal interface, 3.3)."""
+        """Authenticate with what the HSM computed, and write (iWriteCard_HSM_Step2; terminal interface, 3.3).
+
+        Args:
+            key: authentication data and original, 32 hex digits.
+            data: the address with values in the places of the items, as for `write`.
+        """
         with self._continue("write", 2, last=True) as step:
             asked: FileRequest = step.data["asked"]
             updates = _updates([asked], data, new=self._writes_new)
@@ -125,7 +139,7 @@ class FileFunctions(Base):
         return prove
 
     def _authenticate(self, session: Session, key: KeyPlan) -> None:
-        """EXTERNAL AUTHENTICATION, with data that the PSAM computes."""
+        """Authenticate by EXTERNAL AUTHENTICATION, with data that the PSAM computes."""
         card = session.card
         psam = session.psam or self._open_psam(session)
         randoms = card.randoms()
@@ -164,7 +178,7 @@ class FileFunctions(Base):
 
 
 def authentication_request(card: UserCard, address: str, factor: bytes, original: bytes) -> Result:
-    """Make the result of a first step: ``algorithm|key address|factor|original|``."""
+    """Return the result of a first step: ``algorithm|key address|factor|original|``."""
     return result(
         algorithm=card.data.algorithm,
         key_address=address,
@@ -174,7 +188,7 @@ def authentication_request(card: UserCard, address: str, factor: bytes, original
 
 
 def _choose(plan: FilePlan, auth_type: int, *, writing: bool) -> Need:
-    """Return the way into a file (terminal interface, 2.1.3): the only one, or of several the one asked for."""
+    """Return the proofs that open a file (terminal interface, 2.1.3): of several ways the one asked for."""
     needs = plan.update if writing else plan.read
     if not needs:
         what = "write" if writing else "read"
@@ -193,7 +207,7 @@ def _check_items(asked: FileRequest) -> None:
 
 
 class _Reading:
-    """Reading what an address asks for."""
+    """Reads what an address asks for."""
 
     def __init__(self, card: UserCard) -> None:
         self._card = card

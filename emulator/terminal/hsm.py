@@ -46,7 +46,7 @@ class HsmCard(NamedTuple):
 
     @classmethod
     def of(cls, basic: str) -> "HsmCard":
-        """Take both from the text of `Terminal.read_basic` or of its first HSM step."""
+        """Return both from the text of `Terminal.read_basic` or of its first HSM step."""
         fields = basic.split("|")
         historical = fields[5] if len(fields) > 10 else fields[1]
         return cls(fields[0], bytes.fromhex(historical))
@@ -58,9 +58,7 @@ class Hsm:
 
     Attributes:
         roots: root keys, from `load_roots`; no key is ever shown.
-        settings: from `load_settings`.
-        roots: the root keys by name and version.
-        settings: how the region diversifies keys and codes trade types.
+        settings: from `load_settings`: how the region diversifies keys and codes trade types.
         sequence: the terminal trade sequence (终端交易序号) of the next purchase, 0 to 2^32 - 1. If you make a new
             object for each purchase, choose it so that none comes twice.
 
@@ -156,7 +154,11 @@ class Hsm:
         return kind_byte(kind, self.settings.terminal)
 
     def purchase(self, step1: str, card: HsmCard) -> str:
-        """Answer the first step of `debit` with ``terminal sequence|time|MAC1|`` (Part 7, 12)."""
+        """Answer the first step of `debit` with ``terminal sequence|time|MAC1|`` (Part 7, 12).
+
+        Raises:
+            TerminalError: bad text (-41, -42), or no such key or algorithm (-27272, -2202).
+        """
         algorithm, address, random, sequence, amounts, kind, terminal, time = fields(step1, 8)
         suite, key = self._at(algorithm, address, card)
         terminal_sequence = self.sequence.to_bytes(4)
@@ -211,17 +213,17 @@ def fields(text: str, count: int) -> list[str]:
     """Split a text into ``count`` fields, each with ``|`` behind it; raise `TerminalError` (-42) for another number."""
     values = text.split("|")
     if values.pop() or len(values) != count:
-        raise TerminalError(f"{count} fields were expected, each with | behind it", LENGTH_WRONG)
+        raise TerminalError(f"expected {count} fields, each with | behind it", LENGTH_WRONG)
     return values
 
 
 def hexadecimal(text: str, length: int | None = None) -> bytes:
     """Read hex digits; raise `TerminalError` for other characters (-41) or another number of bytes (-42)."""
     if not re.fullmatch("[0-9A-Fa-f]*", text):
-        raise TerminalError("hexadecimal digits were expected", CHARACTERS_WRONG)
+        raise TerminalError("expected hexadecimal digits only", CHARACTERS_WRONG)
     if len(text) % 2 or (length is not None and len(text) != 2 * length):
-        wanted = "" if length is None else f", not {2 * length}"
-        raise TerminalError(f"{len(text)} hexadecimal digits{wanted}", LENGTH_WRONG)
+        wanted = "an even number of" if length is None else str(2 * length)
+        raise TerminalError(f"expected {wanted} hexadecimal digits, not {len(text)}", LENGTH_WRONG)
     return bytes.fromhex(text)
 
 

@@ -19,6 +19,13 @@ class InquiryFunctions(Base):
         """Read the balance of the account, and what holder and fund have paid this year (读取余额; Part 5, 7.3).
 
         No national function does this. Text: ``account|self-paid|fund|``, in yuan.
+
+        Args:
+            kind: type of card, 1 to 4.
+            card_info: the card that is expected; None takes any.
+
+        Raises:
+            TerminalError: another card (-22), a PIN failed (-51, -52), or the card refused a command.
         """
         with self._session(kind) as session:
             card = session.card
@@ -46,6 +53,9 @@ class InquiryFunctions(Base):
         Args:
             kind: type of card, 1 to 4.
             card_info: the card that is expected; None takes any, as the standard's function does.
+
+        Raises:
+            TerminalError: another card (-22), a PIN failed (-51, -52), or the card refused a command.
         """
         with self._session(kind) as session:
             card = session.card

@@ -1,4 +1,4 @@
-"""Where a PSAM and an HSM keep each key. No key value is here.
+"""The places of each key in a PSAM and in an HSM. No key value is here.
 
 Sources: identifiers and types in a PSAM: Part 9, appendix B, and where the provinces define them
 (空白行由各个省份组织定义) the type and identifier of terminal interface, appendix B, which lists every

@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
 
 class Need(NamedTuple):
-    """One way to get at a file: the PIN, keys, or both; without either the file is free."""
+    """One set of proofs that opens a file: the PIN, keys, or both; without either the file is free."""
 
     pin: bool
     keys: tuple[KeyPlan, ...]
@@ -48,7 +48,7 @@ class FilePlan:
         name: as addresses have it, ``DF01EF05``.
         df: ``SSSE`` or ``DF01``.
         elements: of a record file by record number, of a cyclic one the fields of a record.
-        read, update: ways to get at it; empty if nobody may.
+        read, update: the sets of proofs, each of which allows it; empty if nobody may.
     """
 
     name: str
@@ -155,7 +155,7 @@ class Layout:
 def split(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """Split an address or its data into name and items of each file; raise `TerminalError` (-23) for another form."""
     if not text.endswith(ITEM_END + FILE_END):
-        raise TerminalError("the text does not end with |$", INPUT_WRONG)
+        raise TerminalError("an address, and data to write, end with |$", INPUT_WRONG)
     files = []
     for part in text[:-1].split(FILE_END):
         if not part.endswith(ITEM_END):
@@ -169,7 +169,7 @@ def layout(version: str, settings: TerminalSettings) -> Layout:
     """Return the files of a card by the first three characters of tag 03, empty for 1.0 (terminal interface, 10.2).
 
     Raises:
-        TerminalError: a version that there is not (-1).
+        TerminalError: an unknown version (-1).
     """
     known = {"1.0": settings.v1, "2.0": settings.v2, "3.0": settings.v3}
     name = known.get(version[:3] or "1.0")
@@ -240,20 +240,26 @@ def coded(element: Element, text: str) -> bytes:
         return _fitting(element, data) + bytes(element.length - len(data))
     if element.type == "cn":
         if not re.fullmatch("[0-9]*", text):
-            raise TerminalError(f"{element.zh}: digits only", CHARACTERS_WRONG)
+            raise TerminalError(f"{element.zh}: write digits only", CHARACTERS_WRONG)
         if element.format == "amount":
             text = text.rjust(2 * element.length, "0")
         data = bytes.fromhex(text + "F" * (len(text) % 2))
         return _fitting(element, data) + b"\xff" * (element.length - len(data))
     if not re.fullmatch("[0-9A-Fa-f]*", text):
-        raise TerminalError(f"{element.zh}: hexadecimal digits only", CHARACTERS_WRONG)
+        raise TerminalError(f"{element.zh}: write hexadecimal digits only", CHARACTERS_WRONG)
     if len(text) != 2 * element.length:
-        raise TerminalError(f"{element.zh}: {2 * element.length} hexadecimal digits, not {len(text)}", LENGTH_WRONG)
+        raise TerminalError(
+            f"{element.zh}: write {2 * element.length} hexadecimal digits, not {len(text)}", LENGTH_WRONG
+        )
     return bytes.fromhex(text)
 
 
 def coded_record(elements: tuple[Element, ...], text: str, name: str) -> bytes:
-    """Return the bytes of a record of a cyclic file from a text whose fields each end with ``^``."""
+    """Return the bytes of a record of a cyclic file from a text whose fields each end with ``^``.
+
+    Raises:
+        TerminalError: another number of fields (-23), or as `coded`.
+    """
     whole = Element(name, name, "b", sum(element.length for element in elements), fields=elements)
     values = _fields(whole, text, len(elements))
     return b"".join(coded(element, value) for element, value in zip(elements, values, strict=True))
@@ -262,7 +268,7 @@ def coded_record(elements: tuple[Element, ...], text: str, name: str) -> bytes:
 def _fields(element: Element, text: str, count: int) -> list[str]:
     values = text.split(FIELD_END)
     if values.pop() or len(values) != count:
-        raise TerminalError(f"{element.zh}: {count} fields were expected, each with ^ behind it", INPUT_WRONG)
+        raise TerminalError(f"{element.zh}: write {count} fields, each with ^ behind it", INPUT_WRONG)
     return values
 
 

@@ -10,7 +10,7 @@ Channel = Callable[[bytes], bytes]
 """Takes one command APDU, returns the response APDU; raises `TerminalError` if the card is gone."""
 
 MOST_PARTS: Final = 256
-"""How many GET RESPONSE an answer may take; a card that announces more for ever is left alone."""
+"""Most GET RESPONSE commands for one answer; a card that announces more for ever is given up."""
 
 
 class Connection(Protocol):

@@ -54,7 +54,18 @@ _ABSENT: Final = (NO_CARD, NO_ANSWER, WRONG_CARD, NO_POWER)
 
 
 class PcscConnection:
-    """A connection to a card, alone with it until closed."""
+    """A connection to a card in an exclusive PC/SC transaction, until closed.
+
+    Args:
+        name: name of the reader.
+        cold: whether the card is reset cold first.
+
+    Raises:
+        TerminalError: no card, no reader, or no PC/SC service.
+
+    Attributes:
+        atr: answer to reset.
+    """
 
     def __init__(self, name: str, *, cold: bool) -> None:
         self._scard = _library()
@@ -79,7 +90,7 @@ class PcscConnection:
             raise
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU; `TerminalError` when the card is gone."""
+        """Send one command APDU and return the response; raise `TerminalError` if the card is gone."""
         code, answer = self._scard.SCardTransmit(self._card, self._protocol, list(command))
         if code:
             error = _error(code)
@@ -87,7 +98,7 @@ class PcscConnection:
         return bytes(answer)
 
     def close(self) -> None:
-        """Take the card's power away and let go of it."""
+        """Take the power from the card and release it."""
         scard = self._scard
         scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
         scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
@@ -106,7 +117,7 @@ class PcscReader:
         self.name = name
 
     def open(self) -> PcscConnection:
-        """Give the card power anew: a cold reset."""
+        """Reset the card cold and return the connection; raise `TerminalError` if there is no card, or no reader."""
         return PcscConnection(self.name, cold=True)
 
 
@@ -151,8 +162,7 @@ def reader_names(wanted: str | None = None) -> list[str]:
         raise _error(code)
     found = [name for name in names if wanted is None or name.startswith(wanted)]
     if not found:
-        beginning = f" that begins with {wanted!r}" if wanted else ""
-        raise TerminalError(f"PC/SC shows no reader{beginning}", NO_READER)
+        raise _no_reader(names, wanted)
     return found
 
 
@@ -176,7 +186,8 @@ def find_readers(
     """Find the reader of the user card and that of the PSAM.
 
     Args:
-        card, psam: names or their beginnings; None tries every reader and tells the cards apart by SELECT.
+        card, psam: names or their beginnings; None tries every reader and recognises the cards by SELECT.
+        settings: of the terminal, for the names of PSAM environments.
         with_psam: False for a terminal that works without one.
         contactless: the reader of contactless cards, or its beginning; nothing else is looked for in it.
         with_contacts: False where the user card is in that reader.
@@ -226,7 +237,15 @@ def _named(names: Sequence[str], wanted: str) -> str:
     for name in names:
         if name.startswith(wanted):
             return name
-    raise TerminalError(f"PC/SC shows no reader that begins with {wanted!r}", NO_READER)
+    raise _no_reader(names, wanted)
+
+
+def _no_reader(names: Sequence[str], wanted: str | None) -> TerminalError:
+    """Return the error that lists the readers that there are."""
+    if not names:
+        return TerminalError("PC/SC shows no reader: connect one, or use `sscard exec`", NO_READER)
+    there = ", ".join(repr(name) for name in names)
+    return TerminalError(f"PC/SC shows no reader that begins with {wanted!r}; there are {there}", NO_READER)
 
 
 def _nothing_in(names: Sequence[str]) -> TerminalError:
@@ -234,8 +253,8 @@ def _nothing_in(names: Sequence[str]) -> TerminalError:
 
 
 def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | None) -> TerminalError:
-    """Make the error that names what lies in the readers instead; a PSAM in its own reader is where it belongs."""
-    said = [
+    """Return the error that names what is in the readers instead; a PSAM in its own reader is where it belongs."""
+    found = [
         f"the card in {name!r} is not a PSAM"
         if name == module
         else f"the card in {name!r} is not a social-security card"
@@ -243,9 +262,9 @@ def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | N
         if seen.get(name) == "other" or (name == module and seen.get(name) == "user")
     ]
     modules = [name for name in names if seen.get(name) == "psam" and (name != module or len(names) == 1)]
-    said += [f"the card in {name!r} is a PSAM" for name in modules]
-    if said:
-        return TerminalError("; ".join(said), NO_CARD)
+    found += [f"the card in {name!r} is a PSAM" for name in modules]
+    if found:
+        return TerminalError("; ".join(found), NO_CARD)
     return _nothing_in([name for name in names if name != module] or names)
 
 
@@ -253,7 +272,7 @@ def _library() -> Any:
     try:
         from smartcard import scard  # noqa: PLC0415 - its absence has a code of its own
     except ImportError as error:
-        raise TerminalError(f"the PC/SC library cannot be loaded: {error}", NO_LIBRARY) from None
+        raise TerminalError(f"the PC/SC library cannot be loaded ({error}): see `sscard doctor`", NO_LIBRARY) from None
     return scard
 
 

@@ -37,7 +37,11 @@ class PinFunctions(Base):
         return Result()
 
     def change_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
-        """Replace the PIN: the old one, and the new one twice, come from the pad (iChangePIN; 5.1)."""
+        """Replace the PIN: the old one, and the new one twice, come from the pad (iChangePIN; 5.1).
+
+        Raises:
+            TerminalError: wrong PIN (-51), locked PIN (-52), two new PINs that differ (-34), or what the pad raises.
+        """
         with self._session(kind) as session:
             card = session.card
             self._begin(card, card_info)
@@ -48,7 +52,15 @@ class PinFunctions(Base):
         return Result()
 
     def reload_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Set a new PIN without the old one (iReloadPIN; terminal interface, 6.1)."""
+        """Set a new PIN without the old one; the PSAM has PUK and STK (iReloadPIN; terminal interface, 6.1).
+
+        Args:
+            card_info: ``identification code|card number|`` of the card that is expected.
+            kind: type of card, 1 to 4.
+
+        Raises:
+            TerminalError: another card (-22), no PSAM (-2201) or none with these keys, or the card refuses.
+        """
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
@@ -56,7 +68,10 @@ class PinFunctions(Base):
         return Result()
 
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Give the PIN all its tries again (iUnblockPIN; terminal interface, 7.1)."""
+        """Give the PIN all its tries again; the PSAM has PUK and STK (iUnblockPIN; terminal interface, 7.1).
+
+        Args and raises as `reload_pin`.
+        """
         with self._session(kind) as session:
             self._begin(session.card, card_info)
             self._open_psam(session)
@@ -78,19 +93,26 @@ class PinFunctions(Base):
         return self._pin_step2("reload_pin", key)
 
     def reload_pin_hsm_step3(self, key: str) -> Result:
-        """Send the command that the HSM made, 34 or 50 hex digits (iReloadPIN_HSM_Step3; 6.4)."""
+        """Send the command that the HSM computed, 34 or 50 hex digits (iReloadPIN_HSM_Step3; 6.4).
+
+        Raises:
+            TerminalError: another length (-42), or not the command of the step before (-23).
+        """
         return self._pin_step3("reload_pin", key)
 
     def unblock_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
-        """Do the same as `reload_pin_hsm_step1` (iUnblockPIN_HSM_Step1; terminal interface, 7.2)."""
+        """Return what the HSM needs for PUK (iUnblockPIN_HSM_Step1; terminal interface, 7.2).
+
+        Text: that of `reload_pin_hsm_step1`.
+        """
         return self._pin_step1("unblock_pin", card_info, kind)
 
     def unblock_pin_hsm_step2(self, key: str) -> Result:
-        """Do the same as `reload_pin_hsm_step2`, without a PIN (iUnblockPIN_HSM_Step2; 7.3)."""
+        """Authenticate and return what the HSM has to secure, without a PIN (iUnblockPIN_HSM_Step2; 7.3)."""
         return self._pin_step2("unblock_pin", key)
 
     def unblock_pin_hsm_step3(self, key: str) -> Result:
-        """Send the command that the HSM made, 18 hex digits (iUnblockPIN_HSM_Step3; 7.4)."""
+        """Send the command that the HSM computed, 18 hex digits (iUnblockPIN_HSM_Step3; 7.4)."""
         return self._pin_step3("unblock_pin", key)
 
     # -- shared operations ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The PSAM as a terminal uses it (Part 9): it holds root keys and computes; no key comes out of it.
 
-A terminal has to work with PSAMs of every level (Part 9, 8): how many levels a key is above the card's is
-tried out, and remembered.
+A terminal has to work with PSAMs of every level (Part 9, 8): the terminal tries how many
+levels a key is above the card's, and remembers it.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ LEVELS: Final = (3, 2, 1)
 TERMINAL_NUMBER: Final = 0x0016
 SEQUENCE: Final = 0x0019
 NATIONAL_INFORMATION: Final = 0x001A
-ALGORITHM_STATUS_WORDS: Final = (0x6A80, 0x6A88, 0x6700)
+NO_SUCH_KEY: Final = (0x6A80, 0x6A88, 0x6700)
 """Answers of a PSAM that does not have a key, or not with so many levels (Part 9, 9.7.4 and 9.9.2)."""
 
 
@@ -60,6 +60,8 @@ class Psam:
     """A PSAM with power, its application of one algorithm selected.
 
     Args:
+        connection: to the PSAM, freshly reset.
+        settings: of the terminal.
         index: what is known of this PSAM; completed here.
         reader: name of its reader, for errors.
 
@@ -176,7 +178,7 @@ class Psam:
                     raise self._too_low(key.name, card)
                 self._index[self._algorithm, key.name] = (kind, levels)
                 return
-            if word not in ALGORITHM_STATUS_WORDS:
+            if word not in NO_SUCH_KEY:
                 raise self._refused(f"DELIVERY SESSION KEY for {key.name}", word)
             level_wrong = level_wrong or word != KEY_MISSING * -1
         if level_wrong:
@@ -276,7 +278,7 @@ class Psam:
                 return answer[:4], answer[4:]
             if word == KEY_MISSING * -1:
                 raise TerminalError(f"the PSAM has no key DPK of version {trade.version:02X}", KEY_MISSING)
-            if word not in ALGORITHM_STATUS_WORDS:
+            if word not in NO_SUCH_KEY:
                 raise self._refused("INIT SAM FOR PURCHASE", word, self._exhausted() if word == 0x6985 else "")
         raise self._too_low(PURCHASE, card)
 
@@ -288,17 +290,21 @@ class Psam:
         return "its terminal trade sequence is exhausted: use another PSAM" if spent else ""
 
     def credit(self, mac2: bytes) -> None:
-        """Let the PSAM check the card's MAC2, four bytes, by CREDIT SAM FOR PURCHASE (Part 9, 9.10)."""
+        """Let the PSAM check the card's MAC2, four bytes, by CREDIT SAM FOR PURCHASE (Part 9, 9.10).
+
+        Raises:
+            TerminalError: MAC2 is wrong (-37634), or the PSAM refuses.
+        """
         _, word = self.ask(b"\x80\x72\x00\x00\x04" + mac2)
         if word in (0x9302, 0x63CF):
-            # Two clauses, two words for one thing (Part 9, 9.10.1 and table 31).
+            # The standard names two status words for this (Part 9, 9.10.1 and table 31).
             raise self._refused("CREDIT SAM FOR PURCHASE, the card's MAC2", 0x9302)
         if word != OK:
             raise self._refused("CREDIT SAM FOR PURCHASE", word)
 
 
 def table_key(name: str) -> TableKey:
-    """Return where PSAMs hold a key; raise `TerminalError` (-27272) if no table has it."""
+    """Return the place of a key in PSAMs; raise `TerminalError` (-27272) if no table has it."""
     key = TABLE.get(name)
     if key is None:
         raise TerminalError(f"the tables name no place for {name} in a PSAM", KEY_MISSING)
@@ -319,7 +325,7 @@ def _select(name: bytes) -> bytes:
 
 
 def recognise(connection: Connection, settings: Settings) -> str:
-    """Return what a card is, found out by SELECT: ``psam``, ``user``, or empty for another card."""
+    """Return the sort of a card, by SELECT: ``psam``, ``user``, or empty for another card."""
     psam = Psam(connection, settings, Index())
     if psam.is_psam():
         return "psam"

@@ -51,6 +51,10 @@ class Reading:
     """What was read.
 
     Attributes:
+        atr: answer to reset.
+        version: of the specification, as ``2.0``; empty if the card names none.
+        region: application city code, six digits; empty if the card names none.
+        items: the data elements, in the order of files and records.
         algorithm: from the FCI, or the default.
         genuine: whether INTERNAL AUTHENTICATION proves the card under the roots; None without roots.
         proof: one sentence on why.
@@ -71,9 +75,13 @@ def read_card(channel: Channel, atr: bytes, roots: Roots | None = None, rules: C
     """Read a card as a terminal does (Part 7, 5; terminal interface, 10).
 
     Args:
-        channel: carries one command APDU and brings the answer.
+        channel: sends one command APDU and returns the answer.
+        atr: the card's answer to reset.
         roots: root keys of the terminal's security module; without them the card is read unproven.
-        rules: how the region diversifies keys, where it is not as Part 9, 7.3 has it.
+        rules: how the region diversifies keys; None for Part 9, 7.3.
+
+    Returns:
+        what could be read, with a note for each thing that could not.
 
     Raises:
         TerminalError: not a social-security card, or a PSAM (-1).

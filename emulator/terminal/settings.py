@@ -57,11 +57,7 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
 
     Args:
         path: the file; None for the defaults.
-        overrides: by section, ``{"terminal": {"debit_amounts": "account"}}``.
-
-    Args:
-        path: the file; None for the defaults.
-        overrides: values by section and name, as the file has them.
+        overrides: values by section and name, ``{"terminal": {"debit_amounts": "account"}}``.
 
     Raises:
         InputError: the file cannot be read, or a setting is unknown or cannot have this value.

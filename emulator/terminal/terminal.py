@@ -13,7 +13,7 @@ from .trades import TradeFunctions
 
 
 class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions, InquiryFunctions):
-    """A terminal with the national functions; each opens the readers, works, and closes them again.
+    """A terminal with the national functions; each powers up the cards, works, and powers them down.
 
     Args:
         card: the reader of user cards with contacts: `PcscReader` or `InProcess`; None for a terminal without.
@@ -21,7 +21,7 @@ class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions, Inqu
         pad: asks for a PIN: gets the standard's prompt, returns the digits.
         settings: from `load_settings`.
         contactless: the reader of contactless cards, if there is one.
-        clock: returns the date of today.
+        clock: returns today's date.
 
     Every function returns a result with ``text``, the standard's pOutInfo, and ``fields`` by name; it raises
     `TerminalError`.
@@ -67,7 +67,7 @@ def call(terminal: Terminal, name: str, *parameters: Any) -> tuple[int, str]:
     """Call a national function by its name, as the standard has it: ``iReadCardBas(iType, pOutInfo)``.
 
     Args:
-        terminal: who works.
+        terminal: the terminal that does it.
         name: a name of `FUNCTIONS`.
         parameters: those of the standard but the last one, pOutInfo.
 

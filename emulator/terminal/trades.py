@@ -17,7 +17,7 @@ _INITIALIZE: Final = "INITIALIZE FOR PURCHASE"
 _OTHER_RULE: Final = "or by another rule for the trade type (terminal.type_byte)"
 
 Reinsert = Callable[[str], bool]
-"""Asks the holder to put the card back, with the standard's prompt; returns whether that was done."""
+"""Asks the holder to put the card back; gets the standard's prompt, returns whether that was done."""
 
 Host = Callable[[str], str]
 """The back office with its HSM: takes the text of a first step, returns the parameter of the next one."""
@@ -34,6 +34,7 @@ class TradeFunctions(Base):
         """Pay with the PSAM (iDoDebit; terminal interface, 8.1).
 
         Args:
+            card_info: ``identification code|card number|`` of the card that is expected.
             payment: ``total amount|account plus fund amount|YYYYMMDDHHMMSS|``, amounts in yuan with two decimals.
             kind: type of card, 1 to 4.
             reinsert: asks for a card that was pulled out before its answer came; the proof then decides.
@@ -87,7 +88,14 @@ class TradeFunctions(Base):
             )
 
     def debit_hsm_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
-        """Finish it with the HSM's ``terminal sequence|time|MAC1|`` (iDoDebit_HSM_Step2; terminal interface, 8.3).
+        """Finish a purchase with the HSM's answer (iDoDebit_HSM_Step2; terminal interface, 8.3).
+
+        Args:
+            key: ``terminal sequence|time|MAC1|``; the time is that of the first step.
+            reinsert: as for `debit`.
+
+        Raises:
+            TerminalError: no first step (-12), an answer for another time (-23), or as `debit`.
 
         Text: that of `debit` with MAC2 before it.
         """
@@ -173,8 +181,17 @@ class TradeFunctions(Base):
         """Load the account (帐户划入; Part 7, 11), online: the host has DLK.
 
         Args:
+            card_info: ``identification code|card number|`` of the card that is expected.
             amount: in yuan with two decimals.
             host: takes the text of `load_step1`, returns the parameter of `load_step2`; it books on its side.
+            kind: type of card, 1 to 4.
+            reinsert: as for `debit`.
+
+        Returns:
+            the result of `load_step2`.
+
+        Raises:
+            TerminalError: nothing was booked; or, if its ``trade`` is not None, that is uncertain.
         """
         key = host(self.load_step1(card_info, amount, kind).text)
         return self.load_step2(key, reinsert=reinsert)
@@ -277,7 +294,10 @@ class TradeFunctions(Base):
             sequence: the card's, as INITIALIZE answered it, four hex digits.
             kind: type of card, 1 to 4.
 
-        Text: ``MAC|TAC|``; the MAC of a load is zero. A trade that was not booked is -37894.
+        Text: ``MAC|TAC|``; the MAC of a load is zero.
+
+        Raises:
+            TerminalError: the card did not book this trade, or another came after it (-37894).
         """
         if trade not in (LOAD, PURCHASE):
             raise TerminalError(f"the trade is 1 (load) or 2 (purchase), not {trade!r}", INPUT_WRONG)
@@ -293,11 +313,11 @@ class TradeFunctions(Base):
 
 
 def _uncertain(trade: Uncertain) -> str:
-    return f"whether the card booked trade {trade.sequence} is uncertain: its proof shows it"
+    return f"it is uncertain whether the card booked trade {trade.sequence}: ask for its proof"
 
 
 def _left(sentence: str, code: int, trade: Uncertain) -> TerminalError:
-    """Make the error of a trade that may be booked, with no code after which a caller pays again with the HSM."""
+    """Return the error of a trade that may be booked, with no code after which a caller pays again with the HSM."""
     return TerminalError(sentence, NO_ANSWER if code in HSM_CODES else code, trade=trade)
 
 

@@ -319,7 +319,7 @@ def test_another_card_put_in_for_the_one_that_was_pulled_out_is_noticed() -> Non
     error = bench.fails(lambda: bench.terminal.debit(INFO, PAYMENT, reinsert=swap))
     assert (error.code, error.text) == (-22, "传入数据与卡内不符")
     assert error.trade == (INFO, "2", "0000"), "the first card's trade is still uncertain"
-    assert str(error).endswith("; whether the card booked trade 0000 is uncertain: its proof shows it")
+    assert str(error).endswith("; it is uncertain whether the card booked trade 0000: ask for its proof")
 
 
 @pytest.mark.parametrize("word", ["6A88", "6982"])

@@ -338,7 +338,8 @@ def test_read_without_a_card_and_with_a_wrong_reader(stack: PcscStack) -> None:
         "sscard: no card in 'Virtual PCD 00 00' or 'Virtual PCD 00 01'\n",
     )
     missing = stack.run([*SSCARD, "read", "--reader", "Nobody"])
-    assert (missing.returncode, missing.stdout) == (2, "sscard: PC/SC shows no reader that begins with 'Nobody'\n")
+    assert missing.returncode == 2
+    assert missing.stdout.startswith("sscard: PC/SC shows no reader that begins with 'Nobody'; there are 'Virtual PCD")
 
 
 def test_read_shows_a_table_and_names_foreign_cards(stack: PcscStack, image: Path) -> None:

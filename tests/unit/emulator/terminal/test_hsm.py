@@ -187,10 +187,10 @@ REFUSED = {
     "no address": ("01|XYZ|{f}|{o}|", -0x6A88, "no key at the address 'XYZ'"),
     "SSF33": ("02|0170|{f}|{o}|", -2202, "SSF33 is not public"),
     "no algorithm": ("|0170|{f}|{o}|", -2202, "does not have the algorithm ''"),
-    "too few fields": ("01|0170|{f}|", -42, "4 fields were expected"),
-    "no end": ("01|0170|{f}|{o}", -42, "4 fields were expected"),
-    "no hex": ("01|0170|{f}|Z{o}|", -41, "hexadecimal digits were expected"),
-    "too short": ("01|0170|{f}|A0|", -42, "2 hexadecimal digits, not 16"),
+    "too few fields": ("01|0170|{f}|", -42, "expected 4 fields, each with"),
+    "no end": ("01|0170|{f}|{o}", -42, "expected 4 fields, each with"),
+    "no hex": ("01|0170|{f}|Z{o}|", -41, "expected hexadecimal digits only"),
+    "too short": ("01|0170|{f}|A0|", -42, "expected 16 hexadecimal digits, not 2"),
 }
 
 
