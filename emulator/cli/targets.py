@@ -1,4 +1,4 @@
-"""Files that commands write: none is written over unless --force says so, and a card image by nothing but a new one."""
+"""Files that commands write: --force replaces an existing one, and only a new card replaces a card image."""
 
 import json
 import os

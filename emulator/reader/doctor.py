@@ -33,7 +33,7 @@ class Check:
         name: what was looked for.
         ok: whether it is there.
         found: what was found.
-        remedy: how to get it, in words; empty if it is there.
+        remedy: how to get it, for people; empty if it is there.
         needed: whether nothing works without it.
     """
 
@@ -45,12 +45,12 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Run all checks, cheapest first; takes about a second."""
+    """Run all checks, cheapest first, in about a second, and return their results."""
     return [check() for check in _CHECKS]
 
 
 def way(checks: Sequence[Check]) -> str:
-    """Return where a card is inserted and read here, in words, as `Stack` does it; empty if there is no way."""
+    """Return where `Stack` inserts and reads a card here, for people; empty if there is no way."""
     good = {check.name for check in checks if check.ok}
     if not all(check.ok for check in checks if check.needed):
         return ""
@@ -84,7 +84,7 @@ def _driver() -> Check:
 def _reader_conf() -> Check:
     folder = Path("/etc/reader.conf.d")
     named = [path for path in sorted(folder.glob("*")) if path.is_file() and "vpcd" in path.read_text(errors="replace")]
-    found = str(named[0]) if named else f"no vpcd entry in {folder}"
+    found = str(named[0]) if named else f"no file for vpcd in {folder}"
     return _result("reader.conf", bool(named), found, "apt install --reinstall vsmartcard-vpcd", needed=False)
 
 
@@ -102,7 +102,9 @@ def _namespaces() -> Check:
         "kernel.apparmor_restrict_unprivileged_userns=0"
     )
     if path is None:
-        return _result("namespaces", False, "not tried, there is no unshare", "apt install util-linux", needed=False)
+        return _result(
+            "namespaces", False, "not tried: unshare is not installed", "apt install util-linux", needed=False
+        )
     found = "refused"
     # Some machines hand out the namespace and refuse everything in it: try what the stack will do.
     for users in ([], ["--map-root-user"]) if os.geteuid() == 0 else (["--map-root-user"],):
@@ -141,15 +143,15 @@ def _private() -> Check:
 def _running() -> Check:
     found = connection_error(COMM)
     ok = not found
-    return _result("running pcscd", ok, found or str(COMM), "systemctl start pcscd, or pcscd as root", needed=False)
+    return _result("running pcscd", ok, found or str(COMM), "systemctl start pcscd, or run pcscd as root", needed=False)
 
 
 def _own() -> Check:
     if not connection_error(COMM):
-        return _result("own pcscd", False, "one runs already", "not needed then", needed=False)
+        return _result("own pcscd", False, "not needed: one runs already", "nothing to do", needed=False)
     ok = may_start_pcscd()
-    found = "may be started" if ok else f"{IPC} is not ours to write"
-    return _result("own pcscd", ok, found, "needs root", needed=False)
+    found = "may be started" if ok else f"no permission to write {IPC}"
+    return _result("own pcscd", ok, found, "run as root", needed=False)
 
 
 def _port() -> Check:
@@ -169,14 +171,14 @@ def _context() -> Check:
         "names = scard.SCardListReaders(context, [])[1] if code == 0 else []\n"
         "print(json.dumps([code, scard.SCardGetErrorMessage(code), names]))"
     )
-    remedy = "start pcscd, or use sscard exec, which brings its own"
+    remedy = "start pcscd, or use sscard exec, which starts its own"
     try:
         trial = subprocess.run(  # noqa: S603
             [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, timeout=TIMEOUT
         )
         code, message, names = json.loads(trial.stdout)
     except (ValueError, subprocess.TimeoutExpired):
-        return _result("PC/SC service", False, "PC/SC cannot be asked", remedy, needed=False)
+        return _result("PC/SC service", False, "PC/SC does not answer", remedy, needed=False)
     found = f"{len(names)} readers: {', '.join(names)}" if code == 0 else message
     return _result("PC/SC service", code == 0, found, remedy, needed=False)
 

@@ -16,4 +16,4 @@ class StackError(SscardError):
 
 
 class WayClosed(Exception):
-    """One way of building a stack is not open here; another may be. The text says why."""
+    """One way of building a stack is not possible here; another may be. The text is the reason."""

@@ -1,4 +1,4 @@
-"""What happens on the link between a card and the virtual reader, as a watcher hears it."""
+"""Events on the link between a card and the virtual reader, which a watcher gets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -21,8 +21,8 @@ class Forked:
 
     Args:
         function: called in the child, which keeps none of the parent's signal handlers; its standard input and
-            output lead nowhere.
-        errors: where its standard error goes.
+            output are /dev/null.
+        errors: file that gets its standard error.
         prepare: called in the child, before the function.
 
     The child gets SIGTERM when the thread that made it ends. Make it before there are other threads: they are

@@ -85,5 +85,5 @@ def connection_error(path: Path) -> str:
 
 
 def may_start_pcscd() -> bool:
-    """Return whether this process may start a pcscd for the whole machine: in its folder, or where that is made."""
+    """Return whether this process may start a pcscd for the whole machine, that is, write its folder or make it."""
     return os.access(IPC if IPC.is_dir() else IPC.parent, os.W_OK)

@@ -1,4 +1,4 @@
-"""A question that costs a pcscd nothing: is it awake?
+"""A cheap check of whether a pcscd is awake.
 
 A pcscd that is stopped, starved or hung answers no client. To ask it needs no PC/SC library: the first message
 of every client names its version, and gets one back.
@@ -10,7 +10,7 @@ import struct
 from typing import Final
 
 DEFAULT: Final = "/run/pcscd/pcscd.comm"
-"""Where clients reach pcscd, unless PCSCLITE_CSOCK_NAME says otherwise."""
+"""Path of pcscd's socket, unless PCSCLITE_CSOCK_NAME names another."""
 
 _HELLO: Final = struct.pack("=IIiiI", 12, 0x11, 4, 4, 0)
 """Size and number of the command CMD_VERSION, then version 4.4 of the protocol; a pcscd of another one answers, too."""

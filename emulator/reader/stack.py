@@ -10,9 +10,9 @@ kernel ends all others, so nothing is left behind, however the owner dies. In it
 the loopback.
 
 Where namespaces are refused, it is still private: a pcscd with a socket and free ports of its own. Whoever
-reaches those ports can insert a card, and the stack says so.
+reaches those ports can insert a card, and the stack reports that.
 
-Where that is not possible either, the stack is shared with the machine, and says so: the running pcscd if it
+Where that is not possible either, the stack is shared with the machine, and reports that: the running pcscd if it
 has the virtual reader, else one of our own that all of the machine can see.
 """
 
@@ -144,7 +144,8 @@ class Stack:
         refusal = f"{refusal}; {more}"
         runs = not connection_error(COMM)
         if self._private_only or not (runs or may_start_pcscd()):
-            raise StackError(f"no private PC/SC stack here ({refusal})")
+            way_out = "" if self._private_only else "; `sscard doctor` shows what is missing"
+            raise StackError(f"no private PC/SC stack here ({refusal}){way_out}")
         what = "the running pcscd" if runs else "a pcscd that all of the machine can see"
         self._report(f"no private PC/SC stack here ({refusal}); using {what}")
         refusal = self._refusal("running" if runs else "own")
@@ -198,7 +199,7 @@ class Stack:
                 env=self._environment(os.environ),
             )
             theirs.close()
-            # The first process has the time, and says what it waited for; this is for one that hangs.
+            # The first process has a limit and reports what it waited for; this one is for a process that hangs.
             try:
                 packet = self._control.first_packet(self._timeout + GRACE)
             except TimeoutError:
@@ -255,7 +256,14 @@ class Stack:
         return link
 
     def hold(self, inserter: Inserter) -> Holder:
-        """Start a process that holds a card until `release` or the stack's end; do not wait for the card to be seen."""
+        """Start a process that holds a card until `release` or the stack's end; do not wait for the card to be seen.
+
+        Args:
+            inserter: a command, or a function that gets the stack and runs in a process of its own.
+
+        Returns:
+            the process, for `release`.
+        """
         # To a file: nobody reads along, and a full pipe would stop the card.
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `release`
         process: Holder
@@ -275,7 +283,7 @@ class Stack:
         enter.join(self.pid, [kind for kind in self._spaces if kind in ("user", "net")])
 
     def release(self, holder: Holder) -> None:
-        """End a process that holds a card: the card is pulled out."""
+        """End a process that holds a card, one that `hold` returned: the card is pulled out."""
         holder.terminate()
         await_end(holder)
         self._holders.pop(holder).close()
@@ -371,9 +379,13 @@ class Stack:
         return led
 
     def restart_pcscd(self) -> None:
-        """End the stack's pcscd and start another one; return when it shows the readers."""
+        """End the stack's pcscd and start another one; return when it shows the readers.
+
+        Raises:
+            StackError: it is the machine's, or it does not start in time.
+        """
         if self.mode == "running":
-            raise StackError("the running pcscd is not the stack's to restart")
+            raise StackError("the machine's running pcscd is not restarted")
         self.readers = self._ask({"restart": True})["readers"]
 
 

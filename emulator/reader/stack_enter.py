@@ -36,7 +36,11 @@ def _libc(call: str, *arguments: int) -> None:
 
 
 def join(pid: int, kinds: Sequence[str]) -> None:
-    """Move this process into namespaces of another one; its children alone, where the kind is ``pid``."""
+    """Move this process into namespaces of process ``pid``; of the kind ``pid`` only its children.
+
+    Raises:
+        OSError: there is no such process, or the kernel refuses.
+    """
     for space in [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in kinds]:
         _libc("setns", space, 0)
         os.close(space)
@@ -50,7 +54,18 @@ def end_with_parent(parent: int, number: signal.Signals) -> None:
 
 
 def enter(settings: dict[str, Any], command: list[str]) -> int:
-    """Run a command in the namespaces of a stack; return its exit status."""
+    """Run a command in the namespaces of a stack.
+
+    Args:
+        settings: ``pid`` of the stack's first process, and ``spaces``, the kinds of its namespaces.
+        command: program and arguments.
+
+    Returns:
+        the exit status, 128 + n after signal n.
+
+    Raises:
+        OSError: the stack is gone.
+    """
     here, spaces = Path.cwd(), settings["spaces"]
     join(settings["pid"], spaces)
     if spaces:
@@ -71,7 +86,7 @@ def enter(settings: dict[str, Any], command: list[str]) -> int:
 
 
 def _execute(command: list[str], mask: set[Any], parent: int) -> None:
-    """Become the command, with the signals as they were outside of Python; never returns."""
+    """Become the command, with the signals as they were outside of Python; never return."""
     try:
         end_with_parent(parent, signal.SIGKILL)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -90,7 +105,7 @@ def _execute(command: list[str], mask: set[Any], parent: int) -> None:
 
 
 def _refusal(name: str, error: OSError) -> tuple[int, str]:
-    """Say why a command does not run, and with which status: 127 when there is none, 126 when it cannot be executed."""
+    """Return status and reason of a command that does not run: 127 if there is none, 126 if it cannot be executed."""
     placed = "/" in name
     folders = [""] if placed else os.environ.get("PATH", os.defpath).split(":")
     there = any(os.access(Path(folder, name), os.F_OK) for folder in folders)
@@ -134,7 +149,7 @@ def _end_descendants() -> None:
 
 
 def main() -> int:
-    """Run the command of the command line."""
+    """Run the command of the command line; return its exit status, 2 if the stack is gone."""
     settings, *command = sys.argv[1:]
     try:
         return enter(json.loads(settings), command)

@@ -42,7 +42,7 @@ UNPOLLED: Final = 1.0
 """Seconds within which pcscd has certainly looked at an empty slot: it does so every 0.4 s."""
 
 SOCKET_FD: Final = 3
-"""Where pcscd expects the socket that it takes over (sd_listen_fds)."""
+"""File descriptor at which pcscd expects the socket that it takes over (sd_listen_fds)."""
 
 NOBODY: Final = 65534
 _PR_SET_PDEATHSIG: Final = 1
@@ -158,7 +158,7 @@ class Init:
             _lead_nowhere(SOCKET_FD)  # pcscd alone holds the socket: where it ends, clients are refused
 
     def become(self) -> None:
-        """In the child that becomes pcscd: end with this process, and take what systemd hands over."""
+        """Prepare the child that becomes pcscd: let it end with this process, and take over what systemd hands over."""
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         for name in [name for name in os.environ if name.startswith(("PCSCLITE_", "LISTEN_"))]:
             del os.environ[name]
@@ -209,7 +209,9 @@ class Init:
                 return names
             time.sleep(0.005)  # pcscd's socket announces itself to nobody
         if self.mode == "running":
-            raise Trouble(f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, not {wanted}")
+            raise Trouble(
+                f"the running pcscd has {len(names) or 'no'} slots of a virtual reader, and {wanted} are needed"
+            )
         raise Trouble(f"pcscd shows no virtual reader after {timeout:g} s ({self.last_message()})")
 
     def last_message(self) -> str:
@@ -297,7 +299,7 @@ class Init:
     def settled(self, reader: str, state: int, present: bool) -> bool:
         """Return whether a slot holds a card, or is empty and pcscd has seen that.
 
-        A client whose reset fails makes pcscd say "no card" before its next poll; a card that comes before that
+        A client whose reset fails makes pcscd report "no card" before its next poll; a card that comes before that
         poll is taken for the one that went. Insertions and removals that were seen are counted in the upper half
         of the state: an even number is an empty slot, unless pcscd began with a card in it.
         """
@@ -310,7 +312,7 @@ class Init:
 
 
 def main() -> int:
-    """Build the stack that the arguments describe, and serve it."""
+    """Build the stack that the arguments describe, and serve it; return the exit status 0."""
     # The caller's terminal is not ours: the stack ends when its owner closes it, not by Ctrl-C.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

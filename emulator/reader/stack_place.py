@@ -48,7 +48,7 @@ def _make_room() -> None:
         _mount("tmpfs", "/run", "tmpfs", data="mode=755")
         for source in Path(f"/proc/self/fd/{old}").iterdir():
             target = Path("/run", source.name)
-            with contextlib.suppress(OSError):  # an entry we may not see is one we cannot show
+            with contextlib.suppress(OSError):  # what this process may not see it cannot show
                 if source.is_symlink():
                     target.symlink_to(source.readlink())
                     continue
@@ -118,7 +118,7 @@ def prepare_namespaces() -> None:
         _make_room()
         _hide_real_readers()
     except OSError as error:
-        raise Refused(f"the kernel refuses it a place of its own: {error}") from None
+        raise Refused(f"the kernel refuses mounts and a network of its own: {error}") from None
     # So that ps shows the stack's processes; refused where parts of /proc are masked.
     with contextlib.suppress(OSError):
         _mount("proc", "/proc", "proc")
@@ -129,4 +129,4 @@ def require_folder() -> None:
     try:
         IPC.mkdir(exist_ok=True)
     except OSError:
-        raise Refused(f"there is no {IPC}: make it as root, `mkdir {IPC}`") from None
+        raise Refused(f"there is no {IPC}: make it as root, with `mkdir {IPC}`") from None

@@ -3,16 +3,16 @@
 `answer` asks a card for the answer to a frame and knows no socket. `Slot` is the thin shell around it: a TCP
 client of the vpcd driver, one thread, one slot. What happens on the link is in `emulator.reader.events`.
 
-The rules of the link, all of them learned the hard way:
+The rules of the link, all of them observed:
 
 * The driver reads an answer to GET ATR and to an APDU, to nothing else: answering power off, power on
   or reset shifts every later answer by one frame, for good.
 * The driver blocks until it has its answer. A frame of length zero leaves it waiting for one byte more.
 * The driver sends length and payload in two segments. Unless the card's side acknowledges the first at
   once, Nagle's algorithm and the delayed acknowledgement cost 40 ms on every exchange.
-* pcscd gives power to a card that it sees come, and asks for the ATR of one that it believes to know. A card
+* pcscd gives power to a card that it sees come, and asks for the ATR of one that it takes for an old one. A card
   that is put in between two of its polls is taken for the one before it, and never gets power (`Insertion`).
-* The driver cannot tell a command of one byte, 00, 01 or 02, from its own signals: it waits for an answer where
+* The driver cannot distinguish a command of one byte, 00, 01 or 02, from its own signals: it waits for an answer where
   the card sees a signal. pcscd polls every 0.4 s, and its silence gives this away (`SILENCE`).
 """
 
@@ -38,7 +38,7 @@ PORT: Final = 35963
 WRONG_LENGTH: Final = b"\x67\x00"
 NO_DIAGNOSIS: Final = b"\x6f\x00"
 BARE_ATR: Final = b"\x3b\x00"
-"""Sent for a card that cannot say its ATR: silence would block the reader."""
+"""Sent for a card that fails to give its ATR: silence would block the reader."""
 
 FIRST_RETRY: Final = 0.05
 """Seconds before the second attempt to connect; every further wait doubles."""
@@ -55,7 +55,7 @@ UNREAD_AFTER: Final = 1.0
 """Seconds that `Slot.close` leaves to a driver that does not read an answer."""
 
 UNNOTICED_AFTER: Final = 3.0
-"""Seconds without a frame after which nobody seems to look at the slot."""
+"""Seconds without a frame after which the slot seems to have no reader."""
 
 __all__ = [
     "HOST",
@@ -84,7 +84,7 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
 
     Args:
         frame: payload of a frame, without its length: one byte is a control frame, more are a command APDU.
-        watch: hears of an exception.
+        watch: gets `Failed` for an exception.
 
     Returns:
         2 to 65,535 bytes, without a length; None if the driver waits for nothing.
@@ -263,12 +263,12 @@ class Slot:
             return reason_of(error)
 
     def _answer_all(self, connection: socket.socket) -> str:
-        """Answer frame after frame; every command passes here, so the least that will do."""
-        card, watch, entry = self._card, self._watch, self._insertion
+        """Answer frame after frame; every command passes here, so do as little as possible."""
+        card, watch, insertion = self._card, self._watch, self._insertion
         receive, send = connection.recv, connection.sendall
         acknowledge_at_once(connection)
         while (frame := read_frame(receive)) is not None:
-            if not entry.seen and entry.refuses(frame):
+            if not insertion.seen and insertion.refuses(frame):
                 return "the reader takes it for the card before it"
             payload = answer(card, frame, watch)
             if payload is None:
@@ -281,7 +281,7 @@ class Slot:
         return "the reader closed the connection"
 
     def _await_first(self, connection: socket.socket) -> None:
-        """Wait until something arrives, and say so once if that takes long."""
+        """Wait until something arrives; report once if that takes long."""
         if not arrives(connection, UNNOTICED_AFTER):
             self._watch(Unnoticed(self._port))
 
@@ -312,6 +312,8 @@ def insert(
     watch: Watcher = lambda _: None,
 ) -> Slot:
     """Put a card into a slot and serve it in a thread of its own.
+
+    Args: as for `Slot`.
 
     Returns:
         the started `Slot`; close it to pull the card out.

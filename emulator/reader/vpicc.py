@@ -28,11 +28,11 @@ FOLDERS: Final = (
     "/usr/lib/python3/dist-packages/virtualsmartcard",
     "/usr/local/lib/python3/site-packages",
 )
-"""Where packages put vsmartcard's modules, beside Python's own path."""
+"""Folders of vsmartcard's modules, beside Python's own path."""
 
 
 POLL: Final = 0.2
-"""Seconds after which a signal is answered at the latest."""
+"""Seconds within which a signal is answered."""
 
 
 class VpiccError(SscardError):
@@ -60,7 +60,7 @@ class VpiccCard:
         answer(self._card, POWER_ON, self._watch)
 
     def powerDown(self) -> None:  # noqa: N802 - vsmartcard's name
-        """Take the card's power away."""
+        """Take the power from the card."""
         answer(self._card, POWER_OFF, self._watch)
 
     def reset(self) -> None:
@@ -95,7 +95,7 @@ class VpiccLink:
         """Serve until the driver ends the connection, or until `close`; in reversed mode until `close`.
 
         Raises:
-            VpiccError: nothing listens there, or the port cannot be had.
+            VpiccError: nothing listens there, or in reversed mode the port cannot be opened.
         """
         refused: list[VpiccError] = []
         # In a thread: a signal that comes just before a call that blocks would be answered when the call returns.
@@ -115,13 +115,14 @@ class VpiccLink:
         except OSError as error:
             link.stop()
             self._watch(Unreachable(link.host, link.port, error.strerror or str(error)))
-            where = f"{link.host}:{link.port}" if link.host else f"port {link.port}"
-            refused.append(VpiccError(f"no reader at {where}: {error.strerror or error}"))
+            reason = error.strerror or str(error)
+            no_reader, no_port = f"no reader listens at {link.host}:{link.port}", f"port {link.port} cannot be opened"
+            refused.append(VpiccError(f"{no_reader if link.host else no_port}: {reason}"))
             return
         self._watch(Connected(link.host, link.port))
         try:
             link.run()
-        except (OSError, SystemExit):  # its way to say that the driver is gone
+        except (OSError, SystemExit):  # how vsmartcard ends when the driver is gone
             pass
         finally:
             link.stop()
@@ -136,10 +137,10 @@ class VpiccLink:
 
 
 def _link_class() -> Any:
-    """Return vsmartcard's `VirtualICC`, made to take a card that is there already.
+    """Return a subclass of vsmartcard's `VirtualICC` that takes a card of ours.
 
     Raises:
-        VpiccError
+        VpiccError: vsmartcard is not installed, or cannot be loaded.
     """
     try:
         base = _virtualsmartcard().VirtualICC
@@ -159,7 +160,7 @@ def _link_class() -> Any:
             self.server_sock: socket.socket | None = None
 
         def open(self) -> None:
-            """Connect to the driver, or in reversed mode wait for its call; OSError."""
+            """Connect to the driver, or in reversed mode wait for its call; raise `OSError` if that fails."""
             if self.host:
                 self.sock = self.connectToPort(self.host, self.port)
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -168,7 +169,7 @@ def _link_class() -> Any:
             self.sock, _ = self.server_sock.accept()
 
         def hang_up(self) -> None:
-            """Wake whoever waits for the driver."""
+            """Wake the thread that waits for the driver."""
             for each in (self.server_sock, self.sock):
                 if each is not None:
                     try:
@@ -186,7 +187,7 @@ def _link_class() -> Any:
 
 
 def _virtualsmartcard() -> Any:
-    """Import vsmartcard's module, also from where packages put it; ImportError."""
+    """Import vsmartcard's module, also from the folders of packages; raise `ImportError` if there is none."""
     name = "virtualsmartcard.VirtualSmartcard"
     try:
         return import_module(name)

@@ -1,4 +1,4 @@
-"""The figures of the house: how the project hangs together, measured, with the bounds that it keeps.
+"""The figures of the project's structure, measured, with the bounds that it keeps.
 
 `scripts/figures` prints them, and `project/test_figures.py` keeps them.
 """

@@ -134,8 +134,8 @@ def test_an_ordinary_user_learns_what_to_ask_root_for(stack: PcscStack, refusing
     done = machine(stack, setup, f"{SSCARD} exec -- true", refusing, user=True)
     assert (done.returncode, done.stderr) == (
         2,
-        f"sscard: no private PC/SC stack here ({REFUSAL}; there is no /run/pcscd: make it as root,"
-        " `mkdir /run/pcscd`)\n",
+        f"sscard: no private PC/SC stack here ({REFUSAL}; there is no /run/pcscd: make it as root, with"
+        " `mkdir /run/pcscd`); `sscard doctor` shows what is missing\n",
     )
     assert doctor_says(stack, setup, refusing, user=True).endswith("see what is missing above")
 

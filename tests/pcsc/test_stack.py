@@ -295,5 +295,5 @@ def test_the_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     checks = {check.name: check for check in doctor.examine()}
     assert (checks["pcscd"].ok, checks["pcscd"].remedy) == (False, "apt install pcscd")
     assert checks["vpcd driver"].remedy == "apt install vsmartcard-vpcd"
-    assert checks["namespaces"].found == "not tried, there is no unshare"
+    assert checks["namespaces"].found == "not tried: unshare is not installed"
     assert not doctor.usable(list(checks.values()))

@@ -95,7 +95,7 @@ def test_where_nothing_listens_and_an_option_too_many(image: Path) -> None:
     done = child.run([*INSERT, "--port", str(port), image])
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        f"sscard: no reader at 127.0.0.1:{port}: Connection refused",
+        f"sscard: no reader listens at 127.0.0.1:{port}: Connection refused",
     )
     done = child.run([sys.executable, "-m", "emulator.cli", "insert", "--reversed", image])
     assert (done.returncode, done.stderr) == (

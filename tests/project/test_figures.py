@@ -1,4 +1,4 @@
-"""The figures of the house stay in their bounds; `scripts/figures` prints them."""
+"""The figures of the project's structure stay in their bounds; `scripts/figures` prints them."""
 
 from pathlib import Path
 
