@@ -1,4 +1,4 @@
-"""The one list of command sets: which commands there are, for whose DFs, and how those are selected."""
+"""The one list of command sets: the commands of each, and how its DFs are selected."""
 
 from typing import Final
 

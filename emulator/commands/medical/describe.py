@@ -1,4 +1,4 @@
-"""What the trade commands and their answers mean, in words; amounts in fen.
+"""Describers of the trade commands and their answers; amounts in fen.
 
 Nothing here is secret: amounts, numbers, times, and MACs under session keys that are used once.
 """
@@ -14,7 +14,7 @@ _KINDS: Final = {b"1": "load", b"2": "purchase"}
 
 
 def _describer(asked: Callable[[Command], str], answered: Mapping[int, Callable[[bytes], str]]) -> Describer:
-    """Make a describer from what a command asks for, and from what its answers say, by their length in bytes."""
+    """Return a describer from the fields of a command, and from those of its answers by their length in bytes."""
 
     def answer(data: bytes) -> str:
         return answered.get(len(data), nothing)(data)

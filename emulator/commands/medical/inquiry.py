@@ -26,7 +26,13 @@ PROOF_TYPES: Final = {"both": {**_BINARY, **_ASCII}, "binary": _BINARY, "ascii":
 
 
 def get_balance(ctx: Context) -> Answer:
-    """Answer the balance, or a total with its payment year (读取余额; Part 5, 7.3)."""
+    """Answer the balance, 4 bytes, or a total with its payment year, 6 bytes (读取余额; Part 5, 7.3).
+
+    Raises:
+        LengthWrong: Le does not fit P2.
+        ConditionsUnmet: there is no money file.
+        AccessDenied: the PIN is not verified.
+    """
     which = ctx.command.p2
     length = 4 if which == ACCOUNT else 6
     if ctx.command.le != length:
@@ -39,7 +45,13 @@ def get_balance(ctx: Context) -> Answer:
 
 
 def get_transaction_proof(ctx: Context) -> Answer:
-    """Answer MAC and TAC of the last trade, after its answer was lost (取交易认证码; Part 5, 7.4; Part 7, 14)."""
+    """Answer MAC and TAC of the last trade, 8 bytes, after its answer was lost (取交易认证码; Part 5, 7.4; Part 7, 14).
+
+    Raises:
+        ParametersWrong: P2 is not a trade type of this card.
+        ConditionsUnmet: there is no money file.
+        ProofMissing: the last trade had another type or number.
+    """
     kind = PROOF_TYPES[ctx.settings.trade.proof_type_byte].get(ctx.command.p2)
     if kind is None:
         raise ParametersWrong(f"the trade types in P2 are {numbers(PROOF_TYPES[ctx.settings.trade.proof_type_byte])}")
@@ -54,7 +66,12 @@ def get_transaction_proof(ctx: Context) -> Answer:
 
 
 def update_starting_day(ctx: Context) -> Answer:
-    """Replace the first day of the payment year (修改年度起始日期; Part 5, 7.7)."""
+    """Replace the first day of the payment year (修改年度起始日期; Part 5, 7.7).
+
+    Raises:
+        ConditionsUnmet: there is no money file or no payment year, or the data are not a day.
+        AccessDenied: the key for the starting day is not proven.
+    """
     account = open_account(ctx.image, ctx.session.df)
     if account.account_only:
         raise ConditionsUnmet("in an account-only application there is no payment year (Part 7, 12)")
@@ -69,11 +86,11 @@ def update_starting_day(ctx: Context) -> Answer:
 
 
 def get_starting_day(ctx: Context) -> Answer:
-    """Answer the first day of the payment year, mmdd (读取年度起始日期; Part 5, 7.8)."""
+    """Answer the first day of the payment year, mmdd, 2 bytes (读取年度起始日期; Part 5, 7.8)."""
     return Answer(open_account(ctx.image, ctx.session.df).shown.starting_day)
 
 
 def _go_on(ctx: Context) -> None:
-    """Let the trade go on after this command (Part 5, table 49), unless the profile has it as 7.5.1 says."""
+    """Keep the prepared trade for the next command (Part 5, table 49), if ``trade.init_lifetime`` says so."""
     if ctx.settings.trade.init_lifetime == "keeps":
         ctx.session.trade = ctx.trade

@@ -17,7 +17,7 @@ from .state import Load, algorithm_byte, mac_type, record_sequence, require_pin,
 
 RANDOM_LENGTH: Final = 4
 NO_MAC: Final = bytes(MAC_LENGTH)
-"""What a proof has where a purchase has MAC2: the last answer of a load carries a TAC only."""
+"""The MAC in the proof of a load, whose last answer has a TAC only."""
 
 
 def is_prepared(trade: Prepared | None) -> bool:
@@ -26,7 +26,14 @@ def is_prepared(trade: Prepared | None) -> bool:
 
 
 def initialize_for_load(ctx: Context) -> Answer:
-    """Begin a load (帐户划入初始化): key index 1, amount 4, terminal 6 in; balance to MAC1 out (Part 7, 11.2)."""
+    """Begin a load (帐户划入初始化; Part 5, 7.5; Part 7, 11.2).
+
+    Data: key index 1, amount 4, terminal 6. Answer: balance 4, sequence 2, key index 1, algorithm 1, random 4, MAC1 4.
+
+    Raises:
+        ConditionsUnmet: there is no money file or trade file, or the new balance would not fit.
+        AccessDenied, KeyIndexUnknown, CounterExhausted
+    """
     data = ctx.command.data
     index, amount, terminal = data[0], data[1:5], data[5:]
     account = open_account(ctx.image, ctx.session.df)
@@ -47,7 +54,11 @@ def initialize_for_load(ctx: Context) -> Answer:
 
 
 def credit_for_load(ctx: Context) -> Answer:
-    """Load the account (帐户划入): host time 7 and MAC2 in, TAC out (Part 7, 11.7 to 11.9)."""
+    """Load the account (帐户划入; Part 5, 7.1; Part 7, 11.7 to 11.9). Data: host time 7, MAC2 4. Answer: TAC 4.
+
+    Raises:
+        TradeMacWrong: MAC2 does not verify.
+    """
     trade = ctx.trade
     assert isinstance(trade, Load)  # noqa: S101 - the gate lets nothing else through
     time, mac2 = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]

@@ -1,4 +1,4 @@
-"""The money file and the trade records: where they are, and what their bytes mean.
+"""The money file and the trade records: how to find them, and what their bytes mean.
 
 Only this module reads and writes them (V2.0 notice, after table 9, and 8.5.3; Part 7, 11.8, 12 and 14).
 """
@@ -17,7 +17,7 @@ from keys.records import Usage
 AMOUNT_MAX: Final = 0xFFFFFFFF
 COUNTER_MAX: Final = 0xFFFF
 ACCOUNT_ONLY_LENGTH: Final = 20
-"""Length of a trade record that has the account's amount only, and marks the mode (Part 7, 12)."""
+"""Length of a trade record with the account's amount only; a file with it marks the account-only mode (Part 7, 12)."""
 THREE_AMOUNTS_LENGTH: Final = 28
 
 MONEY_NAMES: Final = (
@@ -44,7 +44,8 @@ class Proof:
     Attributes:
         kind: trade type, ``31`` or ``32``.
         sequence: number of the trade, as INITIALIZE answered it.
-        mac: MAC2 of a purchase; of a load, which has none of the card's, zero.
+        mac: MAC2 of a purchase, 4 bytes; zero for a load, in which the card makes no second MAC.
+        tac: the TAC, 4 bytes.
     """
 
     kind: bytes
@@ -58,13 +59,13 @@ class Money:
     """What the money file holds; amounts in fen.
 
     Attributes:
-        load_counter: sequence number of the next load (CIA 划入交易序号). ``purchase_counter``: of the
-            next purchase (医疗消费交易序号).
+        load_counter: sequence number of the next load (CIA 划入交易序号).
+        purchase_counter: sequence number of the next purchase (医疗消费交易序号).
         balance: of the account (CIA 余额).
         self_paid, fund: totals of the payment year (SPIP, SPFP).
         year, starting_day: payment year yyyy and its first day mmdd, both cn 2.
         proof: of the last trade, None if the file has no room for one yet.
-        tail: what stands behind the elements of the standard.
+        tail: the bytes after the elements of the standard.
     """
 
     load_counter: int
@@ -81,8 +82,8 @@ class Money:
 def read_money(contents: bytes) -> Money:
     """Read a money file of at least 20 bytes.
 
-    The proof stands behind the elements of the standard, which has no place for it: ``type 1 || sequence 2
-    || MAC 4 || TAC 4``. In a file that was created longer, with zeros, it is one of no trade.
+    The proof is stored after the elements of the standard, which has no place for it: ``type 1 || sequence 2
+    || MAC 4 || TAC 4``. In a file that was created longer, filled with zeros, it belongs to no trade.
     """
     load, purchase, balance, self_paid, fund, year, day = _MONEY.unpack_from(contents)
     tail = contents[_MONEY.size :]
@@ -91,7 +92,7 @@ def read_money(contents: bytes) -> Money:
 
 
 def write_money(money: Money) -> bytes:
-    """Undo `read_money`; a file that has room for the elements only grows by the proof."""
+    """Return the contents of a money file: undo `read_money`. A file without room for the proof grows by it."""
     contents = _MONEY.pack(
         money.load_counter,
         money.purchase_counter,
@@ -109,15 +110,17 @@ def write_money(money: Money) -> bytes:
 
 
 def trade_record(sequence: int, kind: bytes, terminal: bytes, time: bytes, amounts: bytes, length: int) -> bytes:
-    """Build a trade record (Part 7, 11.8 and 12.6).
+    """Return a trade record (Part 7, 11.8 and 12.6).
 
     ``sequence 2 || type 1 || terminal 6 || time 7 || account 4 || self-paid 4 || fund 4``, without the last
     two in an account-only file.
 
     Args:
         sequence: number of the trade, see `emulator.commands.medical.state.record_sequence`.
-        amounts: the three amounts; those of a load but the first are zero.
-        length: of a record of the file, 20 or at least 28; what is longer is filled with 00.
+        kind: trade type, one byte in ASCII.
+        terminal, time: terminal number, 6 bytes; yyyymmddhhmmss in BCD, 7 bytes.
+        amounts: the three amounts, 4 bytes each; of a load only the first is not zero.
+        length: length of a record of the file, 20 or at least 28; more is filled with 00.
     """
     whole = sequence.to_bytes(2) + kind + terminal + time + amounts
     return whole[:length] if length == ACCOUNT_ONLY_LENGTH else whole.ljust(length, b"\x00")
@@ -131,9 +134,9 @@ class Account:
     """The account (基本医疗保险个人帐户) of an application.
 
     Attributes:
-        path: of the money file.
-        money: what it holds.
-        log: the trade file, None if the application has none that takes trades.
+        path: path of the money file.
+        money: its contents.
+        log: the trade file; None if the application has no file that takes trade records.
     """
 
     path: str
@@ -142,22 +145,25 @@ class Account:
 
     @property
     def account_only(self) -> bool:
-        """Whether only the account pays: no totals, year or starting day (仅支持个人帐户处理模式; Part 7, 12)."""
+        """Return whether only the account pays: no totals, year or day (仅支持个人帐户处理模式; Part 7, 12)."""
         return self.log is not None and self.log.record_length == ACCOUNT_ONLY_LENGTH
 
     @property
     def shown(self) -> Money:
-        """The money as commands answer it: what means nothing here is zero (Part 7, 12)."""
+        """Return the money as commands answer it: zero for all that an account-only application lacks (Part 7, 12)."""
         if not self.account_only:
             return self.money
         return replace(self.money, self_paid=0, fund=0, year=bytes(2), starting_day=bytes(2))
 
 
 def open_account(image: Image, df: str) -> Account:
-    """Find the account of an application.
+    """Return the account of an application.
+
+    Args:
+        df: path of the application.
 
     Raises:
-        ConditionsUnmet: it has no money file, so there are no trades here.
+        ConditionsUnmet: it has no money file, so it has no trades.
     """
     found = _money_file(image, df)
     contents = image.contents[found.path] if found else b""
@@ -167,14 +173,14 @@ def open_account(image: Image, df: str) -> Account:
 
 
 def require_log(image: Image, account: Account) -> Ef:
-    """The trade file of an account; `ConditionsUnmet` if there is none."""
+    """Return the trade file of an account; raise `ConditionsUnmet` if there is none."""
     if account.log is None:
         raise ConditionsUnmet(f"beside {image.label(account.path)} is no file for trade records")
     return account.log
 
 
 def commit_trade(image: Image, change: Transaction, account: Account, money: Money, record: bytes) -> None:
-    """Write money, proof and trade record: all of them with the command, or none (Part 7, 11.8, 12.6 and 14)."""
+    """Write money, proof and trade record in one transaction: all of them, or none (Part 7, 11.8, 12.6 and 14)."""
     log = require_log(image, account)
     records = image.contents[log.path]
     assert isinstance(records, tuple)  # noqa: S101 - its structure is one of records
@@ -191,7 +197,7 @@ def _of(image: Image, df: str, structure: Structure) -> list[Ef]:
 
 
 def _money_file(image: Image, df: str) -> Ef | None:
-    """The internal file with the elements of money; without any elements, the one beside the trade keys."""
+    """Return the internal file with the money elements; if none has elements, the one in a DF with trade keys."""
     internal = _of(image, df, Structure.INTERNAL)
     for ef in internal:
         if _names(image, ef)[: len(MONEY_NAMES)] == MONEY_NAMES:
@@ -205,7 +211,7 @@ def _money_file(image: Image, df: str) -> Ef | None:
 
 
 def _trade_file(image: Image, df: str) -> Ef | None:
-    """The cyclic file with the elements of a trade; without any elements, the one with their length."""
+    """Return the cyclic file with the trade elements; if none has elements, the one with the right record length."""
     cyclic = [ef for ef in _of(image, df, Structure.CYCLIC) if not ef.tlv and _takes_trades(ef.record_length)]
     for ef in cyclic:
         if _names(image, ef)[: len(RECORD_NAMES)] == RECORD_NAMES:

@@ -27,7 +27,15 @@ def is_prepared(trade: Prepared | None) -> bool:
 
 
 def initialize_for_purchase(ctx: Context) -> Answer:
-    """Begin a purchase (医疗消费初始化): key index 1, three amounts, terminal 6 in; balance to random out (12.2)."""
+    """Begin a purchase (医疗消费初始化; Part 5, 7.6; Part 7, 12.2).
+
+    Data: key index 1, amounts of account, self-paid and fund 4 each, terminal 6. Answer: balance 4, totals 4 and 4,
+    payment year 2, sequence 2, key index 1, algorithm 1, random 4.
+
+    Raises:
+        ConditionsUnmet: there is no money file or trade file.
+        AccessDenied, KeyIndexUnknown, BalanceShort, CounterExhausted
+    """
     data = ctx.command.data
     index, amounts, terminal = data[0], data[1:13], data[13:]
     account = open_account(ctx.image, ctx.session.df)
@@ -47,7 +55,14 @@ def initialize_for_purchase(ctx: Context) -> Answer:
 
 
 def debit_for_purchase(ctx: Context) -> Answer:
-    """Pay (医疗消费): terminal sequence 4, time 7 and MAC1 in; TAC and MAC2 out (Part 7, 12.5 and 12.6)."""
+    """Pay (医疗消费; Part 5, 7.2; Part 7, 12.5 and 12.6).
+
+    Data: terminal sequence 4, time 7, MAC1 4. Answer: TAC 4, MAC2 4.
+
+    Raises:
+        TradeMacWrong: MAC1 does not verify.
+        ConditionsUnmet: the date is not in digits, or a total would not fit.
+    """
     trade, data = ctx.trade, ctx.command.data
     assert isinstance(trade, Purchase)  # noqa: S101 - the gate lets nothing else through
     terminal_sequence, time = data[_TERMINAL_SEQUENCE], data[_TIME]

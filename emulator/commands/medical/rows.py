@@ -1,7 +1,7 @@
 """The rows of the medical trades (Part 5, 7.1 to 7.8).
 
-They stand in every application of the social-security environment; one without a money file refuses
-them. Over the tables of Part 5 the rows have 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
+Every application of the social-security environment has them; one without a money file refuses them. In addition to
+the tables of Part 5 the rows have 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
 """
 
 from collections.abc import Callable

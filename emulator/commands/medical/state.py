@@ -1,4 +1,4 @@
-"""What the trade commands share: the state of a trade, the holder's PIN, the trade keys."""
+"""Shared by the trade commands: the state of a trade, the holder's PIN, the trade keys."""
 
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from ...card.session import Prepared
 from ...status import KeyIndexUnknown
 
 BINARY_TYPES: Final = {LOAD_TYPE: b"\x01", PURCHASE_TYPE: b"\x02"}
-"""Trade types as other cards write them in MACs (setting ``trade.type_byte``)."""
+"""Trade types as binary numbers, as other cards have them in MACs (setting ``trade.type_byte``)."""
 
 _ALGORITHMS: Final = {
     # Algorithm identifiers of key records (Part 9, 6.2) and of the FCI (9F0C).
@@ -29,9 +29,10 @@ class Load(Prepared):
     """The state "load" (帐户划入状态; Part 5, 7): what INITIALIZE FOR LOAD prepared.
 
     Attributes:
-        suite: of DLK. ``session``: SESLK.
+        suite: the cipher suite of DLK.
+        session: the session key SESLK; secret.
         tac_key: DTK of the same version.
-        amount, terminal: as the command had them.
+        amount, terminal: as in the command, 4 and 6 bytes.
     """
 
     suite: Suite
@@ -45,12 +46,13 @@ class Load(Prepared):
 class Purchase(Prepared):
     """The state "purchase" (医疗消费状态; Part 5, 7): what INITIALIZE FOR PURCHASE prepared.
 
-    SESPK waits for the terminal's sequence number (Part 7, 12.2).
+    SESPK is derived later, since it takes the terminal's sequence number (Part 7, 12.2).
 
     Attributes:
         key, tac_key: DPK and DTK of the version that the command named.
-        random: the card's pseudo-random number.
-        amounts: account, self-paid and fund, 4 bytes each. ``terminal``: its number.
+        random: the card's pseudo-random number, 4 bytes.
+        amounts: account, self-paid and fund, 4 bytes each.
+        terminal: number of the terminal, 6 bytes.
     """
 
     key: KeyId
@@ -61,7 +63,12 @@ class Purchase(Prepared):
 
 
 class TradeKey(NamedTuple):
-    """A trade key of the version that a command names."""
+    """A trade key of the version that a command names.
+
+    Attributes:
+        at, key: DLK or DPK.
+        tac_key: DTK of the same version.
+    """
 
     at: KeyId
     key: Key
@@ -72,7 +79,7 @@ def require_pin(ctx: Context) -> None:
     """Refuse a command that needs the holder's PIN, if one is set (Part 5, 7.3.1; Part 7, 11 and 12).
 
     Raises:
-        AccessDenied: it is set and not verified.
+        AccessDenied: it is set and not verified, or out of use.
     """
     try:
         ref, pin = ctx.pin()
@@ -86,10 +93,10 @@ def require_pin(ctx: Context) -> None:
 
 
 def trade_key(ctx: Context, usage: Usage, index: int) -> TradeKey:
-    """Find DLK or DPK, and with it DTK, by key index, which is the version (Part 5, 7.5.3; Part 10, 6.4.1).
+    """Return DLK or DPK with its DTK, by key index, which is the version (Part 5, 7.5.3; Part 10, 6.4.1).
 
     Raises:
-        KeyIndexUnknown: one of them has no such version in use.
+        KeyIndexUnknown: one of both has no such version, or it is dead.
     """
     found = []
     for each in (usage, Usage.TAC):
@@ -106,19 +113,19 @@ def trade_key(ctx: Context, usage: Usage, index: int) -> TradeKey:
 
 
 def algorithm_byte(ctx: Context, key: Key) -> bytes:
-    """The algorithm identifier that INITIALIZE answers (setting ``trade.algorithm_byte``)."""
+    """Return the algorithm identifier that INITIALIZE answers, one byte (setting ``trade.algorithm_byte``)."""
     return bytes((_ALGORITHMS[ctx.settings.trade.algorithm_byte][key.suite_name],))
 
 
 def record_sequence(ctx: Context, counter: int) -> int:
-    """The number that the record of a trade carries, from the counter that INITIALIZE answered.
+    """Return the number in the record of a trade, from the counter that INITIALIZE answered.
 
-    The record follows "the counter is increased" in Part 7, 11.8 and 12.6, and only the TAC has it "before
-    adding 1"; a purse writes it so, too (setting ``trade.record_sequence``).
+    By Part 7, 11.8 and 12.6 the record is written after "the counter is increased", and only the TAC takes it "before
+    adding 1"; a purse does the same (setting ``trade.record_sequence``).
     """
     return counter + (ctx.settings.trade.record_sequence == "after")
 
 
 def mac_type(ctx: Context, kind: bytes) -> bytes:
-    """The trade type as MACs and TACs have it (setting ``trade.type_byte``)."""
+    """Return the trade type as MACs and TACs have it, one byte (setting ``trade.type_byte``)."""
     return kind if ctx.settings.trade.type_byte == "ascii" else BINARY_TYPES[kind]

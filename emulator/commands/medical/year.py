@@ -1,4 +1,4 @@
-"""The payment year (支付年度; Part 7, 12.6): which year a purchase belongs to, and what that does to the totals."""
+"""The payment year (支付年度; Part 7, 12.6): the year that a purchase belongs to, and its totals."""
 
 from dataclasses import replace
 from typing import Final
@@ -8,11 +8,11 @@ from cardfs.model.errors import ConditionsUnmet
 from .money import AMOUNT_MAX, Money
 
 YEAR: Final = 10000
-"""What one year is in a date written as the number yyyymmdd."""
+"""One year, in a date that is the number yyyymmdd."""
 
 
 def is_day(data: bytes) -> bool:
-    """Tell whether two bytes are a day mmdd of some year, in BCD."""
+    """Return whether two bytes are a day mmdd of some year, in BCD."""
     digits = data.hex()
     if len(digits) != 4 or not digits.isdecimal():
         return False
@@ -24,17 +24,18 @@ _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def settle(money: Money, self_paid: int, fund: int, date: bytes) -> Money:
-    """Add a purchase to the totals of its payment year.
+    """Return the money with a purchase added to the totals of its payment year.
 
     With ``n = yyyymmdd - (payment year x 10000 + starting day)``: below 10000 the totals grow; else the year
-    becomes the one in which the purchase falls, and the totals begin with it (Part 7, 12.6). That is the
-    year of the date, before the starting day the one before. A year or day that is no number counts as 0.
+    becomes that of the purchase, and the totals begin with it (Part 7, 12.6): the year of the date, or before the
+    starting day the year before. A stored year or day that is not a number counts as 0.
 
     Args:
-        date: yyyymmdd, cn 4.
+        self_paid, fund: amounts of the purchase, in fen.
+        date: yyyymmdd, cn, 4 bytes.
 
     Raises:
-        ConditionsUnmet: the date is no number, or a total does not fit into its 4 bytes.
+        ConditionsUnmet: the date is not in digits, or a total does not fit into its 4 bytes.
     """
     if not date.hex().isdecimal():
         raise ConditionsUnmet("the time of the trade has no date in digits")

@@ -16,7 +16,7 @@ _PROVING: Final = (*(usage for usage in Usage if usage.proves), Usage.MASTER, Us
 
 
 def get_challenge(ctx: Context) -> Answer:
-    """Answer 4, 8 or 16 random bytes (获取随机数); the newest replaces the one before."""
+    """Answer 4, 8 or 16 random bytes (获取随机数; Part 5, 6.5); they replace an older challenge."""
     challenge = ctx.random(ctx.command.le or 0)
     ctx.session.challenge = challenge
     return Answer(challenge)
@@ -25,7 +25,14 @@ def get_challenge(ctx: Context) -> Answer:
 def external_authentication(ctx: Context) -> Answer:
     """Let the terminal prove that it knows a key (外部鉴别; Part 7, 6.5 and 6.6).
 
-    The key stands in the environment or, with b7 of P2, in the current ADF (Part 5, table 14).
+    The key is one of the environment or, with b7 of P2, of the current ADF (Part 5, table 14).
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, MethodBlocked: there is no such key or version, or it has no tries left.
+        ChallengeUnusable
     """
     data = ctx.command.data
     image = ctx.image
@@ -43,12 +50,12 @@ def external_authentication(ctx: Context) -> Answer:
 
 
 def _named_key(ctx: Context, kid: int) -> KeyRef:
-    """Find the key of EXTERNAL AUTHENTICATION.
+    """Return the key of EXTERNAL AUTHENTICATION.
 
-    P2 00 is reserved by the standard; until personalisation ends it means the key in control.
+    The standard reserves P2 00; until personalisation ends it means the master key in control.
 
     Raises:
-        KeyUnknown
+        KeyUnknown: there is none with this identifier.
     """
     if not kid:
         master = master_of(ctx.image, ctx.session.df)
@@ -65,7 +72,10 @@ def _named_key(ctx: Context, kid: int) -> KeyRef:
 def internal_authentication(ctx: Context) -> Answer:
     """Prove the card, or the application, to the terminal (内部鉴别; Part 7, 5.4).
 
-    Random 1 makes the session key, random 2 is enciphered.
+    The session key is derived from random 1, the first 8 bytes of the data; the answer is random 2 enciphered, 8 bytes.
+
+    Raises:
+        KeyUnknown: neither the DF nor its environment has a key for it.
     """
     data = ctx.command.data
     for owner in (ctx.session.df, ctx.environment):

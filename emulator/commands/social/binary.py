@@ -12,19 +12,24 @@ BY_SFI: Final = 0x80
 
 
 def parameters(p1: int, _p2: int) -> bool:
-    """P1 is 100sssss with an SFI of 1 to 30, or the upper 7 bits of an offset (Part 5, table 29)."""
+    """Return whether P1 is 100sssss with an SFI of 1 to 30, or the upper 7 bits of an offset (Part 5, table 29)."""
     return p1 < BY_SFI or 0x80 < p1 < 0x9F
 
 
 def _place(command: Command) -> tuple[int, int]:
-    """SFI (0 for the current EF) and offset."""
+    """Return the SFI, 0 for the current EF, and the offset."""
     if command.p1 & BY_SFI:
         return command.p1 & 0x1F, command.p2
     return 0, command.p1 << 8 | command.p2
 
 
 def read_binary(ctx: Context) -> Answer:
-    """Read bytes of a transparent EF (读取二进制数据): Le of them, or with Le 00 up to 256 or to the end."""
+    """Read bytes of a transparent EF (读取二进制数据; Part 5, 6.9): Le of them, with Le 00 up to 256 or to the end.
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
+        OffsetOutside: the offset is not below the length of the file.
+    """
     sfi, offset = _place(ctx.command)
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=True)
@@ -37,7 +42,13 @@ def read_binary(ctx: Context) -> Answer:
 
 
 def update_binary(ctx: Context) -> Answer:
-    """Write bytes of a transparent EF (更新二进制数据); the file keeps its length."""
+    """Write bytes of a transparent EF (更新二进制数据; Part 5, 6.12); the file keeps its length.
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
+        OffsetOutside: the data would end behind the end of the file.
+        SecuringUnsupported, MacMissing, ChallengeUnusable, MacWrong, SecuredDataWrong: see `update_data`.
+    """
     sfi, offset = _place(ctx.command)
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=True)

@@ -1,4 +1,4 @@
-"""APPLICATION BLOCK and CARD BLOCK (Part 5, 6.1 and 6.2; Part 7, 13.1 and 13.2): both for ever."""
+"""APPLICATION BLOCK and CARD BLOCK (Part 5, 6.1 and 6.2; Part 7, 13.1 and 13.2). Nothing undoes them."""
 
 from dataclasses import replace
 
@@ -9,10 +9,15 @@ from ...card.tries import unwrap
 
 
 def application_block(ctx: Context) -> Answer:
-    """Lock the selected application for good (应用锁定); its keys are dead with it (Part 4, 7.5)."""
+    """Lock the current application for good, and retire its keys (应用锁定; Part 5, 6.1; Part 4, 7.5).
+
+    An environment is locked with all its applications.
+
+    Raises:
+        KeyUnknown, ChallengeUnusable, AccessDenied, MacWrong
+    """
     here = ctx.session.df
     _verify(ctx, Usage.APP_BLOCK, here, "APPLICATION BLOCK")
-    # An environment is locked with its applications.
     locked = [here, *(path for path in ctx.image.files_below(here) if path in ctx.image.dfs)]
     change = ctx.change()
     for path in locked:
@@ -22,7 +27,11 @@ def application_block(ctx: Context) -> Answer:
 
 
 def card_block(ctx: Context) -> Answer:
-    """Lock the card for good (卡片锁定): all applications, so all keys are dead."""
+    """Lock the card for good, and retire all keys (卡片锁定; Part 5, 6.2).
+
+    Raises:
+        KeyUnknown, ChallengeUnusable, AccessDenied, MacWrong
+    """
     _verify(ctx, Usage.CARD_BLOCK, ctx.environment, "CARD BLOCK")
     change = ctx.change()
     change.put_info(replace(ctx.image.info, blocked=True))
@@ -31,7 +40,7 @@ def card_block(ctx: Context) -> Answer:
 
 
 def _verify(ctx: Context, usage: Usage, owner: str, what: str) -> None:
-    """Check the right, then the MAC under the maintenance key with a new challenge; failures lock no key."""
+    """Require the proof of the locking key, then verify the MAC under the maintenance key; failures cost no try."""
     lock_ref, _ = ctx.key_for(usage, owner)
     _, maintenance = ctx.key_for(Usage.MAC_ENC, owner)
     session_key = ctx.session_key(maintenance)

@@ -1,4 +1,4 @@
-"""What the commands of the social-security environment mean, in words; other worlds share those for files."""
+"""Describers of the commands of the social-security environment; other command sets share those for files."""
 
 from collections.abc import Callable
 from typing import Final
@@ -28,7 +28,7 @@ _MODE_TEXTS: Final = (
     "the last to record {}",
 )
 _NEXT: Final = 0x02
-"""P2 of a SELECT that goes on to the next DF."""
+"""P2 of a SELECT for the next DF that matches."""
 
 
 # -- files ------------------------------------------------------------------------------------------
@@ -43,18 +43,18 @@ def _file(exchange: Exchange, sfi: int) -> str | None:
 
 
 def record_file(exchange: Exchange) -> str | None:
-    """Return the path of the EF that a record command means: SFI in P2."""
+    """Return the path of the EF that a record command means (SFI in P2); None if there is none."""
     return _file(exchange, exchange.command.p2 >> 3)
 
 
 def binary_file(exchange: Exchange) -> str | None:
-    """Return the path of the EF that a command for a transparent file means: SFI in P1."""
+    """Return the path of the EF that a command for a transparent file means (SFI in P1); None if there is none."""
     p1 = exchange.command.p1
     return _file(exchange, p1 & 0x1F if p1 & BY_SFI else 0)
 
 
 def _protection(exchange: Exchange, path: str | None, *, read: bool) -> Protection:
-    """Return how what a command writes, or what it reads, is protected on the line."""
+    """Return how the data that a command reads or writes are protected on the line."""
     ef = exchange.image.efs.get(path or "")
     if ef is None or not exchange.command.secured:
         return Protection.NONE
@@ -63,12 +63,17 @@ def _protection(exchange: Exchange, path: str | None, *, read: bool) -> Protecti
 
 
 def _written(command: Command) -> bytes:
-    """Return what a command writes: its data, without the MAC of a secured one."""
+    """Return the data that a command writes: its data field, without the MAC of a secured one."""
     return command.data[:-MAC_LENGTH] if command.secured else command.data
 
 
 def record_text(image: Image, path: str | None, record: bytes, number: int = 0) -> str:
-    """Say what a record means: ``holder_name 测试甲``; empty if the file has no data elements."""
+    """Return the meaning of a record: ``holder_name 测试甲``; empty if the file has no data elements.
+
+    Args:
+        path: path of the EF, None if there is none.
+        number: number of the record from 1; 0 if it is not known.
+    """
     elements = image.dictionary.get(path or "", ())
     if path is None or not elements:
         return ""
@@ -77,13 +82,13 @@ def record_text(image: Image, path: str | None, record: bytes, number: int = 0) 
     element = find_element(elements, record, number)
     if element is None:
         return ""
-    # The other records of the file are not kept until a command is described.
+    # The other records of the file are not at hand when a command is described.
     meaning, value = read_record(element, record, None)
     return f"{meaning.name} {value_text(value)}"
 
 
 def _which(command: Command) -> str:
-    """Say which record P1 and P2 mean."""
+    """Return which record P1 and P2 mean: ``record 3``."""
     mode = command.p2 & 7
     if mode == Mode.NUMBER and not command.p1:
         return "the current record"
@@ -102,7 +107,7 @@ def _record(exchange: Exchange, record: bytes, *, enciphered: bool) -> str:
 
 
 def _without_mac(exchange: Exchange) -> bytes:
-    """Return what a reading that ends in a MAC answers, without it; the MAC of a long answer comes with its rest."""
+    """Return what a reading with a MAC answers, without the MAC; that of a long answer comes with its last part."""
     return exchange.data[:-MAC_LENGTH] if exchange.word == 0x9000 else exchange.data
 
 
@@ -173,7 +178,7 @@ def _challenge(exchange: Exchange) -> str:
 
 
 def version(exchange: Exchange) -> str:
-    """Say which version of its key an authentication names, if it names one."""
+    """Return the key version that an authentication names: `` version 2``; empty if it names none."""
     data = exchange.command.data
     return f" version {data[VERSION_AT]}" if exchange.fits and len(data) > VERSION_AT else ""
 
@@ -203,19 +208,19 @@ def _pin_change(exchange: Exchange) -> str:
 
 
 def text(value: str) -> Callable[[Exchange], str]:
-    """Return a describer's fields that are always the same words."""
+    """Return fields that are always the same text."""
     return lambda _exchange: value
 
 
 def current_df(exchange: Exchange) -> str:
-    """Name the current DF."""
+    """Return the label of the current DF."""
     return exchange.image.label(exchange.df)
 
 
 SELECT: Final = Describer(_select, file=lambda exchange: exchange.ef)
 READ_RECORD: Final = Describer(_read_record, record_file)
 READ_RECORD_WITH_MAC: Final = Describer(_read_record_with_mac, record_file)
-"""A reading whose answer ends in a MAC."""
+"""A READ RECORD whose answer ends in a MAC."""
 UPDATE_RECORD: Final = Describer(_update_record, record_file)
 APPEND_RECORD: Final = Describer(_append_record, record_file)
 READ_BINARY: Final = Describer(_read_binary, binary_file)

@@ -22,20 +22,21 @@ CHANGE: Final = 0x01
 
 
 def is_pin(value: bytes) -> bool:
-    """Tell whether bytes are a PIN in cn: 4 to 16 digits, only the last nibble may be F (Part 5, 6.3.1)."""
+    """Return whether bytes are a PIN in cn: 4 to 16 digits, only the last nibble may be F (Part 5, 6.3.1)."""
     digits = value.hex().removesuffix("f")
     return len(value) <= MAX_PIN_LENGTH and len(digits) >= MIN_DIGITS and digits.isdecimal()
 
 
 def verify(ctx: Context) -> Answer:
-    """Compare the PIN (校验个人密码; Part 5, 6.14); without data, say how many tries are left.
+    """Compare the PIN (校验个人密码; Part 5, 6.14); without data, answer how many tries are left.
 
     Returns:
         9000, or 63Cx with the tries that are left.
 
     Raises:
-        KeyUnknown, MethodBlocked
-        PinFormWrong: the data are no PIN, and ``pin.ill_formed`` refuses that.
+        KeyUnknown: there is no PIN here.
+        MethodBlocked: no tries are left.
+        PinFormWrong: the data are not a PIN, and ``pin.ill_formed`` refuses that.
     """
     ref, pin = ctx.pin()
     at = (ref, 1)
@@ -62,7 +63,16 @@ def _query(ctx: Context, at: KeyId, pin: Key) -> Answer:
 
 
 def change_pin(ctx: Context) -> Answer:
-    """Replace the PIN by one that the holder gives in clear, after the current one (修改个人密码)."""
+    """Replace the PIN: the holder gives the current and the new one, in clear (修改个人密码; Part 5, 6.3).
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        FunctionMissing: there is no PIN here.
+        MethodBlocked: no tries are left.
+        DataWrong: the data are not ``current || FF || new``.
+    """
     try:
         ref, pin = ctx.pin()
     except KeyUnknown as error:
@@ -85,10 +95,16 @@ def change_pin(ctx: Context) -> Answer:
 
 
 def pin_change_unblock(ctx: Context) -> Answer:
-    """Reset the try counter of the PIN, or replace the PIN, under secure messaging (个人密码修改/解锁).
+    """Reset the try counter of the PIN, and with P2 01 replace the PIN (个人密码修改/解锁; Part 5, 6.8; Part 7, 13).
 
-    The right comes from the unblock key, the MAC and the encryption from the environment's
-    maintenance key with a new challenge (Part 7, 13).
+    The unblock key must be proven; the MAC and the cipher of the new PIN are under the environment's maintenance key
+    with a new challenge. A wrong MAC costs the unblock key a try.
+
+    Raises:
+        KeyUnknown, ChallengeUnusable, AccessDenied, MacWrong
+        LengthWrong: Lc does not fit P2 or the cipher.
+        ConditionsUnmet: the unblock key has no tries left.
+        CipherDataWrong, DataWrong: the deciphered data are not a PIN.
     """
     environment = ctx.environment
     changes = ctx.command.p2 == CHANGE
@@ -129,10 +145,13 @@ def _wrong(pin: Key, left: int) -> Answer:
 def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
     """Split the data ``current || FF || new`` (Part 5, 6.3.2) where both parts are good, else at the first FF.
 
-    A part that is not good is told by ``pin.ill_formed``: a current PIN is then compared as any other.
+    If no split gives two good parts, ``pin.ill_formed`` decides: refuse, or compare the current PIN as any other.
+
+    Args:
+        good: whether a part can be a PIN.
 
     Raises:
-        DataWrong: there is no FF, or parts that are not good are refused.
+        DataWrong: there is no FF, or no good split and ``pin.ill_formed`` refuses that.
     """
     data = ctx.command.data
     places = [at for at, byte in enumerate(data) if byte == SEPARATOR]
@@ -144,7 +163,7 @@ def split(ctx: Context, good: Callable[[bytes], bool]) -> tuple[bytes, bytes]:
 
 
 def _check_length(ctx: Context, *, changes: bool) -> None:
-    """Check Lc against the operation (Part 5, table 26)."""
+    """Refuse an Lc that does not fit P2 (Part 5, table 26): `LengthWrong`."""
     allowed = {MAC_LENGTH}
     if changes:
         allowed = {0x0C, 0x14}
@@ -155,7 +174,7 @@ def _check_length(ctx: Context, *, changes: bool) -> None:
 
 
 def _new_pin(ctx: Context, maintenance: Key, session_key: bytes, enciphered: bytes) -> bytes:
-    """Decipher the new PIN; nothing at all removes it (Part 5, 6.8.3)."""
+    """Return the deciphered new PIN; an empty one removes the PIN (Part 5, 6.8.3)."""
     if not enciphered:
         return b""
     pin = maintenance.suite.decrypt_data(session_key, enciphered)

@@ -13,17 +13,21 @@ NO_SFI: Final = 0x1F
 
 
 def read_parameters(p1: int, p2: int) -> bool:
-    """P1 is not FF, the SFI not 31, the mode not 111 (Part 5, table 32)."""
+    """Return whether P1 is not FF, the SFI not 31 and the mode not 111 (Part 5, table 32)."""
     return p1 != RESERVED and p2 >> 3 != NO_SFI and p2 & 7 <= Mode.FROM_LAST
 
 
 def update_parameters(p1: int, p2: int) -> bool:
-    """As for reading, but one record only (Part 5, table 44)."""
+    """Return whether P1 and P2 are those of reading, and mean one record only (Part 5, table 44)."""
     return p1 != RESERVED and p2 >> 3 != NO_SFI and p2 & 7 <= Mode.NUMBER
 
 
 def read_record(ctx: Context) -> Answer:
-    """Read one record, or all from one to the last (读取记录内容)."""
+    """Read one record, or several one after the other (读取记录内容; Part 5, 6.10).
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied, RecordUnknown
+    """
     command = ctx.command
     ef = ctx.target(command.p2 >> 3)
     records = ctx.image.contents[ef.path]
@@ -43,7 +47,13 @@ def read_record(ctx: Context) -> Answer:
 
 
 def update_record(ctx: Context) -> Answer:
-    """Replace a record, append one, or turn a cyclic file on (更新记录内容)."""
+    """Replace a record, append one, or write the newest of a cyclic file (更新记录内容; Part 5, 6.13).
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
+        RecordUnknown, RecordLengthWrong, TlvWrong, NoSpace: the record does not fit.
+        SecuringUnsupported, MacMissing, ChallengeUnusable, MacWrong, SecuredDataWrong: see `update_data`.
+    """
     command = ctx.command
     ef = ctx.target(command.p2 >> 3)
     ctx.require_structure(ef, transparent=False)
@@ -54,8 +64,8 @@ def update_record(ctx: Context) -> Answer:
     assert isinstance(records, tuple)  # noqa: S101 - its structure is one of records
     new, place = written(ef, records, mode, command.p1, ctx.session.pointer, record)
     ctx.change().put_contents(ef.path, new)
-    turned = ef.structure is Structure.CYCLIC and mode is Mode.PREVIOUS
-    if mode.by_identifier or command.p1 == CURRENT or turned:
+    newest = ef.structure is Structure.CYCLIC and mode is Mode.PREVIOUS
+    if mode.by_identifier or command.p1 == CURRENT or newest:
         ctx.session.pointer = place
     return DONE
 

@@ -5,7 +5,12 @@ from ...status import MOST_BYTES, ExpectedLengthWrong, ResponseMissing, waiting_
 
 
 def get_response(ctx: Context) -> Answer:
-    """Hand out waiting data: as many bytes as Le says, and 61xx while more wait."""
+    """Answer data that wait: Le bytes of them, and 61xx while more wait.
+
+    Raises:
+        ResponseMissing: no data wait.
+        ExpectedLengthWrong: Le is too large, or smaller and ``transport.get_response_short`` refuses that.
+    """
     waiting = ctx.session.pending
     command = ctx.command
     if not waiting:

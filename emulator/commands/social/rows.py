@@ -27,7 +27,7 @@ _RECORD_STATUS: Final = (*_UPDATE_STATUS, 0x6A83, 0x6A84, 0x6A85)
 # Tables 7 and 9 also list 6985 and name no case for it. Table 9 has no 9303; Part 7, 13.2 has it for every command.
 _BLOCK_STATUS: Final = (0x9000, 0x6581, 0x6982, 0x6984, 0x6988, 0x6A88, *GATED)
 
-# Rows that other command sets have, too; they replace what differs.
+# Other command sets have these rows too, and replace the fields that differ.
 SELECT: Final = Row(
     "SELECT",
     "选择文件",

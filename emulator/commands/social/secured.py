@@ -12,13 +12,13 @@ from ...status import SecuringUnsupported
 
 
 def update_data(ctx: Context, ef: Ef) -> bytes:
-    """Return the data to write: of a secured command without its verified MAC, deciphered where the file says so.
+    """Return the data that an update writes; of a secured one its MAC is verified, and a cipher deciphered.
 
     Raises:
         SecuringUnsupported: the file does not support secured updates.
         MacMissing: the file demands a MAC and the command has none.
         ChallengeUnusable, MacWrong
-        SecuredDataWrong: the MAC is right, and what was enciphered is not LD || data || padding.
+        SecuredDataWrong: the MAC is right, but the deciphered data are not ``LD || data || padding``.
     """
     command = ctx.command
     if not command.secured:
@@ -39,11 +39,12 @@ def verified(ctx: Context, ef: Ef, *, least: int = 0) -> tuple[Key, bytes, bytes
     application (Part 6, table 3). MAC and cipher have one session key, since the DF has one such key (Part 4, 8.4).
 
     Args:
-        least: how many bytes come before the MAC at least.
+        least: smallest number of bytes before the MAC.
 
     Raises:
         SecuringUnsupported: the DF has no such key; tables 30, 33, 42 and 45 have no 6A88.
-        ChallengeUnusable, MacMissing, MacWrong
+        ChallengeUnusable, MacWrong
+        MacMissing: the data field is too short.
     """
     try:
         _, maintenance = ctx.key_for(Usage.MAC_ENC, ef.parent)

@@ -19,18 +19,18 @@ from .secured import verified
 
 
 def read_binary(ctx: Context) -> Answer:
-    """READ BINARY on a card that has secured files."""
+    """Run READ BINARY on a card that has secured files; raise as `binary.read_binary` and the check of the MAC do."""
     p1 = ctx.command.p1
     return _read(ctx, p1 & 0x1F if p1 & binary.BY_SFI else 0, binary.read_binary, transparent=True)
 
 
 def read_record(ctx: Context) -> Answer:
-    """READ RECORD on a card that has secured files."""
+    """Run READ RECORD on a card that has secured files; raise as `record.read_record` and the check of the MAC do."""
     return _read(ctx, ctx.command.p2 >> 3, record.read_record, transparent=False)
 
 
 def _read(ctx: Context, sfi: int, plain: Callable[[Context], Answer], *, transparent: bool) -> Answer:
-    """Read as ever, after the checks that a secured file asks for; they stand where those of an update do.
+    """Run the plain handler after the checks that a secured file asks for, in the order of an update.
 
     Raises:
         MacMissing: the file demands a MAC and the command has none.

@@ -23,7 +23,13 @@ NAME_LENGTHS: Final = range(0x05, 0x11)
 
 
 def select(ctx: Context) -> Answer:
-    """Select the MF, a DF or an EF; the old selection stays when nothing is found."""
+    """Select the MF, a DF or an EF (选择文件; Part 5, 6.11). A refusal leaves the old selection.
+
+    Raises:
+        LengthWrong: the length of the data is not that of an identifier or a name.
+        FileUnknown: there is no such file, or it is internal.
+        ApplicationBlocked, CardBlocked: the application or its environment is locked.
+    """
     command = ctx.command
     data = command.data
     if command.p1 == BY_NAME:
@@ -47,7 +53,7 @@ def select(ctx: Context) -> Answer:
 
 
 def _find_df(ctx: Context, fid: int) -> str | None:
-    """Find a DF nearby by FID: the MF, the current DF, one below it, one beside it, or the one above."""
+    """Return the path of the DF with a FID: the MF, the current DF, or one below, beside or above it; or None."""
     image, here = ctx.image, ctx.session.df
     if fid == MF_FID:
         return image.root
@@ -75,7 +81,7 @@ def _select_ef(ctx: Context, fid: int) -> Answer:
 
 
 def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
-    """Select by name or, where the profile allows it, by the beginning of one (Part 5, 6.11.5)."""
+    """Select a DF by name or, where the profile allows it, by the beginning of its name (Part 5, 6.11.5)."""
     seen: frozenset[str] = frozenset()
     if following:
         scan = ctx.session.scan
@@ -96,7 +102,7 @@ def _select_by_name(ctx: Context, name: bytes, *, following: bool) -> Answer:
 
 
 def _enter(ctx: Context, df: Df) -> Answer:
-    """Enter ``df`` as its command set has it, and answer its FCI."""
+    """Select a DF as its command set does, and answer its FCI."""
     image = ctx.image
     selection = ctx.selections.get(command_set_of(image, df.path))
     if selection is not None and image.dfs[image.environment(df.path)].blocked:
@@ -105,7 +111,7 @@ def _enter(ctx: Context, df: Df) -> Answer:
         return selection.locked(ctx, df)
     make_current(ctx, df)
     if df.blocked:
-        # It is selected nevertheless, so that what follows gets 9303 and reaches no other DF (Part 7, 13.2).
+        # It becomes current all the same, so that later commands get 9303 and reach no other DF (Part 7, 13.2).
         return ctx.refuse(ApplicationBlocked(f"{df.label} is permanently locked"))
     if selection is not None:
         selection.entered(ctx, df)
@@ -114,7 +120,7 @@ def _enter(ctx: Context, df: Df) -> Answer:
 
 
 def make_current(ctx: Context, df: Df) -> None:
-    """Make ``df`` current; what was proven survives as the firewall says."""
+    """Make a DF current, and keep the proofs that the firewall lets survive (Part 5, 6.11.1)."""
     session, image = ctx.session, ctx.image
     session.ef = session.pointer = None
     # In the same DF the security state stays (Part 5, 6.11.1).
@@ -125,12 +131,12 @@ def make_current(ctx: Context, df: Df) -> None:
 
 
 def fci_by_fid(df: Df) -> bytes:
-    """Build the FCI, that of an MF without a name with its identifier in place of one."""
+    """Return the FCI of a DF; an MF without a name has its identifier in the place of the name."""
     return fci(replace(df, name=MF_FID.to_bytes(2)) if not df.name and df.kind is DfKind.MF else df)
 
 
 def fci(df: Df) -> bytes:
-    """Build the FCI (Part 5, 6.11.4, tables 36 to 38)."""
+    """Return the FCI of a DF (Part 5, 6.11.4, tables 36 to 38)."""
     if df.kind is DfKind.ADF:
         return template(df.name, None)
     data = df.issuer_data if df.name == SSSE_NAME or df.kind is DfKind.DDF else b""
