@@ -11,7 +11,7 @@ from ..card.context import Context
 
 
 def prepare(ctx: Context) -> None:
-    """Add to the proofs the states that permission bytes ask for: 0 if none is set, open in an empty directory (4.3)."""
+    """Add to the proofs the states that permission bytes ask for: 0 if none is set, open if it is empty (4.3)."""
     here = ctx.session.df
     proofs = settled(ctx.session.proofs, here, ctx.image.root)
     if len(file_heads(ctx.image, here)) == 1 and not ctx.image.children(here):
