@@ -1,7 +1,7 @@
-"""The coding `fmcos`: FMCOS 2.0, as the public client fmcos.py and the manuals have it.
+"""The coding `fmcos`: FMCOS 2.0, as in its manuals and in the public client fmcos.py.
 
-All integers are big-endian; clauses are those of the FMCOS 2.0 user manual (FMCOS2.0用户手册). What a
-byte of a head means stands in `cardfs.memory.fmcos_heads`.
+All integers are big-endian; clauses are those of the FMCOS 2.0 user manual (FMCOS2.0用户手册).
+`cardfs.memory.fmcos_heads` explains the bytes of a head.
 
     80 E0 FID Lc    CREATE FILE (7.13), a DF:  38 | size 2 | create 1 | erase 1 | SFI 1 | FFFF | name 5 to 16
                     the key file:              3F | size 2 | SFI 1 | add 1 | FFFF
@@ -16,10 +16,10 @@ the type of the key to update. The master key of a directory (主控密钥) is i
 and until it has one that of the directory above. A key whose type has b8 b7 set is updated enciphered
 only, and only so can it be added; a plain one may become such a key in clear (``settings.personalisation.protect``).
 
-CREATE FILE for 3F00 in an erased MF gives it its attributes anew. The size of a directory is no limit of its files
-unless ``settings.personalisation.space`` says so: a directory takes what lies in it (4.2).
+CREATE FILE for 3F00 in an erased MF sets its attributes anew. The size of a directory does not limit its files unless
+``settings.personalisation.space`` says so: a directory takes the space of its files (4.2).
 
-The life-cycle table allows these operations all the card's life and asks no key for them; FMCOS' own permission
+The life-cycle table allows these operations in every phase and asks for no key; FMCOS' own permission
 bytes are stricter: the create and erase bytes of the directory, the add byte of its key file, the change
 byte of the key. FMCOS has no rule on weak keys, and its cards come with one.
 
@@ -88,7 +88,14 @@ ACCOUNT_SIZE: Final = 0x0208
 
 
 def create(ctx: Context) -> Answer:
-    """CREATE FILE: a directory, its key file, or another EF, below the current directory."""
+    """Create a directory, its key file or another EF below the current directory (7.13).
+
+    Raises:
+        LengthWrong, ParametersWrong, DataWrong: Lc, FID or head is not valid, or the file exists.
+        AccessDenied: the create byte of the directory does not hold.
+        NoSpace
+        ConditionsUnmet: the key file is not the first file of its directory.
+    """
     prepare(ctx)
     here, data = ctx.session.df, ctx.command.data
     fid = ctx.command.p1 << 8 | ctx.command.p2
@@ -116,9 +123,9 @@ def create(ctx: Context) -> Answer:
 
 
 def _create_mf(ctx: Context, head: FileHead, name: bytes) -> None:
-    """Give an erased MF its attributes anew: space, rights, directory file, name; a name of FF is the default one.
+    """Set the attributes of an erased MF anew: space, rights, directory file, name; a name of FF is the default one.
 
-    Manufacturers' and public listings begin with it, after ERASE DF, and real cards answer 9000.
+    Listings of manufacturers and public ones do so after ERASE DF, and real cards answer 9000.
     """
     if ctx.image.children(ctx.image.root):
         raise ParametersWrong("the MF is there, and not empty")
@@ -130,13 +137,13 @@ def _create_mf(ctx: Context, head: FileHead, name: bytes) -> None:
 
 
 def _check_space(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> None:
-    """Refuse a file that there is no space for (4.2)."""
+    """Refuse a file for which there is not enough space (4.2): `NoSpace`."""
     if ctx.settings.personalisation.space == "directory":
         of, left = "directory", _left_in_directory(ctx, heads)
     else:
         of, left = "card", _left_on_card(ctx)
         if head.type == DIRECTORY:
-            # A directory takes what lies in it, whatever size it was given.
+            # A directory takes the space of its files, whatever size it was given.
             head = head._replace(size=len(ctx.command.data) - 8)
     if head.space > left or len(heads) == MAX_RECORDS:
         raise NoSpace(f"the file takes {head.space} bytes, the {of} has {left} left")
@@ -150,7 +157,7 @@ def _left_in_directory(ctx: Context, heads: tuple[FileHead, ...]) -> int:
 
 
 def _left_on_card(ctx: Context) -> int:
-    """What the MF has left, at most the memory of the card: files with their heads, directories with their names."""
+    """Return the free space of the MF, in bytes: files count with their heads, directories with their names."""
     image = ctx.image
     used = HEAD_SPACE
     for path, df in image.dfs.items():
@@ -200,7 +207,7 @@ def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> Non
 
 
 def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> None:
-    """Create a passbook or purse; with it the directory has the commands of one (8)."""
+    """Create a passbook or purse, which also gives the directory the commands of one (8)."""
     here = ctx.session.df
     size = accounts.LENGTHS[head.fid]
     ef = Ef(child(here, head.fid), head.fid, None, Structure.INTERNAL, NEVER_RULE, NEVER_RULE, size)
@@ -212,7 +219,7 @@ def _create_account(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -
 
 
 def parameters_create(_p1: int, _p2: int) -> bool:
-    """P1 and P2 are the FID, any."""
+    """Return True: P1 and P2 are the FID, which may be any."""
     return True
 
 
@@ -220,7 +227,15 @@ def parameters_create(_p1: int, _p2: int) -> bool:
 
 
 def write_key(ctx: Context) -> Answer:
-    """WRITE KEY: add or update, in clear or enciphered and with a MAC under the master key."""
+    """Add or update a key, in clear or enciphered and with a MAC under the master key (7.12).
+
+    Raises:
+        FileUnknown: the directory has no key file.
+        KeyUnknown: there is no such key to update, or no master key.
+        AccessDenied: the add byte of the key file or the change byte of the key does not hold.
+        MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong
+        LengthWrong, DataWrong, NoSpace: the key is not valid or does not fit.
+    """
     prepare(ctx)
     here, image = ctx.session.df, ctx.image
     file = key_file(image, here)
@@ -240,7 +255,7 @@ def write_key(ctx: Context) -> Answer:
 
 
 def _store(ctx: Context, file: FileHead, heads: tuple[KeyHead, ...], old: KeyHead | None, data: bytes) -> None:
-    """Store a key and its head; the head takes the place of the ``old`` one."""
+    """Store a key and its head, which replaces the ``old`` one."""
     here = ctx.session.df
     head, value = _read(ctx, data)
     if old and (head.kind != old.kind or head.length != old.length):
@@ -264,7 +279,7 @@ def _old_head(heads: tuple[KeyHead, ...], ctx: Context) -> KeyHead:
 
 
 def _plain(ctx: Context, old: KeyHead | None) -> bytes:
-    """The data of WRITE KEY as they came in clear: `MacMissing` if this key does not come so."""
+    """Return the data of WRITE KEY in clear; raise `MacMissing` if this key must come enciphered."""
     data = ctx.command.data
     both = MAC_BIT | CIPHER_BIT
     may_become = old is not None and ctx.settings.personalisation.protect == "plain"
@@ -275,10 +290,10 @@ def _plain(ctx: Context, old: KeyHead | None) -> bytes:
 
 
 def master_key(ctx: Context) -> tuple[KeyRef, Key]:
-    """The master key of the current directory, or of the nearest one above it that has one.
+    """Return the master key of the current directory, or of the nearest one above that has one (7.12).
 
     Raises:
-        KeyUnknown
+        KeyUnknown: none has one.
     """
     at = ctx.session.df
     while at:
@@ -291,10 +306,10 @@ def master_key(ctx: Context) -> tuple[KeyRef, Key]:
 
 
 def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
-    """Read the head of a key and its value.
+    """Return the head of a key and its value from the data of WRITE KEY.
 
     Raises:
-        DataWrong, LengthWrong
+        DataWrong, LengthWrong: the head is not valid, or the value does not have the length of such a key.
     """
     if len(data) <= 5:
         raise LengthWrong("the data of a key are its head of 5 bytes and its value")
@@ -310,11 +325,11 @@ def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
 
 
 def _accept(_ctx: Context, _load: key_operations.KeyLoad) -> None:
-    """FMCOS has no rule on the value of a key."""
+    """Accept any value: FMCOS has no rule on the value of a key."""
 
 
 def parameters_write(p1: int, p2: int) -> bool:
-    """P1 is 01 or a type, P2 an identifier but FF."""
+    """Return whether P1 is 01 or a type of key, and P2 an identifier, which is never FF."""
     return (p1 == ADD or p1 & KIND in USAGES) and p2 != 0xFF
 
 
@@ -322,7 +337,12 @@ def parameters_write(p1: int, p2: int) -> bool:
 
 
 def erase(ctx: Context) -> Answer:
-    """ERASE DF: delete every file and key below the current directory; it is then open (7.11)."""
+    """Delete every file and key below the current directory, which is then open (7.11).
+
+    Raises:
+        AccessDenied: the erase byte of the directory does not hold.
+        ApplicationBlocked, ConditionsUnmet: see `delete_all`.
+    """
     prepare(ctx)
     here = ctx.session.df
     own = file_heads(ctx.image, here)[0]
@@ -332,6 +352,6 @@ def erase(ctx: Context) -> Answer:
     ctx.change().put_contents(path, (own.pack(),))
     df = ctx.image.dfs[here]
     if df.command_set is CommandSet.PURSE:
-        # With its accounts the commands for them go.
+        # Without accounts it has no commands for them.
         ctx.change().put_df(replace(df, command_set=CommandSet.SOCIAL, proprietary=b""))
     return DONE

@@ -1,8 +1,8 @@
 """The rows of the coding `fmcos`: its personalisation, and what replaces the standard's commands in use.
 
-Clauses and words are those of the FMCOS 2.0 user manual (FMCOS2.0用户手册); 6.2 has the words that every
-command may answer. Where a clause names another word for a refusal than the standard, as 9302 for a wrong MAC
-and 9403 for an unknown key, the card answers the word of 6.2 that both have; a profile may rename it.
+Clauses and status words are those of the FMCOS 2.0 user manual (FMCOS2.0用户手册); 6.2 has the status words that
+every command may answer. Where a clause has another one for a refusal than the standard, as 9302 for a wrong MAC
+and 9403 for an unknown key, the card answers the one of 6.2 that both have; a profile may replace it.
 """
 
 from dataclasses import replace

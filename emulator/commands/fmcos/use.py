@@ -57,14 +57,18 @@ ENCIPHER, DECIPHER, MAC = 0, 1, 2
 OPERATIONS: Final = {ENCIPHER: INTERNAL, DECIPHER: DECIPHERING, MAC: AUTHENTICATING}
 """P1 of INTERNAL AUTHENTICATE, and the type of key that does it."""
 LD_MAX: Final = 0xFF
-"""How many bytes LD can count, before what is enciphered (Part 4, 8.3.2)."""
+"""Greatest number of bytes that LD, the length byte of enciphered data, can hold (Part 4, 8.3.2)."""
 
 
 def find_key(ctx: Context, kind: int, identifier: int, owner: str) -> tuple[KeyHead, KeyRef, Key]:
-    """Find a key by type and identifier, and require its right of use (7.12.3).
+    """Return a key with its head, by type and identifier, after its right of use is checked (7.12.3).
+
+    Args:
+        owner: path of its directory.
 
     Raises:
-        KeyUnknown, AccessDenied
+        KeyUnknown: there is none, or it is dead.
+        AccessDenied: the right of use does not hold.
     """
     for head in key_heads(ctx.image, owner):
         if (head.kind, head.identifier) == (kind, identifier):
@@ -78,7 +82,11 @@ def find_key(ctx: Context, kind: int, identifier: int, owner: str) -> tuple[KeyH
 
 
 def select(ctx: Context) -> Answer:
-    """SELECT: as the standard, but an EF needs no short identifier, and the FCI shows a file of the ADF (7.4)."""
+    """Select as the standard does; but an EF needs no short identifier, and the FCI shows a file of the ADF (7.4).
+
+    Raises:
+        LengthWrong, FileUnknown, ApplicationBlocked, CardBlocked
+    """
     before = ctx.session.df
     command = ctx.command
     ef = ctx.image.efs.get(child(before, int.from_bytes(command.data))) if len(command.data) == 2 else None
@@ -93,7 +101,7 @@ def select(ctx: Context) -> Answer:
 
 
 def _fci(ctx: Context, standard_fci: bytes) -> bytes:
-    """The FCI with the contents of the ADF's own file under tag 9F0C (table 7.2)."""
+    """Return the FCI with the contents of the ADF's own file under tag 9F0C, if one answer can carry it (table 7.2)."""
     df = ctx.image.dfs[ctx.session.df]
     ef = ctx.image.ef_by_sfi(df.path, df.directory_sfi or 0)
     if df.path == ctx.image.root or ef is None or ef.structure is not Structure.TRANSPARENT:
@@ -105,7 +113,14 @@ def _fci(ctx: Context, standard_fci: bytes) -> bytes:
 
 
 def external_authenticate(ctx: Context) -> Answer:
-    """Compare the enciphered challenge; then the directory is in the state that follows (7.1)."""
+    """Compare the enciphered challenge; if it is right, the directory enters the state that follows (7.1).
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, AccessDenied, MethodBlocked, ChallengeUnusable
+    """
     prepare(ctx)
     head, ref, key = find_key(ctx, AUTHENTICATION, ctx.command.p2, ctx.session.df)
     require_tries(ctx, (ref, 1), key.name)
@@ -117,7 +132,14 @@ def external_authenticate(ctx: Context) -> Answer:
 
 
 def verify_pin(ctx: Context) -> Answer:
-    """Compare a PIN, bytes FF at its end apart; then the directory is in the state that follows (7.10)."""
+    """Compare a PIN without FF at its end; if it is right, the directory enters the state that follows (7.10).
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, AccessDenied, MethodBlocked
+    """
     prepare(ctx)
     head, ref, key = find_key(ctx, PIN, ctx.command.p2, ctx.session.df)
     require_tries(ctx, (ref, 1), key.name)
@@ -125,7 +147,7 @@ def verify_pin(ctx: Context) -> Answer:
 
 
 def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: bytes) -> Answer:
-    """Compare what proves a key or a PIN; then the directory is in the state that follows."""
+    """Compare the value that proves a key or a PIN; if it is right, enter the state that follows."""
     left = compare(ctx, (ref, 1), expected, given)
     if left is not None:
         return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
@@ -137,7 +159,11 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
 
 
 def internal_authenticate(ctx: Context) -> Answer:
-    """Encipher, decipher or authenticate what the terminal sends, each with a key of its own type (7.3)."""
+    """Encipher the data, decipher them or compute their MAC, each with a key of its own type (7.3).
+
+    Raises:
+        KeyUnknown, AccessDenied
+    """
     prepare(ctx)
     operation, data = ctx.command.p1, ctx.command.data
     _, _, key = find_key(ctx, OPERATIONS[operation], ctx.command.p2, ctx.session.df)
@@ -151,32 +177,32 @@ def internal_authenticate(ctx: Context) -> Answer:
 
 
 def read_binary(ctx: Context) -> Answer:
-    """READ BINARY (7.5), with line protection if the file has it and the class says so."""
+    """Run READ BINARY (7.5), with line protection if the file has it and the class announces it."""
     return _read(ctx, _binary_sfi(ctx), binary.read_binary, transparent=True)
 
 
 def read_record(ctx: Context) -> Answer:
-    """READ RECORD (7.6), with line protection if the file has it and the class says so."""
+    """Run READ RECORD (7.6), with line protection if the file has it and the class announces it."""
     return _read(ctx, ctx.command.p2 >> 3, record.read_record, transparent=False)
 
 
 def update_binary(ctx: Context) -> Answer:
-    """UPDATE BINARY (7.7), with line protection if the file has it."""
+    """Run UPDATE BINARY (7.7), with line protection if the file has it."""
     return _write(ctx, _binary_sfi(ctx), binary.update_binary, transparent=True)
 
 
 def update_record(ctx: Context) -> Answer:
-    """UPDATE RECORD (7.8), with line protection if the file has it; a record keeps its length (4.3)."""
+    """Run UPDATE RECORD (7.8), with line protection if the file has it; a record keeps its length (4.3)."""
     return _write(ctx, ctx.command.p2 >> 3, _update_record, transparent=False)
 
 
 def append_record(ctx: Context) -> Answer:
-    """APPEND RECORD (7.9): at the end, or in a cyclic file as the newest; with line protection if the file has it."""
+    """Append a record (7.9), in a cyclic file as the newest; with line protection if the file has it."""
     return _write(ctx, ctx.command.p2 >> 3, _append_record, transparent=False)
 
 
 def parameters_append(p1: int, p2: int) -> bool:
-    """P1 is 00, P2 an SFI or none and the mode 100 (table 7.6), or 000 as the issuing sample has it."""
+    """Return whether P1 is 00 and P2 an SFI, or none, with mode 100 (table 7.6) or 000 (the issuing sample)."""
     return not p1 and p2 & 7 in (Mode.NUMBER, Mode.FIRST) and p2 >> 3 != record.NO_SFI
 
 
@@ -204,16 +230,16 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
         raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
     if enciphered:
         data = key.suite.encrypt_data(key.value, data)
-    # What is sent is longer than Le, which counts the data.
+    # The answer is longer than Le, which counts the data alone.
     ctx.command = command._replace(le=None)
     return Answer(data + key.suite.key_load_mac(key.value, ctx.require_challenge(), data))
 
 
 def _enciphered_le(key: Key, head: FileHead, data: bytes) -> int:
-    """How many bytes are to be read, where that stands enciphered before the MAC: Le || 80 00 to a whole block.
+    """Return Le, which stands enciphered before the MAC: ``Le || 80 00`` to a whole block (7.5, example 3).
 
     Raises:
-        CipherDataWrong: something else stands there, or the file has no cipher.
+        CipherDataWrong: the data are something else, or the file has no cipher.
     """
     plain = key.suite.cipher.decrypt(key.value, data) if head.type & CIPHER_BIT else b""
     if plain[1:] != b"\x80".ljust(BLOCK - 1, b"\x00"):
@@ -237,7 +263,7 @@ def _write(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> An
 
 
 def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[Key, bytes]:
-    """The line-protection key of a file, and the data of the command, their MAC verified.
+    """Return the line-protection key of a file, and the data of the command after their MAC is verified.
 
     Raises:
         UnknownClass: the file has no line protection.
@@ -250,7 +276,7 @@ def _protected(ctx: Context, ef: Ef, head: FileHead, *, read: bool) -> tuple[Key
 
 
 def _as_plain(ctx: Context, data: bytes, handler: Handler) -> Answer:
-    """Run the command as it would be without line protection."""
+    """Run a handler on the command as it would be without line protection."""
     command = ctx.command
     ctx.command = command._replace(cla=command.cla & 0xF0, data=data)
     answer = handler(ctx)
@@ -266,9 +292,9 @@ def _records(ctx: Context) -> tuple[Ef, Records]:
 
 
 def _update_record(ctx: Context) -> Answer:
-    """Update as the standard has it, but a record keeps its length (4.3) and may change its tag (7.8, example 4).
+    """Update as the standard does; but a record keeps its length (4.3) and may change its tag (7.8, example 4).
 
-    Mode 010 turns a cyclic file on as 011 does (example 5, where the note on table 7.5 has 011 alone).
+    Mode 010 writes the newest record of a cyclic file as 011 does (example 5; the note on table 7.5 has 011 alone).
     """
     ef, records = _records(ctx)
     command = ctx.command

@@ -1,7 +1,7 @@
-"""Who may do it: passing the life-cycle table, and showing an authority (Part 4, 5 and 7.3).
+"""Who may personalise: the check of the life-cycle table, and the proof of an authority (Part 4, 5 and 7.3).
 
-Each operation checks the life-cycle table first: the phase, then the authority. An authority is shown in one of
-two ways: by a MAC under the controlling key (loading keys), or by having authenticated with it before
+Each operation checks the life-cycle table first: the phase, then the authority. An authority is proven in one of
+two ways: by a MAC under the controlling key (loading keys), or by an authentication with it before
 (everything else).
 """
 
@@ -19,14 +19,15 @@ from ...card.tries import compare, require_tries, split, wrong_mac
 
 MASTER_USAGES: Final = frozenset((Usage.MASTER, Usage.TRANSPORT))
 KEYLESS: Final = frozenset((Authority.NOBODY, Authority.DIRECTORY))
-"""Authorities that no one key stands for; the permission bytes of a directory its coding has checked."""
+"""Authorities without a key. The coding checks the permission bytes of a directory itself."""
 
 
 def allow(ctx: Context, operation: Operation) -> Edge:
-    """Pass the life-cycle table with an authority that has authenticated itself.
+    """Return the edge of the life-cycle table that allows an operation in the current DF.
 
     Raises:
-        LifeForbids, AccessDenied
+        LifeForbids: no edge allows it in this phase.
+        AccessDenied: its authority has not authenticated in this DF.
     """
     edge = edge_for(ctx.image, ctx.session.df, operation)
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
@@ -36,12 +37,13 @@ def allow(ctx: Context, operation: Operation) -> Edge:
 
 
 def unwrap_load(ctx: Context, edge: Edge) -> bytes:
-    """Verify the MAC of a key load under the controlling key and decipher its data (Part 4, 7.3).
+    """Verify the MAC of a key load under the controlling key, and return its deciphered data (Part 4, 7.3).
 
     A wrong MAC costs the controlling key a try. The initial value is the challenge, so a recorded load cannot be
-    repeated (Part 9, 7.1.3 and 7.2.3).
+    replayed (Part 9, 7.1.3 and 7.2.3).
 
     Raises:
+        KeyUnknown: the card lacks the controlling key.
         MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong
     """
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
@@ -53,15 +55,17 @@ def unwrap_load(ctx: Context, edge: Edge) -> bytes:
 
 
 def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
-    """Return the data of a command without the MAC that a long-term key makes from the challenge.
+    """Verify the MAC of a command under a long-term key, its initial value the challenge; return the data before it.
 
-    A wrong MAC costs the key a try; what is refused after a right one costs none (Part 7, 13.3).
+    A wrong MAC costs the key a try; a refusal after a right one costs none (Part 7, 13.3).
 
     Args:
-        least: how many bytes come before the MAC at least.
+        least: smallest number of bytes before the MAC.
 
     Raises:
-        MacMissing, MethodBlocked, ChallengeUnusable, MacWrong
+        MacMissing: the command has no secure messaging, or its data are too short.
+        MethodBlocked: no tries are left.
+        ChallengeUnusable, MacWrong
     """
     command = ctx.command
     if not command.secured or len(command.data) < MAC_LENGTH + least:
@@ -77,10 +81,11 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
 
 
 def controller(ctx: Context, edge: Edge) -> KeyRef | None:
+    """Return the key behind the authority of an edge, seen from the current DF; None if there is none."""
     return controlling_key(ctx.image, ctx.session.df, edge.authority)
 
 
 def without(session: Session, *refs: KeyRef | None) -> Session:
-    """The session without these proofs."""
+    """Return the session without the proofs of these keys."""
     gone = session.proofs.intersection(refs)
     return session._replace(proofs=session.proofs - gone) if gone else session

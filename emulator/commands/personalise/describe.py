@@ -1,4 +1,4 @@
-"""What the commands of the coding `emulator.commands.personalise.t514` mean, in words."""
+"""Describers of the commands of the coding `emulator.commands.personalise.t514`."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from . import t514
 
 
 def _by_p1(*texts: str) -> Fields:
-    """Say what the function in P1 does."""
+    """Return fields that are the text for the function in P1."""
 
     def fields(exchange: Exchange) -> str:
         p1 = exchange.command.p1
@@ -24,4 +24,4 @@ DELETE_FILE: Final = Describer(_by_p1("files below here"))
 WRITE_KEY: Final = Describer(_by_p1("install a key, which is masked", "replace a key, which is masked", "retire a key"))
 
 CREATE_SECRET: Final = by_p1(dict.fromkeys((t514.CREATE_FILE, t514.SET_HISTORICAL), OPEN), DATA)
-"""The transport key is secret, and so is what is written into files, which may be internal ones."""
+"""Policy of CREATE FILE: the transport key is secret, and so are data of files, which may be internal."""

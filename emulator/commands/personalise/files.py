@@ -1,4 +1,4 @@
-"""Personalisation, its files: creating, deleting, and the rules that they get (Part 4, 5; Part 10, 5)."""
+"""Personalisation of files: create, write and delete them, and build their rules (Part 4, 5; Part 10, 5)."""
 
 from collections.abc import Container, Iterable
 from dataclasses import replace
@@ -52,10 +52,19 @@ def create_df(
     command_set: CommandSet = CommandSet.SOCIAL,
     proprietary: bytes = b"",
 ) -> None:
-    """Create an environment or an application below the current DF, or give the MF its attributes.
+    """Create an environment or an application below the current DF, or set the attributes of the MF.
+
+    Args:
+        fid: file identifier; ignored for the MF.
+        name: DF name of 5 to 16 bytes, or empty.
+        lock_kid: identifier of the key that locks the application, None for none.
+        directory_sfi: SFI of the directory file, 1 to 30, None for none.
+        issuer_data: value of tag 9F0C in the FCI.
+        proprietary: further TLV objects of tag A5 in the FCI.
 
     Raises:
-        LifeForbids, AccessDenied, DataWrong: the FID or the name is taken, or no DF can be so.
+        LifeForbids, AccessDenied
+        DataWrong: the FID or the name is taken, or an attribute is not valid.
     """
     allow(ctx, CREATES[kind])
     image = ctx.image
@@ -89,7 +98,7 @@ def create_df(
 
 
 def allowed_sets(ctx: Context, kind: DfKind) -> frozenset[CommandSet]:
-    """Return the command sets that a new DF below the current one can have: an application those of its environment."""
+    """Return the command sets that a new DF of a kind below the current one can have."""
     if kind is DfKind.DDF:
         return frozenset((CommandSet.SOCIAL, CommandSet.FINANCIAL))
     here = ctx.image.dfs[ctx.session.df].command_set
@@ -97,14 +106,15 @@ def allowed_sets(ctx: Context, kind: DfKind) -> frozenset[CommandSet]:
 
 
 def write_data(ctx: Context, fid: int, at: int, data: bytes) -> None:
-    """Write what a new file holds, also an internal one that no other command reaches.
+    """Write data into a file of the current DF, also into an internal one that no other command reaches.
 
     Args:
-        at: offset in a transparent or internal file; number of the record in a linear file. A cyclic file gets a
-            new newest record.
+        at: offset in a transparent or internal file; number of the record in a linear file. In a cyclic file it is
+            ignored: the data become the newest record.
 
     Raises:
-        LifeForbids, AccessDenied, DataWrong: no such file or place, or the data do not fit.
+        LifeForbids, AccessDenied
+        DataWrong: there is no such file or place, or the data do not fit.
     """
     allow(ctx, Operation.WRITE_DATA)
     path = child(ctx.session.df, fid)
@@ -126,10 +136,11 @@ def write_data(ctx: Context, fid: int, at: int, data: bytes) -> None:
 
 
 def create_ef(ctx: Context, ef: Ef) -> None:
-    """Create an EF below the current DF, empty.
+    """Create an empty EF below the current DF.
 
     Raises:
-        LifeForbids, AccessDenied, DataWrong: FID or SFI is taken, or no EF can be so.
+        LifeForbids, AccessDenied
+        DataWrong: FID or SFI is taken, or an attribute is not valid.
     """
     allow(ctx, Operation.CREATE_EF)
     image = ctx.image
@@ -144,7 +155,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     if not (ef.size if sized else ef.record_length) or not (flat or 1 <= ef.max_records <= MAX_RECORDS):
         raise DataWrong(f"a {ef.structure} file cannot be of this size")
     if flat:
-        # What a coding says of its records means nothing.
+        # It has no records, so ignore what the coding says of them.
         ef = replace(ef, record_length=0, max_records=min(ef.max_records, MAX_RECORDS))
     unwritten = 0 if ef.structure is Structure.INTERNAL else ctx.settings.data.unwritten_byte
     contents: Contents = bytes((unwritten,)) * ef.size if flat else ()
@@ -152,7 +163,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
 
 
 def _check_shown(df: Df, ef: Ef) -> None:
-    """Refuse a file that the FCI of a purse shows whole, if that could not be answered."""
+    """Refuse a file that the FCI of a purse shows whole, if that FCI would be too long for one answer: `DataWrong`."""
     if ef.structure is Structure.TRANSPARENT and not fci.fits(df.name, df.proprietary, fci.issuer_data(bytes(ef.size))):
         raise DataWrong(f"the FCI of {df.label} shows this file, and would have more than {fci.LONGEST} bytes")
 
@@ -165,9 +176,14 @@ def _check_fid(ctx: Context, fid: int, path: str) -> None:
 
 
 def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:
-    """Make a rule for a file of ``df`` from key identifiers; b7 means a key of that DF, else the environment's.
+    """Return the rule for a file of a DF from key identifiers; b7 means a key of that DF, else one of its environment.
 
-    The keys need not be there yet: a rule points at what is loaded later under that identifier.
+    The keys need not exist yet: a rule means whatever is loaded later under the identifier.
+
+    Args:
+        alternatives: the key identifiers of each alternative, or `PIN_REFERENCE` or `LOCAL_PIN_REFERENCE`. No
+            alternative means never; an empty one means free.
+        df: path of the DF.
     """
     if not alternatives:
         return NEVER_RULE
@@ -187,11 +203,12 @@ def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:
 
 
 def delete_file(ctx: Context, fid: int) -> None:
-    """Delete a file below the current DF with all that is in it; only before the handover, or END.
+    """Delete a file below the current DF with all that is in it; not after the handover or END (Part 10, 5.2.3).
 
     Raises:
-        LifeForbids, AccessDenied, FileUnknown, ConditionsUnmet: an environment that has its own master key.
-        ApplicationBlocked: what is locked is so for good.
+        LifeForbids, AccessDenied, FileUnknown
+        ConditionsUnmet: it is an environment with a master key of its own.
+        ApplicationBlocked: it is locked, which is for good.
     """
     allow(ctx, Operation.DELETE_FILE)
     path = child(ctx.session.df, fid)
@@ -208,8 +225,16 @@ def delete_file(ctx: Context, fid: int) -> None:
 def delete_all(ctx: Context, keep: Container[str] = ()) -> None:
     """Delete everything below the current environment, or the whole structure of the card.
 
-    Of an environment its master key stays. Of the card the card master key goes too and the transport
-    key becomes valid again (Part 10, 5.1.1); not once an environment has a master key of its own.
+    An environment keeps its master key. In the MF the card master key is deleted too, and the transport key becomes
+    valid again (Part 10, 5.1.1).
+
+    Args:
+        keep: paths of EFs of the current DF that stay.
+
+    Raises:
+        LifeForbids, AccessDenied
+        ConditionsUnmet: an environment below has a master key of its own.
+        ApplicationBlocked: a DF below is locked, which is for good.
     """
     edge = allow(ctx, Operation.DELETE_ALL)
     image, here = ctx.image, ctx.session.df
@@ -243,7 +268,7 @@ def _refuse_locked(ctx: Context, paths: Iterable[str]) -> None:
 
 
 def _forget(ctx: Context, gone: Iterable[str]) -> None:
-    """End what was selected or proven of files that are gone."""
+    """Drop the current EF, and the proofs of DFs that are deleted."""
     owners = frozenset(gone)
     proofs = frozenset(ref for ref in ctx.session.proofs if ref.owner not in owners)
     ctx.session = ctx.session._replace(ef=None, pointer=None, proofs=proofs)

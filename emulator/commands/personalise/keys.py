@@ -1,4 +1,4 @@
-"""Personalisation, its keys: loading, updating, retiring (Part 4, 7; Part 10, 5)."""
+"""Personalisation of keys: install, update and retire them (Part 4, 7; Part 10, 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,13 +24,16 @@ EXPONENT_LENGTH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class KeyLoad:
-    """A key on its way into the card, as a coding has read it.
+    """A key to load, as a coding has read it from a command.
 
     Attributes:
-        kid: None for a key without identifier.
-        tries: maximum of the try counter, 0 for none.
-        name: what the coding calls the key, if not as the card's own list of names does.
-        value: the secret; never printed.
+        usage: what it is for.
+        kid: its identifier; None if it has none.
+        version: 1 to 3.
+        suite_name: its cipher suite; empty for a PIN.
+        tries: maximum of its try counter, 0 for no counter.
+        value: the secret; never shown.
+        name: its name, if the coding gives one; else that of the card's own list.
         algorithm: see `Key`.
     """
 
@@ -48,13 +51,17 @@ class KeyLoad:
 
 
 def loading_edge(ctx: Context, *, update: bool, retire: bool = False) -> Edge:
-    """The edge that allows to load a key here and now, before it is known which one.
+    """Return the edge that allows to load a key in the current DF, before it is known which key.
 
-    Which key it is stands enciphered in the command. In each phase all loads take one authority, so
-    that any of the possible operations leads to the controlling key.
+    The command has the usage of the key only in its cipher. In each phase all loads take one authority, so any
+    of the possible operations leads to the controlling key.
+
+    Args:
+        update: whether a key is replaced, else a new one installed.
+        retire: whether a key is retired.
 
     Raises:
-        LifeForbids
+        LifeForbids: no load is allowed in this phase.
     """
     image, here = ctx.image, ctx.session.df
     candidates = _RETIRES if retire else _UPDATES if update else _INSTALLS
@@ -68,7 +75,7 @@ _UPDATES: Final = (Operation.UPDATE_KEY, Operation.UPDATE_MASTER, Operation.UPDA
 
 
 def operation_for(usage: Usage, *, update: bool) -> Operation:
-    """Return the operation that loading a key with this usage is."""
+    """Return the operation of installing or updating a key with a usage."""
     if usage is Usage.TRANSPORT:
         return Operation.UPDATE_TRANSPORT
     if usage is Usage.MASTER:
@@ -79,14 +86,18 @@ def operation_for(usage: Usage, *, update: bool) -> Operation:
 def load_key(
     ctx: Context, load: KeyLoad, edge: Edge, *, update: bool, check: Callable[[Context, KeyLoad], None] | None = None
 ) -> None:
-    """Store a key that has been deciphered and verified.
+    """Store a key that has been deciphered and verified, and set its try counter to its maximum.
+
+    A new value ends the proof of the old one; a new master key also ends the control of the key before.
 
     Args:
-        check: what refuses a value that cannot be such a key; the standard's rules if None.
+        edge: the edge of this operation.
+        update: whether the key replaces one of its identifier and version, else it is new.
+        check: raises `DataWrong` for a value that cannot be such a key; `check_value` if None.
 
     Raises:
-        DataWrong: install of a key that is there, or a value that cannot be such a key.
-        KeyUnknown: update of a key that is not there.
+        DataWrong: a new key that exists already, or a value that cannot be such a key.
+        KeyUnknown: an update of a key that does not exist.
     """
     image, here = ctx.image, ctx.session.df
     ref = KeyRef(here, load.name or image.key_name(here, load.kid, load.usage))
@@ -113,7 +124,13 @@ def load_key(
 
 
 def set_transport_key(ctx: Context, value: bytes) -> None:
-    """Take the transport key of a blank card in clear, where the profile allows that (Part 10, 5.1.1)."""
+    """Set the transport key of a blank card, in clear (Part 10, 5.1.1).
+
+    Raises:
+        LifeForbids, AccessDenied, KeyUnknown
+        MacMissing: ``personalisation.plain_keys`` does not allow it.
+        DataWrong: the value cannot be such a key.
+    """
     allow(ctx, Operation.SET_TRANSPORT)
     if not ctx.settings.personalisation.plain_keys:
         raise MacMissing("this card takes no key in clear")
@@ -128,13 +145,16 @@ def set_transport_key(ctx: Context, value: bytes) -> None:
 
 
 def retire_key(ctx: Context, load: KeyLoad) -> None:
-    """Take a version of a key out of use for good, and erase its value (Part 4, 7.5).
+    """Retire a version of a key for good, and erase its value (Part 4, 7.5).
 
-    It stays there without its value, so that what asks for it is refused, and it is not loaded again.
+    Its record stays, so that commands that need it are refused and it cannot be loaded again.
+
+    Args:
+        load: usage, identifier and version of the key; the value is ignored.
 
     Raises:
-        ConditionsUnmet: a master key, without which nobody would be in control.
-        KeyUnknown: it is not there, or out of use already.
+        ConditionsUnmet: it is a master key, without which nobody would be in control.
+        KeyUnknown: there is no such key, or it is retired already.
     """
     if load.usage in MASTER_USAGES:
         raise ConditionsUnmet("a master key is replaced and never retired")
@@ -145,10 +165,10 @@ def retire_key(ctx: Context, load: KeyLoad) -> None:
 
 
 def check_value(ctx: Context, load: KeyLoad) -> None:
-    """Refuse a value that cannot be such a key: length, parity, weak keys (Part 4, 7.2).
+    """Check a new key: identifier, length, parity, weak values (Part 4, 7.2).
 
     Raises:
-        DataWrong
+        DataWrong: the value cannot be such a key.
     """
     if load.kid in RESERVED_KIDS or (load.kid is not None and load.usage in (*MASTER_USAGES, Usage.PIN)):
         raise DataWrong("this key cannot have this identifier")
@@ -174,7 +194,7 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
 
 
 def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
-    """An RSA key stands as its public exponent in 3 bytes and two primes of one length."""
+    """Check an RSA key: the public exponent in 3 bytes, then two odd primes of one length; raise `DataWrong`."""
     primes = load.value[EXPONENT_LENGTH:]
     half = len(primes) // 2
     odd = half and primes[half - 1] & primes[-1] & 1
@@ -183,13 +203,13 @@ def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
 
 
 def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:
-    """Whether another key, or another function, already has the identifier or the one place of its kind."""
+    """Return whether a key of this name has another usage or another identifier."""
     others = (ctx.image.keys[ref, version] for version in ctx.image.versions(ref))
     return any(key.usage is not load.usage or key.kid != load.kid for key in others)
 
 
 def _hide_transport_key(ctx: Context) -> None:
-    """The card master key replaces the transport key, which only deleting the structure brings back, value and all."""
+    """Retire the transport key, which the card master key replaces; its value stays for DELETE STRUCTURE."""
     for (ref, _), key in ctx.image.keys.items():
         if key.usage is Usage.TRANSPORT:
             ctx.change().put_key(ref, replace(key, state=KeyState.RETIRED))

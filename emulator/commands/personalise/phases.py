@@ -1,4 +1,4 @@
-"""Personalisation, the card as a whole: its ATR, and the end of a phase (Part 10, 5)."""
+"""Personalisation of the card as a whole: its ATR, and the end of a phase (Part 10, 5)."""
 
 from dataclasses import replace
 
@@ -13,7 +13,12 @@ from .authority import allow, controller, without
 
 
 def set_historical(ctx: Context, historical: bytes) -> None:
-    """Set the 13 historical bytes of the ATR (Part 10, 5.1.2); the next reset answers them."""
+    """Set the 13 historical bytes of the ATR (Part 10, 5.1.2), from the next reset on.
+
+    Raises:
+        LifeForbids, AccessDenied
+        DataWrong: there are more or fewer bytes.
+    """
     allow(ctx, Operation.SET_HISTORICAL)
     info = ctx.image.info
     if len(historical) != len(info.historical):
@@ -22,9 +27,12 @@ def set_historical(ctx: Context, historical: bytes) -> None:
 
 
 def end_phase(ctx: Context) -> None:
-    """End the phase of the card or of an environment: activation, or personalisation.
+    """End the current phase of the card or of an environment: activation, or personalisation (Part 10, 5).
 
-    When the card is operational the hidden transport key is erased, since nothing can revive it.
+    When the card becomes operational the retired transport key is deleted, since nothing can revive it any more.
+
+    Raises:
+        LifeForbids, AccessDenied
     """
     edge = allow(ctx, Operation.END)
     here = ctx.session.df

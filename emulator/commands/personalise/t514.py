@@ -100,7 +100,7 @@ _STRUCTURE_OF: Final = {structure: byte for byte, structure in STRUCTURES.items(
 
 
 class _Reader:
-    """Takes fields off the front of a data field; what is missing is `DataWrong`."""
+    """Reads the fields of a data field from its front; raises `DataWrong` if one is missing."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -132,7 +132,11 @@ class _Reader:
 
 
 def create(ctx: Context) -> Answer:
-    """CREATE FILE, END OF PERSONALISATION, SET TRANSPORT KEY, SET HISTORICAL BYTES, WRITE DATA, by P1."""
+    """Run CREATE FILE, END OF PERSONALISATION, SET TRANSPORT KEY, SET HISTORICAL BYTES or WRITE DATA, by P1.
+
+    Raises:
+        LifeForbids, AccessDenied, DataWrong, LengthWrong, MacMissing: see the operations in `files`, `keys`, `phases`.
+    """
     data = ctx.command.data
     match ctx.command.p1:
         case 0x01:
@@ -151,12 +155,17 @@ def create(ctx: Context) -> Answer:
 
 
 def parameters_create(p1: int, p2: int) -> bool:
-    """P1 is one of the five functions, P2 00."""
+    """Return whether P1 is one of the five functions and P2 is 00."""
     return p1 in (CREATE_FILE, END, SET_TRANSPORT_KEY, SET_HISTORICAL, WRITE_DATA) and not p2
 
 
 def delete(ctx: Context) -> Answer:
-    """DELETE FILE and DELETE STRUCTURE, by P2."""
+    """Run DELETE FILE or DELETE STRUCTURE, by P2.
+
+    Raises:
+        LengthWrong: Lc does not fit P2.
+        LifeForbids, AccessDenied, FileUnknown, ConditionsUnmet, ApplicationBlocked: see `files`.
+    """
     data = ctx.command.data
     if ctx.command.p2 == DELETE_STRUCTURE:
         if data:
@@ -170,15 +179,20 @@ def delete(ctx: Context) -> Answer:
 
 
 def parameters_delete(p1: int, p2: int) -> bool:
-    """P2 01 deletes an EF, 02 a DF, 03 everything."""
+    """Return whether P1 is 00 and P2 is 01 for an EF, 02 for a DF or 03 for everything."""
     return not p1 and p2 in (*DELETE_FILE, DELETE_STRUCTURE)
 
 
 def write_key(ctx: Context) -> Answer:
-    """WRITE KEY: install, update or retire, enciphered and with a MAC under the controlling key."""
+    """Install, update or retire a key that comes enciphered and with a MAC under the controlling key (Part 4, 7.3).
+
+    Raises:
+        LifeForbids, KeyUnknown, MacMissing, MethodBlocked, ChallengeUnusable, MacWrong, CipherDataWrong, DataWrong
+        ConditionsUnmet: a master key cannot be retired.
+    """
     update, retire = ctx.command.p1 != INSTALL, ctx.command.p1 == RETIRE
     # Which key controls depends on whether a master key or another one is loaded, and that is
-    # enciphered: the DF and its phase decide, since a phase takes either the one or the other.
+    # enciphered. The DF and its phase decide, since each phase takes either the one or the other.
     edge = key_operations.loading_edge(ctx, update=update, retire=retire)
     if len(ctx.command.data) in CIPHER_LENGTHS:
         raise MacMissing("the cipher is there, its MAC is not")
@@ -195,12 +209,12 @@ def write_key(ctx: Context) -> Answer:
 
 
 def refuse_plain_key(_ctx: Context) -> Answer:
-    """WRITE KEY without secure messaging: keys come enciphered and with a MAC (Part 4, 7.3)."""
+    """Refuse WRITE KEY without secure messaging, as keys come enciphered and with a MAC (Part 4, 7.3): `MacMissing`."""
     raise MacMissing("a key is loaded enciphered and with a MAC")
 
 
 def parameters_write(p1: int, p2: int) -> bool:
-    """P1 installs, updates or retires, P2 is 00."""
+    """Return whether P1 is 00 to install, 01 to update or 02 to retire, and P2 is 00."""
     return p1 in (INSTALL, UPDATE, RETIRE) and not p2
 
 
@@ -209,7 +223,7 @@ def _create_file(ctx: Context, data: bytes) -> None:
     fid, kind = reader.number(), reader.byte()
     which = kind >> 4 if kind >> 4 < len(COMMAND_SETS) else 0
     kind -= which << 4
-    # The right comes before the rest of the data.
+    # The authority is checked before the rest of the data.
     authority.allow(ctx, file_operations.CREATES[KINDS[kind]] if kind < len(KINDS) else Operation.CREATE_EF)
     if kind < len(KINDS):
         lock, directory = reader.byte(), reader.byte()
@@ -258,10 +272,13 @@ def _create_file(ctx: Context, data: bytes) -> None:
 
 
 def _secured(flags: int, *, social: bool) -> tuple[Protection, Protection]:
-    """How updates and reading of a new file are secured; a cipher comes under a MAC, and other files have a MAC alone.
+    """Return how updates and readings of a new file are secured, from its flags; a cipher always has a MAC.
+
+    Args:
+        social: whether the file is one of a social-security environment; any other has a MAC for updates at most.
 
     Raises:
-        DataWrong
+        DataWrong: the flags are not valid.
     """
     known = TLV_FLAG | MAC_FLAG | (CIPHER_FLAG | READ_FLAG) * social
     if flags & ~known or flags & (MAC_FLAG | CIPHER_FLAG) == CIPHER_FLAG:
@@ -273,21 +290,28 @@ def _secured(flags: int, *, social: bool) -> tuple[Protection, Protection]:
 
 
 def _secured_flags(ef: Ef) -> int:
-    """Undo `_secured`."""
+    """Return the flags of a file: undo `_secured`."""
     update = {Protection.NONE: 0, Protection.MAC: MAC_FLAG, Protection.CIPHER: MAC_FLAG | CIPHER_FLAG}
     return update[ef.secured_update] | READ_FLAG * (ef.secured_read is not Protection.NONE)
 
 
 def _write_data(ctx: Context, data: bytes) -> None:
     reader = _Reader(data)
-    # The right comes before the data.
+    # The authority is checked before the data.
     authority.allow(ctx, Operation.WRITE_DATA)
     fid, at = reader.number(), reader.number()
     file_operations.write_data(ctx, fid, at, reader.rest())
 
 
 def read_key(plain: bytes, *, financial: bool = False) -> key_operations.KeyLoad:
-    """Read the plain data of WRITE KEY; `DataWrong` if they are none."""
+    """Return the key in the plain data of WRITE KEY.
+
+    Args:
+        financial: whether it is a key of a financial application.
+
+    Raises:
+        DataWrong: the data do not have their form.
+    """
     reader = _Reader(plain)
     kind, kid, version, identifier, tries, algorithm, level, length = reader.take(8)
     usage = TYPES.get((kind, level))
@@ -323,7 +347,7 @@ def df_data(
     command_set: CommandSet = CommandSet.SOCIAL,
     proprietary: bytes = b"",
 ) -> bytes:
-    """Data of CREATE FILE for a DF."""
+    """Return the data of CREATE FILE for a DF; see `create_df` in `files` for the fields."""
     which = COMMAND_SETS.index(command_set) << 4 | KINDS.index(kind)
     head = fid.to_bytes(2) + bytes((which, NONE if lock is None else lock, directory or 0))
     more = bytes((len(proprietary),)) + proprietary if command_set is not CommandSet.SOCIAL else b""
@@ -331,7 +355,11 @@ def df_data(
 
 
 def ef_data(ef: Ef, kid_of: dict[KeyRef, int]) -> bytes:
-    """Data of CREATE FILE for an EF; ``kid_of`` has what stands for every key and PIN that rules name."""
+    """Return the data of CREATE FILE for an EF.
+
+    Args:
+        kid_of: the identifier that stands for each key and PIN of the file's rules.
+    """
     flags = TLV_FLAG * ef.tlv | _secured_flags(ef)
     head = ef.fid.to_bytes(2) + bytes((_STRUCTURE_OF[ef.structure], ef.sfi or 0, flags)) + ef.size.to_bytes(2)
     sizes = bytes((ef.record_length, ef.max_records))
@@ -347,7 +375,7 @@ def _rule_data(rule: Rule, kid_of: dict[KeyRef, int]) -> bytes:
 
 
 def key_data(key: Key, *, financial: bool = False) -> bytes:
-    """Plain data of WRITE KEY; ``financial`` for a key of the financial environment."""
+    """Return the plain data of WRITE KEY; ``financial`` for a key of the financial environment."""
     kind, level = TYPE_OF[key.usage]
     head = (
         kind,

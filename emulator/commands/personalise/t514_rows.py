@@ -67,4 +67,4 @@ T514_ROWS: Final[tuple[Row, ...]] = (
         describe=describe.WRITE_KEY,
     ),
 )
-"""Personalisation in the coding `emulator.commands.personalise.t514`."""
+"""The personalisation commands of the coding."""

@@ -1,4 +1,4 @@
-"""EXTERNAL AUTHENTICATION of a security module (Part 9, 9.4): whoever loads it proves a key of the module's own."""
+"""EXTERNAL AUTHENTICATION of a security module (Part 9, 9.4): the issuer that loads keys proves an own key first."""
 
 from typing import Final
 
@@ -15,7 +15,17 @@ MASTER: Final = 0x00
 
 
 def external_authentication(ctx: Context) -> Answer:
-    """Let an issuer prove a key (外部认证): P2 01 to 03 an own key (PSAM卡自用密钥), P2 00 the master key of the DF."""
+    """Let an issuer prove a key (外部认证): P2 01 to 03 an own key (PSAM卡自用密钥), P2 00 the master key of the DF.
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, ConditionsUnmet: see `own_key`.
+        MethodBlocked: no tries are left.
+        ChallengeUnusable
+        AccessDenied: the value is wrong, and ``psam.auth_error`` answers 6982.
+    """
     data = ctx.command.data
     ref = own_key(ctx, ctx.command.p2)
     key = ctx.version_of(ref, data[VERSION_AT] if len(data) > VERSION_AT else None)
@@ -36,11 +46,11 @@ def external_authentication(ctx: Context) -> Answer:
 
 
 def own_key(ctx: Context, kid: int) -> KeyRef:
-    """Find a master key (P2 00) or an own key.
+    """Return the master key of the current DF (identifier 00) or an own key of the current application.
 
     Raises:
         KeyUnknown: there is none with this identifier.
-        ConditionsUnmet: own keys stand in the application, and none is selected.
+        ConditionsUnmet: it is an own key, and no application is selected.
     """
     if kid == MASTER:
         ref = ctx.image.ref_by_usage(ctx.session.df, Usage.MASTER)
@@ -48,7 +58,7 @@ def own_key(ctx: Context, kid: int) -> KeyRef:
             raise KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no master key")
         return ref
     here = application(ctx)
-    # A purchase key of the same number is another key, so the identifier alone does not find it.
+    # A purchase key may have the same identifier, so look among the authentication keys only.
     for at in ctx.image.keys_for(here, Usage.EXTERNAL_AUTH):
         if ctx.image.keys[at].kid == kid:
             return at[0]

@@ -20,25 +20,31 @@ MAC_ONLY: Final = 0x05
 MAC_FIRST: Final = 0x07
 FUNCTIONS: Final = frozenset((ENCRYPT_LAST, MAC_LAST, ENCRYPT_MORE, MAC_NEXT, MAC_ONLY, MAC_FIRST))
 FINISHING: Final = frozenset((ENCRYPT_LAST, MAC_LAST, MAC_ONLY))
-"""What ends a computation of its kind (Part 9, 9.8.2)."""
+"""The functions that end a computation (Part 9, 9.8.2)."""
 LONGEST: Final = {8: 0x40, 16: 0x80}
-"""Longest data by block length (Part 9, table 25)."""
+"""Greatest length of the data by block length, in bytes (Part 9, table 25)."""
 
 _ENCRYPTS: Final = frozenset((Usage.ENCRYPTION, Usage.MAC_ENC))
 _MACS: Final = frozenset((Usage.MAC, Usage.MAC_ENC, Usage.LOAD))
-"""A load key makes the MACs of a load, for which the standard has no command of its own."""
+"""A load key is among them: the standard has no command of its own for the MACs of a load."""
 
 
 def parameters_delivery(p1: int, _p2: int) -> bool:
-    """P1 is a usage byte: a type of 6.3, and 0 to 3 levels."""
+    """Return whether P1 is a usage byte: a type of Part 9, 6.3, and 0 to 3 levels."""
     return Head(p1, 0, 0).kind is not None and p1 >> 5 <= LEVELS_MAX
 
 
 def delivery_session_key(ctx: Context) -> Answer:
-    """Diversify a key, derive its session key and keep it inside (产生过程密钥).
+    """Diversify a key, derive its session key and store it in the session (产生过程密钥; Part 9, 9.7).
 
-    Data: the factors of the third, second and first level, as many as the key has levels, then the
-    session factor of one block.
+    Data: the factors of the third, second and first level, 8 bytes each, as many as the key has levels, then the
+    session factor of one block. No answer data.
+
+    Raises:
+        LengthWrong: the data are not whole factors and a session factor.
+        ConditionsUnmet: no application is selected, or the key does not serve this.
+        KeyUnknown: there is no such key.
+        DataWrong: the key has another number of levels.
     """
     command, block = ctx.command, block_length(ctx)
     levels, rest = divmod(len(command.data) - block, FACTOR_LENGTH)
@@ -63,10 +69,11 @@ def delivery_session_key(ctx: Context) -> Answer:
 
 
 def find_key(ctx: Context, usage: int, identifier: int) -> Key:
-    """The key of the current application with this usage byte and identifier.
+    """Return the key of the current application with a usage byte and an identifier (Part 9, 6.3).
 
     Raises:
-        ConditionsUnmet, KeyUnknown
+        ConditionsUnmet: no application is selected.
+        KeyUnknown: there is no such key.
     """
     ref = psam_ref(application(ctx), usage, identifier)
     key = ctx.image.keys.get((ref, 1))
@@ -76,9 +83,10 @@ def find_key(ctx: Context, usage: int, identifier: int) -> Key:
 
 
 def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
-    """Derive the card's key from a key of the current application.
+    """Return a user card's key, diversified from a key of the current application (Part 9, 7.3).
 
-    ``factors`` stand lowest level first, and are applied from the highest one down.
+    Args:
+        factors: 8 bytes for each level, the lowest level first; they are applied from the highest level down.
     """
     expanded = ctx.image.expanded((KeyRef(ctx.session.df, key.name), 1))
     parts = [factors[at : at + FACTOR_LENGTH] for at in range(0, len(factors), FACTOR_LENGTH)]
@@ -86,7 +94,16 @@ def diversified(ctx: Context, key: Key, factors: bytes) -> bytes:
 
 
 def cipher_data(ctx: Context) -> Answer:
-    """Encipher, or compute a MAC, with the temporary key (数据加密和 MAC 计算); the caller pads."""
+    """Encipher data, or compute a MAC, with the temporary key (数据加密和 MAC 计算; Part 9, 9.8); the caller pads.
+
+    Returns:
+        The cipher, as long as the data; of a MAC nothing but at its end, and then the MAC (``psam.mac_answer``).
+
+    Raises:
+        TradeStateWrong: there is no temporary key, it has served already, or no MAC is running.
+        ConditionsUnmet: the key that it comes from does not serve this.
+        LengthWrong: the data are not whole blocks.
+    """
     key, p1, data = state_of(ctx).delivered, ctx.command.p1, ctx.command.data
     if key is None:
         raise TradeStateWrong("there is no session key: DELIVERY SESSION KEY first")
@@ -105,7 +122,7 @@ def cipher_data(ctx: Context) -> Answer:
 
 
 def _mac(ctx: Context, key: Delivered, p1: int, data: bytes) -> bytes:
-    """One step of a CBC-MAC; its first block is the initial value, in 05 and 07."""
+    """Run one step of a CBC-MAC; with P1 05 and 07 the first block of the data is the initial value."""
     block = key.suite.block
     if p1 in (MAC_ONLY, MAC_FIRST):
         state, data = data[:block], data[block:]
@@ -122,7 +139,7 @@ def _mac(ctx: Context, key: Delivered, p1: int, data: bytes) -> bytes:
 
 
 def _after(ctx: Context, key: Delivered, *, is_mac: bool) -> Delivered | None:
-    """What is left of the temporary key when a computation is finished (``psam.session_key_lifetime``)."""
+    """Return what remains of the temporary key after a computation, or None (``psam.session_key_lifetime``)."""
     lifetime = ctx.settings.psam.session_key_lifetime
     if lifetime == "until_next_delivery":
         return key

@@ -1,4 +1,4 @@
-"""What a security module's commands mean, in words."""
+"""Describers of the commands of a security module."""
 
 from typing import Final
 
@@ -13,12 +13,12 @@ from . import cipher
 CIPHER_SECRET: Final = by_p1(
     dict.fromkeys((cipher.MAC_ONLY, cipher.MAC_FIRST, cipher.MAC_NEXT, cipher.MAC_LAST), OPEN), DATA_AND_ANSWER
 )
-"""What it enciphers may be a PIN, and the answer what a terminal proves a key with; what it makes a MAC of has been
-enciphered before."""
+"""Policy of CIPHER DATA. Data to encipher may be a PIN, and the cipher may be what a terminal proves a key with. Data
+under a MAC are enciphered already."""
 
 
 def key_label(image: Image, df: str, usage: int, identifier: int) -> str:
-    """Name a key as people do: ``28/12 UKSSSE``."""
+    """Return the name of a key for people: ``28/12 UKSSSE``."""
     ref = psam_ref(df, usage, identifier)
     name = image.names.get(df, {}).get(ref.name, "")
     return f"{ref.name} {name}".rstrip()

@@ -21,9 +21,12 @@ CHALLENGES: Final = {8: (4, 8), 16: (4, 8, 16)}
 
 
 def select(ctx: Context) -> Answer:
-    """Select an environment, its application or an EF (选择文件), by the rules of a user card.
+    """Select an environment, its application or an EF (选择文件; Part 9, 9.1), by the rules of a user card.
 
-    P1 02 also selects a DF, since there are terminals that select DF01 so.
+    P1 02 also selects a DF, since some terminals select DF01 with it.
+
+    Raises:
+        LengthWrong, FileUnknown, ApplicationBlocked
     """
     command = ctx.command
     try:
@@ -44,7 +47,7 @@ def select(ctx: Context) -> Answer:
 
 
 def fci(ctx: Context, df: Df) -> bytes:
-    """The FCI: the name, and of an environment its directory and what file 0015 has for the FCI (Part 9, 5.2).
+    """Return the FCI of a DF: its name; for an environment also its directory and the end of file 0015 (Part 9, 5.2).
 
     The standard gives no layout; this is that of the user card (Part 5, 6.11.4).
     """
@@ -64,7 +67,11 @@ SELECTION: Final = Selection(fci, lambda _ctx, _df: None, _locked)
 
 
 def get_challenge(ctx: Context) -> Answer:
-    """Answer 4 or 8 random bytes, under a 16-byte cipher also 16 (获取随机数)."""
+    """Answer 4 or 8 random bytes, in an environment with a 16-byte cipher also 16 (获取随机数; Part 9, 9.2).
+
+    Raises:
+        LengthWrong: Le is none of these.
+    """
     length = ctx.command.le or 0
     block = block_length(ctx)
     if length not in CHALLENGES[block]:
@@ -75,9 +82,12 @@ def get_challenge(ctx: Context) -> Answer:
 
 
 def initialize_environment(ctx: Context) -> Answer:
-    """Take the first byte of the user card's identification code (环境初始化), a province in cn.
+    """Store the first byte of the user card's identification code (环境初始化; Part 9, 9.3), a province in cn.
 
-    What it is for the standard does not say (Part 9, 9.3), so it is kept, and nothing depends on it.
+    The standard does not say what it is for, so nothing depends on it.
+
+    Raises:
+        DataWrong: the byte is not two digits.
     """
     if ctx.settings.psam.init_environment == "remember":
         if not ctx.command.data.hex().isdecimal():

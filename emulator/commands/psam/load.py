@@ -1,6 +1,6 @@
 """CREATE KEY and CHANGE KEY (Part 9, 9.5 and 9.6): keys come enciphered and with a MAC under the ADF master key.
 
-The level's own key must have been proven first (clause 5). Plain data of CREATE KEY:
+The own key of the level must be proven first (Part 9, 5). Plain data of CREATE KEY:
 ``usage || identifier or version || 00 || algorithm || 00000000 || key``, of CHANGE KEY ``usage || identifier or
 version || 00 || key``.
 """
@@ -45,7 +45,13 @@ LENGTHS: Final = {
 
 
 def create_key(ctx: Context) -> Answer:
-    """Load a key that is not there yet (CREATE KEY)."""
+    """Load a new key (建立密钥; Part 9, 9.5).
+
+    Raises:
+        LengthWrong, ConditionsUnmet, FileUnknown, AccessDenied, MacMissing, MethodBlocked, ChallengeUnusable, MacWrong
+        DataWrong: the plain data are not a key of this environment, or the key exists.
+        NoSpace: the key file is full.
+    """
     ef, plain = _unwrapped(ctx)
     head, value = _created(plain, ctx)
     ref = psam_ref(ef.parent, head.usage, head.identifier)
@@ -63,7 +69,13 @@ def create_key(ctx: Context) -> Answer:
 
 
 def change_key(ctx: Context) -> Answer:
-    """Replace the value of a key that is there (CHANGE KEY); algorithm and place stay."""
+    """Replace the value of a key (更新密钥; Part 9, 9.6); its algorithm and its place in the file stay.
+
+    Raises:
+        LengthWrong, ConditionsUnmet, FileUnknown, AccessDenied, MacMissing, MethodBlocked, ChallengeUnusable, MacWrong
+        DataWrong: the plain data do not have their form.
+        KeyUnknown: the key file has no such key.
+    """
     ef, plain = _unwrapped(ctx)
     if len(plain) < CHANGE_HEAD or plain[2]:
         raise DataWrong("the deciphered data are not usage || identifier || 00 || key")
@@ -80,10 +92,10 @@ def change_key(ctx: Context) -> Answer:
 
 
 def _unwrapped(ctx: Context) -> tuple[Ef, bytes]:
-    """Check the right, verify the MAC and decipher.
+    """Require the proof of the own key, verify the MAC and decipher the data.
 
     Returns:
-        the key file, the plain data, and what gives the try back if these data are refused.
+        The key file, and the plain data.
     """
     command = ctx.command
     allowed = LENGTHS[command.p1, block_length(ctx)]
@@ -116,7 +128,7 @@ def _algorithms(block: int) -> list[int]:
 
 
 def _created(plain: bytes, ctx: Context) -> tuple[Head, bytes]:
-    """Read the plain data of CREATE KEY: `DataWrong`."""
+    """Return the head and the value of a new key from its plain data; raise `DataWrong` if they are not valid."""
     if len(plain) <= HEAD_LENGTH:
         raise DataWrong("the deciphered data are not a head of 8 bytes and a key")
     head, value = Head(plain[0], plain[1], plain[3]), plain[HEAD_LENGTH:]

@@ -1,8 +1,8 @@
 """INIT SAM FOR PURCHASE and CREDIT SAM FOR PURCHASE (Part 9, 9.9 and 9.10; Part 7, 12.3 and 12.6).
 
-File 0019 holds the sequence number of the next trade. A number is given out only after the memory has
-taken the step, so that a loss of power never brings it back (``psam.sequence_step``: with ``credit`` the
-step comes with MAC2, and a number whose trade was not credited is given out again).
+File 0019 holds the sequence number of the next trade. The card stores the next number before it answers this one, so
+that a loss of power never brings it back (``psam.sequence_step``: with ``credit`` the step comes with MAC2, and a
+number whose trade was not credited is answered again).
 """
 
 from typing import Final
@@ -25,14 +25,19 @@ FIXED: Final = 0x1C
 """Length of the data before the factors."""
 LENGTHS: Final = frozenset(FIXED + FACTOR_LENGTH * levels for levels in (1, 2, 3))
 EXHAUSTED: Final = 0xFFFFFFFF
-"""In file 0019: every number has been given out."""
+"""In file 0019: every number has been used."""
 
 
 def init_sam(ctx: Context) -> Answer:
-    """Begin a purchase (MAC1 计算): derive the card's purchase key and SESPK, answer sequence number and MAC1.
+    """Begin a purchase (MAC1 计算; Part 9, 9.9): derive the card's purchase key and SESPK, and answer MAC1.
 
     Data: card random 4, card sequence 2, amounts 4 + 4 + 4, trade type 1, date 4, time 3, key version 1,
-    algorithm 1, factors of the third, second and first level.
+    algorithm 1, factors of the third, second and first level, 8 each. Answer: sequence number 4, MAC1 4.
+
+    Raises:
+        ConditionsUnmet: no application is selected, or all sequence numbers are used.
+        KeyUnknown: there is no such purchase key, or it has another algorithm.
+        LengthWrong, DataWrong: the key has another number of levels (``psam.level_error_init_sam``).
     """
     data = ctx.command.data
     key = _purchase_key(ctx, data[0x1A], (len(data) - FIXED) // FACTOR_LENGTH)
@@ -54,7 +59,12 @@ def init_sam(ctx: Context) -> Answer:
 
 
 def credit_sam(ctx: Context) -> Answer:
-    """End a purchase (校验 MAC2). SESPK serves once, whether MAC2 is right or wrong."""
+    """End a purchase (校验 MAC2; Part 9, 9.10). SESPK serves once, whether MAC2 is right or wrong.
+
+    Raises:
+        TradeStateWrong: no purchase has begun.
+        TradeMacWrong: MAC2 does not verify, and ``psam.mac2_error`` does not answer 63CF.
+    """
     purchase = state_of(ctx).purchase
     if purchase is None:
         raise TradeStateWrong("there is no purchase to credit: INIT SAM FOR PURCHASE first")
@@ -71,12 +81,12 @@ def credit_sam(ctx: Context) -> Answer:
 
 
 def _purchase_key(ctx: Context, version: int, factors: int) -> Key:
-    """The purchase key with this version; the command does not say its levels, Lc does (Part 9, 9.9.2).
+    """Return the purchase key with a version; the number of factors gives its levels (Part 9, 9.9.2).
 
     Raises:
         ConditionsUnmet: no application is selected.
-        KeyUnknown: no purchase key with this version.
-        CardError: there is one, but not as many levels above the card as factors came.
+        KeyUnknown: there is no purchase key with this version.
+        LengthWrong, DataWrong: there is one with another number of levels.
     """
     here = application(ctx)
     found = {

@@ -1,4 +1,4 @@
-"""What a security module remembers between commands for the selected DF (Part 9, 9.7 to 9.10)."""
+"""State of a security module between commands in the current DF (Part 9, 9.7 to 9.10)."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,13 +14,14 @@ from ...card.session import Prepared, Session, TransactionState
 
 
 class Delivered(NamedTuple):
-    """The temporary key (临时密钥) that DELIVERY SESSION KEY left.
+    """The temporary key (临时密钥) that DELIVERY SESSION KEY derived.
 
     Attributes:
-        name: of the key that it comes from, ``28/12``.
-        usage: what that key may do.
-        session: the secret.
-        encrypts, macs: which kinds of computation it may still do.
+        name: name of the key that it comes from, ``28/12``.
+        usage: usage of that key.
+        suite_name: cipher suite of that key.
+        session: the session key; secret.
+        encrypts, macs: whether it may still encipher, and make a MAC.
     """
 
     name: str
@@ -35,12 +36,19 @@ class Delivered(NamedTuple):
 
     @property
     def suite(self) -> Suite:
-        """The rules of the key."""
+        """Return the cipher suite of the key."""
         return SUITES[self.suite_name]
 
 
 class Purchase(NamedTuple):
-    """A purchase whose MAC2 has not come yet: SESPK, the three amounts, the sequence number that it got."""
+    """A purchase whose MAC2 has not come yet.
+
+    Attributes:
+        suite_name: cipher suite of the purchase key.
+        session: the session key SESPK; secret.
+        amounts: account, self-paid and fund, 4 bytes each.
+        sequence: the terminal trade sequence number that it got.
+    """
 
     suite_name: str
     session: bytes
@@ -53,10 +61,10 @@ class Purchase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunningMac(Prepared):
-    """A MAC over several commands; it ends with any other command, as a trade does.
+    """A MAC over several CIPHER DATA commands; any other command ends it.
 
     Attributes:
-        state: the last block of the CBC so far.
+        state: last block of the CBC so far; secret.
     """
 
     state: bytes = field(repr=False)
@@ -71,25 +79,25 @@ class _State(NamedTuple):
 
 
 class State(_State, TransactionState):
-    """What a security module remembers.
+    """State of a security module in the current DF.
 
     Attributes:
-        region: what INITIALIZE ENVIRONMENT gave, the first byte of the user card's identification code.
-        delivered: what DELIVERY SESSION KEY left.
-        purchase: what INIT SAM FOR PURCHASE began.
+        region: from INITIALIZE ENVIRONMENT: the first byte of the user card's identification code, or None.
+        delivered: the temporary key of DELIVERY SESSION KEY, or None.
+        purchase: the purchase that INIT SAM FOR PURCHASE began, or None.
     """
 
     __slots__ = ()
 
 
 def state_of(ctx: Context) -> State:
-    """What is remembered in the current DF."""
+    """Return the state in the current DF; an empty one if there is none."""
     state = ctx.session.state
     return state if isinstance(state, State) else State()
 
 
 def remember(ctx: Context, state: State) -> None:
-    """Remember it from now on, if the command succeeds."""
+    """Replace the state; it counts if the command succeeds."""
     ctx.session.state = state
 
 
@@ -112,7 +120,7 @@ def without_purchase(session: Session) -> Session:
 
 
 def block_length(ctx: Context) -> int:
-    """Block length of the current environment's algorithm, which is that of its master key.
+    """Return the block length, 8 or 16, of the current environment's cipher, which is that of its master key.
 
     Raises:
         KeyUnknown: the environment has no master key.
@@ -122,7 +130,7 @@ def block_length(ctx: Context) -> int:
 
 
 def application(ctx: Context) -> str:
-    """Path of the current application.
+    """Return the path of the current application.
 
     Raises:
         ConditionsUnmet: an environment is current, and no application (当前应用不存在; Part 9, table 18).
@@ -134,5 +142,5 @@ def application(ctx: Context) -> str:
 
 
 def not_there(ctx: Context, name: str) -> KeyUnknown:
-    """The refusal of a key that the current application does not have."""
+    """Return the refusal of a key that the current application does not have."""
     return KeyUnknown(f"{ctx.image.label(ctx.session.df)} has no key {name}")
