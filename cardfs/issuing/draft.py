@@ -98,5 +98,5 @@ def _serial(options: IssueOptions) -> bytes:
     except ValueError:
         serial = b""
     if len(serial) != 4:
-        raise IssueError("serial", f"eight hexadecimal digits were expected, not {options.serial!r}")
+        raise IssueError("serial", f"write eight hexadecimal digits, not {options.serial!r}")
     return serial

@@ -192,7 +192,7 @@ def _keys(draft: Draft, values: Values) -> dict[KeyId, Key]:
     plans = [plan for plan in profile.keys if plan.usage is not Usage.PIN and profile.is_financial(plan.ref.owner)]
     factor = values.get(SERIAL, bytes(6) + draft.serial)[-FACTOR_LENGTH:]
     if len(factor) != FACTOR_LENGTH:
-        raise IssueError(SERIAL, f"its last {FACTOR_LENGTH} bytes make the keys of the purse, there are {len(factor)}")
+        raise IssueError(SERIAL, f"the keys of the purse need its last {FACTOR_LENGTH} bytes, but it has {len(factor)}")
     keys: dict[KeyId, Key] = {}
     for plan in plans:
         root = root_of(roots, plan)

@@ -127,7 +127,10 @@ class _Placer:
         if len(found) > 1:
             ids = [plan.id for plan, _ in found]
             tables = " or ".join(f"[{each.replace('/', '.')}]" for each in ids)
-            raise IssueError(f"{self._holder.name}: {name}", f"in {' and in '.join(ids)}; write it in a table {tables}")
+            raise IssueError(
+                f"{self._holder.name}: {name}",
+                f"this element is in {' and in '.join(ids)}; write it in a table {tables}",
+            )
         plan, element = found[0]
         if element is None:
             self._records(plan, value)
@@ -136,7 +139,7 @@ class _Placer:
 
     def _df(self, df: str, table: object) -> None:
         if not isinstance(table, Mapping):
-            raise IssueError(f"{self._holder.name}: {df}", f"a table [{df}.EF..] was expected")
+            raise IssueError(f"{self._holder.name}: {df}", f"write a table [{df}.EF..]")
         here = {
             plan.id.partition("/")[2]: plan
             for plan in self._profile.files.values()
@@ -156,7 +159,7 @@ class _Placer:
     def _file(self, plan: EfPlan, table: object) -> None:
         where = f"{self._holder.name}: {plan.id}"
         if not isinstance(table, Mapping):
-            raise IssueError(where, f"a table [{plan.id.replace('/', '.')}] was expected")
+            raise IssueError(where, f"write a table [{plan.id.replace('/', '.')}]")
         if plan.ef.structure is Structure.TRANSPARENT and set(table) in _BYTES and len(plan.elements) == 1:
             self._element(plan, plan.elements[0], table)
             return
@@ -177,7 +180,7 @@ class _Placer:
         values = self._placed.setdefault(plan.ef.path, Placed()).values
         old = self._old.get((plan.ef.path, element.name))
         if (old or element).name in values:
-            raise IssueError(place, "written twice")
+            raise IssueError(place, "this value is given twice")
         if old is not None:
             values[old.name] = filled(old, self._encode(element, value, place))
             self._new.add((plan.ef.path, old.name))
@@ -205,21 +208,21 @@ class _Placer:
             if mine and not theirs and not decides_itself(element):
                 raise IssueError(f"{where} {new}", f"a card shows it together with {other.later.name} only; write both")
             if theirs and not mine:
-                raise IssueError(f"{where} {old}", f"beside {other.later.name} it is {new}")
+                raise IssueError(f"{where} {old}", f"write it as {new} beside {other.later.name}")
 
     def _records(self, plan: EfPlan, rows: object) -> None:
         where = f"{self._holder.name}: {plan.id}"
         if not isinstance(rows, list):
-            raise IssueError(where, f"an array of tables [[{plan.id.replace('/', '.')}]] was expected")
+            raise IssueError(where, f"write an array of tables [[{plan.id.replace('/', '.')}]]")
         records = self._placed.setdefault(plan.ef.path, Placed()).records
         if records:
-            raise IssueError(where, "written twice")
+            raise IssueError(where, "its records are given twice")
         if len(rows) > plan.ef.max_records:
-            raise IssueError(where, f"{len(rows)} records, {plan.ef.max_records} fit")
+            raise IssueError(where, f"{len(rows)} records, but only {plan.ef.max_records} fit")
         known = {element.name: element for element in plan.elements}
         for index, row in enumerate(rows):
             if not isinstance(row, Mapping):
-                raise IssueError(f"{where}[{index}]", "a table was expected")
+                raise IssueError(f"{where}[{index}]", "write a table")
             for name in row:
                 if name not in known:
                     raise NoSuchElement(f"{where}[{index}] {name}", name, suggest(name, list(known)))
@@ -247,7 +250,7 @@ class _Placer:
             return {name: self._read_files(each) for name, each in value.items()}
         name: Any = value["file"]
         if not isinstance(name, str):
-            raise CodecError('a file is written { file = "photo.jpg" }')
+            raise CodecError('write a file as { file = "photo.jpg" }')
         try:
             return {"hex": ((self._holder.folder or Path()) / name).read_bytes().hex()}
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

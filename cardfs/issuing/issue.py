@@ -42,7 +42,8 @@ def issue(profile: Profile, holder: Document, roots: Roots, options: IssueOption
         return issue_psam(profile, roots, options)
     if profile.settings.personalisation.cos == "fmcos":
         raise IssueError(
-            "settings.personalisation.cos", "an FMCOS card is built over its own commands, from a blank one"
+            "settings.personalisation.cos",
+            "an FMCOS card is not issued: make a blank one and build it over its own commands",
         )
     draft = Draft.of(profile, holder, roots, options)
     social, financial = issue_social(draft), issue_financial(draft)
@@ -73,7 +74,10 @@ def blank(profile: Profile) -> CardContents:
     historical = bytes(HISTORICAL_LENGTH)
     if settings.personalisation.cos == "fmcos":
         if profile.suite != "3DES":
-            raise IssueError("settings.personalisation.cos", f"FMCOS 2.0 has DES and 3DES, {profile.name} has not")
+            raise IssueError(
+                "settings.personalisation.cos",
+                f"FMCOS 2.0 has only DES and 3DES, but {profile.name} has {profile.suite}",
+            )
         # FMCOS is contactless; readers show such a card with an ATR for T=1.
         atr = replace(profile.atr, head=HEADS["T=1"]).build(historical)
         return fmcos.blank(CardInfo(profile.name, profile.suite, atr, historical, settings), MF_PATH, MF_FID)

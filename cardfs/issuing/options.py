@@ -50,7 +50,7 @@ class IssueOptions:
             IssueError: it is not six digits.
         """
         if len(self.region) != 6 or not (self.region.isascii() and self.region.isdigit()):
-            raise IssueError("region", f"six digits were expected, not {self.region!r}")
+            raise IssueError("region", f"write six digits, not {self.region!r}")
         return self.region
 
 

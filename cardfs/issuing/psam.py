@@ -90,7 +90,7 @@ def _serial(options: IssueOptions) -> str:
     digits = options.serial or f"{int.from_bytes(options.random()(8)) % 100_000_000:08d}"
     if len(digits) > SERIAL_DIGITS or not (digits.isascii() and digits.isdigit()):
         raise IssueError(
-            "serial", f"of a security module at most {SERIAL_DIGITS} digits were expected, not {options.serial!r}"
+            "serial", f"write at most {SERIAL_DIGITS} digits for a security module, not {options.serial!r}"
         )
     return digits.zfill(SERIAL_DIGITS)
 
@@ -124,7 +124,10 @@ def _keys(profile: Profile, roots: Roots, region: str) -> dict[KeyId, Key]:
             if levels != plan.levels:
                 # Its place belongs to a key that is there at its own level.
                 continue
-            raise IssueError(profile.source, f"two keys are {ref.name} in one application, {_root(plan)[0]} is one")
+            raise IssueError(
+                profile.source,
+                f"two keys have the place {ref.name} in one application; {_root(plan)[0]} is one of them",
+            )
         keys[ref, 1] = key
     return keys
 
@@ -157,7 +160,7 @@ def _listed(keys: dict[KeyId, Key], plan: EfPlan) -> Contents:
         if ref.owner == plan.ef.parent and key.usage in TYPES and file_for(key.usage, key.kid or 0) == plan.ef.fid
     )
     if room_taken(contents) > plan.ef.size:
-        raise IssueError(plan.id, f"the keys take {room_taken(contents)} bytes, {plan.ef.size} fit")
+        raise IssueError(plan.id, f"the keys take {room_taken(contents)} bytes, but only {plan.ef.size} fit")
     return contents
 
 

@@ -57,10 +57,10 @@ def parse_roots(document: Document) -> Roots:
     where = document.name
     for key in document.data:
         if key not in ("level", "roots"):
-            raise IssueError(f"{where}: {key}", "unknown key; there are level and [roots]")
+            raise IssueError(f"{where}: {key}", "unknown key; a file of root keys has level and [roots]")
     level = document.data.get("level", "nation")
     if level not in LEVELS:
-        raise IssueError(f"{where}: level", f"one of {', '.join(LEVELS)} was expected")
+        raise IssueError(f"{where}: level", f"write one of {', '.join(LEVELS)}")
     table = document.data.get("roots")
     if not isinstance(table, dict):
         raise IssueError(where, "the table [roots] is missing")
@@ -68,27 +68,27 @@ def parse_roots(document: Document) -> Roots:
     for name, text in table.items():
         match = _NAME.fullmatch(name)
         if match is None:
-            hint = ' (a version stands in quotes: "NAME.2")' if isinstance(text, dict) else ""
-            raise IssueError(f"{where}: roots.{name}", f"not a key name{hint}")
+            hint = ' (write a version in quotes: "NAME.2")' if isinstance(text, dict) else ""
+            raise IssueError(f"{where}: roots.{name}", f"this is no name of a key{hint}")
         ref = (match["name"], int(match["version"] or 1))
         if ref in values:
-            raise IssueError(f"{where}: roots.{name}", f"version {ref[1]} stands here twice")
+            raise IssueError(f"{where}: roots.{name}", f"version {ref[1]} is given twice")
         values[ref] = _value(text, f"{where}: roots.{name}")
     for name, version in values:
         if (name, 1) not in values:
-            raise IssueError(f"{where}: roots.{name}.{version}", f"no {name} beside it")
+            raise IssueError(f"{where}: roots.{name}.{version}", f"its first version {name} is missing")
     return Roots(where, level, values)
 
 
 def _value(text: object, place: str) -> bytes:
     if isinstance(text, dict):
-        raise IssueError(place, '32 hexadecimal digits were expected; a version stands in quotes: "NAME.2"')
+        raise IssueError(place, 'write 32 hexadecimal digits, and a version in quotes: "NAME.2"')
     try:
         value = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         value = b""
     if len(value) not in _SIZES:
-        raise IssueError(place, "32 hexadecimal digits were expected (16 for a key of 8 bytes)")
+        raise IssueError(place, "write 32 hexadecimal digits (16 for a key of 8 bytes)")
     return value
 
 
@@ -139,7 +139,7 @@ def root_value(roots: Roots, name: str) -> bytes:
     if root is None:
         raise IssueError(roots.source, f"no root for {name}")
     if len(root) != max(_SIZES):
-        raise IssueError(f"{roots.source}: roots.{name}", "32 hexadecimal digits were expected")
+        raise IssueError(f"{roots.source}: roots.{name}", "write 32 hexadecimal digits")
     return root
 
 
@@ -175,7 +175,8 @@ def card_keys(plans: Iterable[KeyPlan], roots: Roots, factors: list[bytes]) -> d
             name = plan.root if version == 1 else f"{plan.root}.{version}"
             if version > plan.versions:
                 raise IssueError(
-                    f"{roots.source}: roots.{name}", f"{plan.ref.name} has {plan.versions} version(s) only"
+                    f"{roots.source}: roots.{name}",
+                    f"this card type has {plan.versions} version(s) of {plan.ref.name} only",
                 )
             try:
                 value = card_value(suite, root, factors)

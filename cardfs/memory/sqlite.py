@@ -257,7 +257,10 @@ class SqliteStore:
         if self._path.stat().st_size % page and salt_of(self._path) is None:
             raise DamagedImage(self._path, "its end is missing")
         if version > SCHEMA_VERSION:
-            raise ImageError(self._path, f"the image has schema {version}, this version knows {SCHEMA_VERSION}")
+            raise ImageError(
+                self._path,
+                f"the image has schema {version}, but this sscard reads up to {SCHEMA_VERSION}; use a newer one",
+            )
 
     def _claim(self) -> None:
         """Take the image for this process, so that it has one writer."""
@@ -273,7 +276,7 @@ class SqliteStore:
             if self._lock < 0:
                 raise ImageError(self._path, f"the image cannot be opened: {_why(error)}") from None
             self._release()
-        raise ImageError(self._path, "another process has this card in use")
+        raise ImageError(self._path, "another process has this card in use; end it first")
 
     def _release(self) -> None:
         if self._lock >= 0:

@@ -65,7 +65,7 @@ def _in_df(card: CardContents, df: Df) -> Iterator[str]:
     elif above and above not in card.dfs:
         yield f"it lies in {above}, and there is no such DF"
     if len(df.name) > 16:
-        yield f"its name has {len(df.name)} bytes, 16 are allowed"
+        yield f"its name has {len(df.name)} bytes, but at most 16 are allowed"
 
 
 def _in_ef(card: CardContents, ef: Ef) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _in_ef(card: CardContents, ef: Ef) -> Iterator[str]:
     if contents is None:
         yield "it has no contents"
     elif isinstance(contents, bytes) is (ef.structure in _RECORDS):
-        yield f"it is {ef.structure}, its contents are not"
+        yield f"it is {ef.structure}, but its contents are not"
     elif isinstance(contents, bytes):
         if len(contents) != ef.size and ef.structure is Structure.TRANSPARENT:
             # An internal file is filled as its owner needs it.

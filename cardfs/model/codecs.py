@@ -69,9 +69,9 @@ def fill(element: Element, data: bytes, an_fill: int = 0x00, b_fill: int = 0x00)
     missing = element.length - len(data)
     if missing < 0:
         coding = " in GB 18030" if element.type == "an" else ""
-        raise CodecError(f"{len(data)} bytes{coding}, {element.length} fit")
+        raise CodecError(f"{len(data)} bytes{coding}, but only {element.length} fit")
     if element.type == "B-TLV" and missing and data:
-        raise CodecError(f"{len(data)} bytes, a B-TLV has exactly {element.length}")
+        raise CodecError(f"{len(data)} bytes, but this B-TLV has exactly {element.length}")
     filler = {"an": an_fill, "cn": 0xFF}.get(element.type, b_fill)
     return data + bytes((filler,)) * missing
 
@@ -79,13 +79,13 @@ def fill(element: Element, data: bytes, an_fill: int = 0x00, b_fill: int = 0x00)
 def _from_hex(value: dict[str, Any], element: Element) -> bytes:
     text = value["hex"]
     if len(value) != 1 or not isinstance(text, str):
-        raise CodecError('exact bytes are written { hex = "..." }')
+        raise CodecError('write exact bytes as { hex = "..." }')
     try:
         data = bytes.fromhex(text)
     except ValueError:
         raise CodecError("hex has two hexadecimal digits for each byte") from None
     if len(data) > element.length:
-        raise CodecError(f"{len(data)} bytes, {element.length} fit")
+        raise CodecError(f"{len(data)} bytes, but only {element.length} fit")
     return data
 
 
@@ -110,7 +110,7 @@ def _encode_cn(element: Element, value: object) -> bytes:
         raise CodecError(f"a region code has six digits (GB/T 2260), this one {len(text)}")
     data = to_cn(text)
     if len(data) > element.length:
-        raise CodecError(f"{len(text)} digits, {2 * element.length} fit")
+        raise CodecError(f"{len(text)} digits, but only {2 * element.length} fit")
     return data
 
 
@@ -121,7 +121,7 @@ def _amount_digits(element: Element, value: object) -> bytes:
         raise CodecError("an amount is a whole number of fen")
     text = f"{fen:0{2 * element.length}d}"
     if len(text) > 2 * element.length:
-        raise CodecError(f"{len(text)} digits, {2 * element.length} fit")
+        raise CodecError(f"{len(text)} digits, but only {2 * element.length} fit")
     return bytes.fromhex(text)
 
 
@@ -136,7 +136,7 @@ def _date_digits(value: object) -> str:
         assert match is not None  # noqa: S101 - caught below with the impossible dates
         datetime.date(int(match[1]), int(match[2]), int(match[3]))
     except (AssertionError, ValueError):
-        raise CodecError(f"no date, write 2024-01-31 or 20240131: {str(value)!r}") from None
+        raise CodecError(f"{str(value)!r} is not a date; write 2024-01-31 or 20240131") from None
     return match[1] + match[2] + match[3]
 
 
@@ -146,14 +146,14 @@ def _plain_digits(value: object) -> str:
     if isinstance(value, datetime.date):
         return f"{value:%Y%m%d}"
     if not isinstance(value, str) or not (value.isascii() and (value.isdigit() or not value)):
-        raise CodecError(f"digits only in an element of type cn: {str(value)!r}")
+        raise CodecError(f"{str(value)!r} does not consist of digits, as an element of type cn does")
     return value
 
 
 def _encode_b(element: Element, value: object) -> bytes:
     if not isinstance(value, int) or element.length > _NUMBER_LENGTH:
         wanted = "a whole number or " if element.length <= _NUMBER_LENGTH else ""
-        raise CodecError(f'binary data are written as {wanted}{{ hex = "..." }}')
+        raise CodecError(f'write binary data as {wanted}{{ hex = "..." }}')
     if not 0 <= value < 1 << 8 * element.length:
         raise CodecError(f"{value} does not fit into {element.length} bytes")
     return value.to_bytes(element.length)
@@ -161,11 +161,11 @@ def _encode_b(element: Element, value: object) -> bytes:
 
 def _encode_tlv(element: Element, value: object, an_fill: int) -> bytes:
     if not isinstance(value, dict):
-        raise CodecError(f"a table of {', '.join(field.name for field in element.fields)} was expected")
+        raise CodecError(f"write a table of {', '.join(field.name for field in element.fields)}")
     known = {field.name: field for field in element.fields}
     for name in value:
         if name not in known:
-            raise CodecError(f"holds no {name!r}; it holds {', '.join(known)}")
+            raise CodecError(f"no element {name!r} in this B-TLV; it holds {', '.join(known)}")
     result = b""
     for name, field in known.items():
         try:

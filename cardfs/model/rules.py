@@ -150,7 +150,7 @@ class _Parser:
         """Keep the alternatives few at each step, so that no rule takes long."""
         result = _absorbed(alternatives)
         if len(result) > MAX_ALTERNATIVES:
-            raise RuleSyntax(f"a rule can be satisfied in at most {MAX_ALTERNATIVES} ways, this one in more")
+            raise RuleSyntax(f"a rule can be satisfied in at most {MAX_ALTERNATIVES} ways, and this one in more")
         return result
 
     def _atom(self) -> list[frozenset[KeyRef]]:

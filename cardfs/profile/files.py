@@ -93,7 +93,7 @@ def _ef(entry: EfEntry, tree: Tree) -> EfPlan:
     row, where = entry.row, entry.where
     df, _, hexa = row.id.partition("/")
     if df not in tree.paths:
-        raise ProfileError(where.at("id"), f"no DF {df!r}")
+        raise ProfileError(where.at("id"), f"there is no DF {df!r}")
     path, fid = child(tree.paths[df], int(hexa, 16)), int(hexa, 16)
     tlv = row.tlv if row.tlv is not None else row.structure in _LINEAR
     if row.objects:
@@ -143,7 +143,7 @@ def _elements(entry: EfEntry, tree: Tree, tlv: bool, *, objects: bool) -> list[E
     for each in entry.inner:
         row = each.row
         if row.tag is None or row.holds:
-            raise ProfileError(each.where.place, "an inner element has a tag and holds no others")
+            raise ProfileError(each.where.place, "an inner element needs a tag and holds no others")
         inner[row.tag] = _element(row, ())
     result = []
     for each in entry.elements:
@@ -215,7 +215,9 @@ def _layout(entry: EfEntry, elements: tuple[Element, ...]) -> tuple[tuple[str, .
         if each.row.name in names:
             places.setdefault(each.row.record, []).append(each.row.name)
     if sorted(places) != list(range(1, len(places) + 1)):
-        raise ProfileError(entry.where.at("elements"), f"a number of a record is missing, there are {sorted(places)}")
+        raise ProfileError(
+            entry.where.at("elements"), f"the records are numbered from 1 without a gap, not {sorted(places)}"
+        )
     return tuple(tuple(places[number]) for number in sorted(places))
 
 
@@ -225,7 +227,7 @@ def _object_sizes(row: EfRow, where: Where, elements: tuple[Element, ...], recor
     if row.structure is Structure.INTERNAL:
         return _checked(row.size, needed, where, "size"), 0, 0
     if row.structure is not Structure.LINEAR_VARIABLE:
-        raise ProfileError(where.at("structure"), "data objects stand in an internal or a linear variable file")
+        raise ProfileError(where.at("structure"), "a file of data objects is internal or linear variable")
     return _checked(row.size, needed + _TEMPLATE_HEAD * records, where, "size"), 0, _count(row, where, records, records)
 
 
@@ -241,37 +243,37 @@ def _sizes(row: EfRow, where: Where, elements: tuple[Element, ...], tlv: bool, *
     if row.structure is Structure.CYCLIC:
         return 0, _record_length(row, where, {total} if elements else set()), _count(row, where, 1, or_else=0)
     if row.structure is Structure.TRANSPARENT and len(elements) > 1 and one:
-        raise ProfileError(where.at("elements"), "a transparent file is one element")
+        raise ProfileError(where.at("elements"), "a transparent file has one element")
     return _checked(row.size, total, where, "size"), 0, 0
 
 
 def _checked(written: int | None, needed: int, where: Where, key: str) -> int:
     value = needed if written is None else written
     if value < needed:
-        raise ProfileError(where.at(key), f"{value} bytes, its elements take {needed}")
+        raise ProfileError(where.at(key), f"{value} bytes, but its elements take {needed}")
     if value == 0:
-        raise ProfileError(where.place, f"{key!r} is missing, there are no elements to take it from")
+        raise ProfileError(where.place, f"{key!r} is missing, and there are no elements to take it from")
     return value
 
 
 def _record_length(row: EfRow, where: Where, lengths: set[int]) -> int:
     written = row.record_length
     if len(lengths) > 1:
-        raise ProfileError(where.at("elements"), f"records of a fixed file have one length, here {sorted(lengths)}")
+        raise ProfileError(where.at("elements"), f"records of a fixed file have one length, not {sorted(lengths)}")
     needed = lengths.pop() if lengths else written
     if needed is None:
-        raise ProfileError(where.place, "'record_length' is missing, there are no elements to take it from")
+        raise ProfileError(where.place, "'record_length' is missing, and there are no elements to take it from")
     if written is not None and written != needed:
         raise ProfileError(where.at("record_length"), f"{written:02X}, but its elements take {needed:02X}")
     if needed > _LONGEST_RECORD:
-        raise ProfileError(where.at("elements"), f"a record has at most 255 bytes, this one {needed}")
+        raise ProfileError(where.at("elements"), f"a record has at most 255 bytes, this one has {needed}")
     return needed
 
 
 def _count(row: EfRow, where: Where, needed: int, or_else: int = MAX_RECORDS) -> int:
     count = or_else if row.max_records is None else row.max_records
     if needed > MAX_RECORDS:
-        raise ProfileError(where.at("elements"), f"a file has at most {MAX_RECORDS} records, this one {needed}")
+        raise ProfileError(where.at("elements"), f"a file has at most {MAX_RECORDS} records, this one has {needed}")
     if count == 0:
         raise ProfileError(where.place, "'max_records' is missing")
     if count < needed:

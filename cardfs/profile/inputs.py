@@ -44,7 +44,7 @@ class ProfileError(InputError):
 
 
 class IssueError(InputError):
-    """An input to issuing is wrong: ``holder.toml: DF01/EF05 household_address: 90 bytes in GB 18030, 80 fit``."""
+    """An input to issuing is wrong: ``holder.toml: DF01/EF05 address: 90 bytes in GB 18030, but only 80 fit``."""
 
 
 class NoSuchElement(IssueError):
@@ -126,7 +126,7 @@ def decode_text(data: bytes, name: str, error: type[InputError] = InputError) ->
     # What is text in GB 18030 has Chinese characters, and none that is for private use or controls something.
     if all(char.isprintable() or char.isspace() for char in text):
         raise error(name, "this is GBK; save it as UTF-8")
-    raise error(name, f"not UTF-8 at byte {at}")
+    raise error(name, f"not UTF-8 at byte {at}; save it as UTF-8")
 
 
 class TomlWrong(ValueError):

@@ -177,7 +177,9 @@ def _check_labels(dfs: list[DfEntry], tree: Tree, priorities: dict[str, int]) ->
     named = {df.path for owner in owners for df in listed(tree, owner, priorities)}
     for df in dfs:
         if tree.paths[df.row.id] in named and not df.row.label:
-            raise ProfileError(df.where.at("label"), f"the directory lists {df.row.id}, so it has an application label")
+            raise ProfileError(
+                df.where.at("label"), f"the directory lists {df.row.id}, so it needs an application label"
+            )
 
 
 def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
@@ -186,13 +188,13 @@ def _check_fci(df: Df, place: str, files: Mapping[str, EfPlan]) -> None:
         try:
             list(tlv.objects(df.proprietary))
         except tlv.TlvError as error:
-            raise ProfileError(place, f"not whole data objects: {error}") from None
+            raise ProfileError(place, f"these are not whole data objects: {error}") from None
     shown = files.get(child(df.path, fci.PURSE_DATA)) if df.command_set is CommandSet.PURSE else None
     data = df.issuer_data if shown is None else bytes(shown.ef.size)
     length = len(fci.fci(df.name, fci.directory(df.directory_sfi) + df.proprietary + fci.issuer_data(data)))
     if length > fci.LONGEST:
         whole = "the FCI" if shown is None else f"the FCI, which shows {shown.id},"
-        raise ProfileError(place, f"{whole} would have {length} bytes, an answer carries {fci.LONGEST}")
+        raise ProfileError(place, f"{whole} would have {length} bytes, but an answer carries {fci.LONGEST}")
 
 
 def _atr(atr: Located[AtrRow]) -> AtrPlan:

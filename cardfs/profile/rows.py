@@ -280,7 +280,7 @@ def _check_head_keys(source: Source) -> None:
     for name, entries in source.head.lists.items():
         if name not in ("df", "ef"):
             place = next(iter(entries.values())).place if entries else source.file
-            raise ProfileError(place, f"{name!r} belongs into a [[df]] or [[ef]]")
+            raise ProfileError(place, f"{name!r} belongs in a [[df]] or [[ef]]")
     for name, value in source.head.values.items():
         if name not in HeadRow.__struct_fields__:
             inner = next(iter(value), "") if isinstance(value, Mapping) else ""
@@ -296,13 +296,13 @@ def _settings(source: Source) -> Settings:
         if error.unknown:
             reason = f"no such setting{near_setting(dotted)}"
         else:
-            reason = f"no such refusal: {error.bad_key}" if error.bad_key else error.reason
+            reason = f"there is no refusal {error.bad_key}" if error.bad_key else error.reason
         raise ProfileError(source.table_places.get(dotted, f"{source.file}: {dotted}"), reason) from None
 
 
 def _atr(source: Source) -> Located[AtrRow]:
     if not source.tables["atr"]:
-        raise ProfileError(f"{source.file}: atr", "the table is missing")
+        raise ProfileError(f"{source.file}: atr", "the table [atr] is missing")
     places = {key.partition(".")[2]: place for key, place in source.table_places.items() if key.startswith("atr.")}
     return _located(Entry(f"{source.file}: atr", source.tables["atr"], places), AtrRow)
 

@@ -141,7 +141,7 @@ def _chain(path: Path) -> list[Document]:
             raise ProfileError(f"{document.name}: extends", str(reason)) from None
         if path.resolve() in seen:
             circle = " -> ".join(each.name for each in (*seen[seen.index(path.resolve()) :], path))
-            raise ProfileError(f"{document.name}: extends", f"{circle} is a circle")
+            raise ProfileError(f"{document.name}: extends", f"profiles extend each other in a circle: {circle}")
 
 
 def _included(document: Document) -> list[Document]:
@@ -153,7 +153,7 @@ def _included(document: Document) -> list[Document]:
     for name in names:
         if name not in parts:
             raise ProfileError(
-                f"{document.name}: includes", f"no fragment {name!r}; there is {', '.join(sorted(parts))}"
+                f"{document.name}: includes", f"no fragment {name!r}; there are {', '.join(sorted(parts))}"
             )
     return [read_document(parts[name], ProfileError) for name in names]
 
@@ -207,7 +207,7 @@ def _merge_list(entries: dict[str, Entry], rows: Any, where: str, id_key: str) -
         if not isinstance(name, str) or not name:
             raise ProfileError(place, f"{id_key!r} is missing")
         if name in written:
-            raise ProfileError(f"{place}.{id_key}", f"{name!r} stands here twice")
+            raise ProfileError(f"{place}.{id_key}", f"{name!r} is given twice")
         written.add(name)
         if "remove" in row:
             _remove(entries, row, name, place)
@@ -229,7 +229,7 @@ def _remove_below(head: Entry, inherited: dict[str, list[str]]) -> None:
 
 def _remove(entries: dict[str, Entry], row: Mapping[str, Any], name: str, place: str) -> None:
     if row["remove"] is not True or len(row) != 2:
-        raise ProfileError(f"{place}.remove", "only 'remove = true' beside the identifier")
+        raise ProfileError(f"{place}.remove", "write only 'remove = true' beside the identifier")
     if name not in entries:
         raise ProfileError(place, f"{name!r} is not inherited and cannot be removed")
     del entries[name]

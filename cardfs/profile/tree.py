@@ -78,7 +78,7 @@ class Tree:
             ProfileError: its FID or its name is taken.
         """
         if df.path in self.dfs:
-            raise ProfileError(where.at("fid"), f"{df.fid:04X} is taken by {self.id_of(df.path)}")
+            raise ProfileError(where.at("fid"), f"FID {df.fid:04X} is taken by {self.id_of(df.path)}")
         self._check_name(df, where)
         self.dfs[df.path] = df
         self.paths[name] = df.path
@@ -172,7 +172,7 @@ def suites_of(head: Located[HeadRow]) -> dict[Usage, str]:
             raise ProfileError(where.at(key), f"no suite {name!r}; there are {', '.join(SUITES)}")
     if SUITES[maintenance].block != SUITES[row.suite].block:
         raise ProfileError(
-            where.at("maintenance_suite"), f"a card holds one algorithm; {maintenance} and {row.suite} are two"
+            where.at("maintenance_suite"), f"a card holds one algorithm, but {maintenance} and {row.suite} are two"
         )
     return {usage: maintenance if usage is Usage.MAC_ENC else row.suite for usage in Usage}
 
@@ -225,7 +225,7 @@ def _keys_of(df: DfEntry, dfs: Sequence[DfEntry]) -> tuple[Located[KeyRow], ...]
         return df.keys
     other = next((each for each in dfs if each.row.id == df.row.keys_of), None)
     if other is None:
-        raise ProfileError(df.where.at("keys_of"), f"no DF {df.row.keys_of!r}")
+        raise ProfileError(df.where.at("keys_of"), f"there is no DF {df.row.keys_of!r}")
     return (*other.keys, *df.keys)
 
 
@@ -240,7 +240,7 @@ def _df(tree: Tree, row: DfRow, where: Where, suite: str) -> None:
         return
     above = tree.paths.get(row.parent)
     if above is None:
-        raise ProfileError(where.at("parent"), f"no DF {row.parent!r} before this one")
+        raise ProfileError(where.at("parent"), f"there is no DF {row.parent!r} before this one")
     if row.kind == "ddf" and tree.dfs[above].kind is DfKind.ADF:
         raise ProfileError(where.at("parent"), f"a DDF cannot stand in the ADF {row.parent}")
     if row.joins_parent and tree.keeps(row.joins_parent, where):
@@ -253,7 +253,7 @@ def _df(tree: Tree, row: DfRow, where: Where, suite: str) -> None:
     try:
         proprietary = bytes.fromhex(str(written))
     except ValueError:
-        raise ProfileError(where.at("proprietary"), "not hexadecimal") from None
+        raise ProfileError(where.at("proprietary"), "write hexadecimal digits") from None
     if command_set is CommandSet.DEBIT:
         proprietary = _debit_head(row, proprietary) + proprietary
     path = child(above, fid)
@@ -278,7 +278,7 @@ def _df_fid(row: DfRow, where: Where, settings: Settings) -> int:
     if row.fid is not None:
         fid = resolve(row.fid, settings, where.at("fid"))
         if not isinstance(fid, int):
-            raise ProfileError(where.at("fid"), "a FID is a number")
+            raise ProfileError(where.at("fid"), "write the FID as a number")
         return fid
     try:
         if len(row.id) == 4:
@@ -294,11 +294,11 @@ def _df_name(row: DfRow, where: Where) -> bytes:
     try:
         name = bytes.fromhex(row.aid) if row.aid else (row.name or row.label).encode("gb18030")
     except UnicodeEncodeError:
-        raise ProfileError(where.at(key), "not text that GB 18030 can write") from None
+        raise ProfileError(where.at(key), "GB 18030 cannot write this text") from None
     if len(row.label.encode("gb18030", "replace")) > 16:
         raise ProfileError(where.at("label"), "an application label has 1 to 16 bytes (Part 3, 6.3, table 3)")
     if name and not 5 <= len(name) <= 16:
-        raise ProfileError(where.at(key), f"a DF name has 5 to 16 bytes, this one {len(name)}")
+        raise ProfileError(where.at(key), f"a DF name has 5 to 16 bytes, this one has {len(name)}")
     return name
 
 
@@ -307,7 +307,7 @@ def _key(tree: Tree, df: DfRow, key: Located[KeyRow], suites: Mapping[Usage, str
     usage = _usage(row, where, settings)
     kid = resolve(row.kid, settings, where.at("kid")) if row.kid is not None else None
     if kid is not None and not (isinstance(kid, int) and 0 <= kid <= 255):
-        raise ProfileError(where.at("kid"), "a KID is one byte")
+        raise ProfileError(where.at("kid"), "write the KID as a number from 0 to 255")
     pin = usage is Usage.PIN
     command_set = tree.dfs[tree.paths[df.id]].command_set
     # Only the social-security card has maintenance keys of another length.
@@ -361,9 +361,9 @@ def _check_keys(tree: Tree) -> None:
         local = tree.dfs[plan.ref.owner].kind is DfKind.ADF
         if bool(plan.kid & 0x80) is not local:
             where = "an application has its highest bit set" if local else "an environment has its highest bit clear"
-            raise ProfileError(place, f"the KID of a key of {where}, {plan.kid:02X} does not fit")
+            raise ProfileError(place, f"the KID of a key of {where}, not as in {plan.kid:02X}")
         if plan.kid & 0x70:
-            raise ProfileError(place, f"bits b6 to b4 of a KID are not used, {plan.kid:02X} does not fit")
+            raise ProfileError(place, f"bits b6 to b4 of a KID are zero, not as in {plan.kid:02X}")
         other = taken.setdefault((plan.ref.owner, plan.kid), plan)
         if other is not plan:
             raise ProfileError(place, f"KID {plan.kid:02X} is taken by {other.ref.name}")
@@ -390,5 +390,5 @@ def read_setting(settings: Settings, dotted: str, place: str) -> Scalar:
     for name in dotted.split("."):
         at = getattr(at, name, None) if name.isidentifier() else None
     if not isinstance(at, (str, int)):
-        raise ProfileError(place, f"no setting {dotted!r}")
+        raise ProfileError(place, f"there is no setting {dotted!r}")
     return at

@@ -384,7 +384,7 @@ def test_of_many_processes_that_insert_a_card_at_once_one_gets_it(path: Path) ->
             try:
                 store = SqliteStore(path)
             except ImageError as error:
-                os._exit(1 if str(error) == f"{path}: another process has this card in use" else 2)
+                os._exit(1 if str(error) == f"{path}: another process has this card in use; end it first" else 2)
             store.write({COUNTER: Cell("1", b"")})
             os.read(end_read, 1)
             os._exit(0)

@@ -339,7 +339,7 @@ PIN_META = '{"kid":null,"state":"active","suite":"","tries_max":0,"usage":"pin"}
         ("key", f"{SSSE}#IRK.1", "meta", '{"usage":"magic"}', "Invalid enum value 'magic'"),
         ("ef", f"{SSSE}/EF05", "meta", "{}", "Object missing required field"),
         ("contents", f"{SSSE}/EF05", "meta", "[300,-284]", "Expected `int` >= 0"),
-        ("contents", f"{SSSE}/EF05", "meta", "null", "it is linear-variable, its contents are not"),
+        ("contents", f"{SSSE}/EF05", "meta", "null", "it is linear-variable, but its contents are not"),
         ("contents", f"{SSSE}/EF07", "data", bytes(299), "it has 299 bytes, 300 are right"),
         ("contents", f"{SSSE}/EF09", "meta", "[3,5]", "record 1 has 3 bytes, 4 are right"),
         ("contents", f"{SSSE}/EF05", "data", bytes(41), "record lengths do not add up"),

@@ -183,14 +183,17 @@ def with_key(**row: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"serial": "12AB"}, "serial: of a security module at most 20 digits were expected, not '12AB'"),
-        ({"serial": "1" * 21}, "serial: of a security module at most 20 digits"),
-        ({"region": "5199"}, "region: six digits were expected, not '5199'"),
+        ({"serial": "12AB"}, "serial: write at most 20 digits for a security module, not '12AB'"),
+        ({"serial": "1" * 21}, "serial: write at most 20 digits for a security module"),
+        ({"region": "5199"}, "region: write six digits, not '5199'"),
         (
             {"overrides": {"df": [{"id": "DF01", "keys": [{"name": "X", "usage": "mac", "kid": 0xC0}]}]}},
             "not an identifier",
         ),
-        ({"overrides": {"df": [{"id": "DF01", "keys": [{"name": "STK", "kid": 0x12}]}]}}, "two keys are 28/12"),
+        (
+            {"overrides": {"df": [{"id": "DF01", "keys": [{"name": "STK", "kid": 0x12}]}]}},
+            "two keys have the place 28/12",
+        ),
     ],
 )
 def test_a_wrong_input_is_refused(more: dict[str, Any], reason: str) -> None:

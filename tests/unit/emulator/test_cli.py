@@ -200,7 +200,9 @@ def test_force_replaces_nothing_but_a_card(tmp_path: Path) -> None:
 
 
 def test_force_replaces_no_card_that_is_in_a_reader(in_use: Path) -> None:
-    assert refused(sscard("issue", in_use, "--force")) == f"{in_use}: another process has this card in use"
+    assert (
+        refused(sscard("issue", in_use, "--force")) == f"{in_use}: another process has this card in use; end it first"
+    )
 
 
 def test_force_keeps_the_old_card_if_the_inputs_are_wrong(image: Path) -> None:
@@ -240,11 +242,11 @@ INPUT_ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no holder": (("--holder", "{folder}/nope.toml"), r"^.*/nope\.toml: No such file or directory$"),
     "holder is a folder": (("--holder", "{folder}"), r"Is a directory"),
     "holder is no TOML": (("--holder", "{bad}"), r"^bad\.toml: .*line 1"),
-    "holder is no text": (("--holder", "{binary}"), r"^binary\.toml: not UTF-8 at byte 0$"),
+    "holder is no text": (("--holder", "{binary}"), r"^binary\.toml: not UTF-8 at byte 0; save it as UTF-8$"),
     "no roots": (("--roots", "{folder}/nope.toml"), r"^.*/nope\.toml: No such file or directory$"),
-    "short root key": (("--roots", "{roots}"), r"^roots\.toml: roots\.IRK: 32 hexadecimal digits were expected"),
-    "region": (("--region", "12"), r"^region: six digits were expected, not '12'$"),
-    "serial": (("--serial", "zz"), r"^serial: eight hexadecimal digits were expected, not 'zz'$"),
+    "short root key": (("--roots", "{roots}"), r"^roots\.toml: roots\.IRK: write 32 hexadecimal digits"),
+    "region": (("--region", "12"), r"^region: write six digits, not '12'$"),
+    "serial": (("--serial", "zz"), r"^serial: write eight hexadecimal digits, not 'zz'$"),
     "PIN": (("--pin", "12a4"), r"^pin: a PIN has 4 to 16 digits$"),
     "card number": (("--card-number", "12"), r"^card_number: "),
     "date": (("--issue-date", "2024-13-01"), r"'--issue-date': '2024-13-01' is not a date YYYY-MM-DD"),
@@ -509,7 +511,7 @@ def test_bad_hex_is_named_with_file_and_line_before_anything_runs(image: Path, t
 def test_a_script_that_is_no_text_is_one_sentence(image: Path, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_bytes(b"\xff\xff\x00")
-    assert refused(sscard("apdu", image, script)) == f"{script}: not UTF-8 at byte 0"
+    assert refused(sscard("apdu", image, script)) == f"{script}: not UTF-8 at byte 0; save it as UTF-8"
     assert "No such file" in refused(sscard("apdu", image, tmp_path / "nope"))
 
 
@@ -542,7 +544,7 @@ def test_what_a_script_changes_stays(image: Path) -> None:
 @pytest.mark.parametrize("command", ["apdu", "insert", "exec"])
 def test_an_image_in_use_is_said(in_use: Path, command: str) -> None:
     arguments = ["exec", "--card", in_use, "true"] if command == "exec" else [command, in_use]
-    assert refused(process(*arguments)) == f"{in_use}: another process has this card in use"
+    assert refused(process(*arguments)) == f"{in_use}: another process has this card in use; end it first"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

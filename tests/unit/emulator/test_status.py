@@ -122,7 +122,7 @@ def test_a_defect_of_the_program_is_6f00_and_remembered(monkeypatch: pytest.Monk
 
 def test_a_profile_can_name_every_refusal_and_nothing_else() -> None:
     assert set(get_args(Refusal)) == {error_name(error) for error in STATUS_WORDS}
-    with pytest.raises(ProfileError, match=r"settings\.status: no such refusal: nonsense"):
+    with pytest.raises(ProfileError, match=r"settings\.status: there is no refusal nonsense"):
         load_profile("ssc-2.0", {"settings": {"status": {"nonsense": "6985"}}})
 
 

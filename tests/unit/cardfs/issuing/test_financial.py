@@ -218,7 +218,7 @@ def test_every_entry_of_every_directory_has_a_label_and_its_own_worlds_applicati
 def test_an_application_without_a_label_is_refused_where_a_directory_lists_it() -> None:
     with pytest.raises(ProfileError) as error:
         load_profile("pboc", {"df": [{"id": "EDEP", "label": ""}]})
-    assert str(error.value) == "overrides: df[0].label: the directory lists EDEP, so it has an application label"
+    assert str(error.value) == "overrides: df[0].label: the directory lists EDEP, so it needs an application label"
 
 
 def test_the_fci_of_debit_credit_begins_with_label_and_priority_and_that_of_the_purse_has_none() -> None:
@@ -348,7 +348,7 @@ def test_an_account_number_that_is_given_stands_in_track_2_and_makes_the_keys() 
 
 @pytest.mark.parametrize("pan", ["62999951990", "6299995199000004281A"])
 def test_an_account_number_that_is_none_is_refused(pan: str) -> None:
-    with pytest.raises(IssueError, match=r"12 to 19 digits, not 11$|digits only"):
+    with pytest.raises(IssueError, match=r"12 to 19 digits, not 11$|does not consist of digits"):
         made("pboc", "both", {"pan": pan})
 
 
@@ -414,7 +414,7 @@ def test_a_root_that_is_missing_or_too_short_is_named(name: str) -> None:
     with pytest.raises(IssueError, match=rf"^r: no root for {name}$"):
         made(roots=parse_roots(Document("r", {"roots": without})))
     short = {**ROOTS, name: ROOTS[name][:16]}
-    with pytest.raises(IssueError, match=rf"^r: roots\.{name}: 32 hexadecimal digits were expected$"):
+    with pytest.raises(IssueError, match=rf"^r: roots\.{name}: write 32 hexadecimal digits$"):
         made(roots=parse_roots(Document("r", {"roots": short})))
 
 
@@ -548,7 +548,7 @@ def test_everything_that_a_terminal_must_have_is_in_the_records() -> None:
     [
         ({"file_locator": {"hex": "10010309" + "18010500"}}, "lists record 3 of SFI 2, which is not there"),
         ({"debit_expiry": "341301"}, "debit_expiry: no date YYMMDD: 341301"),
-        ({"interchange_profile": {"hex": "7D0000"}}, "3 bytes, 2 fit"),
+        ({"interchange_profile": {"hex": "7D0000"}}, "3 bytes, but only 2 fit"),
     ],
 )
 def test_records_that_cannot_be_signed_are_refused(values: dict[str, Any], reason: str) -> None:
@@ -562,14 +562,14 @@ OBJECTS: Final = '[[ef]]\nid = "DEBIT/0001"\n'
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ('includes = ["bank"]', r"includes: no fragment 'bank'; there is .*financial"),
+        ('includes = ["bank"]', r"includes: no fragment 'bank'; there are .*financial"),
         ("includes = 1", "includes: expected a list of names"),
-        (f'{OBJECTS}structure = "transparent"', "data objects stand in an internal or a linear variable file"),
+        (f'{OBJECTS}structure = "transparent"', "a file of data objects is internal or linear variable"),
         (
             f'{OBJECTS}elements = [{{ name = "failures", record = 4 }}]',
-            r"a number of a record is missing, there are \[",
+            r"the records are numbered from 1 without a gap, not \[",
         ),
-        (f"{OBJECTS}size = 5", "5 bytes, its elements take"),
+        (f"{OBJECTS}size = 5", "5 bytes, but its elements take"),
         (f'{OBJECTS}elements = [{{ name = "more", type = "b", length = 1 }}]', "'tag' is missing"),
         ('[[df]]\nid = "DEBIT"\nproprietary = "9F"\npriority = 16', "expected `int` <= 15"),
         ('[[df]]\nid = "DEBIT"\nproprietary = "9F0"', "proprietary"),

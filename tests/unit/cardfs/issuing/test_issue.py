@@ -324,38 +324,44 @@ class TestHolder:
             ('zzz = "x"', "holder.toml: zzz: no such data element"),
             (
                 'employer_name = "x"',
-                "holder.toml: employer_name: in DF01/EF09 and in DF03/EF17; "
+                "holder.toml: employer_name: this element is in DF01/EF09 and in DF03/EF17; "
                 "write it in a table [DF01.EF09] or [DF03.EF17]",
             ),
-            ('name = "x"\nholder_name = "y"', "holder.toml: SSSE/EF06 holder_name: written twice"),
+            ('name = "x"\nholder_name = "y"', "holder.toml: SSSE/EF06 holder_name: this value is given twice"),
             (
                 f'household_address = "{"社" * 45}"',
-                "holder.toml: DF01/EF05 household_address: 90 bytes in GB 18030, 80 fit",
+                "holder.toml: DF01/EF05 household_address: 90 bytes in GB 18030, but only 80 fit",
             ),
-            (f'name = "{"社" * 26}"', "holder.toml: SSSE/EF06 holder_name_extension: 22 bytes in GB 18030, 20 fit"),
+            (
+                f'name = "{"社" * 26}"',
+                "holder.toml: SSSE/EF06 holder_name_extension: 22 bytes in GB 18030, but only 20 fit",
+            ),
             ('card_number = "D21435690"', "holder.toml: SSSE/EF05 card_number: the check character of card number "
              "'D21435690' is wrong, X is right"),
-            ("DF01 = 1", "holder.toml: DF01: a table [DF01.EF..] was expected"),
-            ("[DF01]\nEF05 = 1", "holder.toml: DF01/EF05: a table [DF01.EF05] was expected"),
+            ("DF01 = 1", "holder.toml: DF01: write a table [DF01.EF..]"),
+            ("[DF01]\nEF05 = 1", "holder.toml: DF01/EF05: write a table [DF01.EF05]"),
             ("[DF01.EF0B]\nx = 1", "holder.toml: DF01.EF0B: no such file; did you mean 'EF0A'?"),
             ("[SSSE.EF1E]\nx = 1", "holder.toml: SSSE.EF1E: no such file"),
             ('[DF01.EF05]\nadress = "x"', "holder.toml: DF01/EF05 adress: no such data element"),
-            ('[DF02.EF07]\noccupation = "1"', "holder.toml: DF02/EF07: an array of tables [[DF02.EF07]] was expected"),
-            ("[DF02]\nEF07 = [1]", "holder.toml: DF02/EF07[0]: a table was expected"),
+            ('[DF02.EF07]\noccupation = "1"', "holder.toml: DF02/EF07: write an array of tables [[DF02.EF07]]"),
+            ("[DF02]\nEF07 = [1]", "holder.toml: DF02/EF07[0]: write a table"),
             ('[[DF02.EF07]]\njob = "1"', "holder.toml: DF02/EF07[0] job: no such data element"),
             (
                 '[[DF02.EF07]]\n[[DF02.EF07]]\nemployment_start_date = "1.1."',
-                "holder.toml: DF02/EF07[1] employment_start_date: no date, write 2024-01-31 or 20240131: '1.1.'",
+                "holder.toml: DF02/EF07[1] employment_start_date: '1.1.' is not a date; write 2024-01-31 or 20240131",
             ),
-            ("[[DF02.EF07]]\n" * 5, "holder.toml: DF02/EF07: 5 records, 4 fit"),
+            ("[[DF02.EF07]]\n" * 5, "holder.toml: DF02/EF07: 5 records, but only 4 fit"),
             (
                 '[[DF02.EF07]]\noccupation = "1"\n[[employment_record]]\noccupation = "2"',
-                "holder.toml: DF02/EF07: written twice",
+                "holder.toml: DF02/EF07: its records are given twice",
             ),
             ('photo = { file = "nix" }', "holder.toml: SSSE/EF08 digital_photo: No such file or directory: 'nix'"),
             ('photo = { file = "\\u0000" }', "holder.toml: SSSE/EF08 digital_photo: embedded null byte: '\\x00'"),
-            ("photo = { file = 1 }", 'holder.toml: SSSE/EF08 digital_photo: a file is written { file = "photo.jpg" }'),
-            (f'photo = {{ hex = "{"00" * 4097}" }}', "holder.toml: SSSE/EF08 digital_photo: 4097 bytes, 4096 fit"),
+            ("photo = { file = 1 }", 'holder.toml: SSSE/EF08 digital_photo: write a file as { file = "photo.jpg" }'),
+            (
+                f'photo = {{ hex = "{"00" * 4097}" }}',
+                "holder.toml: SSSE/EF08 digital_photo: 4097 bytes, but only 4096 fit",
+            ),
         ],
     )  # fmt: skip
     def test_mistakes(self, make: Make, tmp_path: Path, text: str, sentence: str) -> None:
@@ -374,7 +380,7 @@ class TestHolder:
             load_holder(tmp_path / "holder.toml")
 
 
-NO_KEY = "roots.toml: roots.IRK: 32 hexadecimal digits were expected (16 for a key of 8 bytes)"
+NO_KEY = "roots.toml: roots.IRK: write 32 hexadecimal digits (16 for a key of 8 bytes)"
 SECRET = "0123456789ABCDEF0123456789ABCDE"
 
 
@@ -383,8 +389,8 @@ class TestRoots:
         ("data", "sentence"),
         [
             ({}, "roots.toml: the table [roots] is missing"),
-            ({"root": {}}, "roots.toml: root: unknown key; there are level and [roots]"),
-            ({"level": "town", "roots": {}}, "roots.toml: level: one of nation, province, city, card was expected"),
+            ({"root": {}}, "roots.toml: root: unknown key; a file of root keys has level and [roots]"),
+            ({"level": "town", "roots": {}}, "roots.toml: level: write one of nation, province, city, card"),
             (
                 {"roots": {"IRK": SECRET}},
                 NO_KEY,
@@ -396,14 +402,14 @@ class TestRoots:
             ({"roots": {"IRK": 1}}, NO_KEY),
             (
                 {"roots": {"IRK": {"2": SECRET + "F"}}},
-                'roots.toml: roots.IRK: 32 hexadecimal digits were expected; a version stands in quotes: "NAME.2"',
+                'roots.toml: roots.IRK: write 32 hexadecimal digits, and a version in quotes: "NAME.2"',
             ),
-            ({"roots": {"irk": SECRET + "F"}}, "roots.toml: roots.irk: not a key name"),
-            ({"roots": {"IRK.4": SECRET + "F"}}, "roots.toml: roots.IRK.4: not a key name"),
-            ({"roots": {"IRK.2": SECRET + "F"}}, "roots.toml: roots.IRK.2: no IRK beside it"),
+            ({"roots": {"irk": SECRET + "F"}}, "roots.toml: roots.irk: this is no name of a key"),
+            ({"roots": {"IRK.4": SECRET + "F"}}, "roots.toml: roots.IRK.4: this is no name of a key"),
+            ({"roots": {"IRK.2": SECRET + "F"}}, "roots.toml: roots.IRK.2: its first version IRK is missing"),
             (
                 {"roots": {"IRK": SECRET + "F", "IRK.1": SECRET + "F"}},
-                "roots.toml: roots.IRK.1: version 1 stands here twice",
+                "roots.toml: roots.IRK.1: version 1 is given twice",
             ),
         ],
     )  # fmt: skip
@@ -418,7 +424,7 @@ class TestRoots:
         [
             ({"IRK": None, "UK1DF04": None}, "roots.toml: no root for IRK, UK1DF04"),
             ({"IRK": ROOTS["IRK"][:16]}, "roots.toml: roots.IRK: a 3DES key needs a root of 16 bytes"),
-            ({"STK.2": ROOTS["STK"]}, "roots.toml: roots.STK.2: STK has 1 version(s) only"),
+            ({"STK.2": ROOTS["STK"]}, "roots.toml: roots.STK.2: this card type has 1 version(s) of STK only"),
         ],
     )
     def test_what_the_card_needs(self, make: Make, change: dict[str, str | None], sentence: str) -> None:
@@ -439,10 +445,10 @@ class TestInputs:
     @pytest.mark.parametrize(
         ("given", "sentence"),
         [
-            ({"region": "1100"}, "region: six digits were expected, not '1100'"),
-            ({"region": "11000A"}, "region: six digits were expected, not '11000A'"),
-            ({"serial": "1AC"}, "serial: eight hexadecimal digits were expected, not '1AC'"),
-            ({"serial": "0001AC"}, "serial: eight hexadecimal digits were expected, not '0001AC'"),
+            ({"region": "1100"}, "region: write six digits, not '1100'"),
+            ({"region": "11000A"}, "region: write six digits, not '11000A'"),
+            ({"serial": "1AC"}, "serial: write eight hexadecimal digits, not '1AC'"),
+            ({"serial": "0001AC"}, "serial: write eight hexadecimal digits, not '0001AC'"),
             ({"pin": "12"}, "pin: a PIN has 4 to 16 digits"),
             ({"pin": "12345x"}, "pin: a PIN has 4 to 16 digits"),
             (

@@ -24,7 +24,7 @@ def test_a_card_is_valid_for_ten_years(first: str, last: str) -> None:
 def test_a_region_has_six_digits(region: str) -> None:
     with pytest.raises(IssueError) as error:
         IssueOptions(region=region).require_region()
-    assert (error.value.place, error.value.reason) == ("region", f"six digits were expected, not {region!r}")
+    assert (error.value.place, error.value.reason) == ("region", f"write six digits, not {region!r}")
 
 
 def test_one_seed_draws_the_same_for_each_who_asks() -> None:

@@ -297,7 +297,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_card_in_use_by_another_process_is_refused_at_once(path: Path) -> None:
     with pytest.raises(ImageError) as error:
         SqliteStore(path)
-    assert str(error.value) == f"{path}: another process has this card in use"
+    assert str(error.value) == f"{path}: another process has this card in use; end it first"
 
 
 @pytest.mark.usefixtures("holder")

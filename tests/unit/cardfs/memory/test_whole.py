@@ -84,7 +84,7 @@ MISTAKES: dict[str, tuple[Break, str, str]] = {
         f"df {NOWHERE}/DF01",
         f"it lies in {NOWHERE}, and there is no such DF",
     ),
-    "a long name": (df(SSSE, name=bytes(17)), f"df {SSSE}", "its name has 17 bytes, 16 are allowed"),
+    "a long name": (df(SSSE, name=bytes(17)), f"df {SSSE}", "its name has 17 bytes, but at most 16 are allowed"),
     "an EF in nothing": (
         lambda card: replace(
             card,
@@ -99,9 +99,9 @@ MISTAKES: dict[str, tuple[Break, str, str]] = {
     "bytes for records": (
         holds(LINEAR, b"\x01\x01\x00"),
         f"ef {LINEAR}",
-        "it is linear-variable, its contents are not",
+        "it is linear-variable, but its contents are not",
     ),
-    "records for bytes": (holds(BINARY, (b"\x00",)), f"ef {BINARY}", "it is transparent, its contents are not"),
+    "records for bytes": (holds(BINARY, (b"\x00",)), f"ef {BINARY}", "it is transparent, but its contents are not"),
     "a short file": (holds(BINARY, bytes(299)), f"ef {BINARY}", "it has 299 bytes, 300 are right"),
     "many records": (holds(FIXED, (b"AAAA",) * 4), f"ef {FIXED}", "it has 4 records, 3 are allowed"),
     "a short record": (holds(CYCLIC, (b"new", b"ol")), f"ef {CYCLIC}", "record 2 has 2 bytes, 3 are right"),

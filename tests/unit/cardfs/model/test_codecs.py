@@ -93,7 +93,7 @@ class TestEncode:
     @pytest.mark.parametrize(
         ("element", "value", "reason"),
         [
-            (NAME, "社" * 16, "32 bytes in GB 18030, 30 fit"),
+            (NAME, "社" * 16, "32 bytes in GB 18030, but only 30 fit"),
             (NAME, 1, 'characters stand in quotes: write "1" for an element of type an'),
             (NAME, datetime.date(2024, 1, 1), "a date was not expected here"),
             (NAME, "\ud800", r"GB 18030 cannot write '\ud800'"),
@@ -103,28 +103,32 @@ class TestEncode:
             (NAME, {"name": "x"}, "a table was not expected here"),
             (NAME, None, "nothing was not expected here"),
             (ETHNIC, 1, 'digits stand in quotes: write "1" for an element of type cn'),
-            (ETHNIC, "1A", "digits only in an element of type cn: '1A'"),
-            (ETHNIC, "١٢", "digits only in an element of type cn: '١٢'"),
-            (ETHNIC, "123", "3 digits, 2 fit"),
+            (ETHNIC, "1A", "'1A' does not consist of digits, as an element of type cn does"),
+            (ETHNIC, "١٢", "'١٢' does not consist of digits, as an element of type cn does"),
+            (ETHNIC, "123", "3 digits, but only 2 fit"),
             (PLACE, "31000", "a region code has six digits (GB/T 2260), this one 5"),
-            (BORN, "1990-02-30", "no date, write 2024-01-31 or 20240131: '1990-02-30'"),
-            (BORN, "90-01-31", "no date, write 2024-01-31 or 20240131: '90-01-31'"),
-            (BORN, datetime.datetime(1990, 1, 1), "no date, write 2024-01-31 or 20240131: '1990-01-01 00:00:00'"),
+            (BORN, "1990-02-30", "'1990-02-30' is not a date; write 2024-01-31 or 20240131"),
+            (BORN, "90-01-31", "'90-01-31' is not a date; write 2024-01-31 or 20240131"),
+            (BORN, datetime.datetime(1990, 1, 1), "'1990-01-01 00:00:00' is not a date; write 2024-01-31 or 20240131"),
             (AMOUNT, -1, "an amount is a whole number of fen"),
             (AMOUNT, "1.50", "an amount is a whole number of fen"),
-            (AMOUNT, 100_000_000, "9 digits, 8 fit"),
+            (AMOUNT, 100_000_000, "9 digits, but only 8 fit"),
             (TRADE, 1 << 32, "4294967296 does not fit into 4 bytes"),
             (TRADE, -1, "-1 does not fit into 4 bytes"),
-            (TRADE, "1", 'binary data are written as a whole number or { hex = "..." }'),
-            (PHOTO, 1, 'binary data are written as { hex = "..." }'),
-            (PHOTO, {"hex": "00" * 0x1001}, "4097 bytes, 4096 fit"),
+            (TRADE, "1", 'write binary data as a whole number or { hex = "..." }'),
+            (PHOTO, 1, 'write binary data as { hex = "..." }'),
+            (PHOTO, {"hex": "00" * 0x1001}, "4097 bytes, but only 4096 fit"),
             (PHOTO, {"hex": "0"}, "hex has two hexadecimal digits for each byte"),
-            (PHOTO, {"hex": 1}, 'exact bytes are written { hex = "..." }'),
-            (PHOTO, {"hex": "00", "file": "x"}, 'exact bytes are written { hex = "..." }'),
-            (DEGREE, "408", "a table of degree_code, major_field, school_name was expected"),
-            (DEGREE, {"degree": "408"}, "holds no 'degree'; it holds degree_code, major_field, school_name"),
-            (DEGREE, {"degree_code": "4080"}, "degree_code: 4 bytes in GB 18030, 3 fit"),
-            (DEGREE, {"hex": "57"}, "1 bytes, a B-TLV has exactly 52"),
+            (PHOTO, {"hex": 1}, 'write exact bytes as { hex = "..." }'),
+            (PHOTO, {"hex": "00", "file": "x"}, 'write exact bytes as { hex = "..." }'),
+            (DEGREE, "408", "write a table of degree_code, major_field, school_name"),
+            (
+                DEGREE,
+                {"degree": "408"},
+                "no element 'degree' in this B-TLV; it holds degree_code, major_field, school_name",
+            ),
+            (DEGREE, {"degree_code": "4080"}, "degree_code: 4 bytes in GB 18030, but only 3 fit"),
+            (DEGREE, {"hex": "57"}, "1 bytes, but this B-TLV has exactly 52"),
         ],
     )
     def test_refused(self, element: Element, value: object, reason: str) -> None:
@@ -147,7 +151,7 @@ class TestEmpty:
         assert empty(element).hex().upper() == expected
 
     def test_fill_refuses_too_much(self) -> None:
-        with pytest.raises(CodecError, match="2 bytes in GB 18030, 1 fit"):
+        with pytest.raises(CodecError, match="2 bytes in GB 18030, but only 1 fit"):
             fill(SEX, b"12")
 
 

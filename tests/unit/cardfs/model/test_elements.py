@@ -235,13 +235,13 @@ def test_a_trace_tells_a_record_in_its_meaning(file: str, record: str, text: str
         ),
         (
             {"political_affiliation": "01", "wages_update_date": "2023-12-31"},
-            "old.toml: DF01/EF0A wages_update_date: beside political_affiliation it is party_joining_date",
+            "old.toml: DF01/EF0A wages_update_date: write it as party_joining_date beside political_affiliation",
         ),
         (
             {"nationality": "DEU", "contribution_base": 1},
-            "old.toml: DF01/EF0A contribution_base: written twice",
+            "old.toml: DF01/EF0A contribution_base: this value is given twice",
         ),
-        ({"nationality": "GERMANY"}, "old.toml: DF01/EF0A nationality: 7 bytes in GB 18030, 3 fit"),
+        ({"nationality": "GERMANY"}, "old.toml: DF01/EF0A nationality: 7 bytes in GB 18030, but only 3 fit"),
     ],
 )
 def test_meanings_that_do_not_go_together_are_one_sentence(values: dict[str, object], sentence: str) -> None:

@@ -172,13 +172,13 @@ def test_an_application_answers_a_long_fci_too() -> None:
 @pytest.mark.parametrize(
     ("df", "proprietary", "reason"),
     [
-        ("PSE", padding(232), "the FCI would have 257 bytes, an answer carries 256"),
-        ("PSE", padding(235), "the FCI would have 261 bytes, an answer carries 256"),
-        ("DEBIT", padding(226), "the FCI would have 257 bytes, an answer carries 256"),
-        ("EDEP", padding(207), "the FCI, which shows EDEP/0015, would have 257 bytes, an answer carries 256"),
-        ("DEBIT", "85", "not whole data objects: the data end before the length of object 85"),
-        ("DEBIT", "9F", "not whole data objects: the data end within tag 9F"),
-        ("DEBIT", "500441", "not whole data objects: object 50 has 4 bytes, 1 are there"),
+        ("PSE", padding(232), "the FCI would have 257 bytes, but an answer carries 256"),
+        ("PSE", padding(235), "the FCI would have 261 bytes, but an answer carries 256"),
+        ("DEBIT", padding(226), "the FCI would have 257 bytes, but an answer carries 256"),
+        ("EDEP", padding(207), "the FCI, which shows EDEP/0015, would have 257 bytes, but an answer carries 256"),
+        ("DEBIT", "85", "these are not whole data objects: the data end before the length of object 85"),
+        ("DEBIT", "9F", "these are not whole data objects: the data end within tag 9F"),
+        ("DEBIT", "500441", "these are not whole data objects: object 50 has 4 bytes, 1 are there"),
     ],
 )
 def test_what_fits_no_fci_is_refused_by_place(df: str, proprietary: str, reason: str) -> None:

@@ -31,7 +31,7 @@ HOLDER = '[holder]\nname = "测试甲"\n'
         (HOLDER.encode("gbk"), "this is GBK; save it as UTF-8"),
         (HOLDER.encode("gb18030"), "this is GBK; save it as UTF-8"),
         (HOLDER.encode("utf-16"), "this is UTF-16; save it as UTF-8"),
-        (b'name = "\xff\xff"', "not UTF-8 at byte 8"),
+        (b'name = "\xff\xff"', "not UTF-8 at byte 8; save it as UTF-8"),
         ("姓名,性别\n测试甲,1\n".encode(), "this is a table with commas (CSV), no TOML file; write name = "),
         (b"a = " + b"[" * 2000 + b"]" * 2000, "nested deeper than 16 levels"),
         (b"a = " + b"[" * 17 + b"]" * 17, "nested deeper than 16 levels"),
@@ -125,11 +125,11 @@ def test_a_rule_that_nobody_means_is_refused_at_once(text: str, says: str) -> No
 
 def test_errors_carry_what_their_sentences_are_made_of() -> None:
     """Whoever shows an error builds a sentence from its fields, and takes none apart; a copy is the same error."""
-    wrong = IssueError("region", "six digits were expected")
+    wrong = IssueError("region", "write six digits")
     missing = NoSuchElement("--value: pohne", "pohne", "; did you mean 'phone'?")
     damaged = DamagedImage("a.sscard", "1 try is left of 0", "tries 3F00#PIN.1")
     assert (wrong.place, wrong.reason, str(wrong)) == (
-        "region", "six digits were expected", "region: six digits were expected",
+        "region", "write six digits", "region: write six digits",
     )  # fmt: skip
     assert (missing.name, str(missing)) == ("pohne", "--value: pohne: no such data element; did you mean 'phone'?")
     assert str(damaged) == "a.sscard: the image is damaged: tries 3F00#PIN.1: 1 try is left of 0"

@@ -81,19 +81,23 @@ SWAPS = [
     (
         'name = "ssc-x"',
         'name = "x"\nkeys = [{ name = "A" }]',
-        "ssc-x.toml: keys[0]: 'keys' belongs into a [[df]] or [[ef]]",
+        "ssc-x.toml: keys[0]: 'keys' belongs in a [[df]] or [[ef]]",
     ),
     ('suite = "3DES"', 'suite = "SSF33"', "ssc-x.toml: suite: SSF33 is not public, so no card can be issued with it"),
     ('suite = "3DES"', 'suite = "AES"', "ssc-x.toml: suite: no suite 'AES'; there are DES, 3DES, SM4"),
     (
         'suite = "3DES"',
         'suite = "3DES"\nmaintenance_suite = "SM4"',
-        "ssc-x.toml: maintenance_suite: a card holds one algorithm; SM4 and 3DES are two",
+        "ssc-x.toml: maintenance_suite: a card holds one algorithm, but SM4 and 3DES are two",
     ),
     # extends
     ('name = "ssc-x"', 'extends = "nix"', "ssc-x.toml: extends: nix: neither a file nor a shipped profile ("),
     ('name = "ssc-x"', "extends = 1", "ssc-x.toml: extends: expected the name or path of a profile"),
-    ('name = "ssc-x"', 'extends = "ssc-x.toml"', "ssc-x.toml: extends: ssc-x.toml -> ssc-x.toml is a circle"),
+    (
+        'name = "ssc-x"',
+        'extends = "ssc-x.toml"',
+        "ssc-x.toml: extends: profiles extend each other in a circle: ssc-x.toml -> ssc-x.toml",
+    ),
     # settings
     ("[atr]", "[settings.pin]\ntries = 16\n[atr]", "ssc-x.toml: settings.pin.tries: expected `int` <= 15"),
     (
@@ -140,23 +144,27 @@ SWAPS = [
     ),
     ('id = "DF02"', 'id = "df02"', "ssc-x.toml: df[3].id: expected `str` matching regex"),
     ('id = "DF02"', "id = 2", "ssc-x.toml: df[3]: 'id' is missing"),
-    ('id = "DF02"', 'id = "DF01"', "ssc-x.toml: df[3].id: 'DF01' stands here twice"),
-    ('id = "DF02"', 'id = "DF02"\nfid = 0xDF01', "ssc-x.toml: df[3].fid: DF01 is taken by DF01"),
+    ('id = "DF02"', 'id = "DF01"', "ssc-x.toml: df[3].id: 'DF01' is given twice"),
+    ('id = "DF02"', 'id = "DF02"\nfid = 0xDF01', "ssc-x.toml: df[3].fid: FID DF01 is taken by DF01"),
     ('id = "DF02"', 'id = "HEALTH"', "ssc-x.toml: df[3]: 'fid' is missing"),
     ('id = "DF02"', 'id = "ADFX"', "ssc-x.toml: df[3]: 'fid' is missing"),
     ('id = "DF02"', 'id = "DF02"\nkind = "adff"', "ssc-x.toml: df[3].kind: invalid enum value 'adff'"),
     (
         'id = "DF02"\nparent = "SSSE"',
         'id = "DF02"\nparent = "DF09"',
-        "ssc-x.toml: df[3].parent: no DF 'DF09' before this one",
+        "ssc-x.toml: df[3].parent: there is no DF 'DF09' before this one",
     ),
-    ('id = "DF02"\nparent = "SSSE"', 'id = "DF02"', "ssc-x.toml: df[3].parent: no DF '' before this one"),
+    ('id = "DF02"\nparent = "SSSE"', 'id = "DF02"', "ssc-x.toml: df[3].parent: there is no DF '' before this one"),
     (
         'id = "DF02"\nparent = "SSSE"',
         'id = "DF02"\nkind = "ddf"\nparent = "DF01"',
         "ssc-x.toml: df[3].parent: a DDF cannot stand in the ADF DF01",
     ),
-    ('id = "DF02"', 'id = "DF02"\naid = "D1560000"', "ssc-x.toml: df[3].aid: a DF name has 5 to 16 bytes, this one 4"),
+    (
+        'id = "DF02"',
+        'id = "DF02"\naid = "D1560000"',
+        "ssc-x.toml: df[3].aid: a DF name has 5 to 16 bytes, this one has 4",
+    ),
     (
         'id = "DF02"',
         'id = "DF02"\nlabel = "社会保障社会保障区"',
@@ -164,11 +172,15 @@ SWAPS = [
     ),
     ('id = "DF02"', 'id = "DF02"\naid = "D156"\ncolour = 1', "ssc-x.toml: df[3].colour: unknown key"),
     ('id = "DF02"', 'id = "DF02"\nname = "sx1.sh.社会保障"', "ssc-x.toml: df[3]: SSSE has the same name"),
-    ('id = "DF02"', 'id = "DF02"\nwhen = { "pin.try" = 3 }', "ssc-x.toml: df[3]: pin.try: no setting 'pin.try'"),
+    (
+        'id = "DF02"',
+        'id = "DF02"\nwhen = { "pin.try" = 3 }',
+        "ssc-x.toml: df[3]: pin.try: there is no setting 'pin.try'",
+    ),
     (
         'id = "DF02"',
         'id = "DF02"\nremove = true\nfid = 1',
-        "ssc-x.toml: df[3].remove: only 'remove = true' beside the identifier",
+        "ssc-x.toml: df[3].remove: write only 'remove = true' beside the identifier",
     ),
     (
         'id = "DF02"\nparent = "SSSE"',
@@ -182,18 +194,22 @@ SWAPS = [
     (
         "kid = 4,",
         "kid = 0x84,",
-        "ssc-x.toml: df[1].keys[1].kid: the KID of a key of an environment has its highest bit clear, 84 does not fit",
+        "ssc-x.toml: df[1].keys[1].kid: the KID of a key of an environment has its highest bit clear, not as in 84",
     ),
     (
         "kid = 0x83,",
         "kid = 3,",
-        "ssc-x.toml: df[2].keys[0].kid: the KID of a key of an application has its highest bit set, 03 does not fit",
+        "ssc-x.toml: df[2].keys[0].kid: the KID of a key of an application has its highest bit set, not as in 03",
     ),
-    ("kid = 4,", "kid = 0x14,", "ssc-x.toml: df[1].keys[1].kid: bits b6 to b4 of a KID are not used, 14 does not fit"),
+    ("kid = 4,", "kid = 0x14,", "ssc-x.toml: df[1].keys[1].kid: bits b6 to b4 of a KID are zero, not as in 14"),
     ("kid = 4,", "", "ssc-x.toml: df[1].keys[1]: keys of usage external-auth are addressed by KID; 'kid' is missing"),
     ("kid = 4,", "kid = 256,", "ssc-x.toml: df[1].keys[1].kid: expected `int` <= 255"),
-    ("kid = 4,", 'kid = { setting = "check_order" },', "ssc-x.toml: df[1].keys[1].kid: a KID is one byte"),
-    ("kid = 4,", 'kid = { setting = "kid.x" },', "ssc-x.toml: df[1].keys[1].kid: no setting 'kid.x'"),
+    (
+        "kid = 4,",
+        'kid = { setting = "check_order" },',
+        "ssc-x.toml: df[1].keys[1].kid: write the KID as a number from 0 to 255",
+    ),
+    ("kid = 4,", 'kid = { setting = "kid.x" },', "ssc-x.toml: df[1].keys[1].kid: there is no setting 'kid.x'"),
     (
         "kid = 4,",
         'kid = 4, suite = "AES",',
@@ -203,7 +219,7 @@ SWAPS = [
     ('usage = "pin"', 'usage = "pin", kid = 1', "ssc-x.toml: df[1].keys[0]: a PIN has neither a KID nor versions"),
     ('usage = "pin"', 'usage = "pine"', "ssc-x.toml: df[1].keys[0].usage: invalid enum value 'pine'"),
     # EFs
-    ('id = "DF01/EF05"', 'id = "DF09/EF05"', "ssc-x.toml: ef[0].id: no DF 'DF09'"),
+    ('id = "DF01/EF05"', 'id = "DF09/EF05"', "ssc-x.toml: ef[0].id: there is no DF 'DF09'"),
     ('id = "DF01/EF05"', 'id = "DF01/5"', "ssc-x.toml: ef[0].id: expected `str` matching regex"),
     ('id = "DF01/EF05"', 'id = "DF01/3F00"', "ssc-x.toml: ef[0].id: FID 3F00 is taken in SSSE/DF01"),
     ('id = "DF01/EF05"', 'id = "SSSE/DF02"', "ssc-x.toml: ef[0].update: no key 'UK1DF01' at or above SSSE"),
@@ -214,9 +230,9 @@ SWAPS = [
     ('read = "PIN"', 'read = "PIN &"', "ssc-x.toml: ef[0].read: a name is missing in rule 'PIN &'"),
     ('read = "PIN"', "read = 1", "ssc-x.toml: ef[0].read: expected"),
     ('read = "PIN"', "", "ssc-x.toml: ef[0]: 'read' is missing"),
-    ('read = "PIN"', 'read = { setting = "access.x" }', "ssc-x.toml: ef[0].read: no setting 'access.x'"),
+    ('read = "PIN"', 'read = { setting = "access.x" }', "ssc-x.toml: ef[0].read: there is no setting 'access.x'"),
     ('read = "PIN"', 'read = "PIN"\nsfi = 31', "ssc-x.toml: ef[0].sfi: expected `int` <= 30"),
-    ('read = "PIN"', 'read = "PIN"\nsize = 3', "ssc-x.toml: ef[0].size: 3 bytes, its elements take 4"),
+    ('read = "PIN"', 'read = "PIN"\nsize = 3', "ssc-x.toml: ef[0].size: 3 bytes, but its elements take 4"),
     ('read = "PIN"', 'read = "PIN"\nmax_records = 255', "ssc-x.toml: ef[0].max_records: expected `int` <= 254"),
     (
         'structure = "linear-variable"',
@@ -264,7 +280,7 @@ inner = [{ tag = 0x57, type = "an", length = 3, name = "inside" }]
 ADDED = [
     (
         '[[df]]\nid = "DF03"\nparent = "SSSE"\nkeys_of = "DF09"\n',
-        "ssc-x.toml: df[4].keys_of: no DF 'DF09'",
+        "ssc-x.toml: df[4].keys_of: there is no DF 'DF09'",
     ),
     (
         BARE + TLV,
@@ -272,14 +288,14 @@ ADDED = [
     ),
     (
         BARE + TLV.replace("tag = 0x57,", ""),
-        "ssc-x.toml: ef[0].inner[0]: an inner element has a tag and holds no others",
+        "ssc-x.toml: ef[0].inner[0]: an inner element needs a tag and holds no others",
     ),
-    (EF + EF, "ssc-x.toml: ef[1].id: 'DF01/EF05' stands here twice"),
+    (EF + EF, "ssc-x.toml: ef[1].id: 'DF01/EF05' is given twice"),
     (EF + EF.replace("EF05", "EF06") + "sfi = 5", "ssc-x.toml: ef[1].sfi: SFI 05 is taken by DF01/EF05"),
-    (BARE, "ssc-x.toml: ef[0]: 'size' is missing, there are no elements to take it from"),
+    (BARE, "ssc-x.toml: ef[0]: 'size' is missing, and there are no elements to take it from"),
     (
         BARE.replace("linear-variable", "linear-fixed"),
-        "ssc-x.toml: ef[0]: 'record_length' is missing, there are no elements to take it from",
+        "ssc-x.toml: ef[0]: 'record_length' is missing, and there are no elements to take it from",
     ),
     (
         BARE.replace("linear-variable", "cyclic") + "record_length = 4",
@@ -291,7 +307,7 @@ ADDED = [
     ),
     (
         EF.replace("linear-variable", "linear-fixed").replace("}]", SECOND),
-        "ssc-x.toml: ef[0].elements: records of a fixed file have one length, here [4, 5]",
+        "ssc-x.toml: ef[0].elements: records of a fixed file have one length, not [4, 5]",
     ),
     (
         EF.replace("}]", SECOND) + "max_records = 1",
@@ -301,19 +317,19 @@ ADDED = [
         EF.replace("linear-variable", "transparent")
         .replace("tag = 0x20,", "")
         .replace("}]", '}, { type = "b", length = 3, name = "b" }]'),
-        "ssc-x.toml: ef[0].elements: a transparent file is one element",
+        "ssc-x.toml: ef[0].elements: a transparent file has one element",
     ),
     (
         EF.replace("linear-variable", "cyclic").replace("tag = 0x20,", "").replace("length = 2", "length = 256")
         + "max_records = 1",
-        "ssc-x.toml: ef[0].elements: a record has at most 255 bytes, this one 256",
+        "ssc-x.toml: ef[0].elements: a record has at most 255 bytes, this one has 256",
     ),
     (
         BARE
         + "elements = ["
         + ",".join(f'{{ tag = 1, type = "an", length = 1, name = "e{n}" }}' for n in range(255))
         + "]",
-        "ssc-x.toml: ef[0].elements: a file has at most 254 records, this one 255",
+        "ssc-x.toml: ef[0].elements: a file has at most 254 records, this one has 255",
     ),
     (
         EF
@@ -350,7 +366,9 @@ def test_a_key_that_the_variant_removed_is_named_where_it_is_used(refused: Refus
 def test_a_longer_circle(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('extends = "b.toml"\n')
     (tmp_path / "b.toml").write_text('extends = "a.toml"\n')
-    with pytest.raises(ProfileError, match=r"^b\.toml: extends: a\.toml -> b\.toml -> a\.toml is a circle$"):
+    with pytest.raises(
+        ProfileError, match=r"^b\.toml: extends: profiles extend each other in a circle: a\.toml -> b\.toml -> a\.toml$"
+    ):
         load_profile(tmp_path / "a.toml")
 
 
@@ -366,7 +384,7 @@ def test_no_mf(refused: Refused) -> None:
 
 def test_no_atr(refused: Refused) -> None:
     text = GOOD.replace('[atr]\nchip_maker = "0081"\ncos = "000000"\ncard_maker = "8660"\n', "")
-    assert refused(text) == "ssc-x.toml: atr: the table is missing"
+    assert refused(text) == "ssc-x.toml: atr: the table [atr] is missing"
 
 
 def test_no_toml(refused: Refused) -> None:
@@ -376,7 +394,7 @@ def test_no_toml(refused: Refused) -> None:
 def test_no_text(tmp_path: Path) -> None:
     path = tmp_path / "ssc-x.toml"
     path.write_bytes(b'name = "\xff"')
-    with pytest.raises(ProfileError, match=r"^ssc-x\.toml: not UTF-8 at byte 8$"):
+    with pytest.raises(ProfileError, match=r"^ssc-x\.toml: not UTF-8 at byte 8; save it as UTF-8$"):
         load_profile(path)
 
 

@@ -52,7 +52,7 @@ def test_a_financial_environment_and_a_psam() -> None:
     [
         ({"profile": "ssc-9"}, "ssc-9"),
         ({"pin": "12"}, "pin: a PIN has 4 to 16 digits"),
-        ({"region": "33"}, "region: six digits were expected, not '33'"),
+        ({"region": "33"}, "region: write six digits, not '33'"),
         ({"settings": {"pin": {"trys": 3}}}, "settings"),
         ({"financial": "gold"}, "gold"),
         ({"holder": {"nmae": "x"}}, "nmae"),
