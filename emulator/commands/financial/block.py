@@ -1,8 +1,8 @@
-"""CARD BLOCK inside the financial environment: it locks that environment and nothing else.
+"""CARD BLOCK of the financial environment: it locks that environment and nothing else.
 
-JR/T 0025 knows one world on a card, so its CARD BLOCK ends everything. Beside a social-security environment that
-cannot be: neither may influence the other (Part 4, 5.5). The card that JR/T 0025 means is the environment. Where
-there is no other environment it is the card.
+JR/T 0025 has one environment on a card, so its CARD BLOCK locks everything. With a social-security environment on the
+card it must not: neither may influence the other (Part 4, 5.5). So the environment stands for the card of JR/T 0025.
+Without another environment CARD BLOCK locks the card.
 """
 
 from dataclasses import replace
@@ -13,9 +13,9 @@ from ...card.context import Context
 
 
 def block_environment(ctx: Context) -> None:
-    """Lock the financial environment with all its applications for good; their keys are dead with it.
+    """Lock the financial environment with all its applications for good, and retire their keys.
 
-    SELECT of any of them answers 6A81 from now on; a card that is nothing else answers so to everything.
+    SELECT of any of them answers 6A81 from now on; a card without another environment answers 6A81 to everything.
     """
     image = ctx.image
     environment = image.environment(ctx.session.df)

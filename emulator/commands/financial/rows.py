@@ -1,7 +1,7 @@
 """The rows of the financial environment itself, and of all its applications until personalisation ends.
 
-What it has in common with the social-security environment is the same code: selecting, reading, challenges,
-and the proof of its master key. The applications bring commands of their own.
+It shares its handlers with the social-security environment: selection, reading, challenges and the proof of the
+master key. The applications add commands of their own.
 """
 
 from dataclasses import replace
@@ -14,9 +14,9 @@ _LOCKED: Final = 0x9303
 
 
 def _same(row: Row, *more: int, **changes: Any) -> Row:
-    """A row of the social-security environment, but for the word of a locked application.
+    """Return a row of the social-security environment without the status word of a locked application.
 
-    Where the environment itself is locked nobody can be, and no application locks itself here.
+    A locked environment cannot be selected, and no application locks itself here.
     """
     status_words = (*(word for word in row.status_words if word != _LOCKED), *more)
     return replace(row, status_words=status_words, **changes)

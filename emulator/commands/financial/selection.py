@@ -11,16 +11,16 @@ from ...card.context import Answer, Context, Selection
 
 
 def fci(_ctx: Context, df: Df) -> bytes:
-    """Build the FCI: ``6F {84 name, A5 {88 SFI of the directory, more}}``; the PPSE has BF0C instead of 88."""
+    """Return the FCI: ``6F {84 name, A5 {88 SFI of the directory, more}}``; the PPSE has BF0C instead of 88."""
     return template(df.name, directory(df.directory_sfi) + df.proprietary)
 
 
 def _entered(_ctx: Context, _df: Df) -> None:
-    """Nothing begins with the selection of the environment."""
+    """Do nothing: the environment has no state."""
 
 
 def _locked(_ctx: Context, df: Df) -> Answer:
-    """What is locked here was so by CARD BLOCK of one of the applications."""
+    """Refuse the selection: CARD BLOCK of one of the applications has locked the environment."""
     raise CardBlocked(f"{df.label} is permanently locked")
 
 

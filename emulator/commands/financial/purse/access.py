@@ -1,6 +1,6 @@
-"""Reading and writing the files of passbook and purse, with or without line protection under DAMK.
+"""Read and write the files of passbook and purse, with or without line protection under DAMK.
 
-A file with line protection takes updates with a MAC only. Reading it may go with one: ``04 B0 P1 P2 04 MAC``
+A file with line protection takes updates with a MAC only. It may be read with or without one: ``04 B0 P1 P2 04 MAC``
 answers data and MAC.
 """
 
@@ -24,12 +24,22 @@ NO_SFI: Final = 31
 
 
 def read_binary(ctx: Context) -> Answer:
-    """READ BINARY with a MAC."""
+    """Run READ BINARY with a MAC; answer the data and their MAC.
+
+    Raises:
+        UnknownClass: the file has no line protection.
+        KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong; see also `binary.read_binary`.
+    """
     return _read(ctx, _binary_sfi(ctx), binary.read_binary)
 
 
 def read_record(ctx: Context) -> Answer:
-    """READ RECORD with a MAC."""
+    """Run READ RECORD with a MAC; answer the data and their MAC.
+
+    Raises:
+        UnknownClass: the file has no line protection.
+        KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong; see also `record.read_record`.
+    """
     return _read(ctx, ctx.command.p2 >> 3, record.read_record)
 
 
@@ -45,7 +55,13 @@ def _read(ctx: Context, sfi: int, handler: Callable[[Context], Answer]) -> Answe
 
 
 def update_binary(ctx: Context) -> Answer:
-    """UPDATE BINARY (更新二进制数据); the file keeps its length."""
+    """Write bytes of a transparent EF (更新二进制数据; manual, 7.7); the file keeps its length.
+
+    Raises:
+        OffsetOutside: the data would end behind the end of the file.
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
+        UnknownClass, MacMissing, KeyUnknown, ChallengeUnusable, MacWrong: line protection refuses the command.
+    """
     ef, data = _data(ctx, _binary_sfi(ctx), transparent=True)
     command = ctx.command
     offset = command.p2 if command.p1 & binary.BY_SFI else command.p1 << 8 | command.p2
@@ -59,18 +75,23 @@ def update_binary(ctx: Context) -> Answer:
 
 
 def update_record(ctx: Context) -> Answer:
-    """UPDATE RECORD (更新记录)."""
+    """Replace a record, append one, or write the newest of a cyclic file (更新记录; manual, 7.8).
+
+    Raises:
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied, RecordUnknown, RecordLengthWrong, TlvWrong, NoSpace
+        UnknownClass, MacMissing, KeyUnknown, ChallengeUnusable, MacWrong: line protection refuses the command.
+    """
     command = ctx.command
     return _write_record(ctx, Mode(command.p2 & 7), command.p1)
 
 
 def append_record(ctx: Context) -> Answer:
-    """APPEND RECORD (添加记录): at the end, or in a cyclic file as the newest."""
+    """Append a record, in a cyclic file as the newest (添加记录; manual, 7.9); raise as `update_record` does."""
     return _write_record(ctx, None, 0)
 
 
 def append_parameters(p1: int, p2: int) -> bool:
-    """P1 is 00, P2 an SFI or none and the mode 100."""
+    """Return whether P1 is 00, and P2 an SFI, or none, with mode 100."""
     return not p1 and p2 & 7 == Mode.NUMBER and p2 >> 3 != NO_SFI
 
 
@@ -89,7 +110,7 @@ def _write_record(ctx: Context, mode: Mode | None, p1: int) -> Answer:
 
 
 def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
-    """The file that an update means, and what to write there, its MAC verified.
+    """Return the file that an update means, and the data to write, after their MAC is verified.
 
     Raises:
         FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied, UnknownClass, MacMissing, KeyUnknown,

@@ -1,12 +1,12 @@
-"""The money: passbook (电子存折) and purse (电子钱包), their log, and the proof of the last trade.
+"""The accounts: passbook (电子存折) and purse (电子钱包), their log, and the proof of the last trade.
 
 The internal EF 0001 is the passbook (ED), EF 0002 the purse (EP); `cardfs.model.accounts` has their
 layout.
 
-The balance of the passbook is what can be spent: the holder's money and the overdraft limit. A new limit
-moves it by the difference, so 9401 asks one question everywhere.
+The balance of the passbook is the amount that can be spent: the holder's money and the overdraft limit. A new limit
+changes it by the difference, so 9401 always means that it is too small.
 
-The log is the cyclic EF 0018, or for an FMCOS account file the one that it names:
+The log is the cyclic EF 0018, or for an FMCOS account file the one that it names. Its records:
 
     counter after the trade 2 | overdraft limit 3 | amount 4 | kind 1 | terminal 6 | time 7
 """
@@ -31,7 +31,15 @@ MAX_COUNTER: Final = 0xFFFF
 
 
 class Account(NamedTuple):
-    """A passbook or purse: balance and limit in fen."""
+    """A passbook or purse.
+
+    Attributes:
+        path: path of its internal file.
+        passbook: whether it is the passbook, else the purse.
+        balance, limit: balance and overdraft limit, in fen; a purse has no limit.
+        online, offline: counters of the trades with and without the host.
+        proof: the proof of its last trade; see `cardfs.model.accounts`.
+    """
 
     path: str
     passbook: bool
@@ -42,16 +50,17 @@ class Account(NamedTuple):
     proof: bytes = NO_PROOF
 
     def pack(self) -> bytes:
-        """What the internal file contains."""
+        """Return the contents of the internal file."""
         head = _MONEY.pack(self.balance, self.online, self.offline)
         return head + (self.limit.to_bytes(3) if self.passbook else b"") + self.proof
 
 
 def account(ctx: Context, which: int) -> Account:
-    """Read the passbook (01) or the purse (02) of the current application.
+    """Return the passbook (``which`` 01) or the purse (02) of the current application.
 
     Raises:
-        FileUnknown: it has none. AccessDenied: an FMCOS file whose right of use does not hold.
+        FileUnknown: it has none.
+        AccessDenied: it is an FMCOS file whose right of use does not hold.
         IssuerDataWrong: the file is too short for the amounts.
     """
     here = ctx.session.df
@@ -66,16 +75,16 @@ def account(ctx: Context, which: int) -> Account:
     at = LENGTHS[which] - PROOF_LENGTH
     if len(contents) < at:
         raise IssuerDataWrong(f"EF {which:04X} has {len(contents)} bytes, balance and counters take {at}")
-    # A file made for the amounts alone gets its proof with the first trade.
+    # A file created for the amounts alone gets its proof with the first trade.
     balance, online, offline = _MONEY.unpack_from(contents)
     return Account(path, which == PASSBOOK, balance, online, offline, int.from_bytes(contents[8:at]), contents[at:])
 
 
 def log(ctx: Context, money: Account) -> Ef:
-    """The log of an account.
+    """Return the log of an account.
 
     Raises:
-        FileUnknown: there is none that could take its records.
+        FileUnknown: there is no cyclic file with its record length.
     """
     image, here = ctx.image, ctx.session.df
     ef = image.efs.get(child(here, LOG_FID))
@@ -87,11 +96,17 @@ def log(ctx: Context, money: Account) -> Ef:
 
 
 def settle(ctx: Context, new: Account, ef: Ef, record: bytes) -> None:
-    """Let balance, counter, limit, proof and log, which is ``ef``, change together."""
+    """Write account and log record in one transaction.
+
+    Args:
+        new: the account with its new balance, counters, limit and proof.
+        ef: the log.
+        record: its new record, 23 bytes.
+    """
     records = ctx.image.contents[ef.path]
     assert isinstance(records, tuple)  # noqa: S101 - its structure is cyclic
     change, money, old = ctx.change(), new.pack(), ctx.image.contents[new.path]
     assert isinstance(old, bytes)  # noqa: S101 - it is an internal file
-    # A file that was made larger keeps its length.
+    # A file that is longer keeps its length.
     change.put_contents(new.path, money + old[len(money) :])
     change.put_contents(ef.path, (record, *records)[: ef.max_records])

@@ -1,4 +1,4 @@
-"""What the commands of passbook and purse mean, in words; amounts are in fen."""
+"""Describers of the commands of passbook and purse; amounts are in fen."""
 
 from collections.abc import Callable
 from typing import Final
@@ -23,7 +23,7 @@ ACCOUNTS: Final = {0x01: "passbook", 0x02: "purse"}
 
 
 def _by_command(fields: Callable[[Command], str]) -> Describer:
-    """Make a describer from the command alone; it says nothing if the length is wrong."""
+    """Return a describer from the fields of the command alone; they are empty if its length is wrong."""
     return Describer(lambda exchange: fields(exchange.command) if exchange.fits else "")
 
 

@@ -1,4 +1,4 @@
-"""The keys of a purse application: found by function and index, their MACs, what too many failures do."""
+"""The keys of a purse application: look-up by usage and index, MACs, and the lock after too many failures."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,8 +21,9 @@ class FoundKey(NamedTuple):
     """A key of the application.
 
     Attributes:
-        at: where it stands among the card's keys.
-        version, algorithm: bytes that INITIALIZE answers; the card itself does not look at them.
+        at: its reference and version.
+        key: the key.
+        version, algorithm: bytes that INITIALIZE answers; the card itself does not use them.
     """
 
     at: KeyId
@@ -32,10 +33,13 @@ class FoundKey(NamedTuple):
 
 
 def find(ctx: Context, usage: Usage, index: int | None = None) -> FoundKey | None:
-    """Find the key of the current application with a function and an index; without an index the lowest.
+    """Return the key of the current application with a usage and an index, or None.
+
+    Args:
+        index: identifier of the key; None for the lowest there is.
 
     Raises:
-        AccessDenied: an FMCOS key whose right of use does not hold.
+        AccessDenied: it is an FMCOS key whose right of use does not hold.
     """
     image = ctx.image
     if image.info.settings.personalisation.cos == "fmcos":
@@ -54,7 +58,7 @@ def find(ctx: Context, usage: Usage, index: int | None = None) -> FoundKey | Non
 
 
 def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> FoundKey | None:
-    """Find a key by its head, which has the bytes of version and algorithm (7.12.3)."""
+    """Return a key by its head, which has the bytes of version and algorithm, or None (FMCOS manual, 7.12.3)."""
     prepare(ctx)
     owner = ctx.session.df
     for head in sorted(key_heads(ctx.image, owner), key=lambda each: each.identifier):
@@ -66,7 +70,7 @@ def _fmcos_key(ctx: Context, usage: Usage, index: int | None) -> FoundKey | None
 
 
 def missing(ctx: Context, usage: Usage, what: str) -> str:
-    """Say what is missing in the current application, and what there is."""
+    """Return a sentence on a key that the current application lacks, and on those of that usage that it has."""
     here = ctx.session.df
     kids = [key.kid for (ref, _), key in ctx.image.keys.items() if ref.owner == here and key.usage is usage]
     there = numbers(kid for kid in kids if kid is not None)
@@ -74,7 +78,12 @@ def missing(ctx: Context, usage: Usage, what: str) -> str:
 
 
 def trade_key(ctx: Context, usage: Usage, index: int) -> FoundKey:
-    """Find a trade key by index: `KeyIndexUnknown`."""
+    """Return a trade key by its index.
+
+    Raises:
+        KeyIndexUnknown: there is none.
+        AccessDenied: see `find`.
+    """
     found = find(ctx, usage, index)
     if found is None:
         raise KeyIndexUnknown(missing(ctx, usage, f"{usage} key with index {index:02X}"))
@@ -82,7 +91,12 @@ def trade_key(ctx: Context, usage: Usage, index: int) -> FoundKey:
 
 
 def the_key(ctx: Context, usage: Usage) -> FoundKey:
-    """Find the one key of the application with a function: `KeyUnknown`."""
+    """Return the one key of the application with a usage.
+
+    Raises:
+        KeyUnknown: there is none.
+        AccessDenied: see `find`.
+    """
     found = find(ctx, usage)
     if found is None:
         raise KeyUnknown(missing(ctx, usage, f"{usage} key"))
@@ -93,19 +107,23 @@ def the_key(ctx: Context, usage: Usage) -> FoundKey:
 
 
 def require_pin(ctx: Context) -> None:
-    """Refuse what takes the holder's PIN, if the application has one: `AccessDenied`."""
+    """Refuse a command that takes the holder's PIN, if the application has one that is set.
+
+    Raises:
+        AccessDenied: it is not verified.
+    """
     owner, keys = ctx.session.df, ctx.image.keys
     pins = [ref for ref in ctx.image.pins if ref.owner == owner]
     if any(ref in ctx.session.proofs for ref in pins):
         return
     if all(not keys[ref, 1].value and keys[ref, 1].state is KeyState.ACTIVE for ref in pins):
-        # No PIN was ever there, or none is set.
+        # There is no PIN, or none is set.
         return
     raise AccessDenied("the PIN is not verified")
 
 
 def replace_pin(ctx: Context, pin: FoundKey, value: bytes) -> None:
-    """Replace a PIN, all its tries given back."""
+    """Replace a PIN, and set its try counter to its maximum."""
     ref, _ = pin.at
     change = ctx.change()
     change.put_key(ref, replace(pin.key, value=value))
@@ -123,10 +141,10 @@ def replace_pin(ctx: Context, pin: FoundKey, value: bytes) -> None:
 
 
 def initial_value(ctx: Context, found: FoundKey) -> bytes:
-    """Where the MAC of a command starts: at the challenge, or by ``edep.command_iv`` at zero.
+    """Return the initial value of a MAC: the challenge, or b"" for zero, as ``edep.command_iv`` chooses.
 
     Raises:
-        ChallengeUnusable: there is none, or none that this key can use.
+        ChallengeUnusable: there is no challenge, or one longer than a block of the key's cipher.
     """
     if ctx.settings.edep.command_iv == "zero":
         return b""
@@ -134,7 +152,7 @@ def initial_value(ctx: Context, found: FoundKey) -> bytes:
 
 
 def unwrap(ctx: Context, found: FoundKey) -> bytes:
-    """Verify the MAC of the command, and return its data without it; a wrong one costs no try.
+    """Verify the MAC of the command, and return the data before it; a wrong MAC costs no try.
 
     The MAC covers CLA to Lc, its own 4 bytes counted, and the data before it.
 
@@ -155,27 +173,34 @@ def _mac(ctx: Context, found: FoundKey, covered: bytes) -> bytes:
 
 
 def counted_mac(ctx: Context, found: FoundKey) -> Answer | None:
-    """Compare the MAC at the end of the command as `counted` does.
+    """Verify the MAC at the end of the command, charged as in `counted`.
+
+    Returns:
+        None if it is right, else the answer.
 
     Raises:
         ChallengeUnusable: nothing was compared, so nothing is charged.
-        MacWrong
+        MacWrong: it is wrong, and tries are left.
     """
     _, mac, covered = split(ctx)
     return counted(ctx, found, _mac(ctx, found, covered), mac, wrong_mac(found.key))
 
 
 def counted(ctx: Context, found: FoundKey, expected: bytes, given: bytes, refusal: CardError) -> Answer | None:
-    """Compare what proves a key, charged; the last failure locks the application for good.
+    """Compare the value that proves a key, charged; the last failure locks the application for good.
+
+    Args:
+        expected, given: the right value, and the one that came.
+        refusal: raised if the value is wrong and tries are left.
 
     Returns:
-        None if it is right, else what to answer.
+        None if it is right, else the answer of an application that is now locked.
 
     Raises:
-        CardError: ``refusal``, while tries are left.
+        CardError: ``refusal``.
     """
     if ctx.image.locked(found.at):
-        # Power went between the last failure and the lock.
+        # The power was cut between the last failure and the lock.
         return lock(ctx, f"{found.key.name} has no tries left")
     left = compare(ctx, found.at, expected, given)
     if left is None:
@@ -186,13 +211,13 @@ def counted(ctx: Context, found: FoundKey, expected: bytes, given: bytes, refusa
 
 
 def lock(ctx: Context, reason: str) -> Answer:
-    """Lock the application for good; its keys are dead with it."""
+    """Lock the application for good, and return the answer that says so."""
     lock_for_good(ctx)
     return ctx.refuse(ApplicationBlocked(f"{reason}: locked for ever"))
 
 
 def lock_for_good(ctx: Context) -> None:
-    """Mark the application as permanently locked, and end its keys."""
+    """Lock the current application for good, and retire its keys."""
     here = ctx.session.df
     change = ctx.change()
     change.put_df(replace(ctx.image.dfs[here], blocked=True, suspended=False))

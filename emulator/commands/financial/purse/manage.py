@@ -17,7 +17,11 @@ AUTHENTICATION_LENGTHS: Final = frozenset((8, 16))
 
 
 def application_block(ctx: Context) -> Answer:
-    """Lock the application (应用锁定): until it is unblocked, or for good."""
+    """Lock the application (应用锁定; manual, 8.3): with P2 00 until it is unblocked, with 01 for good.
+
+    Raises:
+        KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong
+    """
     unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
     here = ctx.session.df
     if ctx.command.p2 == PERMANENT:
@@ -28,7 +32,11 @@ def application_block(ctx: Context) -> Answer:
 
 
 def application_unblock(ctx: Context) -> Answer:
-    """End a temporary lock (应用解锁), also when there is none; three failures on end lock for good."""
+    """End a temporary lock, if there is one (应用解锁; manual, 8.2); three failures in a row lock for good.
+
+    Raises:
+        KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong
+    """
     found = the_key(ctx, Usage.MAC_ENC)
     failed = counted_mac(ctx, found)
     if failed is not None:
@@ -38,14 +46,26 @@ def application_unblock(ctx: Context) -> Answer:
 
 
 def card_block(ctx: Context) -> Answer:
-    """Lock the financial environment with all its applications for good (卡片锁定)."""
+    """Lock the financial environment with all its applications for good (卡片锁定; manual, 8.1).
+
+    Raises:
+        KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong
+    """
     unwrap(ctx, the_key(ctx, Usage.MAC_ENC))
     block_environment(ctx)
     return DONE
 
 
 def external_authentication(ctx: Context) -> Answer:
-    """Let the terminal prove that it knows a key (外部认证): the key enciphers the challenge, 00 on the right."""
+    """Let the terminal prove a key (外部认证; manual, 7.1): the challenge, padded with 00, enciphered under it.
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyUnknown, AccessDenied, MethodBlocked, ChallengeUnusable
+        LengthWrong: the data are not one block of the key's cipher.
+    """
     found = _named(ctx, Usage.EXTERNAL_AUTH)
     require_tries(ctx, found.at, found.key.name)
     suite, data = found.key.suite, ctx.command.data
@@ -61,7 +81,12 @@ def external_authentication(ctx: Context) -> Answer:
 
 
 def internal_authentication(ctx: Context) -> Answer:
-    """Prove the card to the terminal (内部认证): encipher what it sends."""
+    """Prove the card to the terminal (内部认证; manual, 7.3): answer its block enciphered.
+
+    Raises:
+        KeyUnknown, AccessDenied
+        LengthWrong: the data are not one block of the key's cipher.
+    """
     found = _named(ctx, Usage.INTERNAL_AUTH)
     suite, data = found.key.suite, ctx.command.data
     if len(data) != suite.block:

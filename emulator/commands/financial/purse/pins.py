@@ -21,7 +21,14 @@ def _the_pin(ctx: Context, identifier: int) -> FoundKey:
 
 
 def verify(ctx: Context) -> Answer:
-    """VERIFY (校验个人密码): compare the PIN, bytes FF at its end apart."""
+    """Compare the PIN without FF at its end (校验个人密码; manual, 7.10).
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyIndexUnknown, AccessDenied, MethodBlocked
+    """
     pin = _the_pin(ctx, ctx.command.p2)
     failed = _compare(ctx, pin, ctx.command.data)
     if failed is not None:
@@ -31,7 +38,15 @@ def verify(ctx: Context) -> Answer:
 
 
 def change_pin(ctx: Context) -> Answer:
-    """CHANGE PIN (修改个人密码): the holder gives the old PIN, FF, the new PIN, all in clear."""
+    """Replace the PIN (修改个人密码; manual, 8.6). Data: the old PIN, FF, the new PIN, in clear.
+
+    Returns:
+        9000, or 63Cx with the tries that are left.
+
+    Raises:
+        KeyIndexUnknown, AccessDenied, MethodBlocked
+        DataWrong: the data do not have this form, or the new PIN not 2 to 6 bytes.
+    """
     pin = _the_pin(ctx, ctx.command.p2)
     old, new = split(ctx, lambda part: len(part) in LENGTHS)
     failed = _compare(ctx, pin, old)
@@ -44,7 +59,12 @@ def change_pin(ctx: Context) -> Answer:
 
 
 def reload_pin(ctx: Context) -> Answer:
-    """RELOAD PIN (重装个人密码): the issuer gives a new PIN, its MAC under DRPK covers the PIN alone."""
+    """Set a new PIN of the issuer (重装个人密码; manual, 8.5). Data: the PIN, and its MAC under DRPK.
+
+    Raises:
+        KeyIndexUnknown, KeyUnknown, AccessDenied
+        TradeMacWrong: the MAC does not verify; the last failure locks the application.
+    """
     pin, found = _the_pin(ctx, ctx.command.p2), the_key(ctx, Usage.PIN_RELOAD)
     new, mac = ctx.command.data[:-MAC_LENGTH], ctx.command.data[-MAC_LENGTH:]
     key = found.key
@@ -57,7 +77,14 @@ def reload_pin(ctx: Context) -> Answer:
 
 
 def pin_unblock(ctx: Context) -> Answer:
-    """PIN UNBLOCK (个人密码解锁): the issuer gives the PIN anew, enciphered and with a MAC under DPUK."""
+    """Set the PIN anew and restore its tries (个人密码解锁; manual, 8.4). Data: cipher and MAC under DPUK.
+
+    Raises:
+        KeyIndexUnknown, KeyUnknown, AccessDenied, ChallengeUnusable
+        LengthWrong: the cipher is not whole blocks.
+        MacWrong: the MAC does not verify; the last failure locks the application.
+        CipherDataWrong, DataWrong: the deciphered data are not a PIN.
+    """
     pin, found = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
     key, enciphered = found.key, ctx.command.data[:-MAC_LENGTH]
     if len(enciphered) % key.suite.block:
@@ -73,7 +100,7 @@ def pin_unblock(ctx: Context) -> Answer:
 
 
 def _compare(ctx: Context, pin: FoundKey, given: bytes) -> Answer | None:
-    """Compare the PIN, bytes FF at its end apart; return None if it is right, else the answer.
+    """Compare the PIN without FF at its end; return None if it is right, else the answer.
 
     Raises:
         MethodBlocked

@@ -24,7 +24,7 @@ _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
 _BEGIN: Final = (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
 _NO_DTK: Final = (0x6A88,)
 _SPENDS: Final = (0x9401,)
-# 6985: of the balance or the turn, where the profile says so.
+# 6985: balance or sequence is wrong, where the profile answers so.
 _END: Final = (0x9000, 0x6100, 0x6581, 0x6901, 0x6985, 0x9302, *GATED)
 _PIN: Final = (0x9000, 0x6581, 0x9403, *GATED)
 _DATA: Final = range(1, 256)
@@ -36,7 +36,7 @@ def _exactly(p1: int, *p2: int) -> Callable[[int, int], bool]:
 
 
 def _key(p1: int) -> Callable[[int, int], bool]:
-    """P2 is the identifier of a key or PIN, which is never FF."""
+    """Return a check of P1, and of P2 as the identifier of a key or PIN, which is never FF."""
     return lambda here, there: here == p1 and there != 0xFF
 
 

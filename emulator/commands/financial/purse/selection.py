@@ -1,4 +1,4 @@
-"""How SELECT enters a purse application: its FCI, a new security state, and what a lock answers."""
+"""Selection of a purse application: its FCI, its first security state, and the answer of a locked one."""
 
 from typing import Final
 
@@ -14,9 +14,9 @@ LOCKED: Final = 0x6283
 
 
 def fci(ctx: Context, df: Df) -> bytes:
-    """``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``; a file that fits no answer is not shown."""
+    """Return the FCI: ``6F {84 name, A5 {proprietary TLVs, 9F0C EF 0015}}``, without EF 0015 if it is too long."""
     if ctx.settings.personalisation.cos == "fmcos":
-        # That coding names the file that its FCI shows, and puts it there.
+        # SELECT of that coding adds the file that the FCI shows.
         return select.fci(df)
     shown = ctx.image.contents.get(child(df.path, PURSE_DATA))
     data = issuer_data(shown) if isinstance(shown, bytes) else b""
@@ -25,13 +25,13 @@ def fci(ctx: Context, df: Df) -> bytes:
 
 
 def entered(ctx: Context, df: Df) -> None:
-    """Every selection starts with nothing proven in this application."""
+    """Drop the proofs of this application: every selection starts without any."""
     remaining = frozenset(ref for ref in ctx.session.proofs if ref.owner != df.path)
     ctx.session.proofs = remaining
 
 
 def locked(ctx: Context, df: Df) -> Answer:
-    """SELECT of a locked application; it becomes current, so that it can be unblocked."""
+    """Answer the SELECT of a locked application: 6283 and the FCI, or 6A81; it becomes current and can be unblocked."""
     select.make_current(ctx, df)
     entered(ctx, df)
     kind = "until it is unblocked" if df.suspended else "for ever"

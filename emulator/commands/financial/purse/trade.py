@@ -1,4 +1,4 @@
-"""The trades: what an INITIALIZE command prepares, and the one command that completes it."""
+"""The trades of passbook and purse: INITIALIZE prepares one, the very next command completes it."""
 
 from typing import Final, NamedTuple
 
@@ -20,16 +20,17 @@ from .keyring import require_pin, the_key, trade_key
 
 TIME: Final = slice(0, 7)
 NO_CODE: Final = bytes(4)
-"""What GET TRANSACTION PROVE answers in place of a MAC or TAC that the trade does not have."""
+"""In a proof: the MAC or TAC of a trade that does not have one."""
 
 
 class Kind(NamedTuple):
     """A kind of trade (交易类型).
 
     Attributes:
-        code: its identifier. ``which``: 01 passbook, 02 purse.
-        usage: function of its key.
-        online: whether the host takes part, so that the online counter counts it.
+        code: its identifier, one byte.
+        which: its account: 01 the passbook, 02 the purse.
+        usage: usage of its key.
+        online: whether the host takes part; the online counter counts such trades.
         spends: whether the amount leaves the account.
     """
 
@@ -41,7 +42,7 @@ class Kind(NamedTuple):
 
     @property
     def needs_pin(self) -> bool:
-        """Every trade of the passbook and every load; purchases from the purse do not."""
+        """Return whether it needs the PIN: every trade of the passbook and every load does."""
         return self.which == PASSBOOK or self.online
 
 
@@ -84,25 +85,28 @@ class _Trade(NamedTuple):
 
 
 class Trade(_Trade, Prepared):
-    """What an INITIALIZE command prepared; no secret, the session key is derived when it is needed.
+    """A trade that an INITIALIZE command prepared. It holds no secret: the session key is derived when it is needed.
 
     Attributes:
-        key: of the trade key. ``tac_key``: of the TAC key, None for an unload. ``counter``: before the trade.
-        random: the card's. ``amount``, ``terminal``: as the command had them; an overdraft has no amount.
-        money, log: the account and its log; nothing changes them before the command that completes the trade.
-        cache: records of files that UPDATE CAPP DATA CACHE has changed, by path.
+        kind: the kind of trade.
+        key, tac_key: the trade key, and the TAC key, which an unload does not have.
+        counter: the counter before the trade.
+        random: the card's random number, 4 bytes.
+        amount, terminal: as in the command, 4 and 6 bytes; an overdraft has no amount.
+        money, log: the account and its log; nothing changes them before the trade is completed.
+        cache: contents of the files that UPDATE CAPP DATA CACHE has changed, by path.
     """
 
     __slots__ = ()
 
     @property
     def code(self) -> bytes:
-        """The identifier of the kind as a byte."""
+        """Return the identifier of the kind as one byte."""
         return bytes((self.kind.code,))
 
     @property
     def sequence(self) -> bytes:
-        """The counter before the trade as bytes."""
+        """Return the counter before the trade as 2 bytes."""
         return self.counter.to_bytes(2)
 
 
@@ -110,12 +114,21 @@ class Trade(_Trade, Prepared):
 
 
 def parameters(p1: int, p2: int) -> bool:
-    """P1 is the trade, P2 the account, where there is such a trade."""
+    """Return whether P1, the trade, and P2, the account, are those of a kind of trade."""
     return (p1, p2) in KINDS
 
 
 def initialize(ctx: Context) -> Answer:
-    """Begin a trade (初始化); nothing is written, and the next command has to complete it."""
+    """Begin a trade (初始化; manual, 8.7 to 8.12). Nothing is written; the very next command must complete it.
+
+    Data: key index 1, amount 4 (not for an overdraft), terminal 6. Answer: balance 4, counter 2, limit 3 (not for load
+    and unload), key version 1, algorithm 1, random 4, and MAC1 4 of an online trade.
+
+    Raises:
+        AccessDenied: the PIN is not verified, or an FMCOS right does not hold.
+        FileUnknown, IssuerDataWrong, KeyIndexUnknown, KeyUnknown, CounterExhausted
+        BalanceShort, ConditionsUnmet: the new balance would be below zero, or too large.
+    """
     command = ctx.command
     kind = KINDS[command.p1, command.p2]
     index, amount, terminal = command.data[0], command.data[1:-6], command.data[-6:]
@@ -146,7 +159,12 @@ def _moved(kind: Kind, amount: bytes) -> int:
 
 
 def _require_balance(ctx: Context, new: int) -> None:
-    """Refuse a balance that cannot be: `BalanceShort`, or as ``edep.balance_error`` says `ConditionsUnmet`."""
+    """Refuse a balance below zero, or too large for its 4 bytes.
+
+    Raises:
+        BalanceShort: it is below zero.
+        ConditionsUnmet: it is too large; or below zero, and ``edep.balance_error`` answers 6985.
+    """
     if new < 0:
         reason = f"the balance is {-new} fen short"
         raise ConditionsUnmet(reason) if ctx.settings.edep.balance_error == "6985" else BalanceShort(reason)
@@ -158,7 +176,12 @@ def _require_balance(ctx: Context, new: int) -> None:
 
 
 def credit_for_load(ctx: Context) -> Answer:
-    """CREDIT FOR LOAD (圈存): the host's MAC2 moves the money in; answers the TAC."""
+    """Complete a load (圈存; manual, 8.7.2). Data: time 7, MAC2 4 of the host. Answer: TAC 4.
+
+    Raises:
+        TradeStateWrong, ConditionsUnmet: no load was prepared (``edep.second_command_error``).
+        TradeMacWrong: MAC2 does not verify.
+    """
     trade = _prepared(ctx, LOAD_ED, LOAD_EP)
     time = ctx.command.data[TIME]
     suite, session = _online(ctx, trade)
@@ -172,7 +195,12 @@ def credit_for_load(ctx: Context) -> Answer:
 
 
 def debit_for_unload(ctx: Context) -> Answer:
-    """DEBIT FOR UNLOAD (圈提): the host's MAC2 moves the money out; answers MAC3."""
+    """Complete an unload (圈提; manual, 8.10.2). Data: time 7, MAC2 4 of the host. Answer: MAC3 4.
+
+    Raises:
+        TradeStateWrong, ConditionsUnmet: no unload was prepared (``edep.second_command_error``).
+        TradeMacWrong: MAC2 does not verify.
+    """
     trade = _prepared(ctx, UNLOAD)
     time = ctx.command.data[TIME]
     suite, session = _online(ctx, trade)
@@ -186,9 +214,14 @@ def debit_for_unload(ctx: Context) -> Answer:
 
 
 def debit(ctx: Context) -> Answer:
-    """DEBIT FOR PURCHASE, CASH WITHDRAW or CAPP PURCHASE (消费, 取现, 复合消费): answers TAC and MAC2.
+    """Complete a purchase, a cash withdrawal or a CAPP purchase (消费, 取现, 复合消费; manual, 8.8.2, 8.9.3, 8.11.2).
 
-    With a CAPP purchase the records in the cache are written.
+    Data: terminal sequence 4, time 7, MAC1 4 of the terminal. Answer: TAC 4, MAC2 4. A CAPP purchase also writes the
+    records in the cache.
+
+    Raises:
+        TradeStateWrong, ConditionsUnmet: none of them was prepared (``edep.second_command_error``).
+        TradeMacWrong: MAC1 does not verify.
     """
     trade = _prepared(ctx, PURCHASE_ED, PURCHASE_EP, CASH, CAPP)
     data = ctx.command.data
@@ -209,7 +242,15 @@ def debit(ctx: Context) -> Answer:
 
 
 def update_overdraw_limit(ctx: Context) -> Answer:
-    """UPDATE OVERDRAW LIMIT (修改透支限额): limit and balance move by the same difference; answers the TAC."""
+    """Replace the overdraft limit, and change the balance by the difference (修改透支限额; manual, 8.12.2).
+
+    Data: new limit 3, time 7, MAC2 4 of the host. Answer: TAC 4.
+
+    Raises:
+        TradeStateWrong, ConditionsUnmet: it was not prepared (``edep.second_command_error``).
+        TradeMacWrong: MAC2 does not verify.
+        BalanceShort, ConditionsUnmet: the new balance would be below zero, or too large.
+    """
     trade = _prepared(ctx, OVERDRAFT)
     data = ctx.command.data
     limit, time = data[:3], data[3:10]
@@ -226,10 +267,11 @@ def update_overdraw_limit(ctx: Context) -> Answer:
 
 
 def _prepared(ctx: Context, *kinds: Kind) -> Trade:
-    """The trade that the command before has begun.
+    """Return the trade that the command directly before prepared.
 
     Raises:
-        TradeStateWrong: none of these kinds, or as ``edep.second_command_error`` says `ConditionsUnmet`.
+        TradeStateWrong: it prepared none of these kinds.
+        ConditionsUnmet: the same, if ``edep.second_command_error`` answers 6985.
     """
     trade = ctx.trade
     if isinstance(trade, Trade) and trade.kind in kinds:
@@ -239,7 +281,7 @@ def _prepared(ctx: Context, *kinds: Kind) -> Trade:
 
 
 def _online(ctx: Context, trade: Trade) -> tuple[Suite, ExpandedKey]:
-    """Suite and session key of an online trade."""
+    """Return cipher suite and session key of an online trade."""
     suite = ctx.image.keys[trade.key].suite
     expanded = ctx.image.expanded(trade.key)
     return suite, suite.expand(crypto.online_key(suite, expanded, trade.random, trade.sequence))
@@ -268,10 +310,12 @@ def _complete(
     tac: bytes,
     limit: int | None = None,
 ) -> None:
-    """Settle a trade: money, log and proof. The counter in log and proof is that after the trade.
+    """Write account, log and proof of a trade. The counter in log and proof is the one after the trade.
 
     Args:
-        balance, limit: the new ones; no limit leaves the one that the account has.
+        balance, limit: the new values; None leaves the limit of the account.
+        time: time of the trade, 7 bytes.
+        mac, tac: the codes of the proof, 4 bytes each.
     """
     money, count, code = trade.money, trade.counter + 1, trade.code
     online, offline = (count, money.offline) if trade.kind.online else (money.online, count)
@@ -292,15 +336,19 @@ _LINEAR: Final = (Structure.LINEAR_FIXED, Structure.LINEAR_VARIABLE)
 
 
 def cache_parameters(p1: int, p2: int) -> bool:
-    """P1 is an identifier (mode 000 of P2) or a record number (100); P2 has an SFI 1 to 30, or none."""
+    """Return whether P1 is an identifier (mode 000 of P2) or a number (100), and P2 has an SFI of 1 to 30 or none."""
     return bool(p1) and p2 >> 3 != 0x1F and p2 & 7 in _CACHE_MODES
 
 
 def update_capp_data_cache(ctx: Context) -> Answer:
-    """Keep a new record for a CAPP purchase (更新复合应用数据缓存); the purchase writes it, or nothing does.
+    """Store a new record for a CAPP purchase (更新复合应用数据缓存; manual, 8.9.2); only the purchase writes it.
 
-    The identifier of a record (复合应用类型标识符) is its first byte. A file whose updates take a MAC may
-    be written without one: the purchase's MAC1 stands for it.
+    The identifier of a record (复合应用类型标识符) is its first byte. A file whose updates take a MAC is written
+    without one: MAC1 of the purchase replaces it.
+
+    Raises:
+        TradeStateWrong, ConditionsUnmet: no CAPP purchase was prepared (``edep.second_command_error``).
+        FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied, RecordUnknown, RecordLengthWrong, NoSpace
     """
     trade, command = _prepared(ctx, CAPP), ctx.command
     ef = ctx.target(command.p2 >> 3)
@@ -330,11 +378,16 @@ def _with_record(ef: Ef, records: Records, p1: int, mode: Mode, record: bytes) -
     return new
 
 
-# -- asking -------------------------------------------------------------------------------------------
+# -- inquiries ----------------------------------------------------------------------------------------
 
 
 def get_balance(ctx: Context) -> Answer:
-    """GET BALANCE (读余额); that of the passbook takes the PIN."""
+    """Answer a balance, 4 bytes in fen (读余额; manual, 8.14).
+
+    Raises:
+        AccessDenied: the passbook needs the PIN, or an FMCOS right does not hold.
+        FileUnknown, IssuerDataWrong
+    """
     which = ctx.command.p2
     if which == PASSBOOK:
         require_pin(ctx)
@@ -342,10 +395,14 @@ def get_balance(ctx: Context) -> Answer:
 
 
 def get_transaction_prove(ctx: Context) -> Answer:
-    """GET TRANSACTION PROVE (取交易认证): MAC and TAC of the last trade of an account.
+    """Answer MAC and TAC of the last trade of an account, 8 bytes (取交易认证; manual, 8.13).
 
-    The counter asked for is that after the trade, which the next INITIALIZE answers and the log has:
-    a terminal that lost the answer sees it there and asks with it.
+    The command has the counter after the trade. A terminal that lost the answer finds it in the next INITIALIZE or in
+    the log.
+
+    Raises:
+        ProofMissing: the last trade had another kind or counter.
+        AccessDenied, FileUnknown, IssuerDataWrong
     """
     code = ctx.command.p2
     which = WHICH.get(code)
