@@ -1,4 +1,4 @@
-"""What a debit/credit application consists of: its keys, its lists in FCI and records, and how SELECT answers."""
+"""The parts of a debit/credit application: its selection, its data object lists in FCI and records, and its keys."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,7 +27,7 @@ CDOL1: Final = 0x8C
 CDOL2: Final = 0x8D
 DDOL: Final = 0x9F49
 NATIONAL: Final = 0xDF69
-"""Algorithms that the terminal supports: 01 the national ones."""
+"""Tag of the algorithms that the terminal supports; 01: the national ones."""
 BLOCKED: Final = 0x6283
 
 _EXPONENT: Final = 3
@@ -37,7 +37,7 @@ _EXPONENT: Final = 3
 
 
 def fci(ctx: Context, df: Df) -> bytes:
-    """Build the FCI of an application (EMV Book 1, 11.3.4)."""
+    """Return the FCI of an application (EMV Book 1, 11.3.4)."""
     return ctx.image.parsed(df.path, df, _template)
 
 
@@ -46,12 +46,12 @@ def _template(df: Df) -> bytes:
 
 
 def entered(ctx: Context, _df: Df) -> None:
-    """Begin anew: a selection ends the transaction before."""
+    """Begin with an empty state: a selection ends the transaction before."""
     remember(ctx, State({}))
 
 
 def locked(ctx: Context, df: Df) -> Answer:
-    """Answer the selection of a blocked application: the FCI with a warning, so that an issuer can unblock it."""
+    """Answer the SELECT of a blocked application: 6283 and the FCI; it becomes current, so that it can be unblocked."""
     make_current(ctx, df)
     entered(ctx, df)
     return Answer(fci(ctx, df), BLOCKED, f"{df.label} is locked")
@@ -64,15 +64,18 @@ SELECTION: Final = Selection(fci, entered, locked)
 
 
 def here(ctx: Context) -> Df:
-    """The application that is selected."""
+    """Return the current application."""
     return ctx.image.dfs[ctx.session.df]
 
 
 def fci_object(ctx: Context, *path: int) -> bytes | None:
-    """An object of the application's FCI, looked up in tag A5; None if it has none.
+    """Return the value of a data object in tag A5 of the application's FCI, or None.
+
+    Args:
+        path: its tag, after the tags of the templates around it.
 
     Raises:
-        IssuerDataWrong: the FCI is cut.
+        IssuerDataWrong: tag A5 does not hold whole objects.
     """
     try:
         return _object_of(here(ctx).proprietary, *path)
@@ -81,10 +84,13 @@ def fci_object(ctx: Context, *path: int) -> bytes | None:
 
 
 def read_list(tag: int, value: bytes) -> tuple[Field, ...]:
-    """Read the data object list that an object is.
+    """Return the entries of a data object list (EMV Book 3, 5.4).
+
+    Args:
+        tag: tag of the list, for the reason.
 
     Raises:
-        IssuerDataWrong: it is cut.
+        IssuerDataWrong: the list does not hold whole entries.
     """
     try:
         return tlv.fields(value)
@@ -93,22 +99,23 @@ def read_list(tag: int, value: bytes) -> tuple[Field, ...]:
 
 
 def pdol(ctx: Context) -> tuple[Field, ...]:
-    """The PDOL of the FCI; empty if it has none.
+    """Return the PDOL of the FCI; empty if it has none.
 
     Raises:
-        IssuerDataWrong
+        IssuerDataWrong: see `read_list`.
     """
     return read_list(PDOL, fci_object(ctx, PDOL) or b"")
 
 
 def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
-    """A data object list out of the records that the AFL names, None if they have none.
+    """Return a data object list from the records that the AFL names, or None.
 
     Args:
         files: the AFL, four bytes for each file.
+        tag: tag of the list.
 
     Raises:
-        IssuerDataWrong: the list is cut.
+        IssuerDataWrong: see `read_list`.
     """
     for at in range(0, len(files), 4):
         sfi, first, last = files[at] >> 3, files[at + 1], files[at + 2]
@@ -122,19 +129,24 @@ def listed(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...] | None:
 
 
 _object_of: Final = lru_cache(maxsize=64)(tlv.find)
-"""What stands in FCIs, which seldom change."""
+"""Cached, since FCIs seldom change."""
 
 
 @lru_cache(maxsize=256)
 def _object_in(record: bytes, tag: int) -> bytes | None:
     with suppress(tlv.TlvError):
         return tlv.find(record, tlv.RECORD_TEMPLATE, tag)
-    # An issuer may write any record; one that is no template has no list.
+    # An issuer may write any record; one that is not a template has no list.
     return None
 
 
 def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:
-    """Like `listed`, but a card without it cannot go on: `ConditionsUnmet`."""
+    """Return a data object list as `listed` does, where the command cannot do without it.
+
+    Raises:
+        ConditionsUnmet: no record has it.
+        IssuerDataWrong: see `read_list`.
+    """
     found = listed(ctx, files, tag)
     if found is None:
         raise ConditionsUnmet(f"no record of the application has the list {tag:X}")
@@ -145,10 +157,13 @@ def need_list(ctx: Context, files: bytes, tag: int) -> tuple[Field, ...]:
 
 
 def find(ctx: Context, usage: Usage, national: bool) -> KeyId:
-    """Find the key with a function; of two the one whose cipher was agreed on.
+    """Return the identity of the application's key with a usage; of two, the one with the agreed cipher.
+
+    Args:
+        national: whether the national cipher, SM4, was agreed on.
 
     Raises:
-        KeyUnknown
+        KeyUnknown: there is none, or it is dead.
     """
     keys = ctx.image.keys
     alive = [at for at in ctx.image.keys_for(ctx.session.df, usage) if keys[at].state is KeyState.ACTIVE]
@@ -158,15 +173,15 @@ def find(ctx: Context, usage: Usage, national: bool) -> KeyId:
 
 
 def secret(ctx: Context, usage: Usage, national: bool) -> Key:
-    """The key that `find` finds."""
+    """Return the key that `find` finds; raise `KeyUnknown` as it does."""
     return ctx.image.keys[find(ctx, usage, national)]
 
 
 def session(ctx: Context, usage: Usage, state: State) -> tuple[Suite, ExpandedKey]:
-    """Rules and session key of the transaction for the key with a function; derived once in a transaction.
+    """Return cipher suite and session key of the transaction for the key with a usage; derived once and cached.
 
     Raises:
-        KeyUnknown
+        KeyUnknown: see `find`.
     """
     derived = state.sessions.get(usage)
     if derived is None or ctx.image.keys.get(derived.at) is not derived.key:
@@ -178,26 +193,26 @@ def session(ctx: Context, usage: Usage, state: State) -> tuple[Suite, ExpandedKe
 
 
 def agreed(ctx: Context, terminal: Mapping[int, bytes]) -> bool:
-    """Whether the national algorithms serve this transaction: they win where both sides have them."""
+    """Return whether the national algorithms serve this transaction: they do if terminal and card have them."""
     return terminal.get(NATIONAL) == b"\x01" and any(
         ctx.image.keys[at].suite_name == "SM4" for at in ctx.image.keys_for(ctx.session.df, Usage.CRYPTOGRAM)
     )
 
 
 def signer(ctx: Context) -> RsaPrivateKey:
-    """The card's RSA key: `KeyUnknown`."""
+    """Return the card's RSA key; raise `KeyUnknown` if there is none."""
     return ctx.image.cached(find(ctx, Usage.DATA_AUTH, False), _rsa)
 
 
 def _rsa(key: Key) -> RsaPrivateKey:
-    """Read the value of an RSA key: the public exponent in 3 bytes, then the primes, which have one length."""
+    """Return the RSA key in a key's value: the public exponent in 3 bytes, then two primes of one length."""
     value = key.value
     middle = (_EXPONENT + len(value)) // 2
     return RsaPrivateKey(value[_EXPONENT:middle], value[middle:], int.from_bytes(value[:_EXPONENT]))
 
 
 def pin(ctx: Context) -> tuple[KeyRef, Key] | None:
-    """The PIN of the application or of its environment, None if there is none."""
+    """Return the PIN of the application or of its environment, or None."""
     try:
         return ctx.pin()
     except KeyUnknown:

@@ -1,4 +1,4 @@
-"""The second cryptogram after the issuer was asked (联机处理后的交易结束): who decides, and what is reset."""
+"""The decision on the second cryptogram after the issuer was asked (联机处理后的交易结束), and what is reset then."""
 
 from typing import Final, NamedTuple
 
@@ -7,7 +7,7 @@ from .objects import Ada, Last, Objects
 from .state import Cvr, Issuer, State
 
 APPROVING: Final = frozenset((b"00", b"10", b"11", b"01", b"02", b"Y1"))
-"""Response codes that approve, or send the holder to his bank; all others refuse."""
+"""Authorisation response codes that approve, or refer the holder to the bank; all others decline."""
 MANDATORY: Final = 0x80
 _NOTHING: Final = objects.digits(0)
 
@@ -16,7 +16,9 @@ class Outcome(NamedTuple):
     """How a transaction ends.
 
     Attributes:
-        advice: whether the refusal is to be told to the issuer.
+        store, state: data objects and transaction afterwards.
+        approved: whether the cryptogram is a TC, else an AAC.
+        advice: whether the CID asks the terminal to report the refusal to the issuer.
     """
 
     store: Objects
@@ -26,10 +28,11 @@ class Outcome(NamedTuple):
 
 
 def complete(store: Objects, state: State, code: bytes, *, wanted: bool) -> Outcome:
-    """Decide after the issuer has answered.
+    """Return how a transaction ends after the issuer was asked.
 
     Args:
-        code: authorisation response code that the terminal sends.
+        store, state: data objects and transaction before.
+        code: authorisation response code of the terminal, 2 characters.
         wanted: whether the terminal asks for a TC.
     """
     supported = risk.supports(state, risk.ISSUER)
@@ -44,7 +47,7 @@ def complete(store: Objects, state: State, code: bytes, *, wanted: bool) -> Outc
     if missing and mandatory:
         flags |= Last.ISSUER_FAILED
     if not supported or state.issuer is Issuer.GOOD or (missing and not mandatory):
-        # The issuer has spoken, as far as this card can ask: nothing of the past is open any more.
+        # The issuer has answered, as far as this card can verify: nothing of earlier transactions stays open.
         if not refused:
             flags, scripts = flags & Last.ISSUER_FAILED, 0
         if approved:
@@ -57,14 +60,14 @@ def complete(store: Objects, state: State, code: bytes, *, wanted: bool) -> Outc
 
 
 def _refuses(store: Objects, state: State, *, missing: bool, mandatory: bool) -> bool:
-    """Whether the card refuses what the issuer and the terminal accept: it could not be sure of the issuer."""
+    """Return whether the card declines what issuer and terminal accept, since it could not authenticate the issuer."""
     if missing:
         return mandatory and bool(store.actions & Ada.NO_RESPONSE_DECLINE)
     return state.issuer is Issuer.FAILED and bool(store.actions & Ada.ISSUER_FAILED_DECLINE)
 
 
 def _reset(store: Objects, state: State) -> Objects:
-    """Begin to count anew: this transaction was online."""
+    """Return the data objects with the offline counters at zero and this transaction as the last online one."""
     return store.with_values(
         {
             objects.SPENT: _NOTHING,

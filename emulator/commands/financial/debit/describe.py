@@ -1,4 +1,4 @@
-"""What the commands of debit/credit mean, in words; amounts are in fen."""
+"""Describers of the commands of debit/credit."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""GENERATE AC (生成应用密文): the card decides, and says so with a cryptogram (EMV Book 3, 6.5.5)."""
+"""GENERATE AC (生成应用密文; EMV Book 3, 6.5.5): the card decides, and answers its decision as a cryptogram."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,16 +47,26 @@ _FIRST: Final = {
     TC: Cvr.SECOND_NONE | Cvr.FIRST_TC,
     ARQC: Cvr.SECOND_NONE | Cvr.FIRST_ARQC,
 }
-"""What the results say after the first cryptogram, by its kind."""
+"""Bits of the card verification results after the first cryptogram, by its kind."""
 
 
 def parameters(p1: int, p2: int) -> bool:
-    """P1 asks for one of three cryptograms, with or without signature; P2 is 00 (EMV Book 3, table 12)."""
+    """Return whether P1 asks for one of three cryptograms, signed or not, and P2 is 00 (EMV Book 3, table 12)."""
     return not p2 and not p1 & ~(KIND | SIGN) and p1 & KIND != KIND
 
 
 def generate_ac(ctx: Context) -> Answer:
-    """Answer the first or the second cryptogram of a transaction; there is no third."""
+    """Answer the first or the second cryptogram of a transaction; there is no third.
+
+    Data: the values of CDOL1 or CDOL2. Answer: template 80 with CID, ATC, cryptogram and issuer application data, or
+    if signed template 77.
+
+    Raises:
+        ConditionsUnmet: the transaction is not at this stage, or data objects or lists are missing.
+        LengthWrong: the data are not as long as the CDOL.
+        DataWrong: the authorised amount is not in digits.
+        IssuerDataWrong, KeyUnknown
+    """
     state = state_of(ctx, Stage.INITIATED, Stage.FIRST)
     if state.stage is Stage.FIRST and not state.online:
         raise ConditionsUnmet("the card did not ask for the issuer, so there is no second cryptogram")
@@ -125,7 +135,7 @@ def _second(
 def _offline_end(
     store: Objects, state: State, asked: int, found: Findings, latest: Mapping[int, bytes]
 ) -> tuple[Objects, State, int, bool]:
-    """End a transaction for which the terminal could not reach the issuer."""
+    """Return data objects, state, kind of cryptogram and advice if the terminal could not reach the issuer."""
     kind = AAC if asked == AAC or found.decline else TC
     results = (state.results | found.results) & ~Cvr.SECOND | (Cvr.SECOND_TC if kind == TC else 0)
     flags = store.last | (failed_authentication(latest) if kind == AAC else Last.NONE)
@@ -140,16 +150,20 @@ def _pin_dead(ctx: Context, state: State) -> bool:
 
 
 def failed_authentication(latest: Mapping[int, bytes]) -> int:
-    """What the terminal's verification results say of offline data authentication."""
+    """Return which offline data authentication has failed by the terminal's verification results: bits of `Last`.
+
+    Args:
+        latest: values of the latest CDOL by tag.
+    """
     tvr = (latest.get(TVR) or b"\x00")[0]
     flags = Last.SDA_FAILED if tvr & TVR_SDA_FAILED else Last.NONE
     return flags | (Last.DDA_FAILED if tvr & TVR_DDA_FAILED else Last.NONE)
 
 
 def _counted(store: Objects, state: State, *, approved: bool) -> Objects:
-    """What a transaction that ends offline with its first cryptogram leaves behind.
+    """Return the data objects after a transaction that ends offline with its first cryptogram.
 
-    Electronic cash touches its balance and no counter of debit and credit.
+    Electronic cash changes its balance and no counter of debit/credit.
     """
     if state.cash is not Cash.PAYS:
         return _spent(store, state, approved=approved)
@@ -160,6 +174,7 @@ def _counted(store: Objects, state: State, *, approved: bool) -> Objects:
 
 
 def _spent(store: Objects, state: State, *, approved: bool) -> Objects:
+    """Return the data objects with the offline counters and, if approved, the amounts of a transaction added."""
     changes = {}
     for mine, theirs, counter, _ in risk.ABROAD:
         if risk.abroad(store, state.terminal, mine, theirs):
@@ -172,7 +187,7 @@ def _spent(store: Objects, state: State, *, approved: bool) -> Objects:
 
 
 def _advice(store: Objects, state: State) -> int:
-    """Whether a refusal is to be told to the issuer, and why."""
+    """Return the bits of the CID that ask for an advice on a refusal, and for its reason."""
     actions = store.actions
     if state.verified and state.results & Cvr.PIN_EXCEEDED and actions & Ada.PIN_EXCEEDED_ADVICE:
         return ADVICE | PIN_REASON
@@ -190,7 +205,7 @@ def _answer(
     signed: bool,
     second: bool = False,
 ) -> Answer:
-    """Make the cryptogram, and write what the transaction leaves behind."""
+    """Return the answer with the cryptogram, and write the data objects and the state of the transaction."""
     kind = cid & KIND
     signed = signed and (kind != AAC or store.get(objects.SIGN_REFUSALS) == b"\x01")
     if signed:
@@ -223,7 +238,12 @@ def _cryptogram(ctx: Context, store: Objects, state: State) -> bytes:
 
 
 def issuer_data(ctx: Context, store: Objects, state: State) -> bytes:
-    """Build the issuer application data, 9F10: index, version, results, algorithm, and the issuer's part."""
+    """Return the issuer application data, 9F10: key index, version, results, algorithm, and the issuer's part.
+
+    Raises:
+        ConditionsUnmet, IssuerDataWrong: a data object is missing or wrong.
+        KeyUnknown: there is no MAC key.
+    """
     index, version, kind = store.need(objects.CRYPTOGRAM)
     suite, key = session(ctx, Usage.MAC, state)
     algorithm = ctx.settings.emv.sm4_algorithm_id if suite.name == "SM4" else TRIPLE_DES_ID
@@ -236,8 +256,8 @@ def issuer_data(ctx: Context, store: Objects, state: State) -> bytes:
 
 
 def _discretionary(store: Objects, kind: int) -> bytes:
-    """The issuer's part: the last 5 bytes of one or two amounts."""
-    # All of them have to be right, whichever the issuer has chosen.
+    """Return the issuer discretionary data: the last 5 bytes of one or two amounts; empty for kind 0."""
+    # All amounts must have their form, whichever of them the issuer has chosen.
     cash, spent, limit = store.amount(objects.CASH) or 0, store.need(objects.SPENT), store.amount(objects.AMOUNT_LIMIT)
     available, digits = store.available, objects.digits
     match kind:

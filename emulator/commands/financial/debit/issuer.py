@@ -1,4 +1,4 @@
-"""EXTERNAL AUTHENTICATE and VERIFY: the issuer and the holder prove themselves (EMV Book 3, 6.5.4 and 6.5.12)."""
+"""EXTERNAL AUTHENTICATE and VERIFY: authentication of issuer and holder (EMV Book 3, 6.5.4 and 6.5.12)."""
 
 from dataclasses import replace
 from typing import Final
@@ -23,10 +23,17 @@ MOST_TRIES: Final = 0x0F
 
 
 def external_authenticate(ctx: Context) -> Answer:
-    """Compare the issuer's answer to the first cryptogram (外部认证), once in a transaction.
+    """Compare the issuer's response cryptogram, once in a transaction (外部认证; EMV Book 3, 6.5.4).
 
-    A second attempt, like a wrong one, counts as a failure of the issuer. Failures in a row are counted
-    durably before the comparison; at their limit there is no further attempt.
+    Data: ARPC 8, authorisation response code 2. A second attempt fails the issuer authentication like a wrong one.
+    Failures in a row are counted durably before the comparison; at their limit every attempt is refused.
+
+    Returns:
+        9000, 6985 for a second attempt; for a wrong one 6300 or 63Cx (``emv.arpc_error``).
+
+    Raises:
+        ConditionsUnmet: the stage is wrong, the AIP lacks issuer authentication, or the limit is reached.
+        KeyUnknown, IssuerDataWrong
     """
     state = state_of(ctx, Stage.FIRST)
     if not risk.supports(state, risk.ISSUER):
@@ -58,7 +65,16 @@ def external_authenticate(ctx: Context) -> Answer:
 
 
 def verify(ctx: Context) -> Answer:
-    """Compare the PIN that comes as a plain PIN block (校验): ``2L``, the digits, F up to 8 bytes."""
+    """Compare the PIN in a plain PIN block (校验; EMV Book 3, 6.5.12): ``2L``, the digits, F up to 8 bytes.
+
+    Returns:
+        9000, or 63Cx with the tries that are left; if none were left, 6984 the first time in a transaction, then 6983.
+
+    Raises:
+        ConditionsUnmet: the stage is wrong.
+        KeyUnknown: there is no PIN.
+        IssuerDataWrong: the PIN on the card or the data objects are wrong.
+    """
     state = state_of(ctx, Stage.SELECTED, Stage.INITIATED)
     ref, pin = ctx.pin()
     at = (ref, 1)
@@ -70,7 +86,7 @@ def verify(ctx: Context) -> Answer:
         return Answer(word=LOCKED_BEFORE, reason="the PIN was locked before this transaction")
     if not pin.value:
         return Answer(word=FAILED_TRY | ctx.image.left(at), reason="no PIN is set, so none can be right")
-    # What the card cannot read of itself refuses the command before a try is taken.
+    # Wrong data on the card refuse the command before a try is charged.
     expected, blocks = pin_block(pin.value), bool(objects.load(ctx).actions & Ada.PIN_EXCEEDED_BLOCK)
     left = compare(ctx, at, expected, ctx.command.data)
     if left is None:
@@ -87,10 +103,10 @@ def verify(ctx: Context) -> Answer:
 
 
 def pin_block(pin: bytes) -> bytes:
-    """The plain PIN block of a PIN in cn (EMV Book 3, table 24).
+    """Return the plain PIN block, 8 bytes, of a PIN in cn (EMV Book 3, table 24).
 
     Raises:
-        IssuerDataWrong: a PIN of more digits than a block takes.
+        IssuerDataWrong: the PIN has more than 14 digits.
     """
     number = pin.hex().removesuffix("f")
     if len(number) > 2 * PIN_BLOCK_LENGTH - 2:

@@ -17,12 +17,26 @@ LOAD_LOG_ENTRY: Final = 0xDF4D
 
 
 def log_transaction(ctx: Context, store: Objects, terminal: Mapping[int, bytes]) -> None:
-    """Note an approved transaction, as 9F4F says, where 9F4D of the FCI says."""
+    """Append an approved transaction to the log that 9F4D of the FCI names, in the format of 9F4F; if there is one.
+
+    Args:
+        terminal: values of PDOL and CDOL by tag.
+
+    Raises:
+        IssuerDataWrong: the file is not cyclic, or its record length is not that of the format.
+    """
     _append(ctx, store, LOG_ENTRY, objects.LOG_FORMAT, terminal)
 
 
 def log_load(ctx: Context, store: Objects, terminal: Mapping[int, bytes], change: bytes) -> None:
-    """Note that a script has changed the balance: its tag, before and after, then what DF4F says."""
+    """Append a change of the balance by a script to the load log that DF4D of the FCI names; if there is one.
+
+    Args:
+        change: tag, old and new value; the fields of DF4F follow it.
+
+    Raises:
+        IssuerDataWrong: the file is not cyclic, or its record length is not that of the format.
+    """
     _append(ctx, store, LOAD_LOG_ENTRY, objects.LOAD_FORMAT, terminal, change)
 
 
@@ -48,7 +62,7 @@ def _append(
 
 
 def _field(value: bytes, length: int) -> bytes:
-    """A value in the length that the list asks for; what nobody knows is filled with 00 (EMV Book 3, 5.4)."""
+    """Return a value in the length that a list asks for: cut or filled with 00 on the left (EMV Book 3, 5.4)."""
     if len(value) == length:
         return value
     return value.rjust(length, b"\x00")[max(len(value) - length, 0) :]

@@ -1,8 +1,8 @@
-"""The data objects of a debit/credit application: what its internal EF holds, and how.
+"""The data objects of a debit/credit application, and the internal EF that holds them.
 
 The EF has no SFI and the FID 0001. It holds BER-TLV objects one after the other, in any order, then 00 up to
-its size. A value never changes its length. Tags of the standard are those that GET DATA and PUT DATA name;
-C1 to CA are this card's own, and no command reaches them.
+its size. A value never changes its length. GET DATA and PUT DATA use tags of the standard; C1 to CA are this card's
+own, and no command reaches them.
 
     82     AIP, 2 bytes; 94 AFL
     9F36   application transaction counter (ATC), 2; 9F13 that of the last online transaction, 2: 0000 for a new card
@@ -24,8 +24,8 @@ C1 to CA are this card's own, and no command reaches them.
     C9     format of the answer to GET PROCESSING OPTIONS: 80 or 77; 80 if it is missing
     CA     01 if CDA signs a refusal too, when the terminal asks for it
 
-A limit that is missing is not checked. Amounts have 12 digits. `FORMS` says the same for each object; one that has
-another form, which an issuer can write, refuses every command that needs it (`IssuerDataWrong`).
+A limit that is missing is not checked. Amounts have 12 digits. `FORMS` has the form of each object; an issuer can
+write another form, and then every command that needs the object is refused (`IssuerDataWrong`).
 """
 
 from collections.abc import Callable, Mapping
@@ -99,7 +99,7 @@ READABLE: Final = frozenset(
         ),
     )
 )
-"""What GET DATA answers out of the file; 9F17 and 9F5D are worked out."""
+"""Tags that GET DATA answers from the file; 9F17 and 9F5D are computed."""
 
 WRITABLE: Final = frozenset(
     (
@@ -107,12 +107,12 @@ WRITABLE: Final = frozenset(
         *(COUNTRY_LIMIT, CONVERSION, BOTH_LIMIT, CASH_LIMIT, CASH_SINGLE, CASH),
     )
 )
-"""What PUT DATA replaces."""
+"""Tags that PUT DATA replaces."""
 
 # -- what an object may be -----------------------------------------------------------------------
 
 Form = Callable[[bytes], str]
-"""Says what is wrong with a value; nothing if it is right."""
+"""Returns what is wrong with a value, for a reason; empty if it is right."""
 
 
 def _bytes(length: int) -> Form:
@@ -124,7 +124,7 @@ def _amount(value: bytes) -> str:
 
 
 def _conversion(value: bytes) -> str:
-    """The factor begins with a decimal place of 4 bits; the rest is digits."""
+    """Check a conversion factor: a decimal place of 4 bits, then 7 digits."""
     return _FACTOR_LENGTH(value) or ("" if value.hex()[1:].isdecimal() else "has other digits than 0 to 9")
 
 
@@ -172,17 +172,17 @@ FORMS: Final[Mapping[int, Form]] = {
     CASH_OPTIONS: _options,
     OPTIONS_FORMAT: _template,
 }
-"""Form of each object that the card works with; the others are bytes to it."""
+"""Form of each object that the card interprets; any other object may hold any bytes."""
 
 
 def wrong(tag: int, value: bytes) -> str:
-    """Say what is wrong with the value of an object; nothing if it is right."""
+    """Return what is wrong with the value of an object, for a reason; empty if it is right."""
     form = FORMS.get(tag)
     return form(value) if form else ""
 
 
 class Ada(IntEnum):
-    """Bits of the application default action, 9F52."""
+    """Bits of the application default action (应用缺省行为, ADA), 9F52."""
 
     ISSUER_FAILED_ONLINE = 0x8000
     ISSUER_FAILED_DECLINE = 0x4000
@@ -201,7 +201,7 @@ class Ada(IntEnum):
 
 
 class Last(IntEnum):
-    """What the card remembers of the transaction before: the first byte of C2."""
+    """Flags of the transaction before, the first byte of C2."""
 
     NONE = 0
     ONLINE_PENDING = 0x80
@@ -215,9 +215,12 @@ _NOTHING: Final[Mapping[int, tuple[slice, str]]] = MappingProxyType({})
 
 
 class Objects:
-    """The objects of one application, read once; a change makes another one.
+    """The data objects of one application. A value: `with_values` returns changed ones.
 
-    Those of a wrong form stand apart, so that reading the others costs no check.
+    Objects of a wrong form are stored apart, so that reading the others needs no check.
+
+    Attributes:
+        contents: contents of the EF.
     """
 
     __slots__ = ("_places", "_wrong", "contents")
@@ -231,20 +234,20 @@ class Objects:
 
     @classmethod
     def read(cls, contents: bytes) -> "Objects":
-        """Read the contents of the file.
+        """Return the objects in the contents of the EF.
 
         Raises:
-            TlvError: they are not whole objects.
+            TlvError: the contents are not whole objects.
         """
         places = dict(tlv.places(contents))
         faults = {tag: (place, fault) for tag, place in places.items() if (fault := wrong(tag, contents[place]))}
         return cls(contents, {tag: place for tag, place in places.items() if tag not in faults}, faults or _NOTHING)
 
     def get(self, tag: int) -> bytes | None:
-        """The value of an object, or None.
+        """Return the value of an object, or None.
 
         Raises:
-            IssuerDataWrong: it has not the form of this object.
+            IssuerDataWrong: the value does not have its form.
         """
         place = self._places.get(tag)
         if place is None:
@@ -254,15 +257,16 @@ class Objects:
         return self.contents[place]
 
     def raw(self, tag: int) -> bytes | None:
-        """The value of an object as it stands, or None."""
+        """Return the value of an object without a check of its form, or None."""
         place = self._places.get(tag) or self._wrong.get(tag, (None,))[0]
         return None if place is None else self.contents[place]
 
     def need(self, tag: int) -> bytes:
-        """The value of an object that this command cannot do without.
+        """Return the value of an object that the command cannot do without.
 
         Raises:
-            ConditionsUnmet, IssuerDataWrong
+            ConditionsUnmet: there is none.
+            IssuerDataWrong: the value does not have its form.
         """
         value = self.get(tag)
         if value is None:
@@ -270,33 +274,33 @@ class Objects:
         return value
 
     def number(self, tag: int, default: int = 0) -> int:
-        """An object as a binary number."""
+        """Return the value of an object as a binary number, or the default; raise as `get` does."""
         value = self.get(tag)
         return default if value is None else int.from_bytes(value)
 
     def amount(self, tag: int) -> int | None:
-        """An object as an amount, None if it is missing."""
+        """Return the value of an object as an amount, or None; raise as `get` does."""
         value = self.get(tag)
         return None if value is None else int(value.hex())
 
     @property
     def actions(self) -> int:
-        """The application default action, bits of `Ada`; nothing if it is missing."""
+        """Return the application default action, bits of `Ada`; 0 if it is missing."""
         return self.number(DEFAULT_ACTION)
 
     @property
     def last(self) -> int:
-        """The flags of the transaction before, bits of `Last`."""
+        """Return the flags of the transaction before, bits of `Last`; raise as `need` does."""
         return self.need(LAST)[0]
 
     @property
     def scripts(self) -> int:
-        """How many script commands came after the transaction before, at most 15."""
+        """Return how many script commands came after the transaction before, at most 15; raise as `need` does."""
         return self.need(LAST)[1]
 
     @property
     def available(self) -> int:
-        """The amount that can still be spent offline, 9F5D, as 9F68 has it worked out."""
+        """Return the amount that can still be spent offline, 9F5D, by the choice in 9F68."""
         balance = self.amount(CASH) or 0
         limit = self.amount(AMOUNT_UPPER_LIMIT)
         limit = self.amount(AMOUNT_LIMIT) if limit is None else limit
@@ -309,10 +313,13 @@ class Objects:
         return balance + unspent if processes & 0x20 else 0
 
     def with_values(self, changes: Mapping[int, bytes]) -> "Objects":
-        """The same with other values; a new value has the length of the old one.
+        """Return the objects with other values; a new value has the length of the old one.
+
+        An object that is missing is appended.
 
         Raises:
-            IssuerDataWrong: the old value has a wrong form, or the file no room for one that is missing.
+            IssuerDataWrong: an old value has a wrong form, or the file has no room for a missing object.
+            ValueError: a new value has another length.
         """
         contents, missing = bytearray(self.contents), b""
         for tag, value in changes.items():
@@ -334,25 +341,26 @@ class Objects:
         return Objects.read(bytes(whole).ljust(len(contents), b"\x00"))
 
     def with_last(self, flags: int, scripts: int) -> "Objects":
-        """The same with another memory of the transaction."""
+        """Return the objects with other flags and another count of script commands, at most 15, in C2."""
         return self.with_values({LAST: bytes((flags, min(scripts, 15)))})
 
 
 def digits(amount: int) -> bytes:
-    """Write an amount with 12 digits; what is larger stays at the largest."""
+    """Return an amount as 12 digits in 6 bytes; the largest such amount if it is larger."""
     return bytes.fromhex(f"{min(amount, 10**12 - 1):012d}")
 
 
 def path(ctx: Context) -> str:
-    """Where the objects of the current application stand."""
+    """Return the path of the EF with the objects of the current application."""
     return child(ctx.session.df, FID)
 
 
 def load(ctx: Context) -> Objects:
-    """The objects of the current application.
+    """Return the objects of the current application.
 
     Raises:
-        ConditionsUnmet: it has none. IssuerDataWrong: they are cut.
+        ConditionsUnmet: it has no EF for them.
+        IssuerDataWrong: the EF does not hold whole objects.
     """
     where = path(ctx)
     contents = ctx.image.contents.get(where)
@@ -365,14 +373,14 @@ def load(ctx: Context) -> Objects:
 
 
 def save(ctx: Context, new: Objects) -> None:
-    """Write the objects with the other changes of this command."""
+    """Write the objects in the transaction of this command."""
     where = path(ctx)
     ctx.change().put_contents(where, new.contents)
     ctx.image.parsed(where, new.contents, lambda _: new)
 
 
 def save_at_once(ctx: Context, new: Objects) -> None:
-    """Write the objects durably before anything else happens: a failure that is counted before the comparison.
+    """Write the objects durably at once, to count a failure before the comparison.
 
     Raises:
         StoreFailed: nothing was written, and nothing may be compared.

@@ -1,4 +1,4 @@
-"""GET PROCESSING OPTIONS and GET DATA: what a terminal reads to begin with (EMV Book 3, 6.5.7 and 6.5.8)."""
+"""GET PROCESSING OPTIONS, GET DATA and GET CHALLENGE (EMV Book 3, 6.5.6 to 6.5.8)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,10 +28,16 @@ LAST_COUNTER: Final = 0xFFFF
 
 
 def get_processing_options(ctx: Context) -> Answer:
-    """Begin a transaction (取处理选项): count it, and say what to read.
+    """Begin a transaction: count it, and answer AIP and AFL (取处理选项; EMV Book 3, 6.5.8).
 
-    The counter moves durably before anything is answered, so no value ever serves two transactions. At its
-    end the application is blocked for good.
+    Data: template 83 with the values of the PDOL. The counter is written before anything is answered, so no value
+    ever serves two transactions. At its end the application is locked for good.
+
+    Raises:
+        ConditionsUnmet: a transaction has begun, or data objects are missing.
+        DataWrong: the data are not one template 83, or the amount is not in digits.
+        LengthWrong: the values are not as long as the PDOL.
+        IssuerDataWrong
     """
     before = state_of(ctx, Stage.SELECTED)
     dol = pdol(ctx)
@@ -71,7 +77,14 @@ def get_processing_options(ctx: Context) -> Answer:
 
 
 def _answerable(tag: int, value: bytes, cause: int) -> bytes:
-    """Write an object that one answer carries: `IssuerDataWrong`, if what stands on the card makes it too long."""
+    """Return a TLV object for an answer.
+
+    Args:
+        cause: tag of the data object that the reason names.
+
+    Raises:
+        IssuerDataWrong: it is too long for one answer.
+    """
     whole = tlv.encode(tag, value)
     if len(whole) > LONGEST:
         raise IssuerDataWrong(f"data object {cause:X} makes an answer of {len(whole)} bytes, one has at most {LONGEST}")
@@ -79,7 +92,7 @@ def _answerable(tag: int, value: bytes, cause: int) -> bytes:
 
 
 def _values(data: bytes) -> bytes:
-    """Take the values out of template 83: `DataWrong` if it is none."""
+    """Return the value of template 83; raise `DataWrong` if the data are something else."""
     if data[:1] == _TEMPLATE and len(data) > 1 and len(data) == 2 + data[1] < 0x82:
         return data[2:]
     try:
@@ -92,10 +105,10 @@ def _values(data: bytes) -> bytes:
 
 
 def _cash(ctx: Context, store: Objects, terminal: Mapping[int, bytes]) -> Cash:
-    """Tell whether this is a payment with electronic cash.
+    """Return whether this is a payment with electronic cash.
 
-    The terminal wants it, the currency is the card's, the balance and the limit of one payment allow it, and
-    nothing of the past makes the card ask for the issuer.
+    It is if the terminal wants it, the currency is the card's, balance and limit of one payment suffice, and
+    no earlier transaction makes the card ask for the issuer.
     """
     balance = store.amount(objects.CASH)
     if balance is None or terminal.get(CASH_INDICATOR) != b"\x01":
@@ -109,16 +122,16 @@ def _cash(ctx: Context, store: Objects, terminal: Mapping[int, bytes]) -> Cash:
 
 
 def affordable(store: Objects, wanted: int) -> bool:
-    """Whether electronic cash pays this amount: the balance, and the limit of one payment."""
+    """Return whether balance and limit of one payment suffice for an amount of electronic cash."""
     single = store.amount(objects.CASH_SINGLE)
     return wanted <= (store.amount(objects.CASH) or 0) and (single is None or wanted <= single)
 
 
 def amount(terminal: Mapping[int, bytes]) -> int:
-    """The authorised amount; none is 0.
+    """Return the authorised amount, 9F02; 0 if the terminal sent none.
 
     Raises:
-        DataWrong: it has other digits than 0 to 9.
+        DataWrong: it is not in digits.
     """
     text = terminal.get(AMOUNT, b"\x00").hex()
     if not text.isdecimal():
@@ -127,7 +140,12 @@ def amount(terminal: Mapping[int, bytes]) -> int:
 
 
 def get_data(ctx: Context) -> Answer:
-    """Answer one data object (取数据); `KeyUnknown` for one that GET DATA does not reach."""
+    """Answer one data object (取数据; EMV Book 3, 6.5.7).
+
+    Raises:
+        KeyUnknown: GET DATA does not answer this tag, or the card lacks it.
+        ConditionsUnmet, IssuerDataWrong
+    """
     tag = ctx.command.p1 << 8 | ctx.command.p2
     value = _data(ctx, tag)
     if value is None:
@@ -146,7 +164,7 @@ def _data(ctx: Context, tag: int) -> bytes | None:
 
 
 def get_challenge(ctx: Context) -> Answer:
-    """Answer 4 or 8 random bytes (取随机数), 8 if the terminal leaves it open (EMV Book 3, 6.5.6)."""
+    """Answer 4 or 8 random bytes (取随机数; EMV Book 3, 6.5.6); 8 if Le is 00."""
     command = ctx.command
     challenge = ctx.random(8 if command.le_zero else command.le or 8)
     ctx.session.challenge = challenge

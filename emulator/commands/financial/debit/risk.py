@@ -1,6 +1,6 @@
-"""Card risk management (卡片风险管理): what the card finds out before it decides about a transaction.
+"""Card risk management (卡片风险管理): the checks before the card decides about a transaction.
 
-Functions of the data objects, the transaction and the terminal's data; nothing is changed here. A limit that
+The functions depend on data objects, transaction and the terminal's data only, and change nothing. A limit that
 the card does not have is not checked.
 """
 
@@ -22,16 +22,16 @@ COUNTRY: Final = 0x9F1A
 TERMINAL_TYPE: Final = 0x9F35
 QUALIFIERS: Final = 0x9F66
 VOLATILE: Final = frozenset((0x95, 0x9B, 0x9F37))
-"""What may differ between PDOL and CDOL: results of the terminal, its status, its random number."""
+"""Tags whose values may differ between PDOL and CDOL: results of the terminal, its status, its random number."""
 
 
 class Findings(NamedTuple):
-    """What risk management says.
+    """The findings of risk management.
 
     Attributes:
         results: bits for the card verification results.
-        online, decline: what the card wants; declining wins.
-        block: the application is to be blocked.
+        online, decline: whether the card wants to go online, and to decline; declining wins.
+        block: whether the application is to be blocked.
     """
 
     results: int = 0
@@ -40,7 +40,7 @@ class Findings(NamedTuple):
     block: bool = False
 
     def add(self, results: int, *, online: bool = False, decline: bool = False, block: bool = False) -> "Findings":
-        """Add what one check found."""
+        """Return these findings together with those of one check."""
         return Findings(self.results | results, self.online or online, self.decline or decline, self.block or block)
 
 
@@ -48,12 +48,12 @@ _NOTHING: Final = Findings()
 
 
 def supports(state: State, bit: int) -> bool:
-    """Whether the AIP has this bit."""
+    """Return whether the AIP has a bit."""
     return bool(int.from_bytes(state.profile) & bit)
 
 
 def only_offline(terminal: Mapping[int, bytes]) -> bool | None:
-    """Whether the terminal cannot go online; None if it does not say (EMV Book 4, table 24)."""
+    """Return whether the terminal cannot go online; None if it does not report it (EMV Book 4, table 24)."""
     kind, qualifiers = terminal.get(TERMINAL_TYPE), terminal.get(QUALIFIERS)
     if kind:
         return kind[0] & 0x0F in (3, 6)
@@ -61,13 +61,17 @@ def only_offline(terminal: Mapping[int, bytes]) -> bool | None:
 
 
 def first_checks(store: Objects, state: State, terminal: Mapping[int, bytes], *, tc: bool, pin_dead: bool) -> Findings:
-    """Check before the first cryptogram.
+    """Return the findings before the first cryptogram.
 
     Args:
-        state: as GET PROCESSING OPTIONS left it, with the values of the PDOL.
-        terminal: the values of PDOL and CDOL1; the later ones count.
+        state: the transaction after GET PROCESSING OPTIONS, with the values of the PDOL.
+        terminal: the values of PDOL and CDOL1 by tag; CDOL1 counts where both have one.
         tc: whether the terminal asks for a TC.
         pin_dead: whether the PIN has no tries left, and VERIFY did not come in this transaction.
+
+    Raises:
+        DataWrong: the authorised amount is not in digits.
+        ConditionsUnmet, IssuerDataWrong: a data object is missing or wrong.
     """
     found = _failed_authentication(store, state)
     if state.cash is Cash.PAYS:
@@ -91,7 +95,7 @@ def first_checks(store: Objects, state: State, terminal: Mapping[int, bytes], *,
 
 
 def offline_checks(store: Objects, state: State, terminal: Mapping[int, bytes], *, pin_dead: bool) -> Findings:
-    """Check before the second cryptogram, where the terminal could not go online."""
+    """Return the findings before the second cryptogram if the terminal could not go online; see `first_checks`."""
     found = Findings().add(Cvr.NOT_ONLINE)
     upper = store.get(objects.UPPER_LIMIT)
     if upper is not None and state.atc - store.number(objects.LAST_ONLINE) > upper[0]:
@@ -110,7 +114,7 @@ def offline_checks(store: Objects, state: State, terminal: Mapping[int, bytes], 
 
 
 def spendings(store: Objects, terminal: Mapping[int, bytes]) -> tuple[int, int]:
-    """What a transaction adds to the amount spent in the card's currency, and to that in both currencies."""
+    """Return what a transaction adds to the amount spent in the card's currency, and to that in both currencies."""
     wanted = amount(terminal)
     if not abroad(store, terminal, objects.CURRENCY, CURRENCY):
         return wanted, wanted
@@ -120,13 +124,17 @@ def spendings(store: Objects, terminal: Mapping[int, bytes]) -> tuple[int, int]:
 
 
 def abroad(store: Objects, terminal: Mapping[int, bytes], mine: int, theirs: int) -> bool:
-    """Whether currency or country of the terminal are known to be others than the card's."""
+    """Return whether currency or country of the terminal differ from the card's; not if one of them is not known.
+
+    Args:
+        mine, theirs: tags of the card's and of the terminal's value.
+    """
     own, other = store.get(mine), terminal.get(theirs)
     return own is not None and other is not None and own != other
 
 
 def _converted(store: Objects, wanted: int) -> int:
-    """An amount of the second currency in the first: the factor is a decimal place, then 7 digits."""
+    """Return an amount of the second currency in the first, by the conversion factor 9F73."""
     factor = store.get(objects.CONVERSION)
     if factor is None:
         return wanted
@@ -144,7 +152,7 @@ def _failed_authentication(store: Objects, state: State) -> Findings:
 
 
 def _cash(found: Findings, store: Objects, state: State, terminal: Mapping[int, bytes], *, tc: bool) -> Findings:
-    """Check a payment with electronic cash; the checks of debit and credit do not concern it."""
+    """Add the findings on a payment with electronic cash; the checks of debit/credit do not apply to it."""
     if not tc:
         return found
     if any(terminal[tag] != value for tag, value in state.terminal.items() if tag not in VOLATILE):
@@ -153,7 +161,7 @@ def _cash(found: Findings, store: Objects, state: State, terminal: Mapping[int, 
     if not affordable(store, wanted):
         return found.add(Cvr.VELOCITY, online=not offline, decline=offline is True)
     threshold = store.amount(objects.CASH_THRESHOLD) or 0
-    # A terminal that does not say what it can has compared the threshold itself.
+    # If the terminal does not report its type, assume that it has already compared the balance with the threshold.
     if offline is False and (store.amount(objects.CASH) or 0) - wanted < threshold:
         return found.add(Cvr.VELOCITY, online=True)
     return found
@@ -173,7 +181,7 @@ def _last_transaction(found: Findings, store: Objects, state: State) -> Findings
 
 
 def _velocity(found: Findings, store: Objects, state: State, terminal: Mapping[int, bytes]) -> Findings:
-    """Velocity checks (频度检查): how often, and how much, since the last time online."""
+    """Add the findings of the velocity checks (频度检查): count and amount since the last online transaction."""
     lower = store.get(objects.LOWER_LIMIT)
     exceeded = lower is not None and state.atc - store.number(objects.LAST_ONLINE) > lower[0]
     for mine, theirs, counter, limit in ABROAD:
@@ -195,4 +203,4 @@ ABROAD: Final = (
     (objects.CURRENCY, CURRENCY, objects.ABROAD_CURRENCY, objects.CURRENCY_LIMIT),
     (objects.COUNTRY, COUNTRY, objects.ABROAD_COUNTRY, objects.COUNTRY_LIMIT),
 )
-"""The card's word, the terminal's, the counter of transactions where they differ, and its limit."""
+"""Tags: the card's value, the terminal's, the counter of transactions in which they differ, and its limit."""

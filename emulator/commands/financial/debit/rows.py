@@ -12,7 +12,7 @@ from . import describe, generate, issuer, reading, scripts, signing
 
 _SCRIPT_STATUS: Final = (0x9000, 0x6581, 0x6985, 0x6988, 0x6A88, *GATED)
 
-# A blocked application goes on: it answers refusals, and its issuer may unblock it.
+# A blocked application still runs commands: it declines transactions, and its issuer may unblock it.
 DEBIT_ROWS: Final[tuple[Row, ...]] = (
     replace(
         social.SELECT,

@@ -1,7 +1,7 @@
-"""Issuer scripts (发卡行脚本): what the issuer changes on the card, each command with a MAC of its own.
+"""Issuer script commands (发卡行脚本): changes by the issuer, each command with a MAC of its own.
 
-They are taken after the first cryptogram, unless issuer authentication has failed. Failures of the MAC in a
-row are counted durably before the comparison; after one, no script command works in this transaction.
+They work after the first cryptogram, unless issuer authentication has failed. Failures of the MAC in a row are
+counted durably before the comparison; after one, no script command works in this transaction.
 """
 
 from collections.abc import Callable
@@ -36,13 +36,14 @@ NUMBER: Final = 0x04
 """b3 to b1 of P2: a record by its number."""
 
 ScriptOperation = Callable[[Context, State, Objects, bytes], Objects]
+"""Does the work of a script command: takes the verified data, returns the changed data objects."""
 
 
 def _script(operation: ScriptOperation) -> Callable[[Context], Answer]:
-    """Make a script command of what it does with its verified data.
+    """Return the handler of a script command from its operation.
 
-    What goes wrong once the MAC is right is told to the issuer in the next transaction: the refusal keeps
-    that memory and nothing else.
+    If the operation fails after a right MAC, its changes are dropped and a flag is stored, which reports the failure
+    to the issuer in the next transaction. The handler raises `ConditionsUnmet` and what `_unwrap` raises.
     """
 
     def handler(ctx: Context) -> Answer:
@@ -79,10 +80,12 @@ def _script(operation: ScriptOperation) -> Callable[[Context], Answer]:
 
 
 def _unwrap(ctx: Context, state: State) -> tuple[bytes, bytes, bytes]:
-    """Split a script command into its data and MAC, and compute the MAC that it should have, 8 bytes.
+    """Return data, MAC and expected MAC of a script command, the latter uncut, 8 bytes.
 
-    With ``emv.script_chaining`` the MAC of the command before, uncut, takes the place of the cryptogram
-    (EMV Book 2, 9.2.3).
+    With ``emv.script_chaining`` the uncut MAC of the command before replaces the cryptogram (EMV Book 2, 9.2.3).
+
+    Raises:
+        KeyUnknown: there is no MAC key.
     """
     command = ctx.command
     data, mac = command.data[:-MAC_LENGTH], command.data[-MAC_LENGTH:]
@@ -153,12 +156,12 @@ def _update_record(ctx: Context, _state: State, store: Objects, data: bytes) -> 
 
 
 def pin_parameters(p1: int, p2: int) -> bool:
-    """P1 is 00; P2 unblocks, or changes the PIN with or without the current one."""
+    """Return whether P1 is 00 and P2 unblocks the PIN, or changes it with or without the current one."""
     return not p1 and p2 in (UNBLOCK, CHANGE, REPLACE)
 
 
 def record_parameters(p1: int, p2: int) -> bool:
-    """A record by its number in a file by its SFI (EMV Book 3, table 15)."""
+    """Return whether P1 is a record number, and P2 an SFI of 1 to 30 with mode 100 (EMV Book 3, table 15)."""
     return bool(p1) and p1 != 0xFF and p2 & 0x07 == NUMBER and 0 < p2 >> 3 < 0x1F
 
 

@@ -20,9 +20,15 @@ LONGEST_BODY: Final = 256 - 3
 
 
 def internal_authenticate(ctx: Context) -> Answer:
-    """Sign what the terminal sends (内部认证): dynamic data authentication.
+    """Sign the terminal's data: dynamic data authentication (内部认证; EMV Book 2, 6.5).
 
-    The number that changes from one signature to the next is the transaction counter.
+    The ICC dynamic number is the transaction counter. Answer: template 80 with the signature.
+
+    Raises:
+        ConditionsUnmet: the stage is wrong, or the AIP lacks this authentication.
+        LengthWrong: the data are not as long as the DDOL.
+        KeyUnknown: there is no RSA key.
+        IssuerDataWrong: the key cannot sign, or the signature is too long for one answer.
     """
     state = state_of(ctx, Stage.INITIATED)
     if not risk.supports(state, risk.DDA):
@@ -46,15 +52,17 @@ def combined(
     cryptogram: bytes,
     answered: Mapping[int, bytes],
 ) -> bytes:
-    """Build template 77 of GENERATE AC with its signature in the place before the issuer's data.
+    """Return template 77 of GENERATE AC with its signature directly before the issuer's data (EMV Book 2, 6.6).
 
     Args:
         cdols: the values of each GENERATE AC of this transaction.
-        terminal: the values of the latest one, by tag.
+        terminal: the values of the latest one by tag.
+        cryptogram: the application cryptogram, 8 bytes.
         answered: the objects of the answer but the signature: 9F27, 9F36, 9F10.
 
     Raises:
-        ConditionsUnmet: no random number came, or the key is too long for one answer.
+        ConditionsUnmet: the terminal sent no random number, or the signature is too long for one answer.
+        KeyUnknown, IssuerDataWrong: there is no RSA key, or it cannot sign.
     """
     number = terminal.get(UNPREDICTABLE)
     if number is None:
@@ -70,7 +78,7 @@ def combined(
 
 
 def _signed(ctx: Context, dynamic: bytes, terminal: bytes) -> bytes:
-    """Sign with the card's key: `KeyUnknown`, or `IssuerDataWrong` if it is no key that can."""
+    """Return a signature under the card's key; raise `KeyUnknown`, or `IssuerDataWrong` if the key cannot sign."""
     key = signer(ctx)
     try:
         return certificates.sign_dynamic(key, dynamic, terminal)

@@ -1,4 +1,4 @@
-"""The transaction (交易) on its way: what the card remembers between the commands of one selection."""
+"""The state of a transaction (交易) between the commands of one selection."""
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
@@ -14,7 +14,7 @@ from ....card.session import TransactionState
 
 
 class Stage(IntEnum):
-    """How far a transaction is."""
+    """Stage of a transaction."""
 
     SELECTED = 0
     INITIATED = 1
@@ -29,11 +29,11 @@ class Cash(Enum):
     NO = "no"
     PAYS = "pays"
     SHORT = "short"
-    """It wanted to, and the balance or the limit of one payment did not allow it."""
+    """It wants to, but balance or limit of one payment do not suffice."""
 
 
 class Issuer(Enum):
-    """What became of issuer authentication."""
+    """Result of issuer authentication."""
 
     MISSING = "missing"
     GOOD = "good"
@@ -71,7 +71,12 @@ _NO_DATA: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
 class SessionKey(NamedTuple):
-    """A session key, expanded, and the card's key that it comes from."""
+    """A session key.
+
+    Attributes:
+        at, key: the card's key that it comes from.
+        expanded: the session key, expanded; secret.
+    """
 
     at: KeyId
     key: Key
@@ -82,19 +87,22 @@ class _State(NamedTuple):
     """The fields of a transaction.
 
     Attributes:
-        sessions: its session keys by function, derived as they are needed.
+        sessions: its session keys by usage, derived when they are needed.
+        stage: how far it is.
         atc: its counter.
         profile, files: AIP and AFL that the terminal got.
-        pdol, cdol1: values that GET PROCESSING OPTIONS and the first GENERATE AC brought, in order.
-        terminal: the same by tag.
-        national: whether the keys with the national cipher serve it.
-        results: what is known of the card verification results, bits of `Cvr`.
+        pdol, cdol1: values of PDOL and CDOL1, as GET PROCESSING OPTIONS and the first GENERATE AC had them.
+        terminal: the values of PDOL and CDOLs by tag.
+        cash: whether it pays with electronic cash.
+        national: whether the national cipher serves it.
+        results: card verification results so far, bits of `Cvr`.
         verified: whether VERIFY came.
-        first: the first cryptogram, empty before.
-        online: whether that was a request to go online.
-        code: authorisation response code of issuer authentication.
-        dead: whether a script command failed, so that no other one is taken.
-        chain: what the MAC of the next script command covers as the cryptogram.
+        first: the first cryptogram, 8 bytes; empty before.
+        online: whether the first cryptogram was an ARQC.
+        issuer: result of issuer authentication.
+        code: authorisation response code of issuer authentication, 2 characters.
+        dead: whether a script command failed, so that no further one works.
+        chain: what the MAC of the next script command covers in the place of the cryptogram.
     """
 
     sessions: dict[Usage, SessionKey]
@@ -118,21 +126,21 @@ class _State(NamedTuple):
 
 
 class State(_State, TransactionState):
-    """One transaction; a command makes another one of it."""
+    """One transaction. A value: commands replace it."""
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # what a named tuple has is typed, and slower
+    if not TYPE_CHECKING:  # the method of a named tuple is typed, and slower
 
         def _replace(self, /, **changes):
-            """Return the same but for these fields; every command of a transaction does it."""
+            """Return a copy with other values in these fields; every command of a transaction needs one."""
             fields = list(self)
             for name, value in changes.items():
                 fields[_PLACES[name]] = value
             return _new(State, fields)
 
     def __repr__(self) -> str:
-        """Tell how far it is, without cryptograms and MACs."""
+        """Show stage, counter and results, without cryptograms and MACs."""
         return f"State({self.stage.name}, atc={self.atc}, results={self.results:06X})"
 
 
@@ -141,10 +149,13 @@ _new: Final = tuple.__new__
 
 
 def state_of(ctx: Context, *stages: Stage) -> State:
-    """The transaction, which is at one of these stages.
+    """Return the transaction.
+
+    Args:
+        stages: those in which the command works.
 
     Raises:
-        ConditionsUnmet: it is not.
+        ConditionsUnmet: the transaction is at another stage.
     """
     state = ctx.session.state
     now = state if isinstance(state, State) else State({})
@@ -154,7 +165,7 @@ def state_of(ctx: Context, *stages: Stage) -> State:
 
 
 def remember(ctx: Context, state: State) -> None:
-    """Remember the transaction, if the command succeeds."""
+    """Replace the transaction; it counts if the command succeeds."""
     ctx.session.state = state
 
 
