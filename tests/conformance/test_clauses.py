@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.kit import child, clauses
-from tests.kit.clauses import BEGIN, CLAUSES, END, PART, table, unproven, written
+from tests.kit.clauses import BEGIN, CLAUSES, END, PART, sections, unproven, written
 from tests.kit.places import ROOT
 
 PROVEN = {PART + number: {f"what {number} asks": "tests/conformance/test_clauses.py"} for number, *_ in CLAUSES}
 
 
-def test_the_table_of_the_readme_is_fresh_and_no_clause_without_proof() -> None:
+def test_the_page_is_fresh_and_no_clause_without_proof() -> None:
     """In a process of its own: only there all tests are collected, whatever this run was asked for."""
     done = child.run([sys.executable, "-X", "faulthandler", "-m", "tests.kit.clauses", "--check"], cwd=ROOT, limit=400)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -23,13 +23,15 @@ def test_a_clause_without_proof_and_a_marker_of_no_clause_are_noticed() -> None:
     assert unproven(PROVEN) == []
     without = {number: whats for number, whats in PROVEN.items() if number != "Part 4, 7.3"}
     assert unproven(without) == ["Part 4, 7.3"]
-    assert "| 7.3 | 密钥的装载和更新 |" in table(without)
-    assert "**nothing**" in table(without)
+    assert sections(without).count("**nothing**") == 1
+    assert "## 7.3 密钥的装载和更新\n\nAsks: secure messaging, and the key enciphered.\n\n* **nothing**" in sections(
+        without
+    )
     assert unproven({**PROVEN, "Part 4, 7.9": {"what": "where"}}) == ["Part 4, 7.9"]
     assert unproven({**PROVEN, "Part 10, 5.2": {"what": "where"}}) == []
 
 
-def test_a_stale_table_is_noticed_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_page_is_noticed_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "clauses.md"
     page.write_text(f"before\n{BEGIN}\nstale lines\n{END}\nafter\n", encoding="utf-8")
     monkeypatch.setattr(clauses, "PAGE", page)
@@ -39,13 +41,13 @@ def test_a_stale_table_is_noticed_and_replaced(tmp_path: Path, monkeypatch: pyte
     assert clauses.main([]) == 0
     text = page.read_text(encoding="utf-8")
     assert "stale lines" not in text
-    assert text.startswith(f"before\n{BEGIN}\n| clause |")
-    assert text.endswith(f"|\n{END}\nafter\n")
+    assert text.startswith(f"before\n{BEGIN}\n\n## 5.1 ")
+    assert text.endswith(f"what 8.5 asks\n\n{END}\nafter\n")
     assert written(text, PROVEN) == text
     assert clauses.main(["--check"]) == 0
     monkeypatch.setattr(clauses, "collect", dict)
     assert clauses.main(["--check"]) == 1
-    with pytest.raises(SystemExit, match="no place for the table"):
+    with pytest.raises(SystemExit, match="no place for the clauses"):
         written("no comments", PROVEN)
 
 

@@ -1,4 +1,4 @@
-"""The table of what Part 4 asks and what proves it, made from the `clause` markers of the tests.
+"""What Part 4 asks and what proves it, made from the `clause` markers of the tests.
 
     python -m tests.kit.clauses           write it into docs/clauses.md, between its two comments
     python -m tests.kit.clauses --check   status 1 if the page has another one, or a clause has no proof
@@ -105,15 +105,18 @@ def unproven(found: dict[str, dict[str, str]]) -> list[str]:
     return [each for each in known if each not in found] + strange
 
 
-def table(found: dict[str, dict[str, str]]) -> str:
-    """Return the table, in Markdown."""
-    lines = ["| clause | 条款 | asks | proven |", "|---|---|---|---|"]
+def sections(found: dict[str, dict[str, str]]) -> str:
+    """Return a section for each clause, in Markdown: what it asks, and a line for each file that proves it.
+
+    A table would squeeze the Chinese titles to one character a line.
+    """
+    lines: list[str] = []
     for number, title, asks in CLAUSES:
         by_file: dict[str, list[str]] = {}
         for what, file in found.get(PART + number, {}).items():
             by_file.setdefault(file, []).append(what)
-        proofs = "; ".join(_proof(file, whats) for file, whats in sorted(by_file.items()))
-        lines.append(f"| {number} | {title} | {asks} | {proofs or '**nothing**'} |")
+        proofs = [_proof(file, whats) for file, whats in sorted(by_file.items())] or ["**nothing**"]
+        lines += [f"## {number} {title}", "", f"Asks: {asks}.", "", *(f"* {proof}" for proof in proofs), ""]
     return "\n".join(lines)
 
 
@@ -121,20 +124,20 @@ def _proof(file: str, whats: list[str]) -> str:
     """Return what a file proves of a clause: the first in words, the others counted."""
     more = f", {len(whats) - 1} more" if len(whats) > 1 else ""
     name = file.removeprefix("tests/").removesuffix(".py").replace("test_", "")
-    return f"{whats[0]}{more} ([{name}](../{file}))"
+    return f"[{name}](../{file}): {whats[0]}{more}"
 
 
 def written(text: str, found: dict[str, dict[str, str]]) -> str:
-    """Return the page with the table between its comments."""
+    """Return the page with the sections between its comments."""
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(f"\n{END}")
     if not begin or not end:
-        raise SystemExit(f"{PAGE.name} has no place for the table: {BEGIN} and {END}")
-    return f"{before}{begin}{table(found)}{end}{after}"
+        raise SystemExit(f"{PAGE.name} has no place for the clauses: {BEGIN} and {END}")
+    return f"{before}{begin}\n{sections(found)}{end}{after}"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the table, or check it."""
+    """Write the sections, or check them."""
     found = collect()
     missing = unproven(found)
     for each in missing:
@@ -143,7 +146,7 @@ def main(arguments: list[str]) -> int:
     new = written(text, found)
     if "--check" in arguments:
         if new != text:
-            print("the table in docs/clauses.md is stale: run scripts/clauses", file=sys.stderr)
+            print("docs/clauses.md is stale: run scripts/clauses", file=sys.stderr)
         return 1 if missing or new != text else 0
     PAGE.write_text(new, encoding="utf-8")
     return 1 if missing else 0

@@ -71,7 +71,7 @@ def picture() -> str:
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" font-family="{FONTS}" font-size="14">
 <title>A session with sscard</title>
-<rect width="100%" height="100%" rx="8" fill="#1f2328"/>
+<rect width="100%" height="100%" rx="8" fill="#0c0c0c"/>
 {dots}
 {body}
 </svg>
