@@ -62,7 +62,7 @@ class RsaPublicKey:
 
     @property
     def exponent_bytes(self) -> bytes:
-        """The exponent as tags 9F32 and 9F47 have it: 03 or 010001 (EMV Book 2, B2.1)."""
+        """Return the exponent as tags 9F32 and 9F47 have it: 03 or 010001 (EMV Book 2, B2.1)."""
         return self.exponent.to_bytes((self.exponent.bit_length() + 7) // 8)
 
 
@@ -82,7 +82,7 @@ class RsaPrivateKey:
 
     @property
     def public(self) -> RsaPublicKey:
-        """The public half."""
+        """Return the public half."""
         modulus = int.from_bytes(self.p) * int.from_bytes(self.q)
         return RsaPublicKey(modulus.to_bytes((modulus.bit_length() + 7) // 8), self.exponent)
 
@@ -169,7 +169,7 @@ class AuthorityKey:
 
     @property
     def check_value(self) -> bytes:
-        """SHA-1 over RID, index, modulus and exponent, 20 bytes (EMV Book 2, 11.2.2)."""
+        """Return SHA-1 over RID, index, modulus and exponent, 20 bytes (EMV Book 2, 11.2.2)."""
         return _sha1(self.rid + bytes((self.index,)) + self.public.modulus + self.public.exponent_bytes)
 
 
@@ -194,7 +194,7 @@ class Certificate:
 def certify_issuer(
     authority: RsaPrivateKey, issuer: RsaPublicKey, *, identifier: str, expiry: date, serial: bytes
 ) -> Certificate:
-    """Make the Issuer Public Key Certificate (EMV Book 2, 5.1).
+    """Return the Issuer Public Key Certificate (EMV Book 2, 5.1).
 
     Args:
         authority: the certification authority's key.
@@ -213,7 +213,7 @@ def certify_issuer(
 def certify_card(
     issuer: RsaPrivateKey, card: RsaPublicKey, *, pan: str, expiry: date, serial: bytes, static: bytes
 ) -> Certificate:
-    """Make the ICC Public Key Certificate (EMV Book 2, 6.1).
+    """Return the ICC Public Key Certificate (EMV Book 2, 6.1).
 
     Args:
         issuer: the issuer's key.
@@ -257,7 +257,7 @@ def _certify(signer: RsaPrivateKey, key: RsaPublicKey, head: bytes, static: byte
 
 
 def sign_static(issuer: RsaPrivateKey, code: bytes, static: bytes) -> bytes:
-    """Make the Signed Static Application Data, tag 93 (EMV Book 2, 5.1).
+    """Return the Signed Static Application Data, tag 93 (EMV Book 2, 5.1).
 
     Args:
         issuer: the issuer's key.
@@ -312,7 +312,7 @@ def transaction_data_hash(pdol: bytes, cdols: Sequence[bytes], answer: bytes) ->
 
 
 def sign_dynamic(card: RsaPrivateKey, dynamic: bytes, terminal: bytes) -> bytes:
-    """Make the Signed Dynamic Application Data, tag 9F4B (EMV Book 2, 6.5.1 and 6.6.1).
+    """Return the Signed Dynamic Application Data, tag 9F4B (EMV Book 2, 6.5.1 and 6.6.1).
 
     Args:
         card: the card's key.

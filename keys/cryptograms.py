@@ -52,7 +52,7 @@ def _atc(atc: int) -> bytes:
 
 
 def key_factor(pan: str, sequence: str = "00") -> bytes:
-    """Make the diversification factor of a card: the last 16 digits of PAN and sequence number (worked examples).
+    """Return the diversification factor of a card: the last 16 digits of PAN and sequence number (worked examples).
 
     Args:
         pan: application PAN, digits only.

@@ -42,12 +42,12 @@ class Usage(Word):
 
     @property
     def proves(self) -> bool:
-        """Whether EXTERNAL AUTHENTICATION accepts the key: plain ones and those with one special purpose."""
+        """Return whether EXTERNAL AUTHENTICATION accepts the key: general ones and those with one special purpose."""
         return self in _PROVING
 
     @property
     def can_lock(self) -> bool:
-        """Whether failures lock the key; the lock keys never do (Part 7, 13.1 and 13.2)."""
+        """Return whether failures lock the key; they never lock the lock keys (Part 7, 13.1 and 13.2)."""
         return self not in _NEVER_LOCKING
 
 
@@ -111,7 +111,7 @@ class Key:
 
     @property
     def suite(self) -> Suite:
-        """The crypto rules of this key; the PIN has none (``KeyError``)."""
+        """Return the cipher suite of this key; raise `KeyError` for a PIN, which has none."""
         return SUITES[self.suite_name]
 
     def require(self, *usages: Usage) -> "Key":

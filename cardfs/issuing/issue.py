@@ -60,7 +60,7 @@ def issue(profile: Profile, holder: Document, roots: Roots, options: IssueOption
 
 
 def blank(profile: Profile) -> CardContents:
-    """Make a blank card: an MF with the manufacturer's transport key, waiting to be activated (Part 10, 5.1).
+    """Return a blank card: an MF with the manufacturer's transport key, waiting to be activated (Part 10, 5.1).
 
     The names of keys and data elements are the profile's, so that people read the card built later;
     the card itself does nothing with them. An FMCOS card comes with an MF and a master key of its own.

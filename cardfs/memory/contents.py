@@ -149,7 +149,7 @@ class LoadedContents:
 
     @property
     def pins(self) -> frozenset[KeyRef]:
-        """Every PIN on the card."""
+        """Return every PIN on the card."""
         return self._pins
 
     # -- counters ---------------------------------------------------------------------------------

@@ -174,31 +174,31 @@ class FileHead(NamedTuple):
 
     @property
     def kind(self) -> int:
-        """The type without protection."""
+        """Return the type without protection."""
         return self.type & KIND
 
     @property
     def space(self) -> int:
-        """Bytes of the memory that the file takes, its head included (4.2)."""
+        """Return how many bytes of memory the file takes, its head included (4.2)."""
         if self.kind in COUNTED or self.kind == PURSE:
             return HEAD_SPACE + (self.size >> 8) * ((self.size & 0xFF) + 1)
         return HEAD_SPACE + self.size
 
     @property
     def updates(self) -> Protection:
-        """What an update carries (11.2)."""
+        """Return how updates are protected (11.2)."""
         if not self.type & MAC_BIT:
             return Protection.NONE
         return Protection.CIPHER if self.type & CIPHER_BIT else Protection.MAC
 
     @property
     def reads_secured(self) -> bool:
-        """Whether reading takes a MAC."""
+        """Return whether reading takes a MAC."""
         return not self.access & MAC_BIT
 
     @property
     def reads(self) -> Protection:
-        """What reading carries; a MAC in the command, and of a file with a cipher an enciphered answer."""
+        """Return how readings are protected: a MAC in the command, and with a cipher an enciphered answer."""
         return self.updates if self.reads_secured else Protection.NONE
 
     def line_key(self, *, read: bool) -> int:
@@ -233,7 +233,7 @@ class KeyHead(NamedTuple):
 
     @property
     def kind(self) -> int:
-        """The type without protection."""
+        """Return the type without protection."""
         return self.type & KIND
 
     @property

@@ -42,12 +42,12 @@ class Mark(NamedTuple):
     salt: int | None = None
 
     def text(self) -> str:
-        """Write it down as JSON."""
+        """Return it as JSON."""
         return json.dumps(self._asdict(), separators=(",", ":"))
 
 
 def log_of(image: Path) -> Path:
-    """The path of the log that lies beside an image in use."""
+    """Return the path of the log beside an image in use."""
     return image.with_name(f"{image.name}-wal")
 
 
@@ -138,7 +138,7 @@ def _mark_alone(image: Path) -> Mark | None:
 
 
 def _holds_no_more(image: Path) -> bool:
-    """Whether the log adds nothing to the image but a mark, tried in a copy."""
+    """Return whether the log adds nothing to the image but a mark, tried in a copy."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "card"
         shutil.copyfile(image, copy)
@@ -150,7 +150,7 @@ def _holds_no_more(image: Path) -> bool:
 
 
 def _cells(image: Path, parameters: str) -> list[Any]:
-    """Every cell but the mark."""
+    """Return every cell but the mark."""
     with closing(_connect(image, parameters)) as connection:
         return connection.execute("SELECT * FROM cell WHERE kind != ? ORDER BY kind, path", (MARK,)).fetchall()
 

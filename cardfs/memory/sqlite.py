@@ -70,7 +70,7 @@ class SqliteStore:
 
     @classmethod
     def create(cls, path: Path, cells: Iterable[tuple[CellKey, Cell]], *, replace: bool = False) -> None:
-        """Make a new image file, whole or not at all.
+        """Write a new image file, whole or not at all.
 
         Args:
             replace: whether it takes the place of a file that is there, with its log.
@@ -152,7 +152,7 @@ class SqliteStore:
             self._connection.execute(_PUT, (*key, cell.meta, cell.data))
 
     def _change_all(self, changes: Mapping[CellKey, Cell | None]) -> None:
-        """Make all changes in one transaction, or none."""
+        """Write all changes in one transaction."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -214,7 +214,7 @@ class SqliteStore:
         self._connection.execute(_PUT, (MARK, "", mark.text(), b""))
 
     def _in_place(self) -> bool:
-        """Whether the file that is open is still the one that people find under its name."""
+        """Return whether the open file is still the one with its name."""
         try:
             found = os.stat(self._place)  # noqa: PTH116 - each write waits for it
         except OSError:
@@ -308,7 +308,7 @@ def _is_in_use(path: Path) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether another process has an image in use."""
+    """Return whether another process has an image in use."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -26,13 +26,12 @@ class Moment(Enum):
 
 
 class TearingStore:
-    """Another store, and a power supply that can be cut.
+    """A store around another one, with a power supply that can be cut.
 
-    After the cut there is no power: whatever is asked of the store raises `PowerCut`, until another card
-    is built from the store inside.
+    After the cut every method raises `PowerCut`, until another card is built from the inner store.
 
     Attributes:
-        store: the store inside, which survives.
+        store: the inner store, which survives.
         writes: how many writes were finished.
     """
 

@@ -88,7 +88,7 @@ def _in_ef(card: CardContents, ef: Ef) -> Iterator[str]:
 
 
 def _in_heads(card: CardContents, df: Df) -> Iterator[tuple[str, str]]:
-    """Heads of files and keys of an FMCOS directory: one for each EF, its own first, and each key in its file."""
+    """Yield place and reason of each fault in the file heads of an FMCOS directory: its own, then one for each EF."""
     path = heads_path(df.path)
     records = card.contents.get(path)
     place = f"{cells.CONTENTS} {path}"

@@ -118,7 +118,7 @@ class Df:
 
     @property
     def label(self) -> str:
-        """How people call it: MF, SSSE, DF04, EDEP."""
+        """Return its name for people: MF, SSSE, DF04, EDEP."""
         # The name that a user card's environment has is in a security module the MF's (Part 9, clause 5).
         return LABELS.get(self.command_set) or label(
             self.path, b"" if self.command_set is CommandSet.PSAM else self.name

@@ -59,12 +59,12 @@ class Head(NamedTuple):
 
     @property
     def levels(self) -> int:
-        """How many diversification levels the key is above the card's."""
+        """Return how many diversification levels the key is above the card's."""
         return self.usage >> 5
 
     @property
     def kind(self) -> Usage | None:
-        """What the key may do, None for a type that the standard does not have."""
+        """Return what the key is for; None for a type that the standard does not have."""
         return USAGES.get(self.usage & 0x1F)
 
     def encode(self) -> bytes:

@@ -1,7 +1,7 @@
 """Record rules: which record a command means, and what writing does (Part 3, 5.3; Part 5, 6.10 and 6.13).
 
 Everything here is a pure function of an EF, its records and the record pointer. Places are counted
-from 0 inside and are record numbers minus 1; in a cyclic file place 0 is the newest record.
+from 0 and are record numbers minus 1; in a cyclic file place 0 is the newest record.
 """
 
 from enum import IntEnum
@@ -28,7 +28,7 @@ class Mode(IntEnum):
 
     @property
     def by_identifier(self) -> bool:
-        """Whether P1 is a record identifier and not a number."""
+        """Return whether P1 is a record identifier, else a number."""
         return self < Mode.NUMBER
 
 
@@ -93,7 +93,7 @@ def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> 
 
 
 def written(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, record: bytes) -> tuple[Records, int]:
-    """Write a whole record: replace, append, or turn a cyclic file on.
+    """Return the records after a write: one replaced, appended, or the newest of a cyclic file.
 
     Returns:
         the new records, and the place of the record written.

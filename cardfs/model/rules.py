@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def refs(self) -> frozenset[KeyRef]:
-        """Every key and PIN that the rule names."""
+        """Return every key and PIN that the rule names."""
         return frozenset().union(*self.alternatives) if self.alternatives else frozenset()
 
 
@@ -147,7 +147,7 @@ class _Parser:
         return result
 
     def _bounded(self, alternatives: list[frozenset[KeyRef]]) -> list[frozenset[KeyRef]]:
-        """Keep the alternatives few at each step, so that no rule takes long."""
+        """Limit the alternatives at each step, so that no rule takes long."""
         result = _absorbed(alternatives)
         if len(result) > MAX_ALTERNATIVES:
             raise RuleSyntax(f"a rule can be satisfied in at most {MAX_ALTERNATIVES} ways, and this one in more")

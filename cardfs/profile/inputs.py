@@ -190,7 +190,7 @@ class Misfit(ValueError):
 
     @property
     def key(self) -> str:
-        """The first key of the path, or empty."""
+        """Return the first key of the path; empty if there is none."""
         return re.split(r"[.\[]", self.path.lstrip("."), maxsplit=1)[0]
 
 

@@ -55,22 +55,22 @@ class Profile:
 
     @property
     def efs(self) -> dict[str, Ef]:
-        """The EFs by path."""
+        """Return the EFs by path."""
         return {path: plan.ef for path, plan in self.files.items()}
 
     @property
     def dictionary(self) -> dict[str, tuple[Element, ...]]:
-        """The data elements of each EF by path."""
+        """Return the data elements of each EF by path."""
         return {path: plan.elements for path, plan in self.files.items()}
 
     @property
     def is_psam(self) -> bool:
-        """Whether it is a security module and no card of a holder."""
+        """Return whether it is a security module, else a holder's card."""
         return self.dfs[MF_PATH].command_set is CommandSet.PSAM
 
     @property
     def has_financial(self) -> bool:
-        """Whether cards of this type have a financial environment (JR/T 0025)."""
+        """Return whether cards of this type have a financial environment (JR/T 0025)."""
         return any(df.command_set is CommandSet.FINANCIAL for df in self.dfs.values())
 
     def is_financial(self, df: str) -> bool:
@@ -79,7 +79,7 @@ class Profile:
 
     @property
     def names(self) -> dict[str, dict[str, str]]:
-        """What people call the keys of each DF, by its path; see `CardContents`."""
+        """Return the names of the keys of each DF, by its path; see `CardContents`."""
         names: dict[str, dict[str, str]] = {}
         for plan in self.keys:
             which = str(plan.usage) if plan.kid is None else f"{plan.kid:02X}"

@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def where(self) -> Where:
-        """Where it was written."""
+        """Return where it was written."""
         return Where(self.place, self.places)
 
     def entries(self, name: str) -> list["Entry"]:
