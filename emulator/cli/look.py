@@ -115,7 +115,12 @@ def _key_rows(card: "Image", origins: "Origins", name: str) -> list[dict[str, An
 
 
 def find_df(card: "Image", image: Path, name: str) -> str:
-    """Return the path of the DF of this name.
+    """Return the path of the DF of this name: ``DF04``, ``SSSE/DF04``, a path, or a file identifier.
+
+    Args:
+        card: the card.
+        image: its file, for the error.
+        name: what the user typed; case does not count.
 
     Raises:
         UsageFault: there is none, or there are several; names those that there are.

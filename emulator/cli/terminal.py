@@ -215,7 +215,7 @@ def balance(**options: Any) -> None:
 
 class _Trade(click.Choice[str]):
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as called
-        """Nothing: the argument is shown as its choices, and click would list them again on lines of their own."""
+        """Return the empty text: the usage shows the choices already, and click would list them once more."""
         return ""
 
 

@@ -184,7 +184,13 @@ def perform(options: dict[str, Any], function: Function, title: str, nothing: st
     """Do one function and print what it gives; a failure is one sentence with the national code, and status 2.
 
     Args:
-        nothing: what to print where the function succeeds and gives nothing.
+        options: those of `terminal_options.shared`.
+        function: what to do.
+        title: Chinese name of the function, over its table.
+        nothing: what to print if the function succeeds and gives nothing.
+
+    Raises:
+        UsageFault: it failed, or the options exclude each other.
     """
     from ..terminal import TerminalError
     from ..terminal.errors import NO_PSAM

@@ -240,6 +240,11 @@ class Stack:
     def insert(self, card: Insertable, slot: int = 0, *, watch: Watcher = lambda _: None) -> Slot:
         """Put a card that lives in this process into a slot, and wait until PC/SC sees it.
 
+        Args:
+            card: a card, or anything else with the five methods of `Insertable`.
+            slot: number of the slot, from 0.
+            watch: gets the events of the link (`emulator.reader.events`).
+
         Returns:
             the slot; close it to pull the card out.
 

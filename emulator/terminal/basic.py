@@ -13,7 +13,12 @@ NUMBER, NAME, EXTENSION = "08", "09", "4E"
 
 
 class BasicFunctions(Base):
-    """The functions of terminal interface, 1."""
+    """The functions of terminal interface, 1.
+
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a `Result` and raises `TerminalError`
+    with a code of table A.1; a refused command has minus its status word.
+    """
 
     def read_basic(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Authenticate the card with the PSAM and read its basic data (iReadCardBas; terminal interface, 1.1).
@@ -51,7 +56,8 @@ class BasicFunctions(Base):
         """Return what the HSM needs for mutual authentication (iReadCardBas_HSM_Step1; terminal interface, 1.2).
 
         Text: ``region|historical bytes|algorithm|identification code|internal factor|internal original|
-        external factor|external original|``; the last two are empty on cards before 3.0.
+        external factor|external original|``, algorithm ``01`` to ``03``, randoms in hex; the last two are
+        empty on cards before 3.0.
         """
         with self._session(kind, keep=True) as session:
             card = session.card

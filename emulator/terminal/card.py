@@ -95,6 +95,13 @@ class UserCard:
     Attributes:
         df: the selected directory, ``SSSE`` or ``DF01``; empty before the first SELECT.
         data: who the card is; complete after `begin`.
+
+    Args:
+        connection: to the card, freshly reset.
+        settings: of the terminal.
+
+    Every method that sends a command raises `TerminalError` if the card is gone, all but `ask` also if it refuses,
+    with minus the status word. The argument ``what`` names the command in that error, ``why`` adds a reason.
     """
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
@@ -137,6 +144,9 @@ class UserCard:
 
         Args:
             card_info: ``identification code|card number|``; None takes the card as it is.
+
+        Returns:
+            who the card is, also in `data`.
 
         Raises:
             TerminalError: not a user card (-1), no usable identification code (-20), or another card (-22).
@@ -265,7 +275,7 @@ class UserCard:
         self._select_file(plan.ef.fid)
 
     def read_record(self, plan: FilePlan, number: int) -> bytes | None:
-        """Return a record of the selected file, by READ RECORD; None if there is no such record."""
+        """Return record ``number``, from 1, of the selected file, by READ RECORD; None if there is no such record."""
         record, word = self.ask(bytes((0x00, 0xB2, number, 0x04, 0x00)))
         if word == 0x6A83:
             return None
@@ -274,7 +284,7 @@ class UserCard:
         return record
 
     def read_binary(self, plan: FilePlan) -> bytes:
-        """Return all bytes of the selected file, by READ BINARY."""
+        """Return all bytes of the selected file, by READ BINARY; fewer if the card's file is shorter."""
         data = b""
         while len(data) < plan.ef.size:
             part, word = self.ask(
@@ -288,7 +298,7 @@ class UserCard:
         return data
 
     def update_record(self, plan: FilePlan, number: int, record: bytes) -> None:
-        """Write a record of the selected file, by UPDATE RECORD; number 0 appends to a cyclic file (Part 5, 6.13)."""
+        """Write a record of the selected file, by UPDATE RECORD (Part 5, 6.13); number 0 appends to a cyclic file."""
         header = bytes((0x00, 0xDC, number, 0x04 if number else 0x03, len(record)))
         self.must(header + record, f"UPDATE RECORD of {plan.name}")
 

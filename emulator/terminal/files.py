@@ -19,7 +19,12 @@ NO_ACCESS = -0x6982
 
 
 class FileFunctions(Base):
-    """The functions of terminal interface, 2 and 3."""
+    """The functions of terminal interface, 2 and 3.
+
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a `Result` and raises `TerminalError`
+    with a code of table A.1; a refused command has minus its status word.
+    """
 
     def read(self, card_info: str, address: str, auth_type: int = BY_PIN, kind: int = CONTACT_FIRST) -> Result:
         """Read the items of an address after the proofs that their files ask for (iReadCard; terminal interface, 2.1).

@@ -62,6 +62,9 @@ class Hsm:
         sequence: the terminal trade sequence (终端交易序号) of the next purchase, 0 to 2^32 - 1. If you make a new
             object for each purchase, choose it so that none comes twice.
 
+    Methods that take the text of a step raise `TerminalError` for a text of another form (-41, -42), for an unknown
+    address or a missing root (-27272), and for SSF33 (-2202).
+
     Example:
         >>> import sscard
         >>> hsm = sscard.Hsm(sscard.load_roots())
@@ -117,7 +120,11 @@ class Hsm:
     # -- authentication -----------------------------------------------------------------------
 
     def basic(self, step1: str) -> str:
-        """Answer the first step of `read_basic`: internal and, for 3.0 cards, external authentication data (C.1)."""
+        """Return the answer to the first step of `read_basic`: authentication data and original of both sides (C.1).
+
+        Text: ``internal data 16 + original 16|external data 16 + original 16|`` in hex; the second part is empty on
+        cards before 3.0.
+        """
         _, _, algorithm, _, factor, original, external, external_original = fields(step1, 8)
         card = HsmCard.of(step1)
         result = self._authentication(self.key(algorithm, *INTERNAL, card), factor, original) + "|"
@@ -126,7 +133,7 @@ class Hsm:
         return result + "|"
 
     def authentication(self, step1: str, card: HsmCard) -> str:
-        """Answer a step ``algorithm|address|factor|original|`` with authentication data and original, 32 hex digits."""
+        """Return authentication data and original, 32 hex digits, for a step ``algorithm|address|factor|original|``."""
         algorithm, address, factor, original = fields(step1, 4)
         return self._authentication(self._at(algorithm, address, card), factor, original)
 
@@ -138,7 +145,7 @@ class Hsm:
     # -- secure messaging ---------------------------------------------------------------------
 
     def secured(self, step2: str, card: HsmCard) -> str:
-        """Answer a second step ``algorithm|address|challenge|header|plain|`` with the finished command in hex."""
+        """Return the finished command in hex for a second step ``algorithm|address|challenge|header|plain|``."""
         algorithm, address, challenge, header, plain = fields(step2, 5)
         suite, value = self._at(algorithm, address, card)
         session = suite.session_key(value, hexadecimal(challenge, FACTOR_LENGTH))
@@ -154,11 +161,7 @@ class Hsm:
         return kind_byte(kind, self.settings.terminal)
 
     def purchase(self, step1: str, card: HsmCard) -> str:
-        """Answer the first step of `debit` with ``terminal sequence|time|MAC1|`` (Part 7, 12).
-
-        Raises:
-            TerminalError: bad text (-41, -42), or no such key or algorithm (-27272, -2202).
-        """
+        """Return ``terminal sequence|time|MAC1|`` for the first step of `debit` (Part 7, 12); count the sequence up."""
         algorithm, address, random, sequence, amounts, kind, terminal, time = fields(step1, 8)
         suite, key = self._at(algorithm, address, card)
         terminal_sequence = self.sequence.to_bytes(4)
@@ -184,9 +187,11 @@ class Hsm:
         return purchase_tac(suite, key, three(amounts), self._kind(kind), *data).hex().upper() == tac
 
     def load(self, step1: str, card: HsmCard, time: str) -> str:
-        """Check the card's MAC1 and answer the first step of `load` with ``time|MAC2|`` (Part 7, 11.3 and 11.5).
+        """Check the card's MAC1 and return ``time|MAC2|`` for the first step of `load` (Part 7, 11.3 and 11.5).
 
         Args:
+            step1: text of the first step.
+            card: the card, from its basic data.
             time: of the host, ``YYYYMMDDHHMMSS``.
 
         Raises:
@@ -210,7 +215,7 @@ class Hsm:
 
 
 def fields(text: str, count: int) -> list[str]:
-    """Split a text into ``count`` fields, each with ``|`` behind it; raise `TerminalError` (-42) for another number."""
+    """Return the fields of a text, each with ``|`` behind it; raise `TerminalError` (-42) if not ``count`` of them."""
     values = text.split("|")
     if values.pop() or len(values) != count:
         raise TerminalError(f"expected {count} fields, each with | behind it", LENGTH_WRONG)
@@ -218,7 +223,11 @@ def fields(text: str, count: int) -> list[str]:
 
 
 def hexadecimal(text: str, length: int | None = None) -> bytes:
-    """Read hex digits; raise `TerminalError` for other characters (-41) or another number of bytes (-42)."""
+    """Return the bytes of hex digits, ``length`` of them if that is given.
+
+    Raises:
+        TerminalError: other characters (-41), or another number (-42).
+    """
     if not re.fullmatch("[0-9A-Fa-f]*", text):
         raise TerminalError("expected hexadecimal digits only", CHARACTERS_WRONG)
     if len(text) % 2 or (length is not None and len(text) != 2 * length):

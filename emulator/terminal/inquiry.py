@@ -11,7 +11,12 @@ RECORDS: Final = "DF04EF08"
 
 
 class InquiryFunctions(Base):
-    """The functions of terminal interface, 9, and the balance."""
+    """The functions of terminal interface, 9, and the balance.
+
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a `Result` and raises `TerminalError`
+    with a code of table A.1; a refused command has minus its status word.
+    """
 
     # -- balance ------------------------------------------------------------------------------
 

@@ -69,7 +69,11 @@ class FilePlan:
         return self.ef.structure is Structure.TRANSPARENT
 
     def item(self, text: str) -> Item:
-        """Find ``tag`` or ``tag:n``, the n-th of that tag; raise `TerminalError` for bad text (-23) or no such item."""
+        """Return the item ``tag`` or ``tag:n``, the n-th of that tag, in hex and decimal.
+
+        Raises:
+            TerminalError: bad text (-23), or the file has no such item (-27267).
+        """
         match = _ITEM.fullmatch(text)
         if match is None:
             raise TerminalError(f"{self.name}: {text!r} is not an item: write a tag, or tag:n", INPUT_WRONG)
@@ -86,7 +90,7 @@ class FilePlan:
         return self.elements[0].zh if self.transparent else self.item(text).element.zh
 
     def record_number(self, text: str) -> int:
-        """Read a record number of a cyclic file, 1 to 254, 1 for the newest; raise `TerminalError` (-23) otherwise."""
+        """Return the record number in a text, 1 (the newest) to 254; raise `TerminalError` (-23) if it is none."""
         if not _NUMBER.fullmatch(text) or not 0 < int(text) < 255:
             raise TerminalError(f"{self.name} is a cyclic file: {text!r} is not a record number, 1 to 254", INPUT_WRONG)
         return int(text)
@@ -112,7 +116,7 @@ class Layout:
         self.title = profile.title
 
     def file(self, name: str) -> FilePlan:
-        """Find a file by its name in an address, ``DF01EF05``.
+        """Return the file of a name in an address, ``DF01EF05``.
 
         Raises:
             TerminalError: not such a name (-23), or this version has no such file (-27266).
@@ -128,7 +132,7 @@ class Layout:
         return FilePlan(name, df, plan.ef, plan.elements, self._needs(plan.ef.read), self._needs(plan.ef.update))
 
     def key(self, df: str, usage: Usage) -> KeyPlan:
-        """Find the key of a DF that has a usage, as PUK; raise `TerminalError` (-27272) if there is none."""
+        """Return the key of a DF, as ``DF01``, with a usage; raise `TerminalError` (-27272) if there is none."""
         owner = self._profile.path(df)
         for plan in self._profile.keys:
             if plan.ref.owner == owner and plan.usage is usage:
@@ -140,7 +144,11 @@ class Layout:
         return next(name for name, path in self._profile.ids.items() if path == plan.ref.owner)
 
     def parse(self, address: str) -> list[FileRequest]:
-        """Read a file address (terminal interface, 2.1.2): ``DF01EF0A|37|$DF01EF15|2A|40:2|$``."""
+        """Return the files and items of an address (terminal interface, 2.1.2): ``DF01EF0A|37|$DF01EF15|2A|40:2|$``.
+
+        Raises:
+            TerminalError: another form (-23), or no such file (-27266).
+        """
         return [FileRequest(self.file(name), items) for name, items in split(address)]
 
     def _needs(self, rule: Rule) -> tuple[Need, ...]:
@@ -153,7 +161,7 @@ class Layout:
 
 
 def split(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Split an address or its data into name and items of each file; raise `TerminalError` (-23) for another form."""
+    """Return name and items of each file in an address or its data; raise `TerminalError` (-23) for another form."""
     if not text.endswith(ITEM_END + FILE_END):
         raise TerminalError("an address, and data to write, end with |$", INPUT_WRONG)
     files = []

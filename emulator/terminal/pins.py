@@ -19,7 +19,12 @@ SEPARATOR: Final = b"\xff"
 
 
 class PinFunctions(Base):
-    """The functions of terminal interface, 4 to 7."""
+    """The functions of terminal interface, 4 to 7.
+
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a `Result` and raises `TerminalError`
+    with a code of table A.1; a refused command has minus its status word.
+    """
 
     def verify_pin(self, kind: int = CONTACT_FIRST, *, card_info: str | None = None) -> Result:
         """Verify the PIN from the pad (iVerifyPIN; terminal interface, 4.1).
@@ -70,7 +75,12 @@ class PinFunctions(Base):
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Give the PIN all its tries again; the PSAM has PUK and STK (iUnblockPIN; terminal interface, 7.1).
 
-        Args and raises as `reload_pin`.
+        Args:
+            card_info: ``identification code|card number|`` of the card that is expected.
+            kind: type of card, 1 to 4.
+
+        Raises:
+            TerminalError: another card (-22), no PSAM (-2201) or none with these keys, or the card refuses.
         """
         with self._session(kind) as session:
             self._begin(session.card, card_info)

@@ -65,6 +65,9 @@ class Psam:
         index: what is known of this PSAM; completed here.
         reader: name of its reader, for errors.
 
+    Every method that sends a command raises `TerminalError`: -2201 if the PSAM does not answer, minus the status word
+    if it refuses.
+
     Attributes:
         terminal_number: twelve digits; empty before `begin`.
     """
@@ -200,6 +203,11 @@ class Psam:
     def authentication_data(self, name: str, card: CardData, randoms: Randoms) -> bytes:
         """Return the eight bytes of an internal or external authentication (Part 9, 9.8; Part 4, 9.3).
 
+        Args:
+            name: of the key, as ``IRK``.
+            card: what the key is diversified for.
+            randoms: factor of the session key, and original.
+
         Raises:
             TerminalError: no such key (-27272), or of a level too low for this card (-24).
         """
@@ -217,6 +225,12 @@ class Psam:
             challenge: of the card, eight bytes.
             header: CLA INS P1 P2.
             plain: data to encipher; empty for a command without data.
+
+        Returns:
+            the whole command, MAC included.
+
+        Raises:
+            TerminalError: no such key (-27272), of a level too low (-24), or a key that cannot encipher.
         """
         key = table_key(name)
         cipher = b""

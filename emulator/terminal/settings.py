@@ -59,6 +59,9 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
         path: the file; None for the defaults.
         overrides: values by section and name, ``{"terminal": {"debit_amounts": "account"}}``.
 
+    Returns:
+        the settings; what neither names has its default.
+
     Raises:
         InputError: the file cannot be read, or a setting is unknown or cannot have this value.
 

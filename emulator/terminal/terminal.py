@@ -23,8 +23,10 @@ class Terminal(BasicFunctions, FileFunctions, PinFunctions, TradeFunctions, Inqu
         contactless: the reader of contactless cards, if there is one.
         clock: returns today's date.
 
-    Every function returns a result with ``text``, the standard's pOutInfo, and ``fields`` by name; it raises
-    `TerminalError`.
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a result with ``text``, the standard's
+    pOutInfo, and ``fields`` by name; it raises `TerminalError`, with minus the status word of a command that a card
+    refused.
 
     Example:
         >>> import sscard

@@ -24,7 +24,12 @@ Host = Callable[[str], str]
 
 
 class TradeFunctions(Base):
-    """The functions of terminal interface, 8, and those of Part 7 beside them."""
+    """The functions of terminal interface, 8, and those of Part 7 beside them.
+
+    Of every function ``card_info`` is ``identification code|card number|`` of the card that is expected, and ``kind``
+    the type of card, 1 to 4 (terminal interface, 1.1.2). Every function returns a `Result` and raises `TerminalError`
+    with a code of table A.1; a refused command has minus its status word.
+    """
 
     # -- purchase -----------------------------------------------------------------------------
 
@@ -65,6 +70,11 @@ class TradeFunctions(Base):
 
     def debit_hsm_step1(self, card_info: str, payment: str, kind: int = CONTACT_FIRST) -> Result:
         """Begin a purchase that the HSM secures (iDoDebit_HSM_Step1; terminal interface, 8.2).
+
+        Args:
+            card_info: ``identification code|card number|`` of the card that is expected.
+            payment: as for `debit`.
+            kind: type of card, 1 to 4.
 
         Text: ``algorithm|DPK address|random|purchase sequence|amounts|type|terminal number|time|``.
         """
@@ -197,7 +207,7 @@ class TradeFunctions(Base):
         return self.load_step2(key, reinsert=reinsert)
 
     def load_step1(self, card_info: str, amount: str, kind: int = CONTACT_FIRST) -> Result:
-        """Verify the PIN and begin a load: INITIALIZE FOR LOAD (Part 7, 11).
+        """Verify the PIN and begin a load of ``amount`` yuan: INITIALIZE FOR LOAD (Part 7, 11).
 
         No national function loads; the text follows those of debit:
         ``algorithm|DLK address|random|load sequence|balance|amount|type|terminal number|MAC1|``.
@@ -230,7 +240,15 @@ class TradeFunctions(Base):
             )
 
     def load_step2(self, key: str, *, reinsert: Reinsert | None = None) -> Result:
-        """Finish a load with the host's ``time|MAC2|``: CREDIT FOR LOAD (Part 7, 11).
+        """Finish a load with the host's answer: CREDIT FOR LOAD (Part 7, 11).
+
+        Args:
+            key: ``time|MAC2|``.
+            reinsert: as for `debit`.
+
+        Raises:
+            TerminalError: no first step (-12), a wrong MAC2 (-37634); the booking is uncertain if ``trade`` is not
+                None.
 
         Text: ``algorithm|DTK address|new balance|load sequence|amount|type|terminal number|time|TAC|``.
         """
