@@ -4,6 +4,7 @@
 """
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -39,6 +40,7 @@ from tests.kit.book import (
     is_chinese,
     links,
     original,
+    prose,
     sessions,
     text_of,
 )
@@ -249,6 +251,18 @@ def test_every_chinese_page_has_an_english_one() -> None:
     assert [page for page in PAGES if is_chinese(page) and original(page) not in PAGES] == []
     assert original("README.zh-CN.md") == "README.md"
     assert original("docs/zh/how-to/blank-card.md") == "docs/how-to/blank-card.md"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if is_chinese(page)])
+def test_a_chinese_line_breaks_where_a_space_stands(page: str) -> None:
+    """A page shows the end of a line as a space, and between Chinese characters there is none."""
+    for line, following in pairwise(prose(text_of(page)).splitlines()):
+        paragraph = following and not re.match(r"\s*([*#|<!]|\d+\.)", following)
+        if line and paragraph and not line.startswith(("#", "|", "<")):
+            assert line[-1].isascii() or following.lstrip()[0].isascii(), f"{line[-20:]}⏎{following[:20]}"
+            assert not {line[-1], following.lstrip()[0]} & set("，。；：、？！（）《》"), (
+                f"{line[-20:]}⏎{following[:20]}"
+            )
 
 
 def test_what_two_languages_have_in_common_is_all_but_text_and_comments() -> None:
