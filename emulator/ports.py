@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from keys.errors import SscardError
+
 
 class Insertable(Protocol):
     """Anything that can sit in a reader slot.
@@ -36,11 +38,28 @@ class Insertable(Protocol):
         ...
 
 
-class CardRemoved(Exception):
+class CardRemoved(SscardError):
     """The card left the reader in the middle of a command: the terminal gets no answer.
 
     Raised by ``transmit``. The link then hangs up, as a reader loses a card that is pulled out.
+
+    Attributes:
+        back: seconds after which the card comes back by itself; None if it stays out until somebody inserts it.
+
+    Example:
+        >>> import sscard
+        >>> card = sscard.Card.issue()
+        >>> fault = card.fault("pull", on="GET CHALLENGE")
+        >>> try:
+        ...     card.transmit(bytes.fromhex("0084000008"))
+        ... except sscard.CardRemoved as error:
+        ...     print(error)
+        the card was pulled out before the command
     """
+
+    def __init__(self, text: str = "the card was pulled out in the middle of a command", *, back: float | None = None):
+        super().__init__(text)
+        self.back = back
 
 
 class AsIs(bytes):

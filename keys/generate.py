@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from .ciphers import halves_equal, without_parity
@@ -48,6 +49,35 @@ class SeededRandom:
             self._pool += hashlib.sha256(self._state + b"out").digest()
         drawn, self._pool = self._pool[:length], self._pool[length:]
         return drawn
+
+
+class ScriptedRandom:
+    """Random numbers that a test has chosen: each call gets the next value.
+
+    Args:
+        values: byte strings or hex; a call takes as many bytes as it asks for from one value, which must be as long.
+        then: where bytes come from when the values are used up.
+
+    Example:
+        >>> import sscard
+        >>> from keys.generate import ScriptedRandom
+        >>> card = sscard.Card.issue(random=ScriptedRandom(["0102030405060708"]))
+        >>> card.transmit(bytes.fromhex("0084000008")).hex()
+        '01020304050607089000'
+    """
+
+    def __init__(self, values: Iterable[bytes | str], then: RandomSource = system_random) -> None:
+        self._values = [bytes.fromhex(each) if isinstance(each, str) else bytes(each) for each in values]
+        self._then = then
+
+    def __call__(self, length: int, /) -> bytes:
+        """Return the next value; raise ValueError if it has another length."""
+        if not self._values:
+            return self._then(length)
+        value = self._values.pop(0)
+        if len(value) != length:
+            raise ValueError(f"{length} random bytes were asked for, and the next value has {len(value)}")
+        return value
 
 
 def odd_parity(key: bytes) -> bytes:

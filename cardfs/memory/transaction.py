@@ -51,6 +51,11 @@ class Transaction:
             self._tries[at] = limit
             self._cells[cells.tries_key(at)] = cells.TRIES_CELLS[limit]
 
+    def put_tries(self, at: KeyId, left: int) -> None:
+        """Set a try counter, 0 to 15."""
+        self._tries[at] = left
+        self._cells[cells.tries_key(at)] = cells.TRIES_CELLS[left]
+
     def put_df(self, df: Df) -> None:
         """Replace a DF, or add one."""
         self._structural = self._structural or df.path not in self._card.dfs

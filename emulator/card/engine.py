@@ -6,6 +6,7 @@ A returned answer commits image and session together; an error drops both. The c
 output of its own: a card is a function of image, session, command bytes and random source.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -136,6 +137,21 @@ class Card:
     def close(self) -> None:
         """Close the image."""
         self.image.close()
+
+    def find_row(self, raw: bytes) -> tuple[Row | None, Command | None]:
+        """Return the row that a command would have now, and the command as parsed; None for what the card knows not."""
+        command = parse(raw, extended=self._extended)
+        if command is None:
+            return None, None
+        return self._table_in(self._session.df).find(command.cla, command.ins, command.p1), command
+
+    def spoil_pending(self, change: Callable[[bytes], bytes]) -> bool:
+        """Change the data that wait for GET RESPONSE, as a faulty card would; return whether any wait."""
+        session = self._session
+        if session.pending:
+            session.pending = change(session.pending)
+            return True
+        return False
 
     def transmit(self, raw: bytes) -> bytes:
         """Answer one command APDU: response data, then SW1 SW2. Any bytes get an answer; nothing is raised."""

@@ -319,6 +319,16 @@ class Stack:
             waiting = self._ask({"wait": waiting, "present": present, "timeout": 0.25})["waiting"]
         return waiting
 
+    def reset(self, slot: int) -> None:
+        """Reset the card in a slot, as another program would; raise `StackError` if PC/SC does not do it."""
+        failed = self._ask({"reset": self.readers[slot]})["failed_code"]
+        if failed:
+            raise StackError(f"{self.readers[slot]}: {failed}")
+
+    def unpower(self, slot: int) -> bool:
+        """Take the power from the card in a slot; return whether that was possible: no program is connected to it."""
+        return not self._ask({"unpower": self.readers[slot]})["failed_code"]
+
     def dial(self, host: str, port: int) -> socket.socket:
         """Connect to a port inside the stack, whatever the host; raise `OSError` if nobody listens."""
         if self._control is None:

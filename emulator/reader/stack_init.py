@@ -248,6 +248,10 @@ class Init:
                 self.send({"failed": f"pcscd ended ({self.last_message()})"})
             elif "wait" in request:
                 self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
+            elif "reset" in request:
+                self.send({"failed_code": self.disconnect(request["reset"], power=True)})
+            elif "unpower" in request:
+                self.send({"failed_code": self.disconnect(request["unpower"], power=False)})
             elif "look" in request:
                 self.send({})
             elif "restart" in request:
@@ -295,6 +299,20 @@ class Init:
             differing = [name for name, state in states if not self.settled(name, state, present)]
         scard.SCardReleaseContext(context)
         return differing
+
+    def disconnect(self, reader: str, *, power: bool) -> str:
+        """Connect to a card and let go of it with a reset, or alone with it and take its power; return what failed."""
+        from smartcard import scard  # noqa: PLC0415
+
+        mode = scard.SCARD_SHARE_SHARED if power else scard.SCARD_SHARE_EXCLUSIVE
+        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        if code == scard.SCARD_S_SUCCESS:
+            code, card, _ = scard.SCardConnect(context, reader, mode, protocols)
+            if code == scard.SCARD_S_SUCCESS:
+                code = scard.SCardDisconnect(card, scard.SCARD_RESET_CARD if power else scard.SCARD_UNPOWER_CARD)
+            scard.SCardReleaseContext(context)
+        return "" if code == scard.SCARD_S_SUCCESS else str(scard.SCardGetErrorMessage(code)).rstrip(".")
 
     def settled(self, reader: str, state: int, present: bool) -> bool:
         """Return whether a slot holds a card, or is empty and pcscd has seen that.

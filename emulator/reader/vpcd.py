@@ -173,15 +173,21 @@ class Slot:
             connection = self._dial()
             if connection is None:
                 return
+            away = RETURN_AFTER
             with connection:
-                reason = self._serve(connection)
+                try:
+                    reason = self._serve(connection)
+                except CardRemoved as error:
+                    reason = str(error)
+                    self._stopping = self._stopping or error.back is None
+                    away = max(away, error.back or 0)
             self._socket = None
             self._up.clear()
             # Out of the reader a card has no power.
             answer(self._card, POWER_OFF, self._watch)
             if not self._asked_to_stop():
-                self._watch(Disconnected(reason, RETURN_AFTER))
-                self._pause(RETURN_AFTER)
+                self._watch(Disconnected(reason, away))
+                self._pause(away)
 
     def start(self) -> "Slot":
         """Serve in a thread of its own and return at once; do nothing if it is started already."""
@@ -243,7 +249,11 @@ class Slot:
             time.sleep(min(left, 0.05))
 
     def _serve(self, connection: socket.socket) -> str:
-        """Answer frames until the link ends; return why it ended."""
+        """Answer frames until the link ends; return why it ended.
+
+        Raises:
+            CardRemoved: the card was pulled out in the middle of a command.
+        """
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         if self._asked_to_stop():  # closed before there was a socket to hang up
@@ -256,9 +266,6 @@ class Slot:
             return self._answer_all(connection)
         except _Stuck:
             return "the reader waits for an answer to a command of one byte"
-        except CardRemoved:
-            self._stopping = True
-            return "the card was pulled out in the middle of a command"
         except OSError as error:
             return reason_of(error)
 

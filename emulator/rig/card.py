@@ -2,8 +2,9 @@
 
 import datetime
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory import cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, MemoryStore
-from cardfs.model.files import CardContents
+from cardfs.model.files import CardContents, CommandSet
 from cardfs.profile.inputs import Document
 from cardfs.profile.loader import DEMO, Profile, load_profile
 from keys.generate import RandomSource, system_random
@@ -26,7 +27,11 @@ from ..card.engine import Outcome
 from ..personaliser import Personaliser, Progress
 from ..terminal import Channel
 from ..trace.event import Event
-from ..trace.traced import Traced
+from ..trace.mask import masked_command
+from ..trace.traced import Answering, Traced
+from .fault import Call, Fault, require_key
+from .faulty import Armed, FaultyCard, FaultyStore, FaultyWire
+from .timing import NONE, TIMINGS, Wire, wait, wire
 from .trace import Trace
 
 DEMO_REGION: Final = "519900"
@@ -63,8 +68,15 @@ class Card:
 
     def __init__(self, image: Image, *, random: RandomSource = system_random) -> None:
         self._random = random
-        self._trace: Trace | None = None
         self._core = cards.Card(image, random)
+        self._answering: Answering = self._core
+        self._store = image.store
+        self._armed = Armed(self._note_fault)
+        self._trace: Trace | None = None
+        self._traced: Traced | None = None
+        self._reader = ""
+        self._clock: Callable[[], float] = time.time
+        self._way: Wire | None = None
         self._send: Channel = self._core.transmit
 
     # -- making -------------------------------------------------------------------------------
@@ -187,27 +199,30 @@ class Card:
     @property
     def atr(self) -> bytes:
         """The answer to reset (复位应答; Part 2, 8), 2 to 33 bytes."""
-        return self._core.atr
+        return self._armed.atr or self._core.atr
 
     def power_on(self) -> None:
         """Reset the card cold: the MF is current and nothing is proven."""
         self._core.power_on()
-        self._record("power on")
+        self._report("power on")
 
     def power_off(self) -> None:
         """Take the power away: everything volatile is gone (Part 4, 7.5)."""
         self._core.power_off()
-        self._record("power off")
+        self._report("power off")
 
     def reset(self) -> None:
         """Reset the card warm: everything volatile is gone."""
         self._core.reset()
-        self._record("reset")
+        self._report("reset")
 
     def transmit(self, command: bytes) -> bytes:
         """Return the answer to one command APDU: response data, then SW1 and SW2; any bytes get an answer.
 
         Under T=0 data that wait (61xx) are fetched by another command, as on a real card; `exchange` does that.
+
+        Raises:
+            CardRemoved: an armed fault took the card out of the reader.
         """
         return self._send(command)
 
@@ -228,7 +243,7 @@ class Card:
             >>> card.snapshot() == before
             True
         """
-        return Snapshot(self._core.image.store.load())
+        return Snapshot(self._store.load())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put the memory of the card back, in one durable write; the session ends, as at a loss of power.
@@ -236,19 +251,79 @@ class Card:
         Args:
             snapshot: of this card or of a fork of it; with another card's, this one becomes that one.
         """
-        store = self._core.image.store
-        now = store.load()
+        now = self._store.load()
         changes: dict[CellKey, Cell | None] = {key: None for key in now if key not in snapshot.cells}
         changes |= {key: cell for key, cell in snapshot.cells.items() if now.get(key) != cell}
         if changes:
-            store.write(changes, erases=True)
-        self._core = cards.Card(Image(cells.read_cells(store.load()), store), self._random)
-        self._connect()
+            self._store.write(changes, erases=True)
+        self._start_over()
 
     def fork(self) -> "Card":
-        """Return another card with the same memory, which lives with the process, whatever this one is kept in."""
-        held = self._core.image.store.load()
+        """Return another card with the same memory, which lives with the process, whatever this one is kept in.
+
+        It has no faults, no trace and no timing of its own.
+        """
+        held = self._store.load()
         return Card(Image(cells.read_cells(held), MemoryStore(held)), random=self._random)
+
+    def _start_over(self) -> None:
+        """Read the memory again, as a card does that gets power."""
+        self._core = cards.Card(Image(cells.read_cells(self._store.load()), self._store), self._random)
+        self._connect()
+
+    # -- what goes wrong, and how slowly ------------------------------------------------------
+
+    def fault(self, name: str | Fault, **chosen: Any) -> Fault:
+        """Arm a fault: something goes wrong on purpose at a chosen moment.
+
+        Args:
+            name: a kind of fault, or a `Fault`.
+            chosen: selector and parameters, as `Fault` takes them: ``on="UPDATE RECORD", moment="after"``.
+
+        Returns:
+            the fault, which counts how often it has fired.
+
+        Raises:
+            FaultError: there is no such fault, parameter or value; an `SscardError`.
+
+        Example:
+            >>> import sscard
+            >>> card = sscard.Card.issue()
+            >>> fault = card.fault("truncate", on="GET CHALLENGE", bytes=9)
+            >>> card.transmit(bytes.fromhex("0084000008")).hex() != "", fault.fired
+            (True, 1)
+        """
+        fault = name if isinstance(name, Fault) else Fault(name, **chosen)
+        if isinstance(name, Fault) and chosen:
+            fault = Fault.of(name.name, chosen)
+        require_key(fault, self._core)
+        self._armed.faults = (*self._armed.faults, fault)
+        self._connect()
+        return fault
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults that are armed, also those that have fired."""
+        return self._armed.faults
+
+    def disarm(self, fault: Fault | None = None) -> None:
+        """Take a fault away, or all of them; do nothing if it is not armed."""
+        self._armed.faults = () if fault is None else tuple(each for each in self._armed.faults if each is not fault)
+        self._connect()
+
+    @property
+    def timing(self) -> str:
+        """How slowly the card answers, ``none`` or ``contact-9600`` for example (`emulator.rig.timing`). Assign one.
+
+        Raises:
+            TimingError: on assignment, if there is no such timing; an `SscardError`.
+        """
+        return next((name for name, way in TIMINGS.items() if way is self._way), NONE)
+
+    @timing.setter
+    def timing(self, name: str) -> None:
+        self._way = wire(name)
+        self._connect()
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -259,24 +334,80 @@ class Card:
 
     @trace.setter
     def trace(self, trace: Trace | None) -> None:
-        self._trace = trace
+        self.record_to(trace)
+
+    def record_to(
+        self,
+        trace: Trace | None,
+        reader: str = "",
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Record commands in a trace from now on, None for nowhere.
+
+        Args:
+            reader: which reader the card is in, for events of several readers.
+            clock: returns seconds since 1970.
+            timer: returns seconds, of which the difference is how long a command took.
+        """
+        self._trace, self._reader, self._clock = trace, reader, clock
+        self._traced = None
+        if trace is not None:
+            self._traced = Traced(self._core, trace.keep, clock, later=trace.later, reader=reader, timer=timer)
         self._connect()
 
     def _connect(self) -> None:
-        """Choose the way of a command: straight to the card where nobody records."""
-        core, trace = self._core, self._trace
-        self._send = core.transmit if trace is None else Traced(core, trace.record).transmit
+        """Choose the way of a command: straight to the engine where nobody records and nothing is to go wrong."""
+        core, armed = self._core, self._armed
+        card: Answering = core
+        core.image.store = self._store
+        if armed.of("memory"):
+            core.image.store = FaultyStore(self._store, armed, core.image)
+        if armed.of("memory") or armed.of("card"):
+            card = FaultyCard(core, armed, self._start_over)
+        self._answering = card
+        send: Channel = card.transmit
+        if self._traced is not None:
+            self._traced.attach(card)
+            send = self._traced.transmit
+        if armed.of("wire"):
+            send = FaultyWire(core, armed, send, self.power_off).transmit
+        self._send = send if self._way is None else partial(self._slowly, self._way, core, send)
 
-    def _record(self, kind: str) -> None:
-        if self._trace is not None:
-            self._trace.record(Event(time.time(), kind))
+    @staticmethod
+    def _slowly(way: Wire, core: cards.Card, send: Channel, command: bytes) -> bytes:
+        """Answer as late as a real card would."""
+        started = time.perf_counter()
+        row, _ = core.find_row(command)
+        answer = send(command)
+        wait(way, row, command, answer, started)
+        return answer
+
+    def _report(self, kind: str) -> None:
+        if self._traced is not None:
+            self._traced.report(kind)
+
+    def _note_fault(self, fault: Fault, call: Call) -> None:
+        if self._trace is not None and not fault.kind.silent:
+            apdu = masked_command(call.raw, call.row, call.command)
+            event = Event(
+                self._clock(),
+                "fault",
+                fault.name,
+                call.file,
+                str(fault),
+                apdu,
+                reason=fault.kind.text,
+                reader=self._reader,
+            )
+            self._trace.record(event)
 
     # -- as people see it ---------------------------------------------------------------------
 
     @property
     def last(self) -> Outcome | None:
         """What happened to the last command, with the reason for a refusal; None before the first."""
-        return self._core.last
+        return self._answering.last
 
     @property
     def bug(self) -> Exception | None:
@@ -289,9 +420,24 @@ class Card:
         return self._core.image.info.profile
 
     @property
+    def is_psam(self) -> bool:
+        """Whether it is a security module of terminals (PSAM) and no user card."""
+        image = self._core.image
+        return image.dfs[image.root].command_set is CommandSet.PSAM
+
+    @property
+    def random(self) -> RandomSource:
+        """Where challenges come from: takes a number of bytes, returns so many. Assign another source."""
+        return self._random
+
+    @random.setter
+    def random(self, source: RandomSource) -> None:
+        self._random = self._core.random = source
+
+    @property
     def contents(self) -> CardContents:
         """Everything that the card holds now, keys included; a copy that stays as it is."""
-        return cells.read_cells(self._core.image.store.load())
+        return cells.read_cells(self._store.load())
 
 
 def personalise(finished: Card, channel: Channel, *, progress: Progress = lambda *_: None) -> int:

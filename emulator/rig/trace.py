@@ -34,20 +34,44 @@ class Trace:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._events: deque[Event] = deque(maxlen=limit)
-        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=limit)
+        self._lock = threading.RLock()
         self._watchers: list[Callable[[Event], None]] = []
 
     def record(self, event: Event) -> None:
         """Take an event; called in whatever thread the card answers."""
         with self._lock:
-            self._events.append(event)
-            watchers = tuple(self._watchers)
-        for watch in watchers:
+            self._describe()
+            self._keep(event)
+
+    def later(self, report: Callable[[], None], _size: int) -> None:
+        """Take a command that is described when somebody looks: at once where somebody watches.
+
+        Args:
+            report: describes it and passes the event to `keep`.
+        """
+        self._waiting.append(report)
+        if self._watchers:
+            with self._lock:
+                self._describe()
+
+    def keep(self, event: Event) -> None:
+        """Take the event of a command that `later` was given."""
+        self._keep(event)
+
+    def _describe(self) -> None:
+        while self._waiting:
+            self._waiting.popleft()()
+
+    def _keep(self, event: Event) -> None:
+        self._events.append(event)
+        for watch in tuple(self._watchers):
             watch(event)
 
     def watch(self, sink: Callable[[Event], None]) -> Callable[[], None]:
         """Let a function get every event from now on; return what ends that."""
         with self._lock:
+            self._describe()
             self._watchers.append(sink)
 
         def end() -> None:
@@ -60,6 +84,7 @@ class Trace:
     def events(self) -> tuple[Event, ...]:
         """The events so far, oldest first."""
         with self._lock:
+            self._describe()
             return tuple(self._events)
 
     @property
@@ -78,7 +103,7 @@ class Trace:
 
     def __len__(self) -> int:
         """Return how many events there are."""
-        return len(self._events)
+        return len(self.events)
 
     def __str__(self) -> str:
         """Return the events as `sscard` shows them, without colours."""
@@ -96,4 +121,5 @@ class Trace:
     def clear(self) -> None:
         """Forget the events."""
         with self._lock:
+            self._waiting.clear()
             self._events.clear()

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from cardfs.model.errors import ImageError
     from cardfs.profile.inputs import InputError
     from cardfs.profile.loader import load_profile
-    from emulator.card.engine import Outcome
+    from emulator.ports import CardRemoved
     from emulator.reader.errors import StackError
     from emulator.reader.stack import Stack
     from emulator.reader.vpcd import Slot
     from emulator.rig.card import Card, personalise
+    from emulator.rig.fault import Fault
+    from emulator.rig.reader import Reader
+    from emulator.rig.rig import Rig
     from emulator.rig.trace import Trace
     from emulator.terminal import Hsm, HsmCard, InProcess, Terminal, TerminalError, call, exchange, load_settings
     from emulator.terminal.pcsc import PcscReader
@@ -37,13 +40,16 @@ if TYPE_CHECKING:
 
 _PLACES: "Final" = {
     "Card": "emulator.rig.card",
+    "CardRemoved": "emulator.ports",
+    "Fault": "emulator.rig.fault",
     "Hsm": "emulator.terminal",
     "HsmCard": "emulator.terminal",
     "ImageError": "cardfs.model.errors",
     "InProcess": "emulator.terminal",
     "InputError": "cardfs.profile.inputs",
-    "Outcome": "emulator.card.engine",
     "PcscReader": "emulator.terminal.pcsc",
+    "Reader": "emulator.rig.reader",
+    "Rig": "emulator.rig.rig",
     "Slot": "emulator.reader.vpcd",
     "SscardError": "keys.errors",
     "Stack": "emulator.reader.stack",
@@ -62,13 +68,16 @@ _PLACES: "Final" = {
 
 __all__ = [
     "Card",
+    "CardRemoved",
+    "Fault",
     "Hsm",
     "HsmCard",
     "ImageError",
     "InProcess",
     "InputError",
-    "Outcome",
     "PcscReader",
+    "Reader",
+    "Rig",
     "Slot",
     "SscardError",
     "Stack",

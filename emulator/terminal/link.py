@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from ..ports import Insertable
-from .errors import NO_ANSWER, TerminalError
+from ..ports import CardRemoved, Insertable
+from .errors import NO_ANSWER, NO_CARD, TerminalError
 
 Channel = Callable[[bytes], bytes]
 """Takes one command APDU, returns the response APDU; raises `TerminalError` if the card is gone."""
@@ -68,8 +68,11 @@ class InProcess:
         return self.card.atr
 
     def transmit(self, command: bytes) -> bytes:
-        """Return the card's response to one command APDU."""
-        return self.card.transmit(command)
+        """Return the card's response to one command APDU; raise `TerminalError` if it is pulled out."""
+        try:
+            return self.card.transmit(command)
+        except CardRemoved as error:
+            raise TerminalError(f"the reader lost the card: {error}", NO_CARD) from None
 
     def close(self) -> None:
         """Take the power from the card."""

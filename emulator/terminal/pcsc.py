@@ -59,6 +59,7 @@ class PcscConnection:
     Args:
         name: name of the reader.
         cold: whether the card is reset cold first.
+        shared: whether other programs may use the card between its commands: there is no transaction.
 
     Raises:
         TerminalError: no card, no reader, or no PC/SC service.
@@ -67,20 +68,22 @@ class PcscConnection:
         atr: answer to reset.
     """
 
-    def __init__(self, name: str, *, cold: bool) -> None:
+    def __init__(self, name: str, *, cold: bool, shared: bool = False) -> None:
         self._scard = _library()
+        self._shared = shared
         scard = self._scard
         self._context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
         try:
-            shared = scard.SCARD_SHARE_SHARED
-            self._card, self._protocol = _checked(scard.SCardConnect(self._context, name, shared, protocols))
+            mode = scard.SCARD_SHARE_SHARED
+            self._card, self._protocol = _checked(scard.SCardConnect(self._context, name, mode, protocols))
             try:
                 if cold:
                     self._protocol = _checked(
-                        scard.SCardReconnect(self._card, shared, protocols, scard.SCARD_UNPOWER_CARD)
+                        scard.SCardReconnect(self._card, mode, protocols, scard.SCARD_UNPOWER_CARD)
                     )
-                _checked(scard.SCardBeginTransaction(self._card))
+                if not shared:
+                    _checked(scard.SCardBeginTransaction(self._card))
                 self.atr = bytes(_checked(scard.SCardStatus(self._card))[3])
             except BaseException:
                 scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
@@ -100,7 +103,8 @@ class PcscConnection:
     def close(self) -> None:
         """Take the power from the card and release it."""
         scard = self._scard
-        scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
+        if not self._shared:
+            scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
         scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
         scard.SCardReleaseContext(self._context)
 

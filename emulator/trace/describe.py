@@ -10,7 +10,9 @@ from .event import Event
 from .mask import MASK, fits, masked_answer, masked_command, secret_of
 
 
-def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0) -> Event:
+def describe(
+    outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0, reader: str = ""
+) -> Event:
     """Return the event of one command. Never raises: if a describer fails, the event has no fields.
 
     Args:
@@ -19,16 +21,17 @@ def describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float,
         origin: for a GET RESPONSE the command whose data it fetches, None if it is not known; ignored for any other.
         now: seconds since 1970.
         seconds: how long the card took.
+        reader: which reader the card is in.
     """
     try:
-        return _describe(outcome, image, origin, now, seconds)
+        return _describe(outcome, image, origin, now, seconds, reader)
     except Exception as error:  # whatever a describer's bug raises
         shown = outcome.raw[:HEADER_LENGTH].hex().upper() + MASK * len(outcome.raw[HEADER_LENGTH:])
         fault = f"a defect of this program, the command cannot be described: {type(error).__name__}"
         return Event(now, "command", _unknown(outcome.raw), "", fault, shown, sw=f"{outcome.word:04X}", seconds=seconds)
 
 
-def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float) -> Event:
+def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float, reader: str) -> Event:
     row, word = outcome.row, outcome.word
     meaning = explain(word)
     source = origin if fetches(outcome) else outcome
@@ -46,6 +49,7 @@ def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float
         clause=row.clause if row and word == 0x9000 else meaning.clause,
         reason=outcome.reason,
         seconds=seconds,
+        reader=reader,
     )
 
 

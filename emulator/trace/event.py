@@ -18,7 +18,7 @@ class Event:
 
     Attributes:
         time: seconds since 1970.
-        kind: ``command``, ``power on``, ``power off``, ``reset`` or ``note``.
+        kind: ``command``, ``power on``, ``power off``, ``reset``, ``fault`` or ``note``.
         name: name of the command in the standard, or its instruction byte.
         file: label of the file that it means.
         fields: fields of command and answer, decoded.
@@ -27,6 +27,7 @@ class Event:
         meaning, clause: what the status word means, and where the standard says so.
         reason: why the card refused, in one sentence.
         seconds: how long the card took.
+        reader: which reader the card is in, where there are several.
     """
 
     time: float
@@ -41,6 +42,7 @@ class Event:
     clause: str = ""
     reason: str = ""
     seconds: float = 0.0
+    reader: str = ""
 
     @property
     def refused(self) -> bool:

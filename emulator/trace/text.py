@@ -12,6 +12,11 @@ INDENT: Final = 14
 def event_lines(event: Event) -> Iterator[str]:
     """Yield the lines of one event: time, name and fields; the bytes; the reason if the card refused."""
     time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
+    if event.kind == "fault":
+        where = f" in {event.file}" if event.file else ""
+        yield f"{time}  fault {event.fields}{where}"
+        yield f"{'':{INDENT}}> {event.apdu}  {event.reason}"
+        return
     if event.kind != "command":
         yield f"{time}  {event.kind}{f' {event.fields}' if event.fields else ''}"
         return

@@ -5,8 +5,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from ..card.engine import Card, Outcome
+from cardfs.memory.image import Image
+
+from ..card.engine import Outcome
+from ..ports import Insertable
 from .describe import describe, fetches
 from .event import Event, Sink
 
@@ -22,24 +26,53 @@ def at_once(report: Callable[[], None], _size: int) -> None:
     report()
 
 
+class Answering(Insertable, Protocol):
+    """What answers the commands that are traced: the engine, or what stands before it."""
+
+    @property
+    def image(self) -> Image:
+        """The card's memory."""
+        ...
+
+    @property
+    def last(self) -> Outcome | None:
+        """What happened to the last command."""
+        ...
+
+
 class Traced:
     """A card that sends an event for every command and every reset to a sink (an `emulator.ports.Insertable`).
 
     Args:
-        card: the card; its answers are passed on unchanged.
+        card: the card; its answers are passed on unchanged. `attach` puts another one in its place.
         sink: takes the events in order.
         clock: returns seconds since 1970.
         later: calls the reports; it may do so later, since describing takes longer than most answers.
+        reader: which reader the card is in, for events of several readers.
+        timer: returns seconds, of which the difference is how long the card took.
     """
 
     def __init__(
-        self, card: Card, sink: Sink, clock: Callable[[], float] = time.time, *, later: Later = at_once
+        self,
+        card: Answering,
+        sink: Sink,
+        clock: Callable[[], float] = time.time,
+        *,
+        later: Later = at_once,
+        reader: str = "",
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._card = card
         self._sink = sink
         self._clock = clock
         self._later = later
+        self._reader = reader
+        self._timer = timer
         self._origin: Outcome | None = None
+
+    def attach(self, card: Answering) -> None:
+        """Trace another card from now on, or the same one behind something else."""
+        self._card = card
 
     @property
     def atr(self) -> bytes:
@@ -49,35 +82,38 @@ class Traced:
     def power_on(self) -> None:
         """Reset cold, and report it."""
         self._card.power_on()
-        self._report("power on")
+        self.report("power on")
 
     def power_off(self) -> None:
         """Cut the power, and report it."""
         self._card.power_off()
-        self._report("power off")
+        self.report("power off")
 
     def reset(self) -> None:
         """Reset warm, and report it."""
         self._card.reset()
-        self._report("reset")
+        self.report("reset")
 
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU, and report its event."""
-        started = time.perf_counter()
+        timer = self._timer
+        started = timer()
         response = self._card.transmit(command)
-        seconds = time.perf_counter() - started
+        seconds = timer() - started
         outcome = self._card.last
         if outcome is not None:
             if not fetches(outcome):
                 self._origin = outcome
             # The files as they are now: the next command may delete them before this one is described.
-            now, image, origin = self._clock(), self._card.image.snapshot(), self._origin
+            now, image, origin, reader = self._clock(), self._card.image.snapshot(), self._origin, self._reader
             self._later(
-                lambda: self._sink(describe(outcome, image, origin, now, seconds)), len(command) + len(response)
+                lambda: self._sink(describe(outcome, image, origin, now, seconds, reader)),
+                len(command) + len(response),
             )
         return response
 
-    def _report(self, kind: str) -> None:
+    def report(self, kind: str) -> None:
+        """Give a reset to the sink: ``power on``, ``power off`` or ``reset``."""
         self._origin = None
-        event = Event(self._clock(), kind)
+        event = Event(self._clock(), kind, reader=self._reader)
         self._later(lambda: self._sink(event), 0)

@@ -1,0 +1,290 @@
+"""`Rig`: readers, the cards in them, one trace, one clock and one source of random numbers."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from os import PathLike, fspath
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from cardfs.issuing.roots import Roots, load_roots
+from cardfs.profile.loader import DEMO
+from keys.generate import RandomSource, SeededRandom, system_random
+
+from ..terminal import Hsm, Settings, Terminal
+from .card import DEMO_PIN, Card
+from .clock import Clock, When
+from .errors import RigError
+from .reader import Reader
+from .sweep import Cut, Look, sweep
+from .timing import NONE, wire
+from .trace import Trace
+from .transport import PcscTransport, ProcessTransport, Transport
+
+Kind = Literal["process", "pcsc"]
+Source = Card | str | PathLike[str] | None
+"""What sits in a reader: a card, ``demo``, ``psam``, an image file; None or ``empty`` for nothing."""
+
+MOST_READERS: Final = 16
+TRANSPORTS: Final = ("process", "pcsc")
+
+
+def _print(line: str) -> None:
+    sys.stderr.write(f"sscard: {line}\n")
+
+
+class Rig:
+    """Readers with cards in them, in this process or on a PC/SC stack of their own.
+
+    Args:
+        readers: how many empty readers, or what is in each: a `Card`, ``demo`` for a new card, ``psam`` for a new PSAM,
+            the path of an image file, ``empty``; 1 to 16.
+        transport: ``process``, or ``pcsc`` for what other programs see, too.
+        seed: makes new cards and all their random numbers the same each time.
+        clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
+        timing: how slowly all cards answer: ``none``, ``contact-9600``, ``contact-115200`` or ``contactless-106``.
+        roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
+        report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
+
+    Attributes:
+        readers: the readers, in order.
+        trace: what passed between all readers and cards.
+        transport: ``process`` or ``pcsc``.
+
+    Raises:
+        RigError: the readers or the transport are not of those kinds; an `SscardError`.
+        ImageError: an image file cannot be used.
+        StackError: no PC/SC stack is possible here; the sentence says what is missing.
+
+    Example:
+        >>> import sscard
+        >>> with sscard.Rig(["demo", "psam"], seed="1", clock="2026-03-01") as rig:
+        ...     name = rig.terminal().read_basic().fields["name"]
+        ...     print(name, len(rig.trace.refusals))
+        测试甲 0
+    """
+
+    def __init__(
+        self,
+        readers: int | Sequence[Source] = ("demo", "psam"),
+        *,
+        transport: Kind = "process",
+        seed: str | int | None = None,
+        clock: When = None,
+        timing: str = NONE,
+        roots: str | PathLike[str] | Roots | None = None,
+        report: Callable[[str], None] = _print,
+    ) -> None:
+        sources = [None] * readers if isinstance(readers, int) else list(readers)
+        if not 1 <= len(sources) <= MOST_READERS:
+            raise RigError(f"a rig has 1 to {MOST_READERS} readers, not {len(sources)}")
+        if transport not in TRANSPORTS:
+            raise RigError(f"there is no transport {transport!r}; there are: {', '.join(TRANSPORTS)}")
+        wire(timing)
+        self.transport: Final[Kind] = transport
+        self.trace: Final = Trace()
+        self.clock: Final = Clock(clock)
+        self.seed: Final = None if seed is None else str(seed)
+        self._roots = roots
+        self._timing = timing
+        self._made = 0
+        self._opened: list[Card] = []
+        self._link: Transport
+        try:
+            cards = [self._source(each) for each in sources]
+            self._link = PcscTransport(len(sources), report) if transport == "pcsc" else ProcessTransport(len(sources))
+        except BaseException:
+            self._close_cards()
+            raise
+        self.readers: Final = tuple(Reader(self, self._link, place) for place in range(len(sources)))
+        try:
+            for reader, card in zip(self.readers, cards, strict=True):
+                if card is not None:
+                    reader.insert(card)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- cards --------------------------------------------------------------------------------
+
+    def issue(self, profile: str = "ssc-2.0", **options: Any) -> Card:
+        """Make a card that goes with this rig: its roots, its seed, its clock; it is in no reader yet.
+
+        Args:
+            profile, options: as for `Card.issue`.
+
+        Raises:
+            InputError: an input is wrong.
+        """
+        self._made += 1
+        if self._roots is not None:
+            options.setdefault("roots", self._roots)
+        if self.seed is not None:
+            seed = f"{self.seed}/{self._made}"
+            options.setdefault("seed", seed)
+            options.setdefault("random", SeededRandom(f"{seed}/card"))
+        if self.clock.fixed:
+            options.setdefault("issue_date", self.clock.today())
+        return Card.issue(profile, **options)
+
+    def open(self, path: str | PathLike[str]) -> Card:
+        """Open an image file; the rig closes it at its end. Raise `ImageError` if it cannot be used."""
+        self._made += 1
+        random: RandomSource = system_random
+        if self.seed is not None:
+            random = SeededRandom(f"{self.seed}/{self._made}/card")
+        card = Card.open(path, random=random)
+        self._opened.append(card)
+        return card
+
+    def _source(self, source: Source) -> Card | None:
+        if source is None or isinstance(source, Card):
+            return source
+        name = fspath(source)
+        if name == "empty":
+            return None
+        if name in ("demo", "psam"):
+            return self.issue("psam" if name == "psam" else "ssc-2.0")
+        return self.open(name)
+
+    @property
+    def card(self) -> Card:
+        """The first user card in a reader; raise `RigError` if there is none."""
+        return self._first(psam=False)
+
+    @property
+    def psam(self) -> Card:
+        """The first PSAM in a reader; raise `RigError` if there is none."""
+        return self._first(psam=True)
+
+    def _first(self, *, psam: bool) -> Card:
+        return self._reader(psam=psam).card  # type: ignore[return-value]  # it has one
+
+    def _reader(self, *, psam: bool) -> Reader:
+        for reader in self.readers:
+            if reader.card is not None and reader.card.is_psam is psam:
+                return reader
+        raise RigError(f"no reader of the rig holds a {'PSAM' if psam else 'user card'}")
+
+    def require_free(self, card: Card) -> None:
+        """Refuse a card that is in a reader already; raise `RigError`."""
+        for reader in self.readers:
+            if reader.card is card:
+                raise RigError(f"this card is in {reader.name!r} already: a card can be in one reader only")
+
+    def watch(self, card: Card, reader: str) -> None:
+        """Record what a card does from now on in the trace of the rig."""
+        card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
+        if self._timing != NONE:
+            card.timing = self._timing
+
+    # -- who works with them ------------------------------------------------------------------
+
+    def terminal(self, *, pin: str = DEMO_PIN, settings: Settings | None = None, psam: bool = True) -> Terminal:
+        """Return a terminal at the readers of this rig: user card and, where there is one, PSAM.
+
+        Args:
+            pin: what its holder types.
+            settings: from `load_settings`.
+            psam: False for a terminal that asks an HSM.
+
+        Raises:
+            RigError: there is no user card in any reader.
+        """
+        module = next((each for each in self.readers if each.card is not None and each.card.is_psam), None)
+        return Terminal(
+            self._reader(psam=False),
+            module if psam else None,
+            pad=lambda _prompt: pin,
+            settings=settings,
+            clock=self.clock.today,
+        )
+
+    def hsm(self, settings: Settings | None = None) -> Hsm:
+        """Return an HSM with the root keys of this rig's cards."""
+        roots = self._roots
+        if not isinstance(roots, Roots):
+            roots = load_roots(DEMO / "roots.toml" if roots is None else roots)
+        return Hsm(roots, settings or Settings())
+
+    def pyscard(self) -> AbstractContextManager[None]:
+        """Return a block in which pyscard finds the readers of this rig, also those in process, and no others.
+
+        What calls PC/SC by itself, `CardRequest` and the monitoring of cards, is refused with a sentence in process.
+
+        Example:
+            >>> import sscard
+            >>> from smartcard.System import readers
+            >>> with sscard.Rig(["demo"]) as rig, rig.pyscard():
+            ...     connection = readers()[0].createConnection()
+            ...     connection.connect()
+            ...     data, sw1, sw2 = connection.transmit([0x00, 0x84, 0x00, 0x00, 0x08])
+            ...     len(data), f"{sw1:02X}{sw2:02X}"
+            (8, '9000')
+        """
+        if not isinstance(self._link, ProcessTransport):
+            return nullcontext()
+        from .pyscard import serve  # noqa: PLC0415 - pyscard is loaded for who uses it
+
+        return serve(self._link.pyscard_readers())
+
+    def sweep(
+        self,
+        scenario: Callable[["Rig"], object],
+        *,
+        of: Reader | None = None,
+        look: Look | None = None,
+        torn: bool = False,
+    ) -> list[Cut]:
+        """Cut the power at every write of a scenario, before and after it (防拔), and report what is left each time.
+
+        Args:
+            scenario: works with the rig: ``lambda rig: rig.terminal().debit(...)``; called again for each cut.
+            of: the reader whose card loses its power; the first one with a user card.
+            look: returns what counts of a card, as a value that can be compared; all of its memory if left out.
+            torn: also within each write, as with a card that has no anti-tearing.
+
+        Returns:
+            one `Cut` for each write and moment.
+
+        Example:
+            >>> import sscard
+            >>> def change(rig):
+            ...     send = rig.card.transmit
+            ...     sscard.exchange(send, bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+            ...     sscard.exchange(send, bytes.fromhex("0020000003999999"))  # a wrong PIN: one write
+            >>> with sscard.Rig(["demo"]) as rig:
+            ...     for cut in rig.sweep(change):
+            ...         print(cut)
+            write 1 (VERIFY), cut before: old
+            write 1 (VERIFY), cut after: new
+        """
+        target = of or self._reader(psam=False)
+        return sweep(self.readers, lambda: scenario(self), target, look, torn=torn)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Take all cards out and the PC/SC stack down; image files that the rig has opened are closed."""
+        for reader in self.readers:
+            reader.let_go()
+        self._link.close()
+        self._close_cards()
+
+    def _close_cards(self) -> None:
+        while self._opened:
+            self._opened.pop().close()
+
+    def __enter__(self) -> Self:
+        """Return the rig itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the rig."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show the readers and what is in them."""
+        return f"<Rig {self.transport} {list(self.readers)}>"

@@ -1,0 +1,74 @@
+"""How the PC/SC library of this process, and of the programs that it starts, finds a private stack.
+
+The library asks the environment once in a process where pcscd is (``PCSCLITE_CSOCK_NAME``). So the answer stays the
+same, a link in a folder of our own, and the link is what changes from stack to stack.
+"""
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+
+
+class Route:
+    """The link, and the stacks that it has led to, the present one last."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._owner = 0
+        self._before: str | None = None
+        self._stacks: list[str] = []
+
+    def enter(self, socket_path: str) -> None:
+        """Lead to a stack until `leave`."""
+        self._stacks.append(socket_path)
+        self._point()
+
+    def leave(self, socket_path: str) -> None:
+        """Lead to a stack no more, but to the one before it."""
+        with contextlib.suppress(ValueError):
+            self._stacks.remove(socket_path)
+        if self._stacks:
+            self._point()
+        else:
+            self.remove()
+
+    def prepare(self) -> None:
+        """Set the variable before anything asks for it; the link leads nowhere yet."""
+        if self._folder is not None and self._owner == os.getpid():
+            return
+        # After a fork the folder is the parent's.
+        self._owner = os.getpid()
+        self._folder = Path(tempfile.mkdtemp(prefix="sscard-pcsc-"))
+        self._before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = str(self._folder / "pcscd.comm")
+        atexit.register(self.remove)
+
+    def _point(self) -> None:
+        self.prepare()
+        assert self._folder is not None  # noqa: S101 - it was made just now
+        new = self._folder / "new"
+        new.unlink(missing_ok=True)
+        new.symlink_to(self._stacks[-1])
+        new.replace(self._folder / "pcscd.comm")
+
+    def remove(self) -> None:
+        """Remove the folder and give the variable its value back."""
+        if self._folder is None or self._owner != os.getpid():
+            return
+        atexit.unregister(self.remove)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+        if self._before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = self._before
+
+
+ROUTE: Final = Route()
+"""The one of this process."""

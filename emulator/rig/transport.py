@@ -1,0 +1,337 @@
+"""How commands reach the cards of a rig: in this process, or through PC/SC and the virtual reader.
+
+Both have the same methods, and `emulator.rig.reader` knows no difference between them.
+"""
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..ports import CardRemoved, Insertable
+from ..terminal import Connection, TerminalError
+from ..terminal.errors import NO_CARD
+from .errors import RigError
+from .route import ROUTE
+
+if TYPE_CHECKING:
+    from .pyscard import RigReader
+
+
+class Transport(Protocol):
+    """Where the cards of a rig are.
+
+    Attributes:
+        names: the readers by name, in order.
+    """
+
+    names: list[str]
+
+    def insert(self, place: int, card: Insertable) -> None:
+        """Put a card into an empty reader; return when clients see it."""
+
+    def remove(self, place: int) -> None:
+        """Pull the card out; return when clients see that."""
+
+    def replace(self, place: int, card: Insertable) -> bool:
+        """Put another card in the place of one without clients noticing; return whether that was possible."""
+
+    def reset(self, place: int) -> None:
+        """Reset the card warm, as another program would."""
+
+    def present(self, place: int) -> bool:
+        """Return whether a card is in the reader: a fault may have taken it out."""
+
+    def open(self, place: int) -> Connection:
+        """Reset the card cold and return a connection for a terminal; raise `TerminalError` if there is none."""
+
+    def share(self, place: int) -> Connection:
+        """Return a connection beside which other programs may use the card; raise `TerminalError` if there is none."""
+
+    def connect(self, place: int) -> Any:
+        """Return a connected connection of pyscard."""
+
+    def close(self) -> None:
+        """Take everything down."""
+
+
+class Seat:
+    """What sits in a reader: the card, which may be another one later; a fault may take it out.
+
+    Attributes:
+        away: whether the card left in the middle of a command.
+        since: when that was, in seconds of `time.monotonic`.
+        back: after how many seconds it returns by itself; None for never.
+    """
+
+    def __init__(self, card: Insertable) -> None:
+        self.card = card
+        self.away = False
+        self.since = 0.0
+        self.back: float | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether the card is in the reader."""
+        if self.away and self.back is not None and time.monotonic() >= self.since + self.back:
+            self.away = False
+        return not self.away
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self.card.atr
+
+    def power_on(self) -> None:
+        """Cold reset."""
+        self.card.power_on()
+
+    def power_off(self) -> None:
+        """Loss of power."""
+        self.card.power_off()
+
+    def reset(self) -> None:
+        """Warm reset."""
+        self.card.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Pass a command on; raise `CardRemoved` if a fault takes the card out."""
+        try:
+            return self.card.transmit(command)
+        except CardRemoved as removed:
+            self.away, self.since, self.back = True, time.monotonic(), removed.back
+            raise
+
+
+# -- in this process ----------------------------------------------------------------------------------
+
+
+class ProcessTransport:
+    """Readers of this process: no PC/SC takes part."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"sscard {place}" for place in range(count)]
+        self._seats: list[Seat | None] = [None] * count
+
+    def insert(self, place: int, card: Insertable) -> None:
+        """Put a card in."""
+        self._seats[place] = Seat(card)
+
+    def remove(self, place: int) -> None:
+        """Take the card out, and its power away."""
+        seat, self._seats[place] = self._seats[place], None
+        if seat is not None:
+            seat.power_off()
+
+    def replace(self, place: int, card: Insertable) -> bool:
+        """Put another card in."""
+        self.remove(place)
+        self.insert(place, card)
+        return True
+
+    def reset(self, place: int) -> None:
+        """Reset the card warm."""
+        self._seat(place).reset()
+
+    def present(self, place: int) -> bool:
+        """Return whether there is a card."""
+        seat = self._seats[place]
+        return seat is not None and seat.present
+
+    def open(self, place: int) -> "ProcessConnection":
+        """Reset the card cold."""
+        seat = self._seat(place)
+        seat.power_on()
+        return ProcessConnection(seat, lambda: self._seats[place] is seat and seat.present)
+
+    def share(self, place: int) -> "ProcessConnection":
+        """Reset the card cold: in this process nobody else uses it."""
+        return self.open(place)
+
+    def connect(self, place: int) -> Any:
+        """Return a connected connection in the manner of pyscard."""
+        connection = self.pyscard_readers()[place].createConnection()
+        connection.connect()
+        return connection
+
+    def pyscard_readers(self) -> "list[RigReader]":
+        """Return the readers in the manner of pyscard."""
+        from .pyscard import RigReader  # noqa: PLC0415 - pyscard is loaded for who uses it
+
+        return [RigReader(name, partial(self.open, place)) for place, name in enumerate(self.names)]
+
+    def close(self) -> None:
+        """Take all cards out."""
+        for place in range(len(self.names)):
+            self.remove(place)
+
+    def _seat(self, place: int) -> Seat:
+        seat = self._seats[place]
+        if seat is None or not seat.present:
+            raise TerminalError(f"no card in {self.names[place]!r}", NO_CARD)
+        return seat
+
+
+class ProcessConnection:
+    """A card with power in a reader of this process.
+
+    Args:
+        seat: the card in the reader.
+        holds: whether it is there still.
+    """
+
+    def __init__(self, seat: Seat, holds: Callable[[], bool]) -> None:
+        self._seat = seat
+        self._holds = holds
+        self._lost = False
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._seat.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU and return the answer; raise `TerminalError` if the card is gone."""
+        if self._lost or not self._holds():
+            self._lost = True
+            raise TerminalError("the reader lost the card: it was removed", NO_CARD)
+        try:
+            return self._seat.transmit(command)
+        except CardRemoved as removed:
+            self._lost = True
+            raise TerminalError(f"the reader lost the card: {removed}", NO_CARD) from None
+
+    def reset(self) -> None:
+        """Reset the card warm."""
+        self._seat.reset()
+
+    def close(self) -> None:
+        """Take the power from the card."""
+        if self._holds():
+            self._seat.power_off()
+
+
+# -- through PC/SC ------------------------------------------------------------------------------------
+
+
+class PcscTransport:
+    """Readers of a private PC/SC stack, or of the machine's where there is no private one.
+
+    Args:
+        count: how many readers, 1 to 16.
+        report: gets a sentence if the stack is not a private one.
+
+    Raises:
+        StackError: no stack is possible; the sentence of `sscard doctor` says what is missing.
+    """
+
+    def __init__(self, count: int, report: Callable[[str], None]) -> None:
+        from ..reader.stack import Stack  # noqa: PLC0415 - a rig in process needs none
+        from ..reader.vpcd import Slot  # noqa: PLC0415
+
+        self.stack = Stack(count, report=report)
+        self.stack.__enter__()
+        self.names = self.stack.readers
+        self._slots: list[Slot | None] = [None] * count
+        self._seats: list[Seat | None] = [None] * count
+        self._connections: list[Any] = []
+        ROUTE.enter(self.stack.socket_path)
+
+    def insert(self, place: int, card: Insertable) -> None:
+        """Put a card in and wait until PC/SC sees it; first until it has seen that the one before is gone."""
+        self._close_slot(place)
+        seat = Seat(card)
+        self._slots[place] = self.stack.insert(seat, place)
+        self._seats[place] = seat
+
+    def remove(self, place: int) -> None:
+        """Pull the card out and wait until PC/SC sees the reader empty."""
+        self._close_slot(place)
+        self.stack.wait_until_empty([place])
+
+    def _close_slot(self, place: int) -> None:
+        slot, self._slots[place] = self._slots[place], None
+        self._seats[place] = None
+        if slot is not None:
+            slot.close()
+
+    def replace(self, place: int, card: Insertable) -> bool:
+        """Put another card behind the link; only where nobody is connected, and after its power was taken away.
+
+        PC/SC keeps the answer to reset of a card until the card loses its power.
+        """
+        self.release()
+        seat = self._seats[place]
+        if seat is None or not seat.present or not self.stack.unpower(place):
+            return False
+        seat.card = card
+        return True
+
+    def reset(self, place: int) -> None:
+        """Reset the card through PC/SC: whoever is connected is told."""
+        self.stack.reset(place)
+
+    def present(self, place: int) -> bool:
+        """Return whether there is a card."""
+        seat = self._seats[place]
+        return seat is not None and seat.present
+
+    def open(self, place: int) -> Connection:
+        """Reset the card cold through PC/SC."""
+        from ..terminal.pcsc import PcscConnection  # noqa: PLC0415
+
+        self._require_library()
+        return PcscConnection(self.names[place], cold=True)
+
+    def share(self, place: int) -> Connection:
+        """Connect through PC/SC as one program of several."""
+        from ..terminal.pcsc import PcscConnection  # noqa: PLC0415
+
+        self._require_library()
+        return PcscConnection(self.names[place], cold=False, shared=True)
+
+    def connect(self, place: int) -> Any:
+        """Return a connected connection of pyscard."""
+        from smartcard.System import readers  # noqa: PLC0415
+
+        self._require_library()
+        reader = next(each for each in readers() if str(each) == self.names[place])
+        connection = reader.createConnection()
+        self._connections.append(connection)
+        connection.connect()
+        return connection
+
+    def release(self) -> None:
+        """Let go of the connections that `connect` has made: pyscard complains of those that outlive their stack."""
+        for connection in self._connections:
+            with suppress(Exception):  # whatever became of the card
+                connection.disconnect()
+            with suppress(Exception):
+                connection.release()
+        self._connections.clear()
+
+    def close(self) -> None:
+        """Take the stack down."""
+        self.release()
+        gc.collect()
+        for place in range(len(self.names)):
+            self._close_slot(place)
+        ROUTE.leave(self.stack.socket_path)
+        self.stack.close()
+
+    def _require_library(self) -> None:
+        """Refuse a PC/SC library of this process that has asked for pcscd before there was this stack."""
+        from ..terminal.pcsc import reader_names  # noqa: PLC0415
+
+        found: list[str] = []
+        with suppress(TerminalError):
+            found = reader_names()
+        if not set(self.names) <= set(found):
+            where = os.environ.get("PCSCLITE_CSOCK_NAME", "")
+            raise RigError(
+                "the PC/SC library of this process has asked for pcscd before the rig was there, and asks only once: "
+                f"make the rig first, or set PCSCLITE_CSOCK_NAME={where} before the process starts"
+            )
