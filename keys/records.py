@@ -122,7 +122,7 @@ class Key:
         """
         if self.usage not in usages:
             wanted = " or ".join(usages)
-            raise KeyUnknown(f"{self.name} is a {self.usage} key and does nothing else; {wanted} was asked for")
+            raise KeyUnknown(f"{self.name} is a {self.usage} key, and the command needs a {wanted} key")
         if self.state is not KeyState.ACTIVE:
             raise KeyUnknown(f"{self.name} version {self.version} is {self.state}")
         return self

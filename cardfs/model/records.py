@@ -67,10 +67,12 @@ def locate(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -
     if place is not None:
         return place
     if mode.by_identifier:
-        raise RecordUnknown(f"no {mode.name.lower()} record with identifier {p1:02X}, {len(records)} in the file")
+        raise RecordUnknown(
+            f"no {mode.name.lower()} record has identifier {p1:02X}; the file has {len(records)} records"
+        )
     if p1 == CURRENT:
         raise RecordUnknown("there is no current record")
-    raise RecordUnknown(f"record {p1} was asked for, the file has {len(records)}")
+    raise RecordUnknown(f"there is no record {p1}; the file has {len(records)}")
 
 
 def span(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None) -> tuple[bytes, int]:
@@ -114,7 +116,7 @@ def written(ef: Ef, records: Records, mode: Mode, p1: int, pointer: int | None, 
     _check_form(ef, mode, p1, record)
     new = (*records[:place], record, *records[place + 1 :])
     if len(new) > ef.max_records:
-        raise NoSpace(f"the file holds {ef.max_records} records and all are there")
+        raise NoSpace(f"the file is full: it has {ef.max_records} records")
     if ef.structure is Structure.LINEAR_VARIABLE:
         needed = sum(map(len, new))
         if needed > ef.size:
@@ -131,4 +133,4 @@ def _check_form(ef: Ef, mode: Mode, p1: int, record: bytes) -> None:
             raise TlvWrong(f"a record with tag {record[0]:02X} is written under identifier {p1:02X}")
     if ef.record_length and len(record) != ef.record_length:
         error = TlvWrong if ef.tlv else RecordLengthWrong
-        raise error(f"a record of {len(record)} bytes, every record here has {ef.record_length}")
+        raise error(f"the record has {len(record)} bytes, every record of this file has {ef.record_length}")

@@ -178,7 +178,7 @@ class Context:
         if self.settings.pin.empty_satisfies and rule.holds(self.session.proofs | self._empty_pins()):
             return
         if not rule.alternatives:
-            raise AccessDenied(f"{self.image.label(ef.path)} {what}: nobody may")
+            raise AccessDenied(f"nobody may {what} {self.image.label(ef.path)}")
         proven = ", ".join(sorted(self.name(ref) for ref in self.session.proofs)) or "nothing"
         raise AccessDenied(f"{self.image.label(ef.path)} {what} needs {rule.text}; proven: {proven}")
 
@@ -279,7 +279,7 @@ class Context:
             ChallengeUnusable: there is none.
         """
         if self.challenge is None:
-            raise ChallengeUnusable("there is no challenge: GET CHALLENGE first, and use it once")
+            raise ChallengeUnusable("there is no challenge: send GET CHALLENGE first, once for each use")
         return self.challenge
 
     def session_key(self, key: Key) -> bytes:

@@ -205,10 +205,10 @@ class Card:
             LengthWrong, UnknownClass, UnknownInstruction: there is no such command here.
         """
         if self.image.info.blocked:
-            raise CardBlocked("the card is locked for ever")
+            raise CardBlocked("the card is permanently locked")
         if command is None:
             self._nothing_but_select()
-            raise LengthWrong("a command has at least four bytes")
+            raise LengthWrong("the command has fewer than four bytes")
         command_set = command_set_of(self.image, self._session.df)
         table = self._tables.get(command_set) or self._table(command_set)
         row = table.find(command.cla, command.ins, command.p1)
@@ -232,7 +232,7 @@ class Card:
             if early is not None:
                 return early
         if row.in_sequence is not any_sequence and not row.in_sequence(trade):
-            raise TradeStateWrong("the command that goes before it in the trade did not come directly before it")
+            raise TradeStateWrong("its INITIALIZE command did not come directly before it")
         if not row.parameters(command.p1, command.p2):
             rows = self._table_in(session.df).beside(row)
             raise ParametersWrong(allowed_parameters(rows))
@@ -293,7 +293,7 @@ class Card:
             if early is not None:
                 return early
         if df.suspended and not row.while_suspended:
-            raise ApplicationSuspended(f"{df.label} is locked until it is unblocked")
+            raise ApplicationSuspended(f"{df.label} is locked until APPLICATION UNBLOCK")
         return None
 
     def _blocked(self, row: Row, command: Command, df: str) -> Answer | None:
@@ -320,7 +320,7 @@ class Card:
             and self.image.dfs[self.image.environment(df)].blocked
         ):
             # For JR/T 0025 the environment is the card.
-            return CardBlocked(f"{self.image.label(self.image.environment(df))} is locked for ever")
+            return CardBlocked(f"{self.image.label(self.image.environment(df))} is permanently locked")
         return ApplicationBlocked(f"{self.image.label(df)} is permanently locked")
 
     def _lock(self) -> None:

@@ -56,7 +56,7 @@ def answers(row: Row) -> str:
     """Return a sentence on the Le that a command takes."""
     allowed = [each for each in range(1, _LONGEST + 1) if row.le is not None and each in row.le]
     if len(allowed) == _LONGEST:
-        return f"{row.name} answers data, so it has an Le"
+        return f"{row.name} answers data, so it needs an Le"
     return f"{row.name} has Le {numbers(each & 0xFF for each in allowed)}"
 
 
@@ -111,5 +111,5 @@ def no_command(image: Image, here: str, command: Command, table_of: Callable[[st
     if others:
         return kind(f"{listed(row.name for row in others)} has class {numbers(row.cla for row in others)} here")
     if kind is UnknownClass:
-        return kind(f"no command of this card has this class; here are {numbers(table.classes)}")
+        return kind(f"no command of this card has this class; the classes here are {numbers(table.classes)}")
     return kind("no command of this card has this instruction")

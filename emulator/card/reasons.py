@@ -81,9 +81,9 @@ def no_df(image: Image, here: str, fid: int) -> FileUnknown:
     dfs = [df.label for df in image.dfs.values() if df.fid == fid]
     efs = [image.label(ef.path) for ef in image.efs.values() if ef.fid == fid]
     if dfs:
-        return FileUnknown(f"{image.label(here)} does not see {listed(dfs)}: SELECT what is above it first")
+        return FileUnknown(f"{image.label(here)} does not reach {listed(dfs)}: SELECT the DF above it first")
     if efs:
-        return FileUnknown(f"no DF has this identifier, but {listed(efs)}: SELECT its DF, and then the EF with P1 02")
+        return FileUnknown(f"{listed(efs)} has this identifier and is no DF: SELECT its DF, then the EF with P1 02")
     return FileUnknown("no file of this card has this identifier")
 
 
@@ -107,9 +107,9 @@ def no_name(image: Image, here: str, name: bytes, *, following: bool) -> FileUnk
     whole = [df.label for df in image.dfs.values() if df.name == name]
     begun = [df.label for df in image.dfs.values() if df.name.startswith(name)]
     if whole:
-        return FileUnknown(f"{listed(whole)} has this name, but is not selected by it from {image.label(here)}")
+        return FileUnknown(f"{listed(whole)} has this name, but cannot be selected by it from {image.label(here)}")
     if begun:
-        return FileUnknown(f"the name of {listed(begun)} begins so, but is not selected by a part of it from here")
+        return FileUnknown(f"the name of {listed(begun)} begins so, but a part of it selects nothing from here")
     return FileUnknown("no DF of this card has this name")
 
 

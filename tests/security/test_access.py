@@ -175,4 +175,4 @@ def test_what_nobody_may_do_is_said_so() -> None:
     bench = CardBench()
     bench.select_df("DF04")
     assert bench.word("00DC014404" + "00000000") == "6982"
-    assert bench.reason == "DF04/EF08 update: nobody may"
+    assert bench.reason == "nobody may update DF04/EF08"

@@ -109,7 +109,7 @@ def create(ctx: Context) -> Answer:
         _create_mf(ctx, head, data[8:])
         return DONE
     if fid in (MF_FID, HEADS_FID) or path in ctx.image.dfs or path in ctx.image.efs:
-        raise ParametersWrong(f"there is a file {fid:04X} already")
+        raise ParametersWrong(f"file {fid:04X} exists already")
     if head.kind == PURSE and (head.type != PURSE or head.size != ACCOUNT_SIZE or fid not in accounts.LENGTHS):
         raise DataWrong("a passbook is EF 0001 and a purse EF 0002, both of type 2F and size 0208")
     _check_space(ctx, heads, head)
@@ -128,7 +128,7 @@ def _create_mf(ctx: Context, head: FileHead, name: bytes) -> None:
     Listings of manufacturers and public ones do so after ERASE DF, and real cards answer 9000.
     """
     if ctx.image.children(ctx.image.root):
-        raise ParametersWrong("the MF is there, and not empty")
+        raise ParametersWrong("the MF exists and is not empty")
     name = name if name.strip(b"\xff") else MF_NAME
     change = ctx.change()
     df = ctx.image.dfs[ctx.image.root]
@@ -183,13 +183,13 @@ def _create_ef(ctx: Context, heads: tuple[FileHead, ...], head: FileHead) -> Non
     here, root = ctx.session.df, ctx.image.root
     keys = structure is Structure.INTERNAL
     if keys and key_file(ctx.image, here):
-        raise ParametersWrong("a directory has one key file")
+        raise ParametersWrong("the directory has a key file already")
     if keys and (len(heads) > 1 or ctx.image.children(here)):
         raise ConditionsUnmet("the key file is the first file of its directory (4.1.3)")
     counted = head.kind in COUNTED
     records, length = divmod(head.size, 0x100) if counted else (MAX_RECORDS, 0)
     if counted and (not 2 <= records <= MAX_RECORDS or not 1 <= length <= MAX_RECORD):
-        raise DataWrong(f"a file of {records} records of {length} bytes cannot be")
+        raise DataWrong(f"a file of {records} records of {length} bytes is not possible")
     ef = Ef(
         child(here, head.fid),
         head.fid,
@@ -259,7 +259,7 @@ def _store(ctx: Context, file: FileHead, heads: tuple[KeyHead, ...], old: KeyHea
     here = ctx.session.df
     head, value = _read(ctx, data)
     if old and (head.kind != old.kind or head.length != old.length):
-        raise LengthWrong("a key is updated by one of its own type and length")
+        raise LengthWrong("the new key does not have type and length of the old one")
     new = tuple(head if each is old else each for each in heads) if old else (*heads, head)
     if sum(KEY_SPACE + each.length for each in new) > file.size:
         raise NoSpace(f"the key file has {file.size} bytes")
@@ -285,7 +285,7 @@ def _plain(ctx: Context, old: KeyHead | None) -> bytes:
     may_become = old is not None and ctx.settings.personalisation.protect == "plain"
     protected = (data[0] & both and not may_become) or (old is not None and old.type & both)
     if protected or not ctx.settings.personalisation.plain_keys:
-        raise MacMissing("this key comes enciphered and with a MAC")
+        raise MacMissing("this key must come enciphered and with a MAC")
     return data
 
 
@@ -302,7 +302,7 @@ def master_key(ctx: Context) -> tuple[KeyRef, Key]:
                 ref = KeyRef(at, head.name)
                 return ref, ctx.image.key(ref, 1).require(USAGES[AUTHENTICATION])
         at = parent(at)
-    raise KeyUnknown("there is no master key: 39 with identifier 00")
+    raise KeyUnknown("there is no master key, which is key 39 with identifier 00")
 
 
 def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
@@ -318,9 +318,9 @@ def _read(ctx: Context, data: bytes) -> tuple[KeyHead, bytes]:
     if head.kind not in USAGES:
         raise DataWrong(f"the types of keys are {numbers(USAGES)}")
     if len(value) not in (PIN_LENGTHS if head.kind == PIN else KEY_LENGTHS):
-        raise LengthWrong("the value has not the length of such a key")
+        raise LengthWrong("the value does not have the length of a key of this type")
     if head.kind in LIMITED and not head.tries >> 4:
-        raise DataWrong("such a key has at least one try")
+        raise DataWrong("a key of this type has at least one try")
     return head, value
 
 

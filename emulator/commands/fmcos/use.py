@@ -150,7 +150,7 @@ def _compare(ctx: Context, head: KeyHead, ref: KeyRef, given: bytes, expected: b
     """Compare the value that proves a key or a PIN; if it is right, enter the state that follows."""
     left = compare(ctx, (ref, 1), expected, given)
     if left is not None:
-        return Answer(word=FAILED_TRY | left, reason=f"{head.name} was not shown")
+        return Answer(word=FAILED_TRY | left, reason=f"the value for {head.name} is wrong")
     reach(ctx, head.next)
     if head.kind == PIN and ctx.image.dfs[ref.owner].command_set is CommandSet.PURSE:
         # Passbook and purse ask for the PIN itself, whatever state follows it (8.7, 8.8).
@@ -227,7 +227,7 @@ def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Ans
     ctx.command = command._replace(le=min(le or LD_MAX, LD_MAX) if enciphered else le)
     data = _as_plain(ctx, b"", handler).data
     if enciphered and len(data) > LD_MAX:
-        raise LengthWrong(f"these are {len(data)} bytes, and LD counts at most {LD_MAX}")
+        raise LengthWrong(f"the answer has {len(data)} bytes, and LD counts at most {LD_MAX}")
     if enciphered:
         data = key.suite.encrypt_data(key.value, data)
     # The answer is longer than Le, which counts the data alone.
@@ -243,7 +243,7 @@ def _enciphered_le(key: Key, head: FileHead, data: bytes) -> int:
     """
     plain = key.suite.cipher.decrypt(key.value, data) if head.type & CIPHER_BIT else b""
     if plain[1:] != b"\x80".ljust(BLOCK - 1, b"\x00"):
-        raise CipherDataWrong("before the MAC stands no enciphered length")
+        raise CipherDataWrong("the data before the MAC are not an enciphered length")
     return plain[0]
 
 
@@ -302,7 +302,7 @@ def _update_record(ctx: Context) -> Answer:
     place = find(ef, records, mode, command.p1, ctx.session.pointer)
     variable = ef.structure is Structure.LINEAR_VARIABLE
     if variable and place is not None and len(records[place]) != len(command.data):
-        raise RecordLengthWrong(f"this record has {len(records[place])} bytes and keeps them")
+        raise RecordLengthWrong(f"this record has {len(records[place])} bytes, and its length cannot change")
     if ef.structure is Structure.CYCLIC and mode is Mode.NEXT:
         mode, place = Mode.PREVIOUS, None
     if variable and mode.by_identifier and place is not None:

@@ -77,10 +77,10 @@ def update_starting_day(ctx: Context) -> Answer:
         raise ConditionsUnmet("in an account-only application there is no payment year (Part 7, 12)")
     ref = ctx.image.ref_by_usage(ctx.session.df, Usage.START_DAY)
     if ref is None:
-        raise AccessDenied("there is no key here that gives the right to change the starting day")
+        raise AccessDenied("there is no key here for changing the starting day")
     ctx.require_proof(ref, "UPDATE STARTING DAY")
     if not is_day(ctx.command.data):
-        raise ConditionsUnmet("the data are no day mmdd")
+        raise ConditionsUnmet("the data are not a day mmdd")
     ctx.change().put_contents(account.path, write_money(replace(account.money, starting_day=ctx.command.data)))
     return DONE
 

@@ -175,7 +175,7 @@ def open_account(image: Image, df: str) -> Account:
 def require_log(image: Image, account: Account) -> Ef:
     """Return the trade file of an account; raise `ConditionsUnmet` if there is none."""
     if account.log is None:
-        raise ConditionsUnmet(f"beside {image.label(account.path)} is no file for trade records")
+        raise ConditionsUnmet(f"there is no file for trade records beside {image.label(account.path)}")
     return account.log
 
 

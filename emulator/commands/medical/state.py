@@ -89,7 +89,7 @@ def require_pin(ctx: Context) -> None:
             raise AccessDenied("the PIN here is out of use") from None
         return
     if pin.value and ref not in ctx.session.proofs:
-        raise AccessDenied("a trade needs the PIN, which is not verified")
+        raise AccessDenied("a trade needs the PIN, and it is not verified")
 
 
 def trade_key(ctx: Context, usage: Usage, index: int) -> TradeKey:

@@ -38,7 +38,7 @@ def settle(money: Money, self_paid: int, fund: int, date: bytes) -> Money:
         ConditionsUnmet: the date is not in digits, or a total does not fit into its 4 bytes.
     """
     if not date.hex().isdecimal():
-        raise ConditionsUnmet("the time of the trade has no date in digits")
+        raise ConditionsUnmet("the date of the trade is not in digits")
     today, first_day = int(date.hex()), _number(money.starting_day)
     if today - (_number(money.year) * YEAR + first_day) < YEAR:
         self_paid, fund = money.self_paid + self_paid, money.fund + fund

@@ -32,7 +32,7 @@ def allow(ctx: Context, operation: Operation) -> Edge:
     edge = edge_for(ctx.image, ctx.session.df, operation)
     ref = controlling_key(ctx.image, ctx.session.df, edge.authority)
     if edge.authority not in KEYLESS and (ref is None or ref not in ctx.session.proofs):
-        raise AccessDenied(f"to {operation} takes {edge.authority}, authenticated in this DF")
+        raise AccessDenied(f"to {operation}, authenticate with {edge.authority} in this DF")
     return edge
 
 
@@ -69,7 +69,7 @@ def verified(ctx: Context, ref: KeyRef, key: Key, *, least: int = 1) -> bytes:
     """
     command = ctx.command
     if not command.secured or len(command.data) < MAC_LENGTH + least:
-        raise MacMissing(f"the command ends in no MAC under {key.name}")
+        raise MacMissing(f"the command does not end in a MAC under {key.name}")
     at = (ref, key.version)
     require_tries(ctx, at, ref.name)
     challenge = key.suite.check_challenge(ctx.require_challenge())

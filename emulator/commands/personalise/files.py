@@ -80,7 +80,7 @@ def create_df(
     if command_set not in allowed_sets(ctx, kind):
         raise DataWrong(f"no {kind} here can have the commands of {command_set}")
     if not fci.fits(name, fci.directory(directory_sfi), fci.issuer_data(issuer_data), proprietary):
-        raise DataWrong(f"the FCI of this DF would have more than {fci.LONGEST} bytes, which no answer carries")
+        raise DataWrong(f"the FCI of this DF would have more than {fci.LONGEST} bytes, too long for one answer")
     phase = {DfKind.DDF: Phase.CREATED, DfKind.MF: image.dfs[image.root].phase}.get(kind, Phase.OPERATIONAL)
     df = Df(
         path,
@@ -153,7 +153,7 @@ def create_ef(ctx: Context, ef: Ef) -> None:
     flat = ef.structure in (Structure.TRANSPARENT, Structure.INTERNAL)
     sized = flat or ef.structure is Structure.LINEAR_VARIABLE
     if not (ef.size if sized else ef.record_length) or not (flat or 1 <= ef.max_records <= MAX_RECORDS):
-        raise DataWrong(f"a {ef.structure} file cannot be of this size")
+        raise DataWrong(f"a {ef.structure} file cannot have this size")
     if flat:
         # It has no records, so ignore what the coding says of them.
         ef = replace(ef, record_length=0, max_records=min(ef.max_records, MAX_RECORDS))
@@ -172,7 +172,7 @@ def _check_fid(ctx: Context, fid: int, path: str) -> None:
     if fid == MF_FID:
         raise DataWrong("3F00 is the MF (Part 3, 5.2)")
     if path in ctx.image.dfs or path in ctx.image.efs:
-        raise DataWrong(f"there is a file {fid:04X} already")
+        raise DataWrong(f"file {fid:04X} exists already")
 
 
 def rule_from(ctx: Context, alternatives: list[list[int]], df: str) -> Rule:

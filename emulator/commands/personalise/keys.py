@@ -104,9 +104,9 @@ def load_key(
     at = (ref, load.version)
     present = image.keys.get(at)
     if update and (present is None or present.usage is not load.usage or present.state is not KeyState.ACTIVE):
-        raise KeyUnknown(f"{ref.name} version {load.version} is not there to be updated")
+        raise KeyUnknown(f"there is no {ref.name} version {load.version} to update")
     if not update and (present is not None or _identifier_taken(ctx, ref, load)):
-        raise DataWrong(f"{ref.name} version {load.version}, or its identifier, is there already")
+        raise DataWrong(f"{ref.name} version {load.version} exists already, or another key has its identifier")
     (check or check_value)(ctx, load)
     change = ctx.change()
     fields = (ref.name, load.usage, load.suite_name, load.value, load.kid, load.version, load.tries)
@@ -133,7 +133,7 @@ def set_transport_key(ctx: Context, value: bytes) -> None:
     """
     allow(ctx, Operation.SET_TRANSPORT)
     if not ctx.settings.personalisation.plain_keys:
-        raise MacMissing("this card takes no key in clear")
+        raise MacMissing("this card does not accept keys in clear")
     ref = controlling_key(ctx.image, ctx.session.df, Authority.TRANSPORT)
     if ref is None:
         raise KeyUnknown("the card has no transport key")
@@ -157,7 +157,7 @@ def retire_key(ctx: Context, load: KeyLoad) -> None:
         KeyUnknown: there is no such key, or it is retired already.
     """
     if load.usage in MASTER_USAGES:
-        raise ConditionsUnmet("a master key is replaced and never retired")
+        raise ConditionsUnmet("a master key can be replaced, not retired")
     ref = KeyRef(ctx.session.df, ctx.image.key_name(ctx.session.df, load.kid, load.usage))
     key = ctx.image.key(ref, load.version).require(load.usage)
     ctx.change().put_key(ref, replace(key, value=b"", state=KeyState.RETIRED))
@@ -174,23 +174,23 @@ def check_value(ctx: Context, load: KeyLoad) -> None:
         raise DataWrong("this key cannot have this identifier")
     if load.usage is Usage.PIN:
         if load.version != 1:
-            raise DataWrong("a PIN has no version, so it is version 1")
+            raise DataWrong("a PIN has version 1")
         if load.suite_name or (load.value and not is_pin(load.value)):
-            raise DataWrong("the value is no PIN in cn of 4 to 16 digits")
+            raise DataWrong("the value is not a PIN in cn of 4 to 16 digits")
         return
     suite = SUITES.get(load.suite_name)
     if load.usage is Usage.DATA_AUTH:
         _check_private_key(load, suite)
         return
     if suite is None or len(load.value) != suite.key_length:
-        raise DataWrong("the key has not the length of its cipher")
+        raise DataWrong("the key does not have the length of its cipher")
     settings = ctx.settings.personalisation
     if settings.weak_keys != "accept" and is_weak(suite, load.value):
         raise DataWrong("this is a weak DES key")
     if settings.weak_keys == "refuse-short" and is_short(suite, load.value):
         raise DataWrong("both halves of the key are equal, so it is no stronger than DES")
     if settings.parity == "check" and not is_odd(suite, load.value):
-        raise DataWrong("the key has not odd parity")
+        raise DataWrong("the key does not have odd parity")
 
 
 def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
@@ -199,7 +199,7 @@ def _check_private_key(load: KeyLoad, suite: Suite | None) -> None:
     half = len(primes) // 2
     odd = half and primes[half - 1] & primes[-1] & 1
     if suite is None or len(primes) % 2 or not odd or int.from_bytes(load.value[:EXPONENT_LENGTH]) not in EXPONENTS:
-        raise DataWrong("the value is no RSA key: exponent in 3 bytes, two primes of one length")
+        raise DataWrong("the value is not an RSA key: exponent in 3 bytes, two primes of one length")
 
 
 def _identifier_taken(ctx: Context, ref: KeyRef, load: KeyLoad) -> bool:

@@ -173,7 +173,7 @@ def delete(ctx: Context) -> Answer:
         file_operations.delete_all(ctx)
         return DONE
     if len(data) != 2:
-        raise LengthWrong("DELETE FILE takes one FID")
+        raise LengthWrong("DELETE FILE has one FID of 2 bytes as data")
     file_operations.delete_file(ctx, int.from_bytes(data))
     return DONE
 
@@ -195,7 +195,7 @@ def write_key(ctx: Context) -> Answer:
     # enciphered. The DF and its phase decide, since each phase takes either the one or the other.
     edge = key_operations.loading_edge(ctx, update=update, retire=retire)
     if len(ctx.command.data) in CIPHER_LENGTHS:
-        raise MacMissing("the cipher is there, its MAC is not")
+        raise MacMissing("the data field has no MAC after its cipher")
     plain = authority.unwrap_load(ctx, edge)
     load = read_key(plain, financial=ctx.image.dfs[ctx.session.df].command_set in FINANCIAL_SETS)
     if retire:
@@ -210,7 +210,7 @@ def write_key(ctx: Context) -> Answer:
 
 def refuse_plain_key(_ctx: Context) -> Answer:
     """Refuse WRITE KEY without secure messaging, as keys come enciphered and with a MAC (Part 4, 7.3): `MacMissing`."""
-    raise MacMissing("a key is loaded enciphered and with a MAC")
+    raise MacMissing("a key must come enciphered and with a MAC")
 
 
 def parameters_write(p1: int, p2: int) -> bool:
@@ -320,9 +320,9 @@ def read_key(plain: bytes, *, financial: bool = False) -> key_operations.KeyLoad
     reader.end()
     wrong = usage in FINANCIAL_USAGES or identifier if not financial else False
     if usage is None or wrong or algorithm not in ALGORITHMS or length > field or not 1 <= version <= 3:
-        raise DataWrong("the head of the key is none of this coding")
+        raise DataWrong("the head of the key is not valid in this coding")
     if value[length:].strip(b"\xff"):
-        raise DataWrong("the key is not filled with FF")
+        raise DataWrong("the key is not padded with FF")
     return key_operations.KeyLoad(
         usage,
         None if kid == NONE else kid,

@@ -49,12 +49,12 @@ def delivery_session_key(ctx: Context) -> Answer:
     command, block = ctx.command, block_length(ctx)
     levels, rest = divmod(len(command.data) - block, FACTOR_LENGTH)
     if rest or not 0 <= levels <= LEVELS_MAX:
-        raise LengthWrong(f"0 to 3 factors of 8 bytes and a session factor of {block} were expected")
+        raise LengthWrong(f"the data are not 0 to 3 factors of 8 bytes and a session factor of {block}")
     key = find_key(ctx, command.p1, command.p2)
     if key.usage not in _ENCRYPTS | _MACS:
         raise ConditionsUnmet(f"{key.name} is a {key.usage} key: it gives no session key for other computations")
     if levels != key.levels:
-        raise DataWrong(f"{key.name} is {key.levels} levels above the card, and {levels} factors came")
+        raise DataWrong(f"{key.name} takes {key.levels} factors, as many as its levels above the card, not {levels}")
     child = diversified(ctx, key, command.data[:-block])
     delivered = Delivered(
         key.name,
@@ -106,7 +106,7 @@ def cipher_data(ctx: Context) -> Answer:
     """
     key, p1, data = state_of(ctx).delivered, ctx.command.p1, ctx.command.data
     if key is None:
-        raise TradeStateWrong("there is no session key: DELIVERY SESSION KEY first")
+        raise TradeStateWrong("there is no session key: send DELIVERY SESSION KEY first")
     is_mac = bool(p1 & 1)
     if key.usage not in (_MACS if is_mac else _ENCRYPTS):
         raise ConditionsUnmet(f"{key.name} is a {key.usage} key and does not {'make MACs' if is_mac else 'encipher'}")
@@ -114,7 +114,7 @@ def cipher_data(ctx: Context) -> Answer:
         raise TradeStateWrong(f"the session key of {key.name} has done its {'MAC' if is_mac else 'encryption'}")
     block = key.suite.block
     if len(data) % block or not (2 if p1 == MAC_ONLY else 1) * block <= len(data) <= LONGEST[block]:
-        raise LengthWrong(f"{len(data)} bytes are not the whole blocks of {block} that P1 {p1:02X} takes")
+        raise LengthWrong(f"P1 {p1:02X} takes whole blocks of {block} bytes, not {len(data)} bytes")
     answer = _mac(ctx, key, p1, data) if is_mac else key.suite.cipher.encrypt(key.session, data)
     if p1 in FINISHING:
         remember(ctx, state_of(ctx)._replace(delivered=_after(ctx, key, is_mac=is_mac)))

@@ -41,7 +41,7 @@ def select(ctx: Context) -> Answer:
         by_name = command.p1 == BY_NAME
         if command.data == (SSF33_NAME if by_name else SSF33_FID.to_bytes(2)):
             raise FileUnknown(
-                "this is the environment of SSF33, which is not public, so the card has only those of 3DES and SM4"
+                "this is the environment of SSF33, which is not public: the card has those of 3DES and SM4 only"
             ) from refusal
         raise
 
@@ -75,7 +75,7 @@ def get_challenge(ctx: Context) -> Answer:
     length = ctx.command.le or 0
     block = block_length(ctx)
     if length not in CHALLENGES[block]:
-        raise LengthWrong(f"a cipher with blocks of {block} bytes has no challenge of {length}")
+        raise LengthWrong(f"with blocks of {block} bytes a challenge cannot have {length} bytes")
     challenge = ctx.random(length)
     ctx.session.challenge = challenge
     return Answer(challenge)

@@ -56,7 +56,7 @@ def create_key(ctx: Context) -> Answer:
     head, value = _created(plain, ctx)
     ref = psam_ref(ef.parent, head.usage, head.identifier)
     if (ref, 1) in ctx.image.keys:
-        raise DataWrong(f"{ref.name} is there already: CHANGE KEY replaces it")
+        raise DataWrong(f"{ref.name} exists already: CHANGE KEY replaces it")
     listed = ctx.image.contents[ef.path]
     assert isinstance(listed, bytes)  # noqa: S101 - key files are internal
     new = listed + head.encode()
@@ -133,7 +133,7 @@ def _created(plain: bytes, ctx: Context) -> tuple[Head, bytes]:
         raise DataWrong("the deciphered data are not a head of 8 bytes and a key")
     head, value = Head(plain[0], plain[1], plain[3]), plain[HEAD_LENGTH:]
     if head.encode() != plain[:HEAD_LENGTH]:
-        raise DataWrong("bytes that are reserved, or the permission, are not 00")
+        raise DataWrong("reserved bytes, or the permission, are not 00")
     if head.kind is None or head.levels > LEVELS_MAX:
         raise DataWrong(
             f"no key has this usage: the low five bits are {numbers(USAGES)}, the levels at most {LEVELS_MAX}"

@@ -45,7 +45,7 @@ def init_sam(ctx: Context) -> Answer:
         raise KeyUnknown(f"{key.name} is a key of algorithm {key.algorithm:02X}, not {data[0x1B]:02X}")
     sequence = _sequence(ctx)
     if sequence == EXHAUSTED:
-        raise ConditionsUnmet("the terminal trade sequence is exhausted: this module makes no purchase any more")
+        raise ConditionsUnmet("all terminal trade sequence numbers are used: this module makes no more purchases")
     suite, card_key, number = key.suite, diversified(ctx, key, data[FIXED:]), sequence.to_bytes(4)
     session = purchase_session_key(suite, card_key, data[:4], data[4:6], number)
     amounts = data[6:0x12]
@@ -67,7 +67,7 @@ def credit_sam(ctx: Context) -> Answer:
     """
     purchase = state_of(ctx).purchase
     if purchase is None:
-        raise TradeStateWrong("there is no purchase to credit: INIT SAM FOR PURCHASE first")
+        raise TradeStateWrong("there is no purchase to credit: send INIT SAM FOR PURCHASE first")
     remember(ctx, state_of(ctx)._replace(purchase=None))
     expected = purchase_mac2(SUITES[purchase.suite_name], purchase.session, purchase.amounts)
     if not compare_once(expected, ctx.command.data):
@@ -100,7 +100,9 @@ def _purchase_key(ctx: Context, version: int, factors: int) -> Key:
     if not there:
         raise not_there(ctx, f"of version {version:02X} for purchases")
     refusal: type[CardError] = LengthWrong if ctx.settings.psam.level_error_init_sam == "6700" else DataWrong
-    raise refusal(f"the purchase key {version:02X} is {there[0]} levels above the card, and {factors} factors came")
+    raise refusal(
+        f"the purchase key {version:02X} takes {there[0]} factors, as many as its levels above the card, not {factors}"
+    )
 
 
 def _sequence(ctx: Context) -> int:

@@ -36,7 +36,7 @@ def read_binary(ctx: Context) -> Answer:
     ctx.require_access(ef, ef.read, "read")
     contents = ctx.image.contents[ef.path]
     if offset >= len(contents):
-        raise OffsetOutside(f"offset {offset} in a file of {len(contents)} bytes")
+        raise OffsetOutside(f"offset {offset} is outside the file of {len(contents)} bytes")
     assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
     return Answer(contents[offset : offset + (ctx.command.le or 256)])
 

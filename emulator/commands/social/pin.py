@@ -45,7 +45,7 @@ def verify(ctx: Context) -> Answer:
         return _query(ctx, at, pin)
     require_tries(ctx, at, "the PIN")
     if ctx.settings.pin.ill_formed == "refuse" and not is_pin(given):
-        raise PinFormWrong("what was given is no PIN in cn of 4 to 16 digits")
+        raise PinFormWrong("the data are not a PIN in cn of 4 to 16 digits")
     left = _compare(ctx, at, pin, given)
     if left is not None:
         return _wrong(pin, left)
@@ -59,7 +59,7 @@ def _query(ctx: Context, at: KeyId, pin: Key) -> Answer:
         return DONE
     if ctx.settings.pin.query_when_locked == "6983":
         require_tries(ctx, at, "the PIN")
-    return Answer(word=FAILED_TRY | ctx.image.left(at), reason="a PIN is set, and none was given")
+    return Answer(word=FAILED_TRY | ctx.image.left(at), reason="a PIN is set, and the command has none")
 
 
 def change_pin(ctx: Context) -> Answer:
@@ -86,7 +86,7 @@ def change_pin(ctx: Context) -> Answer:
         if left is not None:
             return _wrong(pin, left)
     if new and not is_pin(new):
-        raise DataWrong("the new PIN is none in cn of 4 to 16 digits")
+        raise DataWrong("the new PIN is not one in cn of 4 to 16 digits")
     change = ctx.change()
     change.put_key(ref, replace(pin, value=new))
     # Also where no PIN was set, so that none was compared.
@@ -113,11 +113,11 @@ def pin_change_unblock(ctx: Context) -> Answer:
     puk_ref, puk = ctx.key_for(Usage.PIN_UNBLOCK, environment)
     _, maintenance = ctx.key_for(Usage.MAC_ENC, environment)
     if (len(ctx.command.data) - MAC_LENGTH) % maintenance.suite.block:
-        raise LengthWrong(f"a PIN enciphered under {maintenance.name} has whole blocks")
+        raise LengthWrong(f"a PIN enciphered under {maintenance.name} must have whole blocks")
     session_key = ctx.session_key(maintenance)
     ctx.require_proof(puk_ref, "PIN CHANGE/UNBLOCK")
     if ctx.image.locked((puk_ref, 1)):
-        raise ConditionsUnmet(f"{puk.name} is locked: too many failures")
+        raise ConditionsUnmet(f"{puk.name} is locked: no tries left")
     # A wrong MAC costs the unblock key a try (Part 7, 13.3).
     enciphered = unwrap(ctx, maintenance, session_key, (puk_ref, 1))
     change = ctx.change()
@@ -181,5 +181,5 @@ def _new_pin(ctx: Context, maintenance: Key, session_key: bytes, enciphered: byt
     # LD is at least 1 in the 16-byte suite (Part 4, 8.3.3.2).
     empty_allowed = ctx.settings.pin.empty_form != "lc04" and maintenance.suite.block == 8
     if not is_pin(pin) and not (not pin and empty_allowed):
-        raise DataWrong("the deciphered data are no PIN in cn of 4 to 16 digits")
+        raise DataWrong("the deciphered data are not a PIN in cn of 4 to 16 digits")
     return pin

@@ -14,7 +14,7 @@ def get_response(ctx: Context) -> Answer:
     waiting = ctx.session.pending
     command = ctx.command
     if not waiting:
-        raise ResponseMissing("nothing waits for GET RESPONSE")
+        raise ResponseMissing("no data wait for GET RESPONSE")
     wanted = command.le or MOST_BYTES
     most = min(len(waiting), MOST_BYTES)
     # Le 00 asks for 256 bytes, so unless those wait it is a wrong length (Part 5, 6.6.4).

@@ -63,5 +63,5 @@ def _deciphered(maintenance: Key, session_key: bytes, data: bytes) -> bytes:
     except CipherDataWrong as error:
         raise SecuredDataWrong(error.reason) from None
     if not plain:
-        raise SecuredDataWrong("LD is 00, and an update has data")
+        raise SecuredDataWrong("LD is 00, but an update needs data")
     return plain

@@ -40,7 +40,7 @@ def select(ctx: Context) -> Answer:
         raise LengthWrong(f"a file identifier has 2 bytes, not {len(data)}")
     fid = int.from_bytes(data) if data else MF_FID
     if command.p2 == NEXT:
-        raise FileUnknown("there is no second file with one identifier")
+        raise FileUnknown("there is no next file: an identifier belongs to one file only")
     if command.p1 == BY_DF_FID:
         path = _find_df(ctx, fid)
         if path is None and not (ctx.settings.select.ef_with_p1_00 and child(ctx.session.df, fid) in ctx.image.efs):

@@ -485,7 +485,7 @@ def test_a_cdol_that_lacks_what_the_cryptogram_covers_makes_none() -> None:
     bench = DebitBench(cdol1="9F0206")
     bench.start()
     assert bench.generate("80", "000000001000") == "6985"
-    assert bench.reason.startswith("the lists of the card do not give what its cryptogram needs")
+    assert bench.reason.startswith("the data object lists of the card lack what its cryptogram needs")
 
 
 def test_an_application_that_was_never_filled_cannot_be_used() -> None:

@@ -482,14 +482,14 @@ def test_the_trace_says_nothing_of_p1_that_another_coding_means(bench: FmcosBenc
         (create(0x001B, "2F0208F000FF18"), "6A80", "purse"),
         (create(0x001B, "310008F0F0FFFF"), "6A80", "types of files"),
         (create(0x001B, "680008F0F0FFFF"), "6A80", "types of files"),
-        (create(0x001B, "2A0110F0F0FFFF"), "6A80", "cannot be"),  # 7.13.5: less than two records
-        (create(0x001B, "2A02F9F0F0FFFF"), "6A80", "cannot be"),  # 4.1.3: records of 248 bytes at most
+        (create(0x001B, "2A0110F0F0FFFF"), "6A80", "not possible"),  # 7.13.5: less than two records
+        (create(0x001B, "2A02F9F0F0FFFF"), "6A80", "not possible"),  # 4.1.3: records of 248 bytes at most
         (create(0x001B, "28FFFFF0F0FFFF"), "6A84", "left"),
         (create(0x001B, "280008F0F0FFFF00"), "6700", "7"),
         (create(0x0002, "280008F0F0FFFF"), "6A86", "already"),
         (create(0xFFFF, "280008F0F0FFFF"), "6A86", "already"),
         (create(0x3F00, "380800F0F095FFFF6162636465"), "6A86", "already"),
-        (create(0x0200, "3F0100F0F0FFFF"), "6A86", "one key file"),
+        (create(0x0200, "3F0100F0F0FFFF"), "6A86", "key file already"),
         (create(0x3F02, "380010F0F095FFFF" + b"\xd1appl".hex()), "6A80", "exists"),
     ],
 )

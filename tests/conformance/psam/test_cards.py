@@ -310,8 +310,7 @@ def test_the_environment_of_ssf33_is_refused_with_the_reason(suite: str, apdu: s
     bench = PsamBench(suite)
     assert bench.send(apdu) == "6A82"
     assert (
-        bench.reason
-        == "this is the environment of SSF33, which is not public, so the card has only those of 3DES and SM4"
+        bench.reason == "this is the environment of SSF33, which is not public: the card has those of 3DES and SM4 only"
     )
     assert bench.card.session.df == APPLICATION[suite]
     assert bench.send("00A4000002DDF9") == "6A82"
@@ -623,7 +622,7 @@ def test_the_last_number_is_given_once_and_then_none(suite: str) -> None:
     assert bench.sequence() == "FFFFFFFF"
     for _ in range(2):
         assert bench.send(bench.init_sam()) == "6985"
-        assert "exhausted" in bench.reason
+        assert "are used" in bench.reason
     assert bench.sequence() == "FFFFFFFF"
 
 

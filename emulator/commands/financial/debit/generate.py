@@ -115,7 +115,7 @@ def _second(
     ctx: Context, state: State, asked: int, latest: Mapping[int, bytes], values: bytes, *, signed: bool
 ) -> Answer:
     if asked == ARQC:
-        raise ConditionsUnmet("the second cryptogram is a TC or an AAC")
+        raise ConditionsUnmet("the second cryptogram must be a TC or an AAC")
     store = objects.load(ctx)
     code = latest.get(RESPONSE_CODE, state.code)
     if code in NOT_ONLINE:
@@ -233,7 +233,7 @@ def _cryptogram(ctx: Context, store: Objects, state: State) -> bytes:
     try:
         data = cryptograms.cryptogram_data(version, state.terminal, state.profile, state.atc, results)
     except ValueError as error:
-        raise ConditionsUnmet(f"the lists of the card do not give what its cryptogram needs: {error}") from error
+        raise ConditionsUnmet(f"the data object lists of the card lack what its cryptogram needs: {error}") from error
     return cryptograms.application_cryptogram(*session(ctx, Usage.CRYPTOGRAM, state), data)
 
 

@@ -110,5 +110,5 @@ def pin_block(pin: bytes) -> bytes:
     """
     number = pin.hex().removesuffix("f")
     if len(number) > 2 * PIN_BLOCK_LENGTH - 2:
-        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, a PIN block takes 12")
+        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, too many for a PIN block")
     return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * PIN_BLOCK_LENGTH, "f"))

@@ -54,7 +54,9 @@ def get_processing_options(ctx: Context) -> Answer:
     objects.save(ctx, store.with_values({objects.ATC: counter.to_bytes(2)}))
     if counter == LAST_COUNTER:
         ctx.change().put_df(replace(here(ctx), blocked=True))
-        return Answer(word=0x6985, reason="the transaction counter is at its end: the application is locked for ever")
+        return Answer(
+            word=0x6985, reason="the transaction counter is at its end: the application is permanently locked"
+        )
     state = State(
         {},
         Stage.INITIATED,
@@ -135,7 +137,7 @@ def amount(terminal: Mapping[int, bytes]) -> int:
     """
     text = terminal.get(AMOUNT, b"\x00").hex()
     if not text.isdecimal():
-        raise DataWrong("the authorised amount is no number")
+        raise DataWrong("the authorised amount is not in digits")
     return int(text)
 
 
@@ -149,7 +151,7 @@ def get_data(ctx: Context) -> Answer:
     tag = ctx.command.p1 << 8 | ctx.command.p2
     value = _data(ctx, tag)
     if value is None:
-        raise KeyUnknown(f"GET DATA reaches no data object {tag:04X} here")
+        raise KeyUnknown(f"GET DATA answers no data object {tag:04X} here")
     return Answer(_answerable(tag, value, tag))
 
 

@@ -126,7 +126,7 @@ def _put_data(ctx: Context, state: State, store: Objects, data: bytes) -> Object
     tag = ctx.command.p1 << 8 | ctx.command.p2
     before = store.get(tag) if tag in objects.WRITABLE else None
     if before is None:
-        there = "; the card has it, and another way writes it" if store.get(tag) is not None else ""
+        there = "; the card has it, but PUT DATA does not change it" if store.get(tag) is not None else ""
         raise KeyUnknown(f"PUT DATA writes no data object {tag:04X} here{there}")
     if len(data) != len(before):
         raise LengthWrong(f"data object {tag:04X} has {len(before)} bytes, {len(data)} came")

@@ -160,7 +160,9 @@ def state_of(ctx: Context, *stages: Stage) -> State:
     state = ctx.session.state
     now = state if isinstance(state, State) else State({})
     if now.stage not in stages:
-        raise ConditionsUnmet(f"the transaction is {now.stage.name.lower()}; wanted: {_names(stages)}")
+        raise ConditionsUnmet(
+            f"the transaction is at stage {now.stage.name.lower()}; this command needs {_names(stages)}"
+        )
     return now
 
 

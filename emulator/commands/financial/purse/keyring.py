@@ -207,13 +207,13 @@ def counted(ctx: Context, found: FoundKey, expected: bytes, given: bytes, refusa
         return None
     if left:
         raise refusal
-    return lock(ctx, f"{refusal.reason}, once too often")
+    return lock(ctx, f"{refusal.reason}, and no tries are left")
 
 
 def lock(ctx: Context, reason: str) -> Answer:
     """Lock the application for good, and return the answer that says so."""
     lock_for_good(ctx)
-    return ctx.refuse(ApplicationBlocked(f"{reason}: locked for ever"))
+    return ctx.refuse(ApplicationBlocked(f"{reason}: the application is permanently locked"))
 
 
 def lock_for_good(ctx: Context) -> None:

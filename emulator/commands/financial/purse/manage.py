@@ -70,7 +70,7 @@ def external_authentication(ctx: Context) -> Answer:
     require_tries(ctx, found.at, found.key.name)
     suite, data = found.key.suite, ctx.command.data
     if len(data) != suite.block:
-        raise LengthWrong(f"{found.key.name} makes {suite.block} bytes")
+        raise LengthWrong(f"{found.key.name} proves itself with {suite.block} bytes")
     challenge = suite.check_challenge(ctx.require_challenge())
     expected = ctx.image.expanded(found.at).encrypt(challenge.ljust(suite.block, b"\x00"))
     left = compare(ctx, found.at, expected, data)

@@ -88,7 +88,7 @@ def pin_unblock(ctx: Context) -> Answer:
     pin, found = _the_pin(ctx, ctx.command.p1), the_key(ctx, Usage.PIN_UNBLOCK)
     key, enciphered = found.key, ctx.command.data[:-MAC_LENGTH]
     if len(enciphered) % key.suite.block:
-        raise LengthWrong(f"a PIN enciphered under {key.name} has whole blocks")
+        raise LengthWrong(f"a PIN enciphered under {key.name} must have whole blocks")
     failed = counted_mac(ctx, found)
     if failed is not None:
         return failed

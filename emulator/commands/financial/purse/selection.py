@@ -34,8 +34,7 @@ def locked(ctx: Context, df: Df) -> Answer:
     """Answer the SELECT of a locked application: 6283 and the FCI, or 6A81; it becomes current and can be unblocked."""
     select.make_current(ctx, df)
     entered(ctx, df)
-    kind = "until it is unblocked" if df.suspended else "for ever"
-    reason = f"{df.label} is locked {kind}"
+    reason = f"{df.label} is locked until APPLICATION UNBLOCK" if df.suspended else f"{df.label} is permanently locked"
     settings = ctx.settings
     by_coding = "6A81" if settings.personalisation.cos == "fmcos" else f"{LOCKED:04X}"
     if (by_coding if settings.edep.blocked_select == "coding" else settings.edep.blocked_select) == "6A81":

@@ -353,7 +353,9 @@ def update_capp_data_cache(ctx: Context) -> Answer:
     trade, command = _prepared(ctx, CAPP), ctx.command
     ef = ctx.target(command.p2 >> 3)
     if ef.structure not in _LINEAR:
-        raise StructureMismatch(f"{ctx.image.label(ef.path)} is {ef.structure}, no file of fixed or variable records")
+        raise StructureMismatch(
+            f"{ctx.image.label(ef.path)} is {ef.structure}, not a file of fixed or variable records"
+        )
     ctx.require_access(ef, ef.update, "update")
     cached = dict(trade.cache)
     records = cached.get(ef.path, ctx.image.contents[ef.path])
@@ -369,9 +371,9 @@ def _with_record(ef: Ef, records: Records, p1: int, mode: Mode, record: bytes) -
     else:
         place = next((at for at, each in enumerate(records) if each[:1] == bytes((p1,))), None)
     if place is None:
-        raise RecordUnknown(f"there is no record {p1:02X} to replace, {len(records)} in the file")
+        raise RecordUnknown(f"there is no record {p1:02X} to replace; the file has {len(records)}")
     if ef.record_length and len(record) != ef.record_length:
-        raise RecordLengthWrong(f"a record of {len(record)} bytes, every record here has {ef.record_length}")
+        raise RecordLengthWrong(f"the record has {len(record)} bytes, every record of this file has {ef.record_length}")
     new = (*records[:place], record, *records[place + 1 :])
     if ef.structure is Structure.LINEAR_VARIABLE and sum(map(len, new)) > ef.size:
         raise NoSpace(f"the records would need {sum(map(len, new))} bytes, the file has {ef.size}")
@@ -408,5 +410,5 @@ def get_transaction_prove(ctx: Context) -> Answer:
     which = WHICH.get(code)
     proof = b"" if which is None else account(ctx, which).proof
     if proof[:3] != bytes((code,)) + ctx.command.data:
-        raise ProofMissing(f"the last trade of this account was no trade {code:02X} with this counter")
+        raise ProofMissing(f"the last trade of this account was not trade {code:02X} with this counter")
     return Answer(proof[3:])

@@ -38,7 +38,7 @@ def card() -> CardBench:
         ("805C000204", "6D00", "GET BALANCE works in EDEP, not in MF: SELECT it first"),
         ("80A8000002830000", "6D00", "GET PROCESSING OPTIONS works in DEBIT, not in MF: SELECT it first"),
         ("00CA9F7900", "6D00", "no command of this card has this instruction"),
-        ("90CA9F7900", "6E00", "no command of this card has this class; here are 00, 04, 80, 84, B0"),
+        ("90CA9F7900", "6E00", "no command of this card has this class; the classes here are 00, 04, 80, 84, B0"),
         ("8084000008", "6E00", "GET CHALLENGE has class 00 here"),
     ],
 )
@@ -146,9 +146,9 @@ def test_a_refusal_says_what_is_allowed(apdu: str, word: str, reason: str) -> No
 @pytest.mark.parametrize(
     ("fid", "reason"),
     [
-        ("EF05", "no DF has this identifier, but .*DF01/EF05.*: SELECT its DF, and then the EF with P1 02"),
+        ("EF05", ".*DF01/EF05.* has this identifier and is no DF: SELECT its DF, then the EF with P1 02"),
         ("EEEE", "no file of this card has this identifier"),
-        ("DF01", "MF does not see .*DF01.*: SELECT what is above it first"),
+        ("DF01", "MF does not reach .*DF01.*: SELECT the DF above it first"),
     ],
 )
 def test_where_p1_00_selects_no_ef_the_reason_says_what_there_is(fid: str, reason: str) -> None:

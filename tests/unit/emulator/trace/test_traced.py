@@ -554,7 +554,7 @@ def test_an_access_refusal_names_rule_and_proofs() -> None:
 def test_a_challenge_that_is_gone_is_said() -> None:
     card = HandmadeWitness(Settings(challenge=ChallengeSettings()))
     event = card.told("0082000A10" + "00" * 16)
-    assert event.reason == "there is no challenge: GET CHALLENGE first, and use it once"
+    assert event.reason == "there is no challenge: send GET CHALLENGE first, once for each use"
 
 
 def test_a_success_has_no_reason(card: Witness) -> None:
