@@ -84,7 +84,7 @@ def test_what_keys_and_certificates_cannot_be_made_from_is_named(values: dict[st
     ("df", "element", "length", "sentence"),
     [
         ("DEBIT/0001", "file_locator", 11, "the file locator has 11 bytes, not four for each file"),
-        ("EDEP/0015", "application_serial", 6, "application_serial: its last 8 bytes make the keys of the purse"),
+        ("EDEP/0015", "application_serial", 6, "application_serial: the keys of the purse need its last 8 bytes"),
     ],
 )
 def test_an_element_of_another_length_is_named(df: str, element: str, length: int, sentence: str) -> None:

@@ -239,7 +239,7 @@ def test_it_takes_a_card_of_the_des_family_and_is_not_issued_whole() -> None:
     settings = {"settings": {"personalisation": {"cos": "fmcos"}}}
     with pytest.raises(IssueError, match="DES and 3DES"):
         blank(load_profile("ssc-2.0-sm4", settings))
-    with pytest.raises(IssueError, match="from a blank one"):
+    with pytest.raises(IssueError, match="make a blank one"):
         issue(load_profile("ssc-2.0", settings), None, None)  # type: ignore[arg-type]
 
 
