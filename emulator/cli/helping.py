@@ -96,7 +96,7 @@ HELP: Final[Mapping[str, Help]] = {
         NATIONAL, "Read data of files (iReadCard)", ("terminal read 'DF01EF05|$'", "terminal read 'DF01EF07|29|$'")
     ),
     "terminal write": Help(
-        NATIONAL, "Write data of files (iWriteCard)", ("terminal write 'DF01EF07|29|$' '1|$' --pin 123456",)
+        NATIONAL, "Write data of files (iWriteCard)", ("terminal write 'DF01EF07|29|$' 'DF01EF07|1|$' --pin 123456",)
     ),
     "terminal verify-pin": Help(NATIONAL, "Check the PIN (iVerifyPIN)", ("terminal verify-pin --pin 123456",)),
     "terminal change-pin": Help(

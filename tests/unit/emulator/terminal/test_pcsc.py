@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from emulator.cli import main
+from emulator.cli.helping import HELP
 from emulator.terminal import Hsm, InProcess, Settings, TerminalError, pcsc
 from tests.kit.card import PIN
 from tests.kit.terminal import INFO, TERMINAL_NUMBER, TIME, TerminalBench, psam_contents, roots_without
@@ -147,6 +148,21 @@ def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[TerminalBench]:
 
 def terminal(*arguments: str, stdin: str = "", **environment: str) -> Result:
     return CliRunner().invoke(main, ["terminal", *arguments], input=stdin, env=environment)
+
+
+EXAMPLES = {line: 0 for help_ in HELP.values() for line in help_.examples if line.startswith("terminal ")} | {
+    # On a fresh card there was no purchase, and the account is empty.
+    "terminal proof purchase 0001": -37894,
+    "terminal debit 12.50 10.00 --pin 123456 --set terminal.debit_amounts=account": -37889,
+}
+
+
+@pytest.mark.parametrize(("line", "code"), EXAMPLES.items(), ids=EXAMPLES)
+def test_every_example_of_the_help_works(bench: TerminalBench, line: str, code: int) -> None:
+    """What a terminal with its own PIN pad does with a demo card, whose PIN is 123456."""
+    assert bench.psam is not None
+    done = terminal(*shlex.split(line.replace("123456", PIN))[1:], stdin=f"{PIN}\n")
+    assert (done.exit_code, code) == (0, 0) or done.stderr.startswith(f"sscard: {code} "), done.output
 
 
 def test_every_function_prints_what_the_standard_has(bench: TerminalBench) -> None:
