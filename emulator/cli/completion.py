@@ -10,8 +10,8 @@ from .group import main
 def completion(shell: str) -> None:
     """Print the script that lets a SHELL complete the commands and options of sscard.
 
-    bash loads the file of that name below ~/.local/share/bash-completion/completions by itself. For zsh write
-    it as _sscard into a folder of $fpath, for fish as ~/.config/fish/completions/sscard.fish.
+    Write it where the shell looks for it: for bash ~/.local/share/bash-completion/completions/sscard, for zsh _sscard
+    in a folder of $fpath, for fish ~/.config/fish/completions/sscard.fish.
     """
     from click.shell_completion import get_completion_class
 

@@ -31,8 +31,8 @@ LOADED: Final = (
 def demo(image: Path, trace: Path | None, *, once: bool) -> None:
     """Make a demo card if there is none, put it into a private reader, read it, pay with it; trace until Ctrl-C.
 
-    IMAGE is demo.sscard if none is given. The account is loaded before the purchase, which a PSAM in a second
-    reader secures; the PSAM is made for the run.
+    IMAGE is demo.sscard if none is given. The account is loaded before the purchase. A PSAM, made for the run, secures
+    the purchase from a second reader.
     """
     end_cleanly(0)
     from cardfs.memory.image import Image

@@ -64,8 +64,8 @@ def link_text(event: object) -> str:
             return f"out of the reader: {reason}; trying again in {again:g} s"
         case vpcd.Unreachable(host, port, reason):
             return (
-                f"no reader listens at {host}:{port} ({reason}); waiting. pcscd starts its readers when the "
-                "first program asks for one; `sscard exec` needs none"
+                f"no reader listens at {host}:{port} ({reason}): waiting for pcscd, which starts its readers when the "
+                "first program asks for one; `sscard exec` starts its own"
             )
         case vpcd.Unnoticed(port):
             return f"connected to port {port}, but the reader asks for nothing; another card may be in this slot"

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 DEMO_NOTE: Final = "the demo root keys are public test keys"
 
 _INPUTS: Final = (
-    click.option("--holder", type=click.Path(path_type=Path), help="Holder, TOML.  [default: an invented one]"),
-    click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]"),
+    click.option(
+        "--holder", type=click.Path(path_type=Path), help="TOML file of the holder.  [default: an invented one]"
+    ),
+    click.option(
+        "--roots", type=click.Path(path_type=Path), help="TOML file of root keys.  [default: public test keys]"
+    ),
     click.option("--region", default="519900", show_default=True, help="Application city code, six digits."),
     click.option(
         "--serial",
         default="",
-        help="Card serial TA..TD, eight hex digits; of a PSAM up to 20 digits.  [default: drawn]",
+        help="Card serial TA..TD, eight hex digits; of a PSAM up to 20 digits.  [default: random]",
     ),
     click.option("--pin", default="123456", show_default=True, help="PIN, 4 to 16 digits; empty for none."),
-    click.option("--seed", help="Draw from this seed, so that the same inputs give the same card."),
+    click.option("--seed", help="Seed of all random values: the same inputs then give the same card."),
     click.option("--issue-date", type=DATE, help="Date of issue."),
     click.option("--expiry-date", type=DATE, help="Last day of validity."),
     click.option("--card-number", default="", help="Card number, nine characters with the check character."),
@@ -38,10 +42,14 @@ _INPUTS: Final = (
         type=click.Choice(["edep", "debit_credit", "both", "none"]),
         is_flag=False,
         flag_value="both",
-        help="Put a financial environment on the card, with both applications or one: settings.financial.kind.",
+        help="Add a financial environment with both applications or one (settings.financial.kind).",
     ),
-    click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6"),
-    click.option("--value", "values", multiple=True, metavar="TOML", help='Lay over the holder: name="测试乙"'),
+    click.option(
+        "--set", "settings", multiple=True, metavar="TOML", help="Change a value of the profile: settings.pin.tries=6"
+    ),
+    click.option(
+        "--value", "values", multiple=True, metavar="TOML", help='Change a value of the holder: name="测试乙"'
+    ),
 )
 
 

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 @main.command()
 @click.argument("image", type=Target(), default=Path("blank.sscard"))
 @click.option("--profile", default="ssc-2.0", show_default=True, help="Card type: a shipped name or a TOML file.")
-@click.option("--set", "settings", multiple=True, metavar="TOML", help="Lay over the profile: settings.pin.tries=6")
+@click.option(
+    "--set", "settings", multiple=True, metavar="TOML", help="Change a value of the profile: settings.pin.tries=6"
+)
 @click.option(
     "--with-financial",
     type=click.Choice(["edep", "debit_credit", "both", "none"]),
     is_flag=False,
     flag_value="both",
-    help="Prepare the card for a financial environment: settings.financial.kind.",
+    help="Prepare the card for a financial environment (settings.financial.kind).",
 )
 @click.option("--force", is_flag=True, help="Replace an existing image.")
 def blank(image: Path, profile: str, settings: tuple[str, ...], with_financial: str | None, *, force: bool) -> None:

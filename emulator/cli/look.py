@@ -25,7 +25,7 @@ _COLUMN: Final = 32
 def show(image: Path, directory: str, *, as_json: bool) -> None:
     """Show a card's files with rules and contents, and the states of its keys; never a key's value.
 
-    With DF only that directory: DF04, SSSE, SSSE/DF04, or its file identifier.
+    With DF, show only that directory: DF04, SSSE, SSSE/DF04, or its file identifier.
     """
     from cardfs.memory.image import Image
 
@@ -46,13 +46,13 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
 @main.command()
 @IMAGE
 @click.argument("name", default="")
-@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
+@click.option("--roots", type=click.Path(path_type=Path), help="TOML file of root keys.  [default: public test keys]")
 @click.option("--region", default="", help="Application city code, six digits.  [default: that of the card]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bool) -> None:
     """Print the values of a card's keys and PINs, and the root keys they come from.
 
-    With NAME only those of that name or directory: UK1DF04, PIN, DF04. This is the only command that shows key values.
+    With NAME, print only those of that name or directory: UK1DF04, PIN, DF04. No other command shows key values.
     """
     from cardfs.issuing.origins import Origins
     from cardfs.issuing.roots import load_roots

@@ -29,7 +29,7 @@ DEMO_PSAM = Path("demo")
 @main.command()
 @IMAGE
 @click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
-@click.option("--host", default=HOST, show_default=True, help="Where pcscd with the virtual reader runs.")
+@click.option("--host", default=HOST, show_default=True, help="Host of pcscd with the virtual reader.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -76,15 +76,15 @@ def insert(
     options_metavar="[OPTIONS] --",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Image for the next slot.")
+@click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Card image for the next slot.")
 @click.option(
-    "--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards; demo makes one"
+    "--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards; demo makes one."
 )
 @click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 3600),
-    help="Seconds that the stack may take to start, and then the cards to be seen.  [default: 30]",
+    help="Seconds for the stack to start, and again for the cards to be seen.  [default: 30]",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(
@@ -155,8 +155,8 @@ def _is_made(psam: Path) -> bool:
 
 @main.command()
 @click.option("--reader", help="Name of the reader, or its beginning.  [default: the first with a card]")
-@click.option("--roots", type=click.Path(path_type=Path), help="Root keys, TOML.  [default: public test keys]")
-@click.option("--profile", default="ssc-2.0", help="Card type, if it diversifies keys in its own way.")
+@click.option("--roots", type=click.Path(path_type=Path), help="TOML file of root keys.  [default: public test keys]")
+@click.option("--profile", default="ssc-2.0", show_default=True, help="Card type, for its way of diversifying keys.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def read(reader: str | None, roots: Path | None, profile: str, *, as_json: bool) -> None:
     """Read a card through PC/SC as a terminal does: select, authenticate, issuer and holder data."""

@@ -97,7 +97,7 @@ def verify_pin(**options: Any) -> None:
 @terminal.command("change-pin")
 @shared
 def change_pin(**options: Any) -> None:
-    """Replace the PIN, with the old one (iChangePIN)."""
+    """Replace the PIN by a new one; the old one is needed (iChangePIN)."""
     perform(
         options,
         lambda run: run.terminal.change_pin(run.kind, card_info=run.expected),
@@ -108,7 +108,7 @@ def change_pin(**options: Any) -> None:
 @terminal.command("reload-pin")
 @shared
 def reload_pin(**options: Any) -> None:
-    """Set a new PIN, without the old one (iReloadPIN)."""
+    """Set a new PIN without the old one (iReloadPIN)."""
 
     def steps(run: TerminalRun, ask: Callable[..., str]) -> "Result":
         card = run.card()

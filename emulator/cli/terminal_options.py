@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-_KINDS: Final = "Cards: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
+_KINDS: Final = "Type of card: 1 contact, 2 contactless, 3 contact first, 4 contactless first.  [default: 3]"
 
 _DATE: Final = "Date on which cards must be valid.  [default: today]"
 
@@ -19,13 +19,19 @@ _SHARED: Final = (
     click.option("--hsm", "hsm", flag_value="software", help="Let the software HSM compute in place of a PSAM."),
     click.option("--hsm-stdin", "hsm", flag_value="stdin", help="Let your HSM compute: print steps, read answers."),
     click.option("--hsm-auto", "hsm", flag_value="auto", help="Let the software HSM compute where the PSAM cannot."),
-    click.option("--roots", type=click.Path(path_type=Path), help="Root keys of the HSM.  [default: public test keys]"),
+    click.option(
+        "--roots",
+        type=click.Path(path_type=Path),
+        help="TOML file of the HSM's root keys.  [default: public test keys]",
+    ),
     click.option("--card-info", help="Identification code|card number| that the card must have.  [default: any]"),
     click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN.  [default: ask]"),
     click.option("--new-pin", envvar="SSCARD_NEW_PIN", show_envvar=True, help="The new PIN.  [default: ask]"),
     click.option("--date", envvar="SSCARD_DATE", show_envvar=True, metavar="YYYY-MM-DD", help=_DATE),
-    click.option("--settings", type=click.Path(path_type=Path), help="Settings of the terminal, TOML."),
-    click.option("--set", "sets", multiple=True, metavar="TOML", help="One setting: terminal.debit_amounts=account"),
+    click.option("--settings", type=click.Path(path_type=Path), help="TOML file of the terminal's settings."),
+    click.option(
+        "--set", "sets", multiple=True, metavar="TOML", help="Change a setting: terminal.debit_amounts=account"
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     click.option("--raw", is_flag=True, help="Print the output text of the standard (pOutInfo)."),
 )
