@@ -138,7 +138,7 @@ def _expiry(value: bytes) -> datetime.date:
     try:
         return datetime.datetime.strptime(value.hex(), "%y%m%d").date()
     except ValueError:
-        raise IssueError("debit_expiry", f"no date YYMMDD: {value.hex().upper()}") from None
+        raise IssueError("debit_expiry", f"{value.hex().upper()} is not a date YYMMDD") from None
 
 
 def _signed(locator: bytes, files: Mapping[int | None, Contents]) -> list[tuple[int, bytes]]:

@@ -137,7 +137,9 @@ def _placed(plan: KeyPlan, value: bytes, levels: int) -> tuple[KeyRef, Key]:
     if plan.usage not in TYPES:
         return plan.ref, plan.key(value, 1)
     if plan.kid is None or file_for(plan.usage, plan.kid) is None:
-        raise IssueError(plan.where.at("kid"), "not an identifier of a security module (Part 9, appendix A)")
+        raise IssueError(
+            plan.where.at("kid"), "this is no identifier of a key in a security module (Part 9, appendix A)"
+        )
     ref = psam_ref(plan.ref.owner, usage_byte(plan.usage, levels), plan.kid)
     algorithm = ALGORITHM_BYTES[plan.suite_name]
     key = Key(ref.name, plan.usage, plan.suite_name, value, plan.kid, levels=levels, algorithm=algorithm)

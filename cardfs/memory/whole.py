@@ -79,7 +79,7 @@ def _in_ef(card: CardContents, ef: Ef) -> Iterator[str]:
     elif isinstance(contents, bytes):
         if len(contents) != ef.size and ef.structure is Structure.TRANSPARENT:
             # An internal file is filled as its owner needs it.
-            yield f"it has {len(contents)} bytes, {ef.size} are right"
+            yield f"it has {len(contents)} bytes, not {ef.size}"
     else:
         yield from _in_records(ef, contents)
     for ref in ef.read.refs | ef.update.refs:
@@ -103,15 +103,15 @@ def _in_heads(card: CardContents, df: Df) -> Iterator[tuple[str, str]]:
 
 def _in_records(ef: Ef, records: tuple[bytes, ...]) -> Iterator[str]:
     if len(records) > ef.max_records:
-        yield f"it has {len(records)} records, {ef.max_records} are allowed"
+        yield f"it has {len(records)} records, but at most {ef.max_records} are allowed"
     for number, record in enumerate(records, 1):
         if ef.record_length and len(record) != ef.record_length:
-            yield f"record {number} has {len(record)} bytes, {ef.record_length} are right"
+            yield f"record {number} has {len(record)} bytes, not {ef.record_length}"
         if len(record) > LONGEST_RECORD:
-            yield f"record {number} has {len(record)} bytes, {LONGEST_RECORD} are allowed"
+            yield f"record {number} has {len(record)} bytes, but at most {LONGEST_RECORD} are allowed"
     used = sum(map(len, records))
     if ef.structure is Structure.LINEAR_VARIABLE and used > ef.size:
-        yield f"its records need {used} bytes, it has {ef.size}"
+        yield f"its records need {used} bytes, but it has {ef.size}"
 
 
 def _in_key(card: CardContents, at: KeyId, key: Key) -> Iterator[str]:
@@ -123,14 +123,14 @@ def _in_key(card: CardContents, at: KeyId, key: Key) -> Iterator[str]:
         return  # erased
     elif key.usage is Usage.PIN:
         if key.version != 1:
-            yield f"it has version {key.version}, a PIN has none but 1"
+            yield f"it has version {key.version}, but a PIN has version 1 only"
         if len(key.value) not in PIN_LENGTHS:
-            yield f"it has {len(key.value)} bytes, a PIN has 2 to {PIN_LENGTHS[-1]}"
+            yield f"it has {len(key.value)} bytes, but a PIN has 2 to {PIN_LENGTHS[-1]}"
     elif key.usage is Usage.DATA_AUTH:
         if len(key.value) < SHORTEST_RSA or len(key.value) % 2 == 0:
-            yield f"it has {len(key.value)} bytes, an RSA key has an exponent of 3 and two primes of one length"
+            yield f"it has {len(key.value)} bytes, but an RSA key has an exponent of 3 and two primes of one length"
     elif len(key.value) != key.suite.key_length:
-        yield f"it has {len(key.value)} bytes, a {key.suite_name} key has {key.suite.key_length}"
+        yield f"it has {len(key.value)} bytes, but a {key.suite_name} key has {key.suite.key_length}"
     if key.tries_max and at not in card.tries:
         # Without its counter a key would have all its tries again.
         yield "its try counter is missing"

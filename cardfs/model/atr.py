@@ -45,10 +45,10 @@ def check_head(head: bytes) -> None:
     if len(head) < 2 or head[0] != 0x3B:
         raise ValueError("an ATR begins with TS = 3B (Part 2, 8.3.1) and T0")
     if head[1] & 0x0F != HISTORICAL_LENGTH:
-        raise ValueError(f"T0 announces {head[1] & 0x0F} historical bytes, a card has {HISTORICAL_LENGTH}")
+        raise ValueError(f"T0 announces {head[1] & 0x0F} historical bytes, but a card has {HISTORICAL_LENGTH}")
     end = 2 + len(_interface(head)[0])
     if end != len(head):
-        raise ValueError(f"T0 and the TD characters announce {end} characters, the head has {len(head)}")
+        raise ValueError(f"T0 and the TD characters announce {end} characters, but the head has {len(head)}")
     if len(head) + HISTORICAL_LENGTH + needs_check(head) > MAX_LENGTH:
         raise ValueError(f"the ATR would be longer than {MAX_LENGTH} characters")
 

@@ -83,7 +83,7 @@ def _from_hex(value: dict[str, Any], element: Element) -> bytes:
     try:
         data = bytes.fromhex(text)
     except ValueError:
-        raise CodecError("hex has two hexadecimal digits for each byte") from None
+        raise CodecError("write two hexadecimal digits for each byte in hex") from None
     if len(data) > element.length:
         raise CodecError(f"{len(data)} bytes, but only {element.length} fit")
     return data
@@ -107,7 +107,7 @@ def _encode_cn(element: Element, value: object) -> bytes:
         raise CodecError(f'digits stand in quotes: write "{value}" for an element of type cn')
     text = _date_digits(value) if element.format == "date" else _plain_digits(value)
     if element.format == "region" and len(text) not in (0, 6):
-        raise CodecError(f"a region code has six digits (GB/T 2260), this one {len(text)}")
+        raise CodecError(f"a region code has six digits (GB/T 2260), this one has {len(text)}")
     data = to_cn(text)
     if len(data) > element.length:
         raise CodecError(f"{len(text)} digits, but only {2 * element.length} fit")
@@ -324,5 +324,5 @@ def card_number(text: str) -> str:
     plain = text.replace("-", "")
     complete = plain[:8] + check_character(plain[:8])
     if plain not in (complete, complete[:8]):
-        raise CodecError(f"the check character of card number {text!r} is wrong, {complete[8]} is right")
+        raise CodecError(f"the check character of card number {text!r} is wrong; it should be {complete[8]}")
     return complete

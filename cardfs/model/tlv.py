@@ -62,7 +62,7 @@ def places(data: bytes) -> Iterator[tuple[int, slice]]:
         tag, at = _tag(data, at)
         length, at = _length(data, at, tag)
         if at + length > end:
-            raise TlvError(f"object {tag:X} has {length} bytes, {end - at} are there")
+            raise TlvError(f"object {tag:X} has {length} bytes, but only {end - at} are there")
         yield tag, slice(at, at + length)
         at += length
 

@@ -66,8 +66,8 @@ def test_whatever_value_is_issued_is_answered_in_words(name: str) -> None:
     [
         ({"pan_sequence": {"hex": "AB"}}, "pan_sequence: the sequence number of an account has two digits"),
         ({"pan_sequence": {"hex": ""}}, "pan_sequence: the sequence number of an account has two digits"),
-        ({"debit_expiry": {"hex": "000000"}}, "debit_expiry: no date YYMMDD: 000000"),
-        ({"debit_expiry": {"hex": "ABABAB"}}, "debit_expiry: no date YYMMDD: ABABAB"),
+        ({"debit_expiry": {"hex": "000000"}}, "debit_expiry: 000000 is not a date YYMMDD"),
+        ({"debit_expiry": {"hex": "ABABAB"}}, "debit_expiry: ABABAB is not a date YYMMDD"),
         (
             {"file_locator": {"hex": "FF" * 12}},
             "DEBIT: the records cannot be certified: the file locator lists record 255 of SFI 31, which is not there",
@@ -104,7 +104,7 @@ def _store(card: CardContents, **changes: str) -> bytes:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("cut", "EF 0001 holds no whole data objects: object C9 has 1 bytes, 0 are there"),
+        ("cut", "EF 0001 holds no whole data objects: object C9 has 1 bytes, but only 0 are there"),
         ("9F36", "data object 9F36 has 3 bytes, not 2"),
         ("94", "data object 94 has 5 bytes, not four for each file"),
     ],

@@ -547,7 +547,7 @@ def test_everything_that_a_terminal_must_have_is_in_the_records() -> None:
     ("values", "reason"),
     [
         ({"file_locator": {"hex": "10010309" + "18010500"}}, "lists record 3 of SFI 2, which is not there"),
-        ({"debit_expiry": "341301"}, "debit_expiry: no date YYMMDD: 341301"),
+        ({"debit_expiry": "341301"}, "debit_expiry: 341301 is not a date YYMMDD"),
         ({"interchange_profile": {"hex": "7D0000"}}, "3 bytes, but only 2 fit"),
     ],
 )

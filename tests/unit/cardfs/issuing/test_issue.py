@@ -337,7 +337,7 @@ class TestHolder:
                 "holder.toml: SSSE/EF06 holder_name_extension: 22 bytes in GB 18030, but only 20 fit",
             ),
             ('card_number = "D21435690"', "holder.toml: SSSE/EF05 card_number: the check character of card number "
-             "'D21435690' is wrong, X is right"),
+             "'D21435690' is wrong; it should be X"),
             ("DF01 = 1", "holder.toml: DF01: write a table [DF01.EF..]"),
             ("[DF01]\nEF05 = 1", "holder.toml: DF01/EF05: write a table [DF01.EF05]"),
             ("[DF01.EF0B]\nx = 1", "holder.toml: DF01.EF0B: no such file; did you mean 'EF0A'?"),
@@ -453,7 +453,7 @@ class TestInputs:
             ({"pin": "12345x"}, "pin: a PIN has 4 to 16 digits"),
             (
                 {"card_number": "D21435690"},
-                "card_number: the check character of card number 'D21435690' is wrong, X is right",
+                "card_number: the check character of card number 'D21435690' is wrong; it should be X",
             ),
         ],
     )

@@ -106,7 +106,7 @@ class TestEncode:
             (ETHNIC, "1A", "'1A' does not consist of digits, as an element of type cn does"),
             (ETHNIC, "١٢", "'١٢' does not consist of digits, as an element of type cn does"),
             (ETHNIC, "123", "3 digits, but only 2 fit"),
-            (PLACE, "31000", "a region code has six digits (GB/T 2260), this one 5"),
+            (PLACE, "31000", "a region code has six digits (GB/T 2260), this one has 5"),
             (BORN, "1990-02-30", "'1990-02-30' is not a date; write 2024-01-31 or 20240131"),
             (BORN, "90-01-31", "'90-01-31' is not a date; write 2024-01-31 or 20240131"),
             (BORN, datetime.datetime(1990, 1, 1), "'1990-01-01 00:00:00' is not a date; write 2024-01-31 or 20240131"),
@@ -118,7 +118,7 @@ class TestEncode:
             (TRADE, "1", 'write binary data as a whole number or { hex = "..." }'),
             (PHOTO, 1, 'write binary data as { hex = "..." }'),
             (PHOTO, {"hex": "00" * 0x1001}, "4097 bytes, but only 4096 fit"),
-            (PHOTO, {"hex": "0"}, "hex has two hexadecimal digits for each byte"),
+            (PHOTO, {"hex": "0"}, "write two hexadecimal digits for each byte in hex"),
             (PHOTO, {"hex": 1}, 'write exact bytes as { hex = "..." }'),
             (PHOTO, {"hex": "00", "file": "x"}, 'write exact bytes as { hex = "..." }'),
             (DEGREE, "408", "write a table of degree_code, major_field, school_name"),
@@ -276,8 +276,8 @@ class TestCardNumber:
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
-            ("D21435690", "the check character of card number 'D21435690' is wrong, X is right"),
-            ("D2143569XX", "the check character of card number 'D2143569XX' is wrong, X is right"),
+            ("D21435690", "the check character of card number 'D21435690' is wrong; it should be X"),
+            ("D2143569XX", "the check character of card number 'D2143569XX' is wrong; it should be X"),
             ("D214356", "the body of a card number has 8 digits or upper-case letters"),
             ("d2143569X", "the body of a card number has 8 digits or upper-case letters"),
             ("D214356９", "the body of a card number has 8 digits or upper-case letters"),

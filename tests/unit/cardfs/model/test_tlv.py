@@ -57,13 +57,13 @@ def test_any_bytes_are_read_or_refused_as_a_whole(data: bytes) -> None:
         ("DF81", "the data end within tag DF81"),
         ("4F", "the data end before the length of object 4F"),
         ("9F38", "the data end before the length of object 9F38"),
-        ("4F0201", "object 4F has 2 bytes, 1 are there"),
+        ("4F0201", "object 4F has 2 bytes, but only 1 are there"),
         ("4F81", "the data end within the length of object 4F"),
         ("4F8200", "the data end within the length of object 4F"),
-        ("4F818000", "object 4F has 128 bytes, 1 are there"),
+        ("4F818000", "object 4F has 128 bytes, but only 1 are there"),
         ("4F80010000", "object 4F has a length that begins with 80"),
         ("4F8300000100", "object 4F has a length that begins with 83"),
-        ("4F01AA9F3802AA", "object 9F38 has 2 bytes, 1 are there"),
+        ("4F01AA9F3802AA", "object 9F38 has 2 bytes, but only 1 are there"),
     ],
 )
 def test_what_is_cut_names_the_object(data: str, reason: str) -> None:
@@ -178,7 +178,7 @@ def test_an_application_answers_a_long_fci_too() -> None:
         ("EDEP", padding(207), "the FCI, which shows EDEP/0015, would have 257 bytes, but an answer carries 256"),
         ("DEBIT", "85", "these are not whole data objects: the data end before the length of object 85"),
         ("DEBIT", "9F", "these are not whole data objects: the data end within tag 9F"),
-        ("DEBIT", "500441", "these are not whole data objects: object 50 has 4 bytes, 1 are there"),
+        ("DEBIT", "500441", "these are not whole data objects: object 50 has 4 bytes, but only 1 are there"),
     ],
 )
 def test_what_fits_no_fci_is_refused_by_place(df: str, proprietary: str, reason: str) -> None:
