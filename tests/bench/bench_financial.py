@@ -121,7 +121,7 @@ class Recorder(IssuedDebitBench):
 
     def __init__(self, made: CardContents) -> None:
         self.sent: list[bytes] = []
-        super().__init__(made=made)
+        super().__init__(card_contents=made)
         # A store that tells nobody: the write itself is part of what is measured.
         self.card = Card(Image.in_memory(made))
 

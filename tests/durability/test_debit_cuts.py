@@ -52,7 +52,7 @@ class Torn(DebitBench):
 
     def __init__(self, cells: Cells) -> None:
         made = read_cells(dict(cells))
-        super().__init__(made=made)
+        super().__init__(card_contents=made)
         self.torn = TearingStore(MemoryStore(dict(cells)))
         self.card = Card(Image(made, self.torn), SeededRandom("torn"))
 

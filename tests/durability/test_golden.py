@@ -102,7 +102,7 @@ def make_golden_of_trades(folder: Path) -> None:
     assert bank.do(bank.load(EP, 5000))
     said, _ = bank.initialize(1, EP, 1, 1200)
     assert bank.do(bank.debit(said, 1200, 6, index=1))
-    terminal = IssuedDebitBench(made=read_cells(bank.card.image.store.load()))
+    terminal = IssuedDebitBench(card_contents=read_cells(bank.card.image.store.load()))
     assert terminal.online().kind == "ARQC"
     assert terminal.arpc() == "9000"
     assert terminal.ac("TC", code="00").kind == "TC"
@@ -271,7 +271,7 @@ def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
     assert (said[:6], word) == (b4(3800) + b2(1), "9000")
     assert bank.do(bank.debit(said, 800, 6, index=1))
     assert bank.balance(EP) == 3000
-    terminal = IssuedDebitBench(made=held)
+    terminal = IssuedDebitBench(card_contents=held)
     assert terminal.online().atc == 2
     assert terminal.arpc() == "9000"
 
@@ -279,7 +279,7 @@ def test_a_card_of_two_worlds_goes_on_where_it_was(copy: Path) -> None:
 @pytest.mark.parametrize("copy", ["psam"], indirect=True)
 def test_a_used_security_module_goes_on_counting(copy: Path) -> None:
     with closing(Image.open(copy)) as image:
-        module = PsamBench("SM4", made=read_cells(image.store.load()))
+        module = PsamBench("SM4", card_contents=read_cells(image.store.load()))
     assert module.ask(module.init_sam())[:8] == "00000002"
     factor = bytes(range(16))
     assert module.deliver(0x27, 0xC0, factor) == "9000"

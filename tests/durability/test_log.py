@@ -24,7 +24,7 @@ from emulator.cards import Card
 from keys.records import KeyState
 from tests.kit.card import PIN_CN, SSSE, CardBench, contents, handmade
 from tests.kit.cli import refused, sscard
-from tests.kit.fmcos import made as fmcos_card
+from tests.kit.fmcos import fmcos_contents as fmcos_card
 
 COUNTER = (TRIES, f"{SSSE}#PIN.1")
 

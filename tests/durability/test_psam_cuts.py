@@ -25,7 +25,7 @@ class Torn(PsamBench):
 
     def __init__(self, memory: MemoryStore, suite: str = "3DES") -> None:
         tearing = TearingStore(memory)
-        super().__init__(suite, made=read_cells(dict(memory.load())), store=tearing)
+        super().__init__(suite, card_contents=read_cells(dict(memory.load())), store=tearing)
         self.tearing = tearing
 
 
@@ -249,7 +249,7 @@ def test_the_step_is_durable_before_the_answer_leaves() -> None:
 def test_the_two_environments_count_apart(suite: str) -> None:
     bench = PsamBench(suite)
     assert number_given(bench) == 1
-    other = PsamBench("SM4" if suite == "3DES" else "3DES", made=contents("psam"))
+    other = PsamBench("SM4" if suite == "3DES" else "3DES", card_contents=contents("psam"))
     other.card = Card(Image(read_cells(dict(bench.store.load())), bench.store), SeededRandom("again"))
     other.select_application()
     assert number_given(other) == 1

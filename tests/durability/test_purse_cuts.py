@@ -153,7 +153,7 @@ def fresh(scenario: Scenario) -> Cells:
 
 def bench_on(store: Store) -> PurseBench:
     """A card in a reader, the application selected and the PIN verified if it can be."""
-    bench = PurseBench(made=read_cells(dict(store.load())), store=store)
+    bench = PurseBench(card_contents=read_cells(dict(store.load())), store=store)
     bench.pin()
     return bench
 
@@ -210,7 +210,7 @@ def test_a_card_cut_at_any_write_is_the_old_or_the_new_one(scenario: Scenario) -
             survivor = MemoryStore(fresh(scenario))
             cut(scenario, survivor, write, moment)
             assert survivor.load() == states[write - (moment is Moment.BEFORE)], (write, moment)
-            again = PurseBench(made=read_cells(survivor.load()), store=survivor)
+            again = PurseBench(card_contents=read_cells(survivor.load()), store=survivor)
             assert not again.card.session.proofs
             assert again.card.session.trade is None
 
@@ -230,7 +230,7 @@ def test_after_a_cut_the_proof_tells_whether_the_trade_was_done(
             if Path(f"{whole}{suffix}").exists():
                 shutil.copy(f"{whole}{suffix}", f"{torn}{suffix}")
     with closing(SqliteStore(torn)) as survivor:
-        again = PurseBench(made=read_cells(survivor.load()), store=survivor)
+        again = PurseBench(card_contents=read_cells(survivor.load()), store=survivor)
         said = again.ask(scenario.proof)
         if moment is Moment.BEFORE:
             assert said == "9406"
@@ -250,7 +250,7 @@ def test_after_a_cut_the_proof_tells_whether_the_trade_was_done(
 def test_a_cut_before_the_lock_gives_no_further_try(scenario: Scenario) -> None:
     survivor = MemoryStore(fresh(scenario))
     cut(scenario, survivor, 1, Moment.AFTER)
-    again = PurseBench(made=read_cells(survivor.load()), store=survivor)
+    again = PurseBench(card_contents=read_cells(survivor.load()), store=survivor)
     # The right MAC, too, comes too late.
     right: dict[str, Prepare] = {
         "RELOAD": lambda bench: bench.reload(PIN),

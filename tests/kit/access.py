@@ -121,8 +121,8 @@ def holds(rule: str, proofs: frozenset[str]) -> bool:
     """Evaluate a rule of the tables by its words alone."""
     if rule in ("free", "never"):
         return rule == "free"
-    words = re.sub(r"\w+", lambda name: str(name[0] in proofs), rule)
-    return bool(eval(words))  # noqa: S307 - nothing but True, False, & and | is left
+    expression = re.sub(r"\w+", lambda name: str(name[0] in proofs), rule)
+    return bool(eval(expression))  # noqa: S307 - nothing but True, False, & and | is left
 
 
 def names(rule: str) -> list[str]:

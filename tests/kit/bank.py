@@ -34,7 +34,7 @@ class IssuedPurseBench(PurseBench):
     def __init__(self, name: str, more: str = "") -> None:
         """Select the application of a card of `CARDS` and take its key factor from the FCI."""
         self.suite_name = CARDS[name][2]
-        super().__init__(made=issued(name, more), select=False)
+        super().__init__(card_contents=issued(name, more), select=False)
         answer = bytes.fromhex(self.select())
         public = answer[answer.index(bytes.fromhex("9F0C1E")) + 3 :][:30]
         self.factor = public[10:20][-8:]

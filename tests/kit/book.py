@@ -168,7 +168,7 @@ class Story:
     folder: Path
     lacking: set[str] = field(default_factory=set)
 
-    def tell(self, block: Block) -> None:
+    def play(self, block: Block) -> None:
         """Write the file of a block, or run its session; AssertionError if something else is printed."""
         if block.marker[0] == "file":
             (self.folder / block.marker[1]).parent.mkdir(parents=True, exist_ok=True)
@@ -188,23 +188,23 @@ class Story:
     def _run(self, group: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
         """Run a group of commands; yield status and output of each."""
         command = group[0][0]
-        words = shlex.split(command)
-        if words[0] == "sscard" and words[1] not in _READERS and not set(command) & set("|><$;&"):
-            result = CliRunner().invoke(main, words[1:])
+        arguments = shlex.split(command)
+        if arguments[0] == "sscard" and arguments[1] not in _READERS and not set(command) & set("|><$;&"):
+            result = CliRunner().invoke(main, arguments[1:])
             yield result.exit_code, result.output
-        elif words[0] == "sqlite3":
-            yield 0, self._ask(words[1], words[2])
+        elif arguments[0] == "sqlite3":
+            yield 0, self._ask(arguments[1], arguments[2])
         elif len(group) == 1:
             yield self._shell(command)
         else:
-            yield from self._inside(command, [line for line, _ in group[1:]])
+            yield from self._run_in_shell(command, [line for line, _ in group[1:]])
 
     def _shell(self, command: str) -> tuple[int, str]:
         """Run a line in bash; return its status and all that it prints."""
         done = child.run(["bash", "-c", f"exec 2>&1\n{command}"], cwd=self.folder, env=_environment(), limit=_LIMIT)
         return done.returncode, _JAVA_NOISE.sub("", done.stdout)
 
-    def _inside(self, command: str, lines: list[str]) -> Iterator[tuple[int, str]]:
+    def _run_in_shell(self, command: str, lines: list[str]) -> Iterator[tuple[int, str]]:
         """Run lines in the shell that a command starts, as if they were typed there."""
         end = "--- status of an example: "
         script = "exec 2>&1\n" + "".join(f'{line}\necho "{end}$?"\n' for line in lines if line != "exit")
@@ -230,19 +230,19 @@ class Story:
 def _groups(session: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Part a session: commands by themselves, and those that are typed in the shell that one starts."""
     groups: list[list[tuple[str, str]]] = []
-    inside = False
+    in_shell = False
     for command, shown in session:
-        if inside:
+        if in_shell:
             groups[-1].append((command, shown))
         else:
             groups.append([(command, shown)])
-        inside = (inside and command != "exit") or command.endswith("-- bash")
+        in_shell = (in_shell and command != "exit") or command.endswith("-- bash")
     return groups
 
 
-def _programs(words: list[str]) -> list[str]:
+def _programs(arguments: list[str]) -> list[str]:
     """Name the programs that a command starts, also inside of `sscard exec … --`."""
-    return [words[0], *(words[at + 1] for at, word in enumerate(words[:-1]) if word == "--")]
+    return [arguments[0], *(arguments[at + 1] for at, word in enumerate(arguments[:-1]) if word == "--")]
 
 
 def _path() -> str:

@@ -387,9 +387,9 @@ class HandmadeBench(CardBench):
         **changes: Any,
     ) -> None:
         """Put a card made by hand on the bench; ``changes`` are arguments of `handmade`."""
-        made = contents or handmade(settings, **changes)
-        self.store = FailingStore(dict(write_cells(made)))
-        super().__init__(card=Card(Image(made, self.store), random or SeededRandom("handmade")))
+        card_contents = contents or handmade(settings, **changes)
+        self.store = FailingStore(dict(write_cells(card_contents)))
+        super().__init__(card=Card(Image(card_contents, self.store), random or SeededRandom("handmade")))
         self.values: Mapping[str, bytes] = changes.get("values") or {}
         self.select_ssse()
 
@@ -430,9 +430,9 @@ def scripted(*answers: str) -> RandomSource:
     return draw
 
 
-def without_key(made: CardContents, name: str) -> CardContents:
+def without_key(card_contents: CardContents, name: str) -> CardContents:
     """Return the same card, but one key is not on it."""
-    return replace(made, keys={at: key for at, key in made.keys.items() if at[0].name != name})
+    return replace(card_contents, keys={at: key for at, key in card_contents.keys.items() if at[0].name != name})
 
 
 def family(word: str) -> int:

@@ -20,7 +20,7 @@ LIMIT: Final = 60.0
 TODAY: Final = "2026-11-27"
 """The date of terminals that tests start, so that the demo cards are valid for ever (`sscard terminal --date`)."""
 
-_KEPT: Final = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_PASSED_ON: Final = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 _HABITS: Final = (
     *("PYTHON", "SSCARD_", "PCSCLITE_", "LC_", "LANG", "CLICOLOR", "TTY_"),
     *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PAGER", "TZ"),
@@ -30,8 +30,10 @@ _HABITS: Final = (
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment of a program: where programs and files are, UTF-8, and ``changes``."""
     # A measurement of coverage goes on in the programs.
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("COVERAGE_")}
-    return kept | {"LANG": "C.UTF-8", "SSCARD_DATE": TODAY} | changes
+    passed_on = {
+        name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("COVERAGE_")
+    }
+    return passed_on | {"LANG": "C.UTF-8", "SSCARD_DATE": TODAY} | changes
 
 
 def unmeasured() -> dict[str, str]:
@@ -58,7 +60,7 @@ def run(
     given: dict[str, Any] = _TEXT | options
     if "input" in given:
         del given["stdin"]
-    return subprocess.run(_words(command), timeout=limit, env=_given(env), **given)  # noqa: PLW1510 - in `_TEXT`
+    return subprocess.run(_arguments(command), timeout=limit, env=_given(env), **given)  # noqa: PLW1510 - in `_TEXT`
 
 
 def start(
@@ -66,7 +68,7 @@ def start(
 ) -> "AbstractContextManager[subprocess.Popen[Any]]":
     """Start a program for the time of a ``with`` block; see `limited` for how it ends."""
     given: dict[str, Any] = {"stdin": subprocess.DEVNULL} | options
-    return limited(subprocess.Popen(_words(command), env=_given(env), **given), limit)
+    return limited(subprocess.Popen(_arguments(command), env=_given(env), **given), limit)
 
 
 @contextmanager
@@ -125,7 +127,7 @@ _TEXT: Final[dict[str, Any]] = {
 }
 
 
-def _words(command: Sequence[object]) -> list[str]:
+def _arguments(command: Sequence[object]) -> list[str]:
     """Return the command line as text."""
     return [str(each) for each in command]
 

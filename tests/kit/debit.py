@@ -166,7 +166,7 @@ def contents(
             PURSE: Df(PURSE, 0x3F01, DfKind.ADF, bytes.fromhex("A00000000386980701"), command_set=CommandSet.PURSE),
         },
         efs={ef.path: ef for ef, _ in files},
-        contents={ef.path: held for ef, held in files},
+        contents={ef.path: content for ef, content in files},
         keys=keys,
         dictionary={},
     )
@@ -238,14 +238,14 @@ class DebitBench(CardBench):
     """The card on the bench with its debit/credit application selected, and its issuer."""
 
     def __init__(
-        self, objects: Mapping[str, str] | None = None, *, made: CardContents | None = None, **changes: Any
+        self, objects: Mapping[str, str] | None = None, *, card_contents: CardContents | None = None, **changes: Any
     ) -> None:
         """Put a card with these data objects on the bench; ``changes`` are arguments of `contents`."""
-        made = made or contents(objects, **changes)
-        self.store = FailingStore(dict(write_cells(made)))
-        super().__init__(card=Card(Image(made, self.store), SeededRandom("debit")))
+        card_contents = card_contents or contents(objects, **changes)
+        self.store = FailingStore(dict(write_cells(card_contents)))
+        super().__init__(card=Card(Image(card_contents, self.store), SeededRandom("debit")))
         self.values: dict[str, bytes] = {
-            ref.name: key.value for (ref, _), key in made.keys.items() if ref.owner == DEBIT
+            ref.name: key.value for (ref, _), key in card_contents.keys.items() if ref.owner == DEBIT
         }
         self.set = ""
         self.first: Answered | None = None
@@ -327,10 +327,10 @@ class DebitBench(CardBench):
         """EXTERNAL AUTHENTICATE with the issuer's answer to the first cryptogram."""
         assert self.first is not None
         block = xor(self.first.ac, code.encode() + bytes(6)).ljust(Reference(self.cipher).block, b"\x00")
-        made = Reference(self.cipher).blocks(self.key("UDKAC", self.first.atc), block)[:8]
+        cryptogram = Reference(self.cipher).blocks(self.key("UDKAC", self.first.atc), block)[:8]
         if wrong:
-            made = xor(made, b"\x01" + bytes(7))
-        return bytes.fromhex("008200000A") + made + code.encode()
+            cryptogram = xor(cryptogram, b"\x01" + bytes(7))
+        return bytes.fromhex("008200000A") + cryptogram + code.encode()
 
     def script(self, header: str, data: str = "", *, chain: bytes | None = None, wrong: bool = False) -> bytes:
         """Return an issuer script command with its MAC: header CLA INS P1 P2."""
@@ -374,9 +374,9 @@ class DebitBench(CardBench):
 
     def log(self, path: str = LOG) -> tuple[bytes, ...]:
         """Return the records of a log, newest first."""
-        held = self.card.image.contents[path]
-        assert isinstance(held, tuple)
-        return held
+        records = self.card.image.contents[path]
+        assert isinstance(records, tuple)
+        return records
 
 
 def walk(raw: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Figure(NamedTuple):
     name: str
     value: str
     bound: str
-    kept: bool | None
+    met: bool | None
     items: tuple[str, ...] = ()
 
 
@@ -147,11 +147,11 @@ def main() -> int:
     """Print the figures; return 1 if one is out of its bound."""
     measured = figures()
     for each in measured:
-        mark = {True: "ok  ", False: "BAD ", None: "    "}[each.kept]
+        mark = {True: "ok  ", False: "BAD ", None: "    "}[each.met]
         print(f"{mark}{each.value:>5}  {each.name}{f' ({each.bound})' if each.bound else ''}")
-        if each.kept is False or (each.kept is None and each.items):
+        if each.met is False or (each.met is None and each.items):
             print(*(f"{'':11}{item}" for item in each.items), sep="\n")
-    return int(any(each.kept is False for each in measured))
+    return int(any(each.met is False for each in measured))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ BY_CODE: Final = {(row.cla, row.ins): row for row in FMCOS_ROWS}
 
 
 @cache
-def made(overrides: str = "") -> CardContents:
+def fmcos_contents(overrides: str = "") -> CardContents:
     """Return a blank FMCOS card."""
     settings: dict[str, Any] = {"personalisation": {"cos": "fmcos"}}
     if overrides:
@@ -51,7 +51,7 @@ class FmcosBench(CardBench):
 
     def __init__(self, card: CardContents | None = None, random: RandomSource | None = None) -> None:
         """Put a card on the bench, a blank one if none is given."""
-        card = card or made()
+        card = card or fmcos_contents()
         self.store = FailingStore(dict(write_cells(card)))
         super().__init__(card=Card(Image(card, self.store), random or SeededRandom("desk")))
         self.seen: set[tuple[int, int, int]] = set()
@@ -154,7 +154,7 @@ def application(bench: FmcosBench, create_erase: str = "F0FA") -> FmcosBench:
 def raw(apdu: str | bytes) -> Callable[[FmcosBench], bytes]:
     """Return a command that needs no terminal."""
     data = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
-    return lambda _desk: data
+    return lambda _bench: data
 
 
 ADDED: Final = key(0xF9, 0xF0, 0xF0, 0x0A, 0x33, SINGLE)

@@ -34,9 +34,9 @@ Refused = tuple[str, str, str]
 class IssuerDataBench(DebitBench):
     """A terminal that goes on whatever the card answers, and notes what was refused and what changed then."""
 
-    def __init__(self, made: CardContents) -> None:
+    def __init__(self, card_contents: CardContents) -> None:
         """Put a card on the bench; nothing was refused yet."""
-        super().__init__(made=made)
+        super().__init__(card_contents=card_contents)
         self.steps: list[Refused] = []
 
     def step(self, name: str, apdu: str | bytes) -> str:

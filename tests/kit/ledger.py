@@ -16,7 +16,7 @@ from tests.kit.medical import LOAD, PURCHASE, TERMINAL, Begun, MedicalBench, Pur
 
 MOST: Final = 0xFFFFFFFF
 LAST: Final = 0xFFFF
-KEPT: Final = 30
+LOG_RECORDS: Final = 30
 """Records of the trade file (V2.0 notice, 8.5.3)."""
 
 
@@ -110,7 +110,7 @@ class Ledger:
                 self.year, self.self_paid, self.fund = self._settled(int(time[:8]))
         written = amounts[:1] if self.account_only else amounts
         record = b2(number + 1) + kind.encode() + TERMINAL + bytes.fromhex(time) + b"".join(map(b4, written))
-        self.records = [record, *self.records][:KEPT]
+        self.records = [record, *self.records][:LOG_RECORDS]
         self.proof = (kind, number, mac, tac)
 
     def ask_balance(self, which: int) -> str:
@@ -153,9 +153,9 @@ class Day:
 
     def __init__(self, suite: str, mode: str, purse: Purse, random: RandomSource | None = None) -> None:
         """Begin a day with this money on card and ledger."""
-        made = card_with(purse, suite=suite, mode=mode)
+        card_contents = card_with(purse, suite=suite, mode=mode)
         self.random = random
-        self.memory = MemoryStore(dict(write_cells(made)))
+        self.memory = MemoryStore(dict(write_cells(card_contents)))
         numbers = (purse.loads, purse.purchases, purse.balance, purse.self_paid, purse.fund)
         self.ledger = Ledger(mode == "account", *numbers, int(purse.year), int(purse.day))
         self.begun: dict[str, Begun] = {}

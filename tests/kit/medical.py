@@ -87,12 +87,14 @@ def card_with(
         mode: ``three`` amounts or ``account`` only.
         overrides: more TOML of a profile. ``pin``: whether the holder has one.
     """
-    made = contents(PROFILES[suite], overrides + MODES[mode])
-    keys: Mapping[Any, Key] = made.keys
+    card_contents = contents(PROFILES[suite], overrides + MODES[mode])
+    keys: Mapping[Any, Key] = card_contents.keys
     if not pin:
         ref = KeyRef(SSSE, "PIN")
-        keys = {**made.keys, (ref, 1): replace(made.keys[ref, 1], value=b"")}
-    return replace(made, keys=dict(keys), contents={**made.contents, MONEY: (purse or Purse()).contents})
+        keys = {**card_contents.keys, (ref, 1): replace(card_contents.keys[ref, 1], value=b"")}
+    return replace(
+        card_contents, keys=dict(keys), contents={**card_contents.contents, MONEY: (purse or Purse()).contents}
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class MedicalBench(CardBench):
 
     def __init__(
         self,
-        made: CardContents | None = None,
+        card_contents: CardContents | None = None,
         *,
         store: Store | None = None,
         random: RandomSource | None = None,
@@ -130,11 +132,11 @@ class MedicalBench(CardBench):
         ready: bool = True,
     ) -> None:
         """Put a card with money on the bench; select DF04 and verify the PIN unless ``ready`` is false."""
-        made = made or card_with()
-        self.store = store or FailingStore(dict(write_cells(made)))
-        super().__init__(card=Card(Image(made, self.store), random or SeededRandom("trades")))
+        card_contents = card_contents or card_with()
+        self.store = store or FailingStore(dict(write_cells(card_contents)))
+        super().__init__(card=Card(Image(card_contents, self.store), random or SeededRandom("trades")))
         self.binary = binary
-        self.made = made
+        self.card_contents = card_contents
         if ready:
             self.get_ready()
 

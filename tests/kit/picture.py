@@ -100,7 +100,7 @@ def shown(svg: str) -> list[str]:
     lines: dict[str, list[str]] = {}
     for y, word in re.findall(r'<text x="[^"]*" y="([^"]*)"[^>]*>([^<]*)</text>', svg):
         lines.setdefault(y, []).append(html.unescape(word))
-    return plain("\n".join(" ".join(words) for words in lines.values()))
+    return plain("\n".join(" ".join(texts) for texts in lines.values()))
 
 
 def main(arguments: list[str]) -> int:

@@ -51,15 +51,15 @@ class PsamBench(CardBench):
         suite: str = "3DES",
         overrides: str = "",
         *,
-        made: CardContents | None = None,
+        card_contents: CardContents | None = None,
         store: Store | None = None,
         random: RandomSource | None = None,
         select: bool = True,
     ) -> None:
         """Put a security module on the bench, and select its application unless ``select`` is false."""
-        made = made or contents("psam", overrides)
-        self.store = store or FailingStore(dict(write_cells(made)))
-        super().__init__(card=Card(Image(made, self.store), random or SeededRandom("psam")))
+        card_contents = card_contents or contents("psam", overrides)
+        self.store = store or FailingStore(dict(write_cells(card_contents)))
+        super().__init__(card=Card(Image(card_contents, self.store), random or SeededRandom("psam")))
         self.suite = suite
         if select:
             self.select_application()
@@ -149,25 +149,25 @@ PURCHASE_HEAD: Final = "01020304" + "0001" + "00000064" + "0000000A" + "00000014
 AMOUNTS: Final = bytes.fromhex(PURCHASE_HEAD[12:36])
 
 
-def with_value(made: CardContents, suite: str, name: str, value: bytes, kind: str = "") -> CardContents:
+def with_value(card_contents: CardContents, suite: str, name: str, value: bytes, kind: str = "") -> CardContents:
     """Return the same module, one key of its application with another value."""
     at = KeyRef(APPLICATION[suite], name), 1
-    key = made.keys[at]
+    key = card_contents.keys[at]
     changed = replace(key, value=value, suite_name=kind or key.suite_name)
-    return replace(made, keys={**made.keys, at: changed})
+    return replace(card_contents, keys={**card_contents.keys, at: changed})
 
 
-def with_sequence(made: CardContents, suite: str, number: int) -> CardContents:
+def with_sequence(card_contents: CardContents, suite: str, number: int) -> CardContents:
     """Return the same module with another terminal trade sequence."""
-    return replace(made, contents={**made.contents, f"{APPLICATION[suite]}/0019": number.to_bytes(4)})
+    return replace(card_contents, contents={**card_contents.contents, f"{APPLICATION[suite]}/0019": number.to_bytes(4)})
 
 
-def without_application_keys(made: CardContents) -> CardContents:
+def without_application_keys(card_contents: CardContents) -> CardContents:
     """Return the same module as one without application keys is issued."""
     own = (Usage.MASTER, Usage.EXTERNAL_AUTH)
-    keys = {at: key for at, key in made.keys.items() if key.usage in own}
+    keys = {at: key for at, key in card_contents.keys.items() if key.usage in own}
     files = {f"{path}/{fid}": b"" for path in APPLICATION.values() for fid in ("0011", "0012", "0013")}
-    return replace(made, keys=keys, contents={**made.contents, **files})
+    return replace(card_contents, keys=keys, contents={**card_contents.contents, **files})
 
 
 NEW_PLAIN: Final = {"3DES": "2730000000000000" + "C0" * 16, "SM4": "2730000300000000" + "C0" * 16}

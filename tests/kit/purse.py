@@ -129,12 +129,12 @@ def contents(
     if not alone:
         dfs.append(Df(SSSE, 0xDDF1, DfKind.DDF, SSSE_NAME, 0x1E))
         keys[KeyRef(SSSE, "PIN"), 1] = Key("PIN", Usage.PIN, "", bytes.fromhex("7391"), None, 1, 3)
-    kept = [(ef, each) for ef, each in plans if f"{ef.fid:04X}" not in without]
+    chosen = [(ef, each) for ef, each in plans if f"{ef.fid:04X}" not in without]
     return CardContents(
         info=CardInfo("purse", suite, ATR_T1 if t1 else ATR_T0, HISTORICAL, settings or Settings()),
         dfs={df.path: df for df in dfs},
-        efs={ef.path: ef for ef, _ in kept},
-        contents={ef.path: each for ef, each in kept},
+        efs={ef.path: ef for ef, _ in chosen},
+        contents={ef.path: each for ef, each in chosen},
         keys=keys,
         dictionary={},
     )
@@ -193,15 +193,15 @@ class PurseBench(CardBench):
         self,
         settings: Settings | None = None,
         *,
-        made: CardContents | None = None,
+        card_contents: CardContents | None = None,
         store: Store | None = None,
         random: RandomSource | None = None,
         select: bool = True,
         **changes: Any,
     ) -> None:
         """Put a card with passbook and purse on the bench, and select its application unless ``select`` is false."""
-        self.made = made or contents(settings, **changes)
-        image = Image.in_memory(self.made) if store is None else Image(self.made, store)
+        self.card_contents = card_contents or contents(settings, **changes)
+        image = Image.in_memory(self.card_contents) if store is None else Image(self.card_contents, store)
         super().__init__(card=Card(image, random or SeededRandom("purse")))
         self.sequence = 0
         if select:
@@ -219,7 +219,7 @@ class PurseBench(CardBench):
 
     def key_of(self, name: str) -> tuple[str, bytes]:
         """Suite and value of a key of the application, as the card was made."""
-        key = next(key for (ref, _), key in self.made.keys.items() if ref == KeyRef(ADF, name))
+        key = next(key for (ref, _), key in self.card_contents.keys.items() if ref == KeyRef(ADF, name))
         return key.suite_name, key.value
 
     def balance(self, which: int) -> int:
@@ -272,13 +272,13 @@ class PurseBench(CardBench):
 
     def online(self, p1: int, which: int, index: int, amount: int, kind: int, key: str) -> tuple[bytes, bytes, bytes]:
         """INITIALIZE of a load or unload, its MAC1 checked: session key, what MAC2 covers, answer."""
-        said, word = self.initialize(p1, which, index, amount)
+        begun, word = self.initialize(p1, which, index, amount)
         assert word == "9000", self.reason
         suite, value = self.key_of(key)
-        session = session_key(suite, value, said[8:12] + said[4:6] + b"\x80\x00")
+        session = session_key(suite, value, begun[8:12] + begun[4:6] + b"\x80\x00")
         about = amount.to_bytes(4) + bytes((kind,)) + TERMINAL
-        assert said[12:] == mac(suite, session, said[:4], about)
-        return session, about + TIME, said
+        assert begun[12:] == mac(suite, session, begun[:4], about)
+        return session, about + TIME, begun
 
     def load(self, which: int, amount: int, *, flip: bool = False) -> bytes:
         """Return the command CREDIT FOR LOAD, after its INITIALIZE."""
@@ -292,26 +292,26 @@ class PurseBench(CardBench):
 
     def spend(self, p1: int, which: int, amount: int, kind: int, *, flip: bool = False, index: int = 0) -> bytes:
         """Return the command DEBIT FOR PURCHASE (also for cash and CAPP), after its INITIALIZE."""
-        said, word = self.initialize(p1, which, index, amount)
+        begun, word = self.initialize(p1, which, index, amount)
         assert word == "9000", self.reason
-        return self.debit(said, amount, kind, flip=flip, index=index)
+        return self.debit(begun, amount, kind, flip=flip, index=index)
 
-    def debit(self, said: bytes, amount: int, kind: int, *, flip: bool = False, index: int = 0) -> bytes:
+    def debit(self, begun: bytes, amount: int, kind: int, *, flip: bool = False, index: int = 0) -> bytes:
         """Return the command DEBIT FOR PURCHASE that goes with what INITIALIZE answered."""
         suite, value = self.key_of(f"DPK{index}")
         self.sequence += 1
         terminal_sequence = self.sequence.to_bytes(4)
-        session = session_key(suite, value, said[11:15] + said[4:6] + terminal_sequence[2:])
+        session = session_key(suite, value, begun[11:15] + begun[4:6] + terminal_sequence[2:])
         code = mac(suite, session, amount.to_bytes(4), bytes((kind,)), TERMINAL, TIME)
         return b"\x80\x54\x01\x00\x0f" + terminal_sequence + TIME + self._flipped(code, flip)
 
     def limit(self, limit: int, *, flip: bool = False) -> bytes:
         """Return the command UPDATE OVERDRAW LIMIT, after its INITIALIZE, whose MAC1 is checked."""
-        said, word = self.initialize(4, ED, 1, None)
+        begun, word = self.initialize(4, ED, 1, None)
         assert word == "9000", self.reason
         suite, value = self.key_of("DUK")
-        session = session_key(suite, value, said[11:15] + said[4:6] + b"\x80\x00")
-        assert said[15:] == mac(suite, session, said[:4], said[6:9], b"\x07", TERMINAL)
+        session = session_key(suite, value, begun[11:15] + begun[4:6] + b"\x80\x00")
+        assert begun[15:] == mac(suite, session, begun[:4], begun[6:9], b"\x07", TERMINAL)
         code = mac(suite, session, limit.to_bytes(3), b"\x07", TERMINAL, TIME)
         return b"\x80\x58\x00\x00\x0e" + limit.to_bytes(3) + TIME + self._flipped(code, flip)
 
@@ -343,15 +343,15 @@ def flipped(command: bytes) -> bytes:
     return command[:-1] + bytes((command[-1] ^ 1,))
 
 
-def on(store: MemoryStore, made: CardContents) -> PurseBench:
+def on(store: MemoryStore, card_contents: CardContents) -> PurseBench:
     """Return a bench over a memory of its own."""
-    return PurseBench(made=made, store=store)
+    return PurseBench(card_contents=card_contents, store=store)
 
 
-def with_ef(made: CardContents, fid: int, **changes: Any) -> CardContents:
+def with_ef(card_contents: CardContents, fid: int, **changes: Any) -> CardContents:
     """Return the same card, but a file has another specification."""
     path = f"{ADF}/{fid:04X}"
-    return replace(made, efs={**made.efs, path: replace(made.efs[path], **changes)})
+    return replace(card_contents, efs={**card_contents.efs, path: replace(card_contents.efs[path], **changes)})
 
 
 def ready(*, ed: int = 10000, ep: int = 10000, settings: Settings | None = None, **changes: Any) -> PurseBench:

@@ -66,10 +66,10 @@ def _psam() -> CardContents:
     return psam_contents()
 
 
-def with_money(made: CardContents, balance: int) -> CardContents:
+def with_money(card_contents: CardContents, balance: int) -> CardContents:
     """Return the same card with a balance in fen; the counters are 0."""
     money = bytes(4) + balance.to_bytes(4) + bytes(12)
-    return replace(made, contents={**made.contents, MONEY: money})
+    return replace(card_contents, contents={**card_contents.contents, MONEY: money})
 
 
 def settings(**changes: Any) -> Settings:
@@ -177,10 +177,10 @@ class TerminalBench:
         assert code == 0, (code, text)
         return text
 
-    def fails(self, work: Callable[[], Result]) -> TerminalError:
+    def fails(self, function: Callable[[], Result]) -> TerminalError:
         """Call a function that fails; return its error. No card has power afterwards."""
         try:
-            done = work()
+            done = function()
         except TerminalError as error:
             self.no_power()
             return error

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.kit.fmcos import FmcosBench, create, directory, made
+from tests.kit.fmcos import FmcosBench, create, directory, fmcos_contents
 from tests.kit.purse import TERMINAL, TIME, line_mac, mac, session_key, tac
 
 TRIPLE: Final = "3DES"
@@ -25,7 +25,7 @@ class Wallet:
 
     def __post_init__(self) -> None:
         """Build the directory by commands and load its keys."""
-        bench = self.bench = FmcosBench(made())
+        bench = self.bench = FmcosBench(fmcos_contents())
         for apdu in (directory(0x3F02, b"walletTest", size=0x1500, create_erase="F0F0"), "00A40000023F02"):
             bench.ok(apdu)
         bench.ok(create(0, "3F020095F0FFFF"))
@@ -51,10 +51,10 @@ class Wallet:
     def load(self, which: int, amount: int) -> str:
         """Do a whole load and check its codes; return the status word of the first command that fails."""
         bench, moved = self.bench, amount.to_bytes(4)
-        said = bench.ask(bytes((0x80, 0x50, 0x00, which, 0x0B, 0x00)) + moved + TERMINAL + b"\x10")
-        if said[-4:] != "9000":
-            return said
-        data = bytes.fromhex(said[:-4])
+        begun = bench.ask(bytes((0x80, 0x50, 0x00, which, 0x0B, 0x00)) + moved + TERMINAL + b"\x10")
+        if begun[-4:] != "9000":
+            return begun
+        data = bytes.fromhex(begun[:-4])
         assert data[6:8] == b"\x05\x98"
         session = session_key(TRIPLE, VALUES[0x3F], data[8:12] + data[4:6] + b"\x80\x00")
         about = moved + bytes((which,)) + TERMINAL

@@ -12,7 +12,7 @@ MEASURED = {each.name: each for each in figures()}
 
 @pytest.mark.parametrize("figure", MEASURED.values(), ids=MEASURED)
 def test_a_figure_stays_in_its_bound(figure: Figure) -> None:
-    assert figure.kept is not False, f"{figure.value}, not {figure.bound}: {'; '.join(figure.items)}"
+    assert figure.met is not False, f"{figure.value}, not {figure.bound}: {'; '.join(figure.items)}"
 
 
 def test_something_was_measured() -> None:

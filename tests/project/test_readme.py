@@ -303,7 +303,7 @@ def test_the_examples_of_a_page_print_what_is_shown(page: str, tmp_path: Path, m
     story = Story(tmp_path)
     for block in blocks(text_of(page)):
         if block.marker[0] in ("file", "run"):
-            story.tell(block)
+            story.play(block)
     if story.lacking:
         pytest.skip(f"all but what needs {', '.join(sorted(story.lacking))}, which this machine lacks")
 

@@ -232,7 +232,7 @@ def test_a_purse_computes_with_the_keys_that_it_has_now(suite: str) -> None:
     purchase = next(at for at in image.keys if at[0] == KeyRef(ADF, "DPK0"))
     replaced(image, purchase, value=OTHER)
     assert bench.send(bench.spend(1, EP, 100, 6)) == "9302"
-    bench.made.keys[purchase] = image.keys[purchase]
+    bench.card_contents.keys[purchase] = image.keys[purchase]
     purchase_tac(bench)
     replaced(image, (KeyRef(ADF, "DTK"), 1), state=KeyState.DEAD, value=b"")
     assert bench.initialize(1, EP, 0, 100) == (b"", "6A88")

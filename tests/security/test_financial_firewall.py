@@ -100,7 +100,7 @@ def terminal_for(kind: type[Any], bench: Recorded, made: CardContents, **fields:
 
     found = There.__new__(There)
     CardBench.__init__(found, card=bench.card)
-    for name, value in {"made": made, **fields}.items():
+    for name, value in {"card_contents": made, **fields}.items():
         setattr(found, name, value)
     return found
 

@@ -63,7 +63,7 @@ class Watched(PurseBench):
 
 def through(made: CardContents) -> Watched:
     """Go through all commands; a step that the terminal cannot take is left out."""
-    bench = Watched(made=made)
+    bench = Watched(card_contents=made)
     for step in STEPS:
         # Without an INITIALIZE there is nothing to complete.
         with suppress(AssertionError, IndexError, ValueError, StopIteration):
@@ -95,7 +95,7 @@ def test_an_account_of_any_length_is_used_or_refused_by_name(length: int, fill: 
 
 @pytest.mark.parametrize("length", [22, 30, 64])
 def test_an_account_made_larger_keeps_its_length_over_a_trade(length: int) -> None:
-    bench = PurseBench(made=put(ED, money(10000, 1, 2, 0) + b"\xa5" * (length - 22), size=length))
+    bench = PurseBench(card_contents=put(ED, money(10000, 1, 2, 0) + b"\xa5" * (length - 22), size=length))
     bench.pin()
     bench.do(bench.spend(1, ED, 1, 5))
     assert bench.file(ED)[:8] == money(9999, 1, 3)[:8]

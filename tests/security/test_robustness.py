@@ -363,7 +363,6 @@ class Maced:
         maintenance = "3DES" if suite == "3DES" else ""
         kind = {"DES": "3DES"}.get(suite, suite)
         self.template = HandmadeBench(SECURED, suite=kind, maintenance=maintenance)
-        self.made = self.template.card.image
         self.kind = kind
         self.maintenance = maintenance
 

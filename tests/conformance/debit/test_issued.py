@@ -31,7 +31,7 @@ def issued(kind: str = "both", pin: str = "739154", profile: str = "pboc", **val
 
 
 def bench(**values: Any) -> IssuedDebitBench:
-    return IssuedDebitBench(made=issued(**values))
+    return IssuedDebitBench(card_contents=issued(**values))
 
 
 # -- the logs -----------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_a_card_without_a_financial_environment_takes_16_digits() -> None:
 
 
 def test_twelve_digits_open_both_applications() -> None:
-    here = IssuedDebitBench(made=issued(pin="739154628091"))
+    here = IssuedDebitBench(card_contents=issued(pin="739154628091"))
     here.start(100)
     assert here.ask("0020008008" + "2C739154628091FF") == "9000"
     here.ask("00A4040009A0000000038698070100")

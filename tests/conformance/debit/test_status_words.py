@@ -134,7 +134,7 @@ def locked_card(name: str) -> Scenario:
     made = replace(made, info=replace(made.info, blocked=True))
 
     def scenario() -> str:
-        bench = Watched(made=made)
+        bench = Watched(card_contents=made)
         bench.card._session = bench.card.session._replace(df="3F00/DDF2/3F02")
         return bench.send(SAMPLES[name])
 
@@ -148,7 +148,7 @@ def locked_application(name: str) -> Scenario:
         if name == "SELECT":
             made = contents()
             made.dfs[SSSE] = replace(made.dfs[SSSE], blocked=True)
-            bench = Watched(made=made)
+            bench = Watched(card_contents=made)
             bench.select()
             return bench.send(bytes((0, 0xA4, 4, 0, len(SSSE_NAME))) + SSSE_NAME)
         bench = Watched(blocked=True, t1=True)
@@ -260,7 +260,7 @@ def blocked_selection() -> str:
 
 def no_pin() -> str:
     made = contents(without=("PIN",))
-    bench = Watched(made=made)
+    bench = Watched(card_contents=made)
     bench.select()
     return bench.send(SAMPLES["VERIFY"])
 
@@ -336,7 +336,7 @@ def _empty() -> Watched:
     made = contents()
     path = "3F00/DDF2/3F02/0001"
     del made.efs[path], made.contents[path]
-    bench = Watched(made=made)
+    bench = Watched(card_contents=made)
     bench.select()
     return bench
 

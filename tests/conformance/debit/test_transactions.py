@@ -491,7 +491,7 @@ def test_a_cdol_that_lacks_what_the_cryptogram_covers_makes_none() -> None:
 def test_an_application_that_was_never_filled_cannot_be_used() -> None:
     made = contents()
     del made.efs[STORE], made.contents[STORE]
-    bench = DebitBench(made=made)
+    bench = DebitBench(card_contents=made)
     bench.select()
     assert bench.options() == "6985"
     assert bench.data("9F36") == "6985"

@@ -40,14 +40,14 @@ from tests.kit.fmcos import (
     application,
     create,
     directory,
+    fmcos_contents,
     key,
-    made,
     write_key,
 )
 
 
 @pytest.fixture(name="bench")
-def _desk() -> FmcosBench:
+def _bench() -> FmcosBench:
     return application(FmcosBench())
 
 
@@ -201,7 +201,7 @@ def test_aligned_data_come_with_a_block_of_padding_or_without(bench: FmcosBench)
 
 
 def test_a_blank_card_has_an_mf_and_its_master_key() -> None:
-    card = made()
+    card = fmcos_contents()
     assert [df.phase for df in card.dfs.values()] == [Phase.PERSONALISING]
     assert [(ref.name, each.value) for (ref, _), each in card.keys.items()] == [("AUTH00", b"\xff" * 16)]
     assert read_cells(dict(write_cells(card))).contents == card.contents
@@ -227,10 +227,14 @@ def test_no_other_card_has_a_row_of_it() -> None:
 
 
 def test_its_rows_replace_those_of_the_standard_and_leave_the_others() -> None:
-    table = SETS.table(made().info.settings)
+    table = SETS.table(fmcos_contents().info.settings)
     for code, row in BY_CODE.items():
         assert table.rows[code[0] << 8 | code[1]] is row
-    rows = {row.cla << 8 | row.ins: row for row in SETS.rows[CommandSet.SOCIAL] if row.enabled(made().info.settings)}
+    rows = {
+        row.cla << 8 | row.ins: row
+        for row in SETS.rows[CommandSet.SOCIAL]
+        if row.enabled(fmcos_contents().info.settings)
+    }
     others = {row for row in rows.values() if (row.cla, row.ins) not in BY_CODE}
     assert {row for row in table.rows.values() if row not in SETS.codings["fmcos"]} == others
 
@@ -440,7 +444,7 @@ def test_a_key_is_updated_by_its_type_and_length_alone(bench: FmcosBench) -> Non
 
 
 def test_no_key_comes_in_clear_where_the_card_wants_none() -> None:
-    bench = FmcosBench(made("personalisation plain_keys False"))
+    bench = FmcosBench(fmcos_contents("personalisation plain_keys False"))
     bench.ok(directory(0x3F01))
     bench.ok("00A40000023F01")
     bench.ok(create(0x0001, "3F020095F0FFFF"))
@@ -519,7 +523,7 @@ def test_directories_have_three_levels() -> None:
 
 def test_the_space_of_a_directory_is_that_of_its_files_and_their_heads() -> None:
     """4.2, read as a limit of each directory, by a setting."""
-    bench = FmcosBench(made("personalisation space directory"))
+    bench = FmcosBench(fmcos_contents("personalisation space directory"))
     bench.ok(directory(0x3F01, size=100))
     bench.ok("00A40000023F01")
     bench.ok(create(0x0002, "2A0209F0F0FFFF"))  # 11 + 2 * 10

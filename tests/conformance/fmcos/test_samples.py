@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.kit.fmcos import TRIPLE, FmcosBench, create, directory, key, made, write_key
+from tests.kit.fmcos import TRIPLE, FmcosBench, create, directory, fmcos_contents, key, write_key
 
 LINE_36: Final = b"\x36" * 16
 ADF: Final = "A00000000386980701"
@@ -65,7 +65,7 @@ def listing(bench: FmcosBench, text: str) -> None:
 
 def erased(overrides: str = "") -> FmcosBench:
     """A blank card, its MF erased, as the public accounts begin."""
-    bench = FmcosBench(made(overrides))
+    bench = FmcosBench(fmcos_contents(overrides))
     bench.ok("800E000000")
     return bench
 

@@ -28,8 +28,8 @@ from tests.kit.fmcos import (
     create,
     directory,
     family,
+    fmcos_contents,
     key,
-    made,
     raw,
     ready,
     write_key,
@@ -95,7 +95,7 @@ def worn_out(make: Callable[[FmcosBench], bytes]) -> Scenario:
 
 def locked_purse(bench: FmcosBench) -> str:
     """SELECT of a directory with a purse that a temporary APPLICATION BLOCK has locked, by a setting."""
-    before, bench = bench, FmcosBench(made("edep blocked_select 6283"))
+    before, bench = bench, FmcosBench(fmcos_contents("edep blocked_select 6283"))
     before.seen = bench.seen
     for apdu in ("00A40000023F00", directory(0x3F02, b"purse"), "00A40000023F02", create(0, "3F010095F0FFFF")):
         bench.ok(apdu)

@@ -414,7 +414,7 @@ def test_an_own_key_is_not_the_purchase_key_of_the_same_number() -> None:
 
 @suites
 def test_an_empty_module_is_filled_over_commands_and_works(suite: str) -> None:
-    bench, full = PsamBench(suite, made=without_application_keys(contents("psam"))), contents("psam")
+    bench, full = PsamBench(suite, card_contents=without_application_keys(contents("psam"))), contents("psam")
     assert bench.deliver(0x28, 0x12, b"12345678") == "6A88"
     assert bench.send(bench.init_sam()) == "6A88"
     for file in (0x11, 0x12, 0x13):
@@ -617,7 +617,7 @@ def test_two_purchase_keys_of_one_version_are_told_apart_by_lc(suite: str) -> No
 @suites
 def test_the_last_number_is_given_once_and_then_none(suite: str) -> None:
     """A counter that ran over would give numbers out again."""
-    bench = PsamBench(suite, made=with_sequence(contents("psam"), suite, 0xFFFFFFFE))
+    bench = PsamBench(suite, card_contents=with_sequence(contents("psam"), suite, 0xFFFFFFFE))
     assert bench.ask(bench.init_sam())[:8] == "FFFFFFFE"
     assert bench.sequence() == "FFFFFFFF"
     for _ in range(2):

@@ -327,7 +327,7 @@ def _(bench: PsamBench) -> str:
 @scenario(INIT, 0x6985)
 def _(bench: PsamBench) -> str:
     made = with_sequence(contents("psam"), bench.suite, 0xFFFFFFFF)
-    return PsamBench(bench.suite, made=made).send(bench.init_sam())
+    return PsamBench(bench.suite, card_contents=made).send(bench.init_sam())
 
 
 @scenario(INIT, 0x6A80, '[settings.psam]\nlevel_error_init_sam = "6A80"')

@@ -30,7 +30,7 @@ def module(vector: dict[str, Any], random: RandomSource | None = None) -> PsamBe
     made = without_application_keys(contents("psam"))
     suite = environment(vector)
     made = with_value(made, suite, "ADFMK", bytes.fromhex(vector["key"]), vector["suite"])
-    return PsamBench(suite, made=made, random=random)
+    return PsamBench(suite, card_contents=made, random=random)
 
 
 def loaded(bench: PsamBench, name: str) -> bytes | None:
@@ -98,7 +98,7 @@ def test_the_mac_of_a_key_load(vector: dict[str, Any]) -> None:
 def test_a_session_key(vector: dict[str, Any]) -> None:
     """Part 9, 9.7, seen through CIPHER DATA, since the key stays inside."""
     usage, identifier = int(vector["usage"], 16), int(vector["key_id"], 16)
-    bench = PsamBench(environment(vector), made=without_application_keys(contents("psam")))
+    bench = PsamBench(environment(vector), card_contents=without_application_keys(contents("psam")))
     bench.prove_kid(1)
     algorithm = {"3DES": "00", "DES": "01", "SM4": "03"}[vector["suite"]]
     plain = f"{usage:02X}{identifier:02X}00{algorithm}00000000{vector['key']}"
@@ -116,7 +116,7 @@ def delivered(vector: dict[str, Any]) -> PsamBench:
     suite = environment(vector)
     key = bytes(range(0x30, 0x40))
     plain = f"080F00{'03' if suite == 'SM4' else '00'}00000000{key.hex()}"
-    bench = PsamBench(suite, made=without_application_keys(contents("psam")))
+    bench = PsamBench(suite, card_contents=without_application_keys(contents("psam")))
     bench.prove_kid(1)
     assert bench.send(bench.load(plain)) == "9000"
     factor = Reference(suite).blocks(key, bytes.fromhex(vector["key"]), decrypt=True)
@@ -163,7 +163,7 @@ def test_a_purchase(vector: dict[str, Any]) -> None:
     """Part 9, 9.9 and 9.10: MAC1, and MAC2 that the module takes once."""
     suite = environment(vector)
     made = with_sequence(without_application_keys(contents("psam")), suite, int(vector["terminal_sequence"], 16))
-    bench = PsamBench(suite, made=made)
+    bench = PsamBench(suite, card_contents=made)
     assert made.contents["3F00/0016"].hex() == vector["terminal_number"]  # type: ignore[union-attr]
     bench.prove_kid(1)
     usage = f"{vector['levels'] << 5 | 2:02X}"

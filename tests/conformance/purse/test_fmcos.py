@@ -14,7 +14,7 @@ from cardfs.model.files import CommandSet
 from emulator.cards import Card
 from keys.records import KeyState
 from tests.kit.card import MF, scripted
-from tests.kit.fmcos import FmcosBench, create, directory, made, write_key
+from tests.kit.fmcos import FmcosBench, create, directory, fmcos_contents, write_key
 from tests.kit.purse import AID, TERMINAL, flipped, folded, mac
 from tests.kit.reference import Reference
 from tests.kit.wallet import PIN, TRIPLE, VALUES, Wallet
@@ -143,7 +143,7 @@ def test_the_right_of_a_trade_key_is_asked_for() -> None:
     [(1, "2F0209F000FF18"), (3, "2F0208F000FF18"), (1, "AF0208F000FF18"), (0x100, "2F0208F000FF18")],
 )
 def test_what_is_no_account(fid: int, data: str) -> None:
-    bench = FmcosBench(made())
+    bench = FmcosBench(fmcos_contents())
     bench.ok(directory(0x3F02, b"walletTest", create_erase="F0F0"))
     bench.ok("00A40000023F02")
     assert bench.word(create(fid, data)) == "6A80"
@@ -152,7 +152,7 @@ def test_what_is_no_account(fid: int, data: str) -> None:
 
 def test_an_account_takes_two_records_of_the_directory() -> None:
     """7.13.3: number times length and one, and its head."""
-    bench = FmcosBench(made("personalisation space directory"))
+    bench = FmcosBench(fmcos_contents("personalisation space directory"))
     bench.ok(directory(0x3F02, b"walletTest", size=11 + 18, create_erase="F0F0"))
     bench.ok("00A40000023F02")
     bench.ok(create(2, "2F0208F000FF18"))
@@ -160,7 +160,7 @@ def test_an_account_takes_two_records_of_the_directory() -> None:
 
 
 def test_an_account_without_its_log_does_not_trade() -> None:
-    bench = FmcosBench(made())
+    bench = FmcosBench(fmcos_contents())
     for apdu in (directory(0x3F02, b"walletTest", create_erase="F0F0"), "00A40000023F02", create(2, "2F0208F000FF18")):
         bench.ok(apdu)
     assert bench.word("805C000204") == "9000"
@@ -294,7 +294,7 @@ if CLIENT:
 @pytest.mark.parametrize(("version", "told"), [("02", "9F080102"), ("none", "")])
 def test_the_fci_of_a_purse_shows_its_file_behind_the_version(version: str, told: str) -> None:
     """Record of an issued card, 6F32 8409... A525 9F080102 9F0C1E...; the manual's example is without 9F08 (7.4)."""
-    bench = FmcosBench(made(f"edep fci_version {version}"))
+    bench = FmcosBench(fmcos_contents(f"edep fci_version {version}"))
     for apdu in (directory(0x3F01, AID, size=0x0500, create_erase="F0F0"), "00A40000023F01"):
         bench.ok(apdu)
     bench.ok(create(0x15, "28001EF0F0FFFF"))

@@ -35,12 +35,14 @@ def where(row: Row) -> Where:
 class Watched(PurseBench):
     """A card with money, the PIN verified, of which no command may answer a word beyond its row's."""
 
-    def __init__(self, made: CardContents | None = None, *, settings: Settings | None = None, **changes: Any) -> None:
+    def __init__(
+        self, card_contents: CardContents | None = None, *, settings: Settings | None = None, **changes: Any
+    ) -> None:
         self.seen: set[tuple[Where, int]] = set()
         money_in = {"passbook": money(1000, 1, 2, 0), "purse": money(1000, 3, 4)}
-        made = made or contents(settings, **{**money_in, **changes})
-        self.store = FailingStore(dict(write_cells(made)))
-        super().__init__(made=made, store=self.store)
+        card_contents = card_contents or contents(settings, **{**money_in, **changes})
+        self.store = FailingStore(dict(write_cells(card_contents)))
+        super().__init__(card_contents=card_contents, store=self.store)
         self.pin()
 
     def send(self, apdu: str | bytes) -> str:
@@ -340,7 +342,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6987: "00DC01CC01FF", 0x6A82: "00DC01F401FF", 0x6A83: "00DC09BC0444444444",
         }),
         0x6A84: sent(after("00DC03BC0444444444", then=raw("00DC04BC0444444444"))),
-        0x6A85: on(raw("00DC01CC03A10511"), made=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
+        0x6A85: on(raw("00DC01CC03A10511"), card_contents=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
     },
     (0x04, 0xDC, None): {
         **words({
@@ -350,7 +352,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
         **mac_words("04DC01CC", "FF"),
         0x6A83: sent(line("04DC09CC", "FF")),
         0x6A84: sent(line("04DC01CC", "FF" * 20)),
-        0x6A85: on(line("04DC01CC", "A10511"), made=tlv()),
+        0x6A85: on(line("04DC01CC", "A10511"), card_contents=tlv()),
         0x6E00: sent(line("04DC01BC", "FF")),
     },
     (0x00, 0xE2, None): {
@@ -359,7 +361,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
             0x6987: "00E200CC01FF", 0x6A82: "00E200F401FF",
         }),
         0x6A84: sent(after("00E200BC0444444444", then=raw("00E200BC0444444444"))),
-        0x6A85: on(raw("00E200CC03A10511"), made=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
+        0x6A85: on(raw("00E200CC03A10511"), card_contents=with_ef(tlv(), 0x19, secured_update=Protection.NONE)),
     },
     (0x04, 0xE2, None): {
         **words({
@@ -368,7 +370,7 @@ WORDS: Final[dict[Where, dict[int, Scenario]]] = {
         }),
         **mac_words("04E200CC", "FF"),
         0x6A84: sent(line("04E200CC", "FF" * 20)),
-        0x6A85: on(line("04E200CC", "A10511"), made=tlv()),
+        0x6A85: on(line("04E200CC", "A10511"), card_contents=tlv()),
         0x6E00: sent(line("04E200BC", "FF")),
     },
     (0x00, 0x84, None): words({0x6700: "0084000010"}),

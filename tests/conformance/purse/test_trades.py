@@ -146,7 +146,7 @@ def test_a_file_with_the_amounts_alone_gets_its_proof_with_the_first_trade() -> 
 
 @pytest.mark.parametrize("changes", [{"record_length": 0x18}, {"structure": Structure.LINEAR_FIXED}])
 def test_a_log_that_cannot_take_the_record_is_none(changes: dict[str, Any]) -> None:
-    bench = PurseBench(made=with_ef(contents(purse=money(100)), 0x18, **changes))
+    bench = PurseBench(card_contents=with_ef(contents(purse=money(100)), 0x18, **changes))
     assert bench.initialize(1, EP, 0, 5)[1] == "6A82"
 
 
@@ -430,7 +430,7 @@ def test_a_trade_that_waits_tells_no_key() -> None:
     bench.load(EP, 5)
     told = repr(bench.card.session)
     assert "Trade(" in told
-    for _, key in bench.made.keys.items():
+    for _, key in bench.card_contents.keys.items():
         assert key.value.hex() not in told
         assert repr(key.value) not in told
 
@@ -438,7 +438,7 @@ def test_a_trade_that_waits_tells_no_key() -> None:
 def test_a_new_card_made_of_the_memory_goes_on() -> None:
     bench = ready()
     bench.do(bench.load(EP, 5))
-    again = PurseBench(made=read_cells(bench.cells()))
+    again = PurseBench(card_contents=read_cells(bench.cells()))
     again.pin()
     assert again.balance(EP) == 10005
     again.do(again.load(EP, 5))

@@ -145,7 +145,7 @@ def traced(randoms: tuple[str, ...], keys: tuple[tuple[str, int, int, int, bytes
     }
     named = {name for name, *_ in keys}
     kept = {at: key for at, key in made.keys.items() if at[0].name not in named}
-    return PurseBench(made=replace(made, keys={**kept, **changed}), random=scripted(*randoms))
+    return PurseBench(card_contents=replace(made, keys={**kept, **changed}), random=scripted(*randoms))
 
 
 def replay(bench: PurseBench, *dialogue: tuple[str, str]) -> None:
@@ -203,4 +203,4 @@ def test_selection_answers_the_published_fci() -> None:
 def test_the_fci_has_the_tlvs_of_the_application_too() -> None:
     made = contents()
     made = replace(made, dfs={**made.dfs, ADF: replace(made.dfs[ADF], proprietary=bytes.fromhex("500450424F43"))})
-    assert f"A527500450424F439F0C1E{PUBLIC.hex()}9000".upper() in PurseBench(made=made).select()
+    assert f"A527500450424F439F0C1E{PUBLIC.hex()}9000".upper() in PurseBench(card_contents=made).select()

@@ -11,9 +11,8 @@ from tests.kit.card import (
     ORIGINAL,
     CardBench,
 )
-from tests.kit.fmcos import MASTER, FmcosBench, create, directory, write_key
+from tests.kit.fmcos import MASTER, FmcosBench, create, directory, fmcos_contents, write_key
 from tests.kit.fmcos import key as fmcos_key
-from tests.kit.fmcos import made as fmcos_made
 from tests.kit.reference import Reference
 
 FINE: Final = "0123456789ABCDEFFEDCBA9876543210"
@@ -72,7 +71,7 @@ def _(value: str) -> None:
 @exercise("personalisation.space", "card", "directory")
 def _(value: str) -> None:
     """FMCOS manual, 4.2 and the issuing sample, against the size in CREATE FILE."""
-    bench = FmcosBench(fmcos_made(f"personalisation space {value}"))
+    bench = FmcosBench(fmcos_contents(f"personalisation space {value}"))
     bench.ok(directory(0x3F01, size=100))
     bench.ok("00A40000023F01")
     assert bench.word(create(0x0002, "280100F0F0FFFF")) == ("9000" if value == "card" else "6A84")
@@ -81,7 +80,7 @@ def _(value: str) -> None:
 @exercise("personalisation.protect", "plain", "enciphered")
 def _(value: str) -> None:
     """FMCOS manual, 7.12, example 3, against a public account of the same card."""
-    bench = FmcosBench(fmcos_made(f"personalisation protect {value}"))
+    bench = FmcosBench(fmcos_contents(f"personalisation protect {value}"))
     bench.ok("800E000000")
     bench.ok(create(0x0001, "3F004000F0FFFF"))
     bench.ok(write_key(0x39, MASTER))

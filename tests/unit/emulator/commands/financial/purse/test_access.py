@@ -307,7 +307,7 @@ def test_a_pin_is_unblocked_by_index() -> None:
         for (ref, version), key in made.keys.items()
         if ref.owner == ADF and ref.name == "PIN"
     }
-    bench = PurseBench(made=replace(made, keys={**made.keys, **second}))
+    bench = PurseBench(card_contents=replace(made, keys={**made.keys, **second}))
     assert bench.send("0020000103123456") == "63C2"
     assert bench.send("00200001027777") == "9000"
     assert bench.word("805C000104") == "9000"
@@ -498,7 +498,7 @@ def with_keys(**changes: dict[str, Any]) -> PurseBench:
             fields = changes[ref.name]
             name = fields.get("name", ref.name)
             further[ref._replace(name=name), fields.get("version", version)] = replace(key, **fields)
-    return PurseBench(made=replace(made, keys={**further, **made.keys}))
+    return PurseBench(card_contents=replace(made, keys={**further, **made.keys}))
 
 
 @pytest.mark.parametrize("version", [4, 9])
@@ -528,7 +528,9 @@ def test_selecting_a_locked_application_starts_anew_too() -> None:
 
 def test_card_block_of_a_purse_that_is_in_no_environment_of_its_own_locks_the_card() -> None:
     made = contents()
-    bench = PurseBench(made=replace(made, dfs={**made.dfs, PSE: replace(made.dfs[PSE], kind=DfKind.ADF)}), select=False)
+    bench = PurseBench(
+        card_contents=replace(made, dfs={**made.dfs, PSE: replace(made.dfs[PSE], kind=DfKind.ADF)}), select=False
+    )
     assert bench.word("00A4000002DDF2") == bench.word("00A40000023F01") == "9000"
     assert bench.word(bench.protected("84160000")) == "9000"
     assert bench.word("00A40000023F00") == "6A81"
