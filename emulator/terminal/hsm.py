@@ -35,9 +35,13 @@ EXTERNAL: Final = ("RKSSSE", 1)
 class HsmCard(NamedTuple):
     """What keys of a card are derived from: application city code and historical bytes.
 
+    Args:
+        region: application city code (应用城市代码), six digits.
+        historical: the 13 historical bytes of the ATR, T1 to TD; T6 to TD are the card's factor (Part 9, 7.3.3).
+
     Example:
         >>> import sscard
-        >>> sscard.HsmCard("519900", bytes.fromhex("000000814A4446866051990000000042")[3:]).region
+        >>> sscard.HsmCard("519900", bytes.fromhex("00814A44468660519900000042")).region
         '519900'
     """
 

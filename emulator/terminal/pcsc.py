@@ -112,6 +112,10 @@ class PcscConnection:
 class PcscReader:
     """A PC/SC reader by its name, for `Terminal`; nothing is asked of PC/SC before the terminal works.
 
+    Args:
+        name: the whole name, as PC/SC lists it. If there is no such reader, the terminal's function raises
+            `TerminalError`.
+
     Example:
         >>> import sscard
         >>> terminal = sscard.Terminal(sscard.PcscReader("Virtual PCD 00 00"), sscard.PcscReader("Virtual PCD 00 01"))

@@ -74,7 +74,8 @@ def call(terminal: Terminal, name: str, *parameters: Any) -> tuple[int, str]:
         parameters: those of the standard but the last one, pOutInfo.
 
     Returns:
-        the function's result, 0 or a negative code, and pOutInfo, which after a failure is the error's text.
+        the function's result, 0 or a negative code, and pOutInfo, which after a failure is the error's text. An unknown
+        name and a wrong number of parameters have codes, too; nothing is raised.
 
     Example:
         >>> import sscard
