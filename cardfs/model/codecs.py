@@ -254,7 +254,7 @@ def _decode(element: Element, data: bytes, an_fill: int) -> Value:
 
 
 def _decode_an(element: Element, data: bytes, an_fill: int) -> str:
-    # With the filler "0" a code that ends in 0 cannot be told from a filled one; it is shown whole.
+    # With the filler "0" a code that ends in 0 cannot be distinguished from a filled one; it is shown whole.
     strip = an_fill == 0x00 or element.format == "text"
     text = (data.rstrip(bytes((an_fill,))) if strip else data).decode("gb18030")
     if not all(char.isprintable() for char in text):

@@ -188,7 +188,7 @@ def _element(row: ElementRow, fields: tuple[Element, ...]) -> Element:
 
 
 def _check_later(elements: Sequence[Element], where: Where, tlv: bool) -> None:
-    """Refuse a later meaning that cannot be told from the one before (V2.0 notice, annex C)."""
+    """Refuse a later meaning that cannot be distinguished from the one before (V2.0 notice, annex C)."""
     deciding = {each.tag for each in elements if decides_itself(each)}
     for each in elements:
         if each.later is None:

@@ -108,7 +108,7 @@ def execute(
     if not sources:
         sources = [demo_contents()]
         psams = psams or (DEMO_PSAM,)
-    sources += [demo_contents("psam") if _is_made(path) else path.absolute() for path in psams]
+    sources += [demo_contents("psam") if _is_demo_psam(path) else path.absolute() for path in psams]
     _check_images([source for source in sources if isinstance(source, Path)])
     # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
     opened = open_trace(trace)
@@ -148,7 +148,7 @@ def _check_images(images: list[Path]) -> None:
         Image.open(path, writable=False).close()
 
 
-def _is_made(psam: Path) -> bool:
+def _is_demo_psam(psam: Path) -> bool:
     """Return whether a PSAM is to be made for the run; a file of that name comes first."""
     return psam == DEMO_PSAM and not psam.exists()
 

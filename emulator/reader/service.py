@@ -21,7 +21,7 @@ def socket_name() -> str:
     return os.environ.get("PCSCLITE_CSOCK_NAME") or DEFAULT
 
 
-def is_held_up(path: str, patience: float) -> bool:
+def is_unresponsive(path: str, patience: float) -> bool:
     """Return whether a pcscd listens at a socket and sends nothing for ``patience`` seconds; False if none listens."""
     try:
         with socket.socket(socket.AF_UNIX) as asked:

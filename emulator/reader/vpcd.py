@@ -26,7 +26,7 @@ from ..ports import AsIs, CardRemoved, Insertable
 from .events import Connected, Disconnected, Event, Failed, Unnoticed, Unreachable, Watcher
 from .frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
 from .insertion import Insertion
-from .service import is_held_up, socket_name
+from .service import is_unresponsive, socket_name
 from .sockets import acknowledge_at_once, arrives, cut, dial, hang_up, reason_of, refuse_itself
 
 HOST: Final = "127.0.0.1"
@@ -305,7 +305,7 @@ class Slot:
 
     def _waits_for_an_answer(self, connection: socket.socket) -> bool:
         """Return whether the driver waits for an answer: its pcscd is awake, and still nothing comes."""
-        if self._service and is_held_up(self._service, SILENCE):
+        if self._service and is_unresponsive(self._service, SILENCE):
             return False
         return not arrives(connection, POLL)
 

@@ -69,7 +69,7 @@ def composite(bench: PurseBench) -> bytes:
 
 def verify(pin: str) -> Prepare:
     """VERIFY, in clear."""
-    return lambda _desk: bytes((0x00, 0x20, 0x00, 0x00, len(pin) // 2)) + bytes.fromhex(pin)
+    return lambda _bench: bytes((0x00, 0x20, 0x00, 0x00, len(pin) // 2)) + bytes.fromhex(pin)
 
 
 def rightful(apdu: str) -> Prepare:
@@ -86,7 +86,7 @@ def unblock(bench: PurseBench) -> bytes:
 
 def plain(apdu: str) -> Prepare:
     """A command that needs nothing."""
-    return lambda _desk: bytes.fromhex(apdu)
+    return lambda _bench: bytes.fromhex(apdu)
 
 
 def line(header: str, data: str = "") -> Prepare:

@@ -209,7 +209,7 @@ def loading(
     change: bool,
     plain: str = "",
     *,
-    before: Callable[[PsamBench], Any] = lambda _desk: None,
+    before: Callable[[PsamBench], Any] = lambda _bench: None,
     prove: bool = True,
     spoil: Callable[[bytearray], None] | None = None,
     file: int = 0x11,
@@ -388,9 +388,9 @@ def common(right: str, parameters: str, lengths: str) -> dict[int, Scenario]:
     return {
         0x6A81: after(block_card, right),
         0x9303: after(block_application, right),
-        0x6E00: after(lambda _desk: None, other_class(right)),
-        0x6A86: after(lambda _desk: None, parameters),
-        0x6700: after(lambda _desk: None, lengths),
+        0x6E00: after(lambda _bench: None, other_class(right)),
+        0x6A86: after(lambda _bench: None, parameters),
+        0x6700: after(lambda _bench: None, lengths),
     }
 
 

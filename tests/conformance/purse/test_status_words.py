@@ -58,7 +58,7 @@ class Watched(PurseBench):
 
 def raw(apdu: str) -> MakeCommand:
     """A command that needs nothing."""
-    return lambda _desk: bytes.fromhex(apdu)
+    return lambda _bench: bytes.fromhex(apdu)
 
 
 def after(*before: str, then: MakeCommand) -> MakeCommand:
@@ -217,7 +217,7 @@ def t0(command_of: MakeCommand) -> Scenario:
 
 def unusable(apdu: str) -> Scenario:
     """The word on an FMCOS card whose keys and accounts may be used in state 2 alone, which nothing here reaches."""
-    return lambda _desk: Wallet(use=0x22, key_use=0x22, pin_use=0x22).bench.word(apdu)
+    return lambda _bench: Wallet(use=0x22, key_use=0x22, pin_use=0x22).bench.word(apdu)
 
 
 def mac_words(header: str, data: str = "", *, le: str = "") -> dict[int, Scenario]:

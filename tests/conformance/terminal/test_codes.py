@@ -255,7 +255,7 @@ def secured_by_another(bench: TerminalBench, text: str) -> str:
     return secured(bench, text)
 
 
-def another_command(_desk: TerminalBench, _text: str) -> str:
+def another_command(_bench: TerminalBench, _text: str) -> str:
     return "842400010400000000"
 
 

@@ -131,7 +131,7 @@ class Noted(InProcess):
 
 
 @pytest.fixture(name="bench")
-def _desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[TerminalBench]:
+def _bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[TerminalBench]:
     bench = TerminalBench()
     Noted.opened.clear()
 
