@@ -1,8 +1,7 @@
 """The application firewall (应用防火墙): which proofs survive entering a DF (Part 4, 5.5 and 6.1; Part 7, 6.6).
 
-One function decides it, for every pair of DFs. What a proof is worth is settled elsewhere and
-cannot leak: rules point at keys by the DF that owns them, so a proof of one environment opens
-nothing in another.
+One function decides it, for every pair of DFs. What a proof allows is decided elsewhere: rules name keys with the DF
+that owns them, so a proof of one environment opens nothing in another.
 """
 
 from keys.records import KeyRef
@@ -17,13 +16,13 @@ def surviving(
 
     Args:
         proofs: what was proven before.
-        environment: path of the DDF (or MF) whose world the entered DF belongs to. The entered DF is
-            another one than before: re-selecting a DF keeps its security state (Part 5, 6.11.1).
+        environment: path of the environment, or MF, of the DF that is selected. It is another DF than before:
+            selecting the current one again keeps its security state (Part 5, 6.11.1).
         pins: those of the proofs that are PINs; they last until power-off (Part 7, 5.8).
 
     Returns:
-        the PINs, and the proofs of the environment's own keys as long as one stays inside that environment;
-        proofs of application keys end with every change (``state.global_rights``).
+        The PINs, and the proofs of the environment's own keys while the DF is one of that environment. Proofs of
+        application keys end with every change (``state.global_rights``).
     """
     if not proofs:
         return proofs

@@ -18,7 +18,7 @@ from .model.files import CommandSet, DfKind, Phase
 
 
 class Operation(Word):
-    """What personalisation does."""
+    """An operation of personalisation; its value completes the sentence "to …"."""
 
     SET_HISTORICAL = "set the historical bytes"
     SET_TRANSPORT = "set the transport key"
@@ -39,14 +39,14 @@ class Operation(Word):
 
 
 class Authority(Word):
-    """Whose right an operation takes."""
+    """The authority that an operation takes."""
 
     NOBODY = "nobody"
     TRANSPORT = "the transport key"
     CARD_MASTER = "the card master key"
     ENVIRONMENT_MASTER = "the environment master key"
     DIRECTORY = "the directory's permission byte"
-    """No one key: FMCOS directories, files and keys name a security state, which the coding checks."""
+    """Not a key: FMCOS directories, files and keys name a security state, which the coding checks."""
 
 
 class Edge(NamedTuple):

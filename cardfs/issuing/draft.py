@@ -64,7 +64,7 @@ class Draft:
         return cls(profile, holder, roots, options, placed, serial, profile.atr.historical(region, serial))
 
     def on(self, path: str) -> Placed:
-        """Return what the inputs say of an EF."""
+        """Return the inputs for an EF."""
         return self.placed.get(path, Placed())
 
     def written(self, file: str) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ _ALLOCATED: Final = 1 << 20
 
 
 class Mark(NamedTuple):
-    """What an image file says of its log.
+    """The mark of an image file: the state of its log.
 
     Attributes:
         in_use: whether a log must lie beside it.
@@ -76,7 +76,7 @@ def allocate_log(image: Path) -> None:
 
 
 def require_own_log(image: Path) -> None:
-    """Return if an image that nobody uses has what its mark says: its own log, or none.
+    """Return if an image that is not in use has the log that its mark names, or none.
 
     An image without a mark was last used before there were marks; it is taken as it is.
 
@@ -129,7 +129,7 @@ _ALONE: Final = "mode=ro&immutable=1"
 
 
 def _mark_alone(image: Path) -> Mark | None:
-    """Read the mark in the image file alone; of what is no image, none: opening it says better what is wrong."""
+    """Read the mark in the image file alone; return None if it is no image, which opening reports better."""
     try:
         with closing(_connect(image, _ALONE)) as connection:
             return read_mark(connection)

@@ -108,7 +108,7 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as error:
             raise ImageError(path, f"the image cannot be written: {_why(error)}") from error
         finally:
-            # On a read-only file system even this is refused, and names a file that nobody knows.
+            # On a read-only file system even this is refused, and names a file that the user does not know.
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 

@@ -27,7 +27,7 @@ _NUMBER_LENGTH: Final = 4
 
 
 class CodecError(ValueError):
-    """A value does not fit its element; the message says why."""
+    """A value does not fit its element; the message names the reason."""
 
 
 # -- values to bytes ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the file system refuses, in its own words; see `keys.errors` for the root."""
+"""Refusals of the file system, and errors of images; see `keys.errors` for the root."""
 
 from os import PathLike
 
@@ -22,15 +22,15 @@ class AccessDenied(CardError):
 
 
 class ConditionsUnmet(CardError):
-    """The command makes no sense in this state of the card (使用条件不满足)."""
+    """The command is not possible in this state of the card (使用条件不满足)."""
 
 
 class LifeForbids(CardError):
-    """This phase of the card's life does not allow it (使用条件不满足)."""
+    """The phase of the life cycle does not allow the operation (使用条件不满足)."""
 
 
 class IssuerDataWrong(CardError):
-    """What the issuer has written on the card is nothing that this command can work with (使用条件不满足)."""
+    """The data that the issuer wrote on the card do not let this command work (使用条件不满足)."""
 
 
 class RecordUnknown(CardError):
@@ -38,7 +38,7 @@ class RecordUnknown(CardError):
 
 
 class RecordLengthWrong(CardError):
-    """A record of a fixed or cyclic file has exactly one length, and this is not it."""
+    """The record does not have the one length of a fixed or cyclic file."""
 
 
 class TlvWrong(CardError):
@@ -58,7 +58,7 @@ class ApplicationBlocked(CardError):
 
 
 class CardBlocked(CardError):
-    """The card is locked for ever (Part 5, 6.2.1)."""
+    """The card is permanently locked (Part 5, 6.2.1)."""
 
 
 class StoreFailed(CardError):
@@ -66,13 +66,13 @@ class StoreFailed(CardError):
 
 
 class ImageError(SscardError):
-    """An image cannot be opened or made.
+    """An image cannot be opened or created.
 
     The text is one sentence, ``path: reason``.
 
     Attributes:
-        path: of the image file.
-        reason: why.
+        path: path of the image file.
+        reason: why, as a clause without full stop.
 
     Example:
         >>> import sscard
@@ -106,4 +106,4 @@ class DamagedImage(ImageError):
 
 
 class LogError(ImageError):
-    """The write-ahead log of an image is missing, or the one that lies beside it is another's."""
+    """The write-ahead log of an image is missing, or belongs to another image."""

@@ -177,7 +177,7 @@ class CardInfo:
         profile: name of the profile that it was issued from.
         suite: ``3DES`` or ``SM4``.
         atr: answer to reset, whole.
-        blocked: locked by CARD BLOCK, for ever (Part 5, 6.2).
+        blocked: whether CARD BLOCK has permanently locked it (Part 5, 6.2).
     """
 
     profile: str

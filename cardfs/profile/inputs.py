@@ -111,7 +111,7 @@ def decode_text(data: bytes, name: str, error: type[InputError] = InputError) ->
         name: how errors call the file.
 
     Raises:
-        error: the bytes have another encoding; it says which, if that can be seen.
+        error: the bytes have another encoding; the text names it, if it can be detected.
     """
     try:
         return data.decode("utf-8-sig")
@@ -130,7 +130,7 @@ def decode_text(data: bytes, name: str, error: type[InputError] = InputError) ->
 
 
 class TomlWrong(ValueError):
-    """A text is not TOML, or exceeds a limit; the message says why."""
+    """A text is not TOML, or exceeds a limit; the message names the reason."""
 
 
 def parse_toml(text: str) -> dict[str, Any]:

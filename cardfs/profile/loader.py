@@ -104,7 +104,7 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
 
     Args:
         name: ``ssc-2.0``, or the path of a TOML file.
-        overrides: what profile files would say, laid over it last; errors call a document by its name, a plain
+        overrides: the contents of a profile file, laid over it last; errors call a document by its name, a plain
             mapping ``overrides``.
 
     Raises:
@@ -139,7 +139,7 @@ def load_profile(name: str | Path, *overrides: Mapping[str, Any] | Document) -> 
 
 
 def _build_files(rows: ProfileRows, dfs: list[DfEntry], tree: Tree) -> dict[str, EfPlan]:
-    """Build every EF, and what the DFs say of EFs and of each other: directories, listings, FCIs."""
+    """Build every EF, and the parts of DFs that depend on EFs and other DFs: directories, listings, FCIs."""
     directories = [DirectoryPlan(df.row.id, df.where.place) for df in dfs if df.row.directory]
     labels = {tree.paths[df.row.id]: df.row.label for df in dfs}
     priorities = {tree.paths[df.row.id]: df.row.priority for df in dfs}

@@ -1,4 +1,4 @@
-"""The rows of a profile: what a DF, an EF, a key and a data element may say, strictly typed.
+"""The rows of a profile: the fields of a DF, an EF, a key and a data element, strictly typed.
 
 A value may depend on a named setting: ``kid = { setting = "kid.rk1df01" }`` takes the setting's
 value, ``values`` translates it, and ``when = { "data.tag60_home" = "DF02/EF06" }`` keeps an entry

@@ -118,7 +118,7 @@ class Card:
     def last(self) -> Outcome | None:
         """Return what the card did with the last command; None before the first."""
         if self._last is not None:
-            # Built on demand: after most commands nobody asks.
+            # Built on demand: after most commands it is not needed.
             self._outcome, self._last = Outcome(*self._last), None
         return self._outcome
 
@@ -363,7 +363,7 @@ class Card:
                 return _first_part(ctx, answer)
             return Answer(data[:le], answer.word, answer.reason)
         if command.data or row.data_or_not:
-            # Case 4: never 9000 at this point. Without data, P3 00 could not be told from Lc 00.
+            # Case 4: never 9000 at this point. Without data, P3 00 could also be Lc 00.
             ctx.session.pending = data
             # A warning goes first and by itself; GET RESPONSE then fetches the data as after 61xx.
             return Answer(b"", waiting_word(len(data)) if answer.word == DONE.word else answer.word, answer.reason)

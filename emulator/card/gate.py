@@ -44,7 +44,7 @@ def check_lengths(row: Row, command: Command) -> None:
         raise LengthWrong(answers(row))
 
 
-# -- what a refusal says -----------------------------------------------------------------------------
+# -- reasons of refusals -----------------------------------------------------------------------------
 
 
 def lengths(row: Row) -> str:

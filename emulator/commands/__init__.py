@@ -1,1 +1,1 @@
-"""The commands of the standards: handlers, and the rows that tell the engine when they may run."""
+"""The commands of the standards: handlers, and the rows of the command tables."""

@@ -23,7 +23,7 @@ def _same(row: Row, *more: int, **changes: Any) -> Row:
 
 
 FINANCIAL_ROWS: Final[tuple[Row, ...]] = (
-    # 6283 and 9303: an application, or an environment of the other world, is locked.
+    # 6283 and 9303: an application, or another environment, is locked.
     _same(social.SELECT, 0x6283, _LOCKED),
     _same(social.READ_RECORD),
     _same(social.READ_BINARY),

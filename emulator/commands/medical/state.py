@@ -84,7 +84,7 @@ def require_pin(ctx: Context) -> None:
     try:
         ref, pin = ctx.pin()
     except CardError:
-        # No PIN was ever there, or it is dead, which nobody can verify any more.
+        # There is no PIN, or it is dead and cannot be verified any more.
         if any(ref.owner in (ctx.session.df, ctx.environment) for ref in ctx.image.pins):
             raise AccessDenied("the PIN here is out of use") from None
         return

@@ -211,7 +211,7 @@ def counted(ctx: Context, found: FoundKey, expected: bytes, given: bytes, refusa
 
 
 def lock(ctx: Context, reason: str) -> Answer:
-    """Lock the application for good, and return the answer that says so."""
+    """Lock the application for good, and return the answer of a locked one."""
     lock_for_good(ctx)
     return ctx.refuse(ApplicationBlocked(f"{reason}: the application is permanently locked"))
 

@@ -20,7 +20,7 @@ _READ: Final = (0x9000, 0x6981, 0x6982, 0x6986, 0x6A82, *GATED)
 _WRITE: Final = (0x9000, 0x6581, 0x6981, 0x6982, 0x6986, 0x6987, 0x6A82, *GATED)
 _RECORD: Final = (0x6A83, 0x6A84, 0x6A85)
 # 6100: case 4 under T=0 (Part 2, 9.3.1.4). 6982 also: the PIN is not verified. 6A82: there is no such account or no
-# log. 6985: its file is too short for one; the balance would not fit, or is too small and the profile says so.
+# log. 6985: its file is too short for one; the balance would not fit, or is too small and the profile answers so.
 _BEGIN: Final = (0x9000, 0x6100, *_UNUSABLE, 0x6985, 0x6A82, 0x9402, 0x9403, *GATED)
 _NO_DTK: Final = (0x6A88,)
 _SPENDS: Final = (0x9401,)
