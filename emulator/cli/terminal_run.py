@@ -96,7 +96,7 @@ class TerminalRun:
             raise TerminalError(_unanswered(prompt), CANCELLED) from None
 
     def hsm(self) -> "Hsm":
-        """Make the software HSM with its root keys."""
+        """Return a new software HSM with the root keys of ``--roots``; raise `IssueError` if they cannot be read."""
         from cardfs.issuing.roots import load_roots
         from cardfs.profile.loader import DEMO
 

@@ -59,7 +59,7 @@ class Control:
         return answer, files
 
     def dial(self, _host: str, port: int) -> socket.socket:
-        """Connect to a port of the stack, as its first process can; raise `OSError` if nobody listens."""
+        """Return a connection to a port of the stack, made by its first process; raise `OSError` if nobody listens."""
         try:
             answer, files = self.ask({"connect": port})
         except StackError as error:

@@ -36,7 +36,7 @@ def last_message(process: Holder, errors: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block by `SystemExit`, so that what it has opened is closed."""
+    """Let SIGTERM and SIGHUP raise `SystemExit` in the block, so that what it has opened is closed."""
 
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)

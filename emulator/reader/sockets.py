@@ -12,7 +12,7 @@ _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 def dial(host: str, port: int) -> socket.socket:
-    """Connect to a listening driver, within 5 seconds; raise `OSError` if nobody listens."""
+    """Return a connection to a listening driver, made within 5 seconds; raise `OSError` if nobody listens."""
     return socket.create_connection((host, port), CONNECT_TIMEOUT)
 
 

@@ -330,7 +330,7 @@ class Stack:
         return not self._ask({"unpower": self.readers[slot]})["failed_code"]
 
     def dial(self, host: str, port: int) -> socket.socket:
-        """Connect to a port inside the stack, whatever the host; raise `OSError` if nobody listens."""
+        """Return a connection to a port of the stack, whatever the host; raise `OSError` if nobody listens."""
         if self._control is None:
             raise ConnectionRefusedError("the PC/SC stack is closed")
         return self._control.dial(host, port)

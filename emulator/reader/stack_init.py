@@ -129,7 +129,7 @@ class Init:
         (conf / "vpcd").write_text("\n".join(text))
 
     def start(self) -> None:
-        """Start pcscd on the stack's own reader configuration."""
+        """Start pcscd on the stack's own reader configuration; raise `OSError` if it cannot be executed."""
         command = [*self.settings["pcscd"], "-f", "-c", str(self.folder / "reader.conf.d")]
         if self.mode == "apart":
             self.bind()

@@ -88,6 +88,9 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
 
     Returns:
         2 to 65,535 bytes, without a length; None if the driver waits for nothing.
+
+    Raises:
+        CardRemoved: the card was pulled out in the middle of a command.
     """
     try:
         if len(frame) > 1:

@@ -211,6 +211,9 @@ class TradeFunctions(Base):
 
         No national function loads; the text follows those of debit:
         ``algorithm|DLK address|random|load sequence|balance|amount|type|terminal number|MAC1|``.
+
+        Raises:
+            TerminalError: another card (-22), a bad amount (-23), a PIN failed (-51, -52), or the card refuses.
         """
         fen = yuan(amount).to_bytes(4)
         with self._session(kind, keep=True) as session:
