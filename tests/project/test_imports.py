@@ -43,6 +43,27 @@ def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
     assert min(times) <= MOST_SECONDS
 
 
+MOST_SECONDS_OF_THE_FACE = 0.04
+
+_FACE = """
+import sys, time
+before, began = set(sys.modules), time.process_time()
+import sscard
+print(time.process_time() - began)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_face_is_imported_fast_and_loads_nothing_behind_it() -> None:
+    """A name of it is loaded when it is used."""
+    times = []
+    for _ in range(3):
+        seconds, loaded = child.run([sys.executable, "-c", _FACE], env=child.unmeasured()).stdout.splitlines()
+        times.append(float(seconds))
+    assert {name for name in loaded.split() if name.startswith(("keys", "cardfs", "emulator"))} == set()
+    assert min(times) <= MOST_SECONDS_OF_THE_FACE
+
+
 _CARD = """
 import sys
 before = set(sys.modules)
