@@ -61,6 +61,24 @@ HELP: Final[Mapping[str, Help]] = {
         ("apdu my.sscard script.apdu", "apdu my.sscard --raw --trace trace.jsonl"),
     ),
     "demo": Help(USE, "Make a card, read it and pay with it; keep it in a reader", ("demo", "demo my.sscard --once")),
+    "rig": Help(
+        USE,
+        "Start readers that a program controls while it uses them",
+        (
+            "rig",
+            "rig --reader my.sscard --reader psam --panel",
+            "rig --reader demo --reader empty -- ./my-test",
+        ),
+    ),
+    "ctl": Help(
+        USE,
+        "Ask a running rig: insert, remove, faults, trace, events",
+        (
+            "ctl readers",
+            "ctl insert 1 my.sscard",
+            "ctl arm 0 power-cut on='UPDATE RECORD' moment=after",
+        ),
+    ),
     "show": Help(
         LOOK,
         "Show files, contents, and states of keys",

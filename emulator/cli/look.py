@@ -29,8 +29,8 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
     """
     from cardfs.memory.image import Image
 
+    from ..rig.state import card_table
     from .console import console, df_tree, image_tree
-    from .tables import card_table
 
     card = Image.open(image, writable=False)
     try:

@@ -114,7 +114,7 @@ def execute(
     opened = open_trace(trace)
     try:
         holders = [partial(_hold, source, slot, trace and trace.absolute()) for slot, source in enumerate(sources)]
-        status = run(_found(command), holders, timeout=timeout or TIMEOUT)
+        status = run(found_command(command), holders, timeout=timeout or TIMEOUT)
     finally:
         if opened:
             opened.close()
@@ -126,7 +126,7 @@ def _hold(source: "Path | CardContents", slot: int, trace: Path | None, stack: "
     serve(source, slot, trace, port=stack.port, service=stack.socket_path)
 
 
-def _found(command: tuple[str, ...]) -> tuple[str, ...]:
+def found_command(command: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command, with this `sscard` where the search path has none: the environment need not be active."""
     import shutil
 

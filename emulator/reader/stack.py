@@ -214,6 +214,10 @@ class Stack:
         self.port = answer["port"]
         self._service = answer["socket"]
 
+    def inherit(self, folder: str) -> None:
+        """Let the stack remove a folder of its owner, if the owner dies without closing the stack; empty for none."""
+        self._ask({"orphan": folder})
+
     def close(self) -> None:
         """Take the stack down, with everything that runs in it."""
         for process in self._holders:

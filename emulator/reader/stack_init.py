@@ -69,6 +69,7 @@ class Init:
         self.port = FIRST_PORT
         self.claims: list[socket.socket] = []
         self.empty_since: dict[str, float] = {}
+        self.orphan = ""
 
     def run(self) -> None:
         """Build the stack, then serve it until the control socket closes."""
@@ -95,6 +96,8 @@ class Init:
             self.stop()
             if self.mode in ("apart", "own"):
                 shutil.rmtree(self.folder, ignore_errors=True)
+            if self.orphan:
+                shutil.rmtree(self.orphan, ignore_errors=True)
 
     def prepare_apart(self) -> None:
         """Claim ports, and see to the folder without which no pcscd starts."""
@@ -241,23 +244,29 @@ class Init:
             packet = self.control.recv(65536)
             if not packet:
                 return
-            request = json.loads(packet)
-            if "connect" in request:
-                self.connect(request["connect"])
-            elif self.pcscd is not None and self.pcscd.poll() is not None and "restart" not in request:
-                self.send({"failed": f"pcscd ended ({self.last_message()})"})
-            elif "wait" in request:
-                self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
-            elif "reset" in request:
-                self.send({"failed_code": self.disconnect(request["reset"], power=True)})
-            elif "unpower" in request:
-                self.send({"failed_code": self.disconnect(request["unpower"], power=False)})
-            elif "look" in request:
-                self.send({})
-            elif "restart" in request:
-                self.stop()
-                self.start()
-                self.send({"readers": self.find_readers(self.timeout)})
+            self.answer(json.loads(packet))
+
+    def answer(self, request: dict[str, Any]) -> None:
+        """Answer one request."""
+        if "connect" in request:
+            self.connect(request["connect"])
+        elif self.pcscd is not None and self.pcscd.poll() is not None and "restart" not in request:
+            self.send({"failed": f"pcscd ended ({self.last_message()})"})
+        elif "wait" in request:
+            self.send({"waiting": self.wait(request["wait"], request["present"], request["timeout"])})
+        elif "reset" in request:
+            self.send({"failed_code": self.disconnect(request["reset"], power=True)})
+        elif "unpower" in request:
+            self.send({"failed_code": self.disconnect(request["unpower"], power=False)})
+        elif "orphan" in request:
+            self.orphan = request["orphan"]
+            self.send({})
+        elif "look" in request:
+            self.send({})
+        elif "restart" in request:
+            self.stop()
+            self.start()
+            self.send({"readers": self.find_readers(self.timeout)})
 
     def bury(self) -> None:
         """Reap what was orphaned in the stack, and leave pcscd to its own wait."""

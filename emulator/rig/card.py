@@ -31,6 +31,7 @@ from ..trace.mask import masked_command
 from ..trace.traced import Answering, Traced
 from .fault import Call, Fault, require_key
 from .faulty import Armed, FaultyCard, FaultyStore, FaultyWire
+from .state import card_table, session_table
 from .timing import NONE, TIMINGS, Wire, wait, wire
 from .trace import Trace
 
@@ -433,6 +434,21 @@ class Card:
     @random.setter
     def random(self, source: RandomSource) -> None:
         self._random = self._core.random = source
+
+    def state(self) -> dict[str, Any]:
+        """Return what there is to see of the card now, as tables that JSON can write: files, keys, session.
+
+        No value of a key or a PIN is in it.
+
+        Example:
+            >>> import sscard
+            >>> card = sscard.Card.issue()
+            >>> state = card.state()
+            >>> state["profile"], state["session"]["df"], state["session"]["proven"]
+            ('ssc-2.0', 'MF', [])
+        """
+        image = Image(self.contents, self._store)
+        return {**card_table(image), "session": session_table(image, self._core.session)}
 
     @property
     def contents(self) -> CardContents:

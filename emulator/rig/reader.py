@@ -19,6 +19,9 @@ class Owner(Protocol):
     def watch(self, card: Card, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
 
+    def note(self, kind: str, reader: str, what: str) -> None:
+        """Record that something happened to a reader."""
+
 
 class Reader:
     """A reader of a rig; a rig makes it. A terminal takes it for its own.
@@ -65,6 +68,7 @@ class Reader:
         self.let_go()
         self._take(card)
         self._transport.insert(self.place, card)
+        self._rig.note("inserted", self.name, card.profile)
         return card
 
     def remove(self) -> Card:
@@ -78,6 +82,7 @@ class Reader:
             raise RigError(f"{self.name!r} is empty")
         self.let_go()
         self._transport.remove(self.place)
+        self._rig.note("removed", self.name, card.profile)
         return card
 
     def swap(self, card: Card) -> Card:
@@ -99,7 +104,9 @@ class Reader:
         if not self._transport.replace(self.place, card):
             return self.swap(card)
         self.let_go()
-        return self._take(card)
+        self._take(card)
+        self._rig.note("inserted", self.name, card.profile)
+        return card
 
     def reset(self) -> None:
         """Reset the card warm, as another program would; who is connected through PC/SC is told.
@@ -142,10 +149,9 @@ class Reader:
             raise TerminalError("the card gave no answer: was it pulled out?", NO_ANSWER)
         return answer
 
-    def _take(self, card: Card) -> Card:
+    def _take(self, card: Card) -> None:
         self._card, self._before = card, card.trace
         self._rig.watch(card, self.name)
-        return card
 
     def let_go(self) -> None:
         """Take the card for gone: end the connection of `transmit`, and record in the rig's trace no more."""

@@ -12,6 +12,7 @@ from cardfs.profile.loader import DEMO
 from keys.generate import RandomSource, SeededRandom, system_random
 
 from ..terminal import Hsm, Settings, Terminal
+from ..trace.event import Event
 from .card import DEMO_PIN, Card
 from .clock import Clock, When
 from .errors import RigError
@@ -177,6 +178,10 @@ class Rig:
         card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
         if self._timing != NONE:
             card.timing = self._timing
+
+    def note(self, kind: str, reader: str, what: str) -> None:
+        """Record in the trace that something happened to a reader: ``inserted`` or ``removed``."""
+        self.trace.record(Event(self.clock.now(), kind, fields=what, reader=reader))
 
     # -- who works with them ------------------------------------------------------------------
 

@@ -38,6 +38,11 @@ class Route:
         else:
             self.remove()
 
+    @property
+    def folder(self) -> str:
+        """Return the folder with the link, empty if there is none."""
+        return "" if self._folder is None else str(self._folder)
+
     def prepare(self) -> None:
         """Set the variable before anything asks for it; the link leads nowhere yet."""
         if self._folder is not None and self._owner == os.getpid():

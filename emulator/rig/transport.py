@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..ports import CardRemoved, Insertable
+from ..reader.errors import StackError
 from ..terminal import Connection, TerminalError
 from ..terminal.errors import NO_CARD
 from .errors import RigError
@@ -239,6 +240,7 @@ class PcscTransport:
         self._seats: list[Seat | None] = [None] * count
         self._connections: list[Any] = []
         ROUTE.enter(self.stack.socket_path)
+        self.stack.inherit(ROUTE.folder)
 
     def insert(self, place: int, card: Insertable) -> None:
         """Put a card in and wait until PC/SC sees it; first until it has seen that the one before is gone."""
@@ -319,6 +321,8 @@ class PcscTransport:
         gc.collect()
         for place in range(len(self.names)):
             self._close_slot(place)
+        with suppress(StackError):  # it may be gone already
+            self.stack.inherit("")
         ROUTE.leave(self.stack.socket_path)
         self.stack.close()
 

@@ -18,7 +18,8 @@ class Event:
 
     Attributes:
         time: seconds since 1970.
-        kind: ``command``, ``power on``, ``power off``, ``reset``, ``fault`` or ``note``.
+        kind: ``command``, ``power on``, ``power off``, ``reset``, ``fault``, ``note``; of a rig ``inserted`` and
+            ``removed``, too.
         name: name of the command in the standard, or its instruction byte.
         file: label of the file that it means.
         fields: fields of command and answer, decoded.

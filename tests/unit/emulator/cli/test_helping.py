@@ -67,7 +67,9 @@ def parsed(words: list[str]) -> tuple[str, list[str]]:
     command: click.Command = main
     path: list[str] = []
     while isinstance(command, click.Group):
-        command, words, path = command.commands[words[0]], words[1:], [*path, words[0]]
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None, words
+        command, words, path = found, words[1:], [*path, words[0]]
     with command.make_context(" ".join(path), list(words)) as context:
         return " ".join(path), list(context.params.get("command") or ())
 

@@ -1,4 +1,4 @@
-"""A card as JSON: what `sscard show --json` prints; never the value of a key or a PIN."""
+"""A card as JSON: what there is to see of its memory and its session; never the value of a key or a PIN."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from cardfs.memory.image import Image
 from cardfs.model.codecs import decode_fields
 from cardfs.model.elements import find_element, read_record
 from cardfs.model.files import Contents, Ef, Element
+
+from ..card.session import Session
 
 
 def card_table(card: Image, only: str = "") -> dict[str, Any]:
@@ -22,6 +24,17 @@ def card_table(card: Image, only: str = "") -> dict[str, Any]:
         "atr": info.atr.hex().upper(),
         "blocked": info.blocked,
         "directories": [_df(card, path) for path in card.dfs if only in ("", path)],
+    }
+
+
+def session_table(card: Image, session: Session) -> dict[str, Any]:
+    """Return what a card knows until it loses its power: current files, and what is proven, by name."""
+    return {
+        "df": card.label(session.df),
+        "ef": None if session.ef is None else card.label(session.ef),
+        "proven": sorted(f"{card.label(ref.owner)}/{ref.name}" for ref in session.proofs),
+        "challenge": session.challenge is not None,
+        "waiting": len(session.pending),
     }
 
 

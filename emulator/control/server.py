@@ -1,0 +1,142 @@
+"""The server that a rig is controlled through, in a thread of its own."""
+
+import contextlib
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+
+from ..rig.rig import Rig
+from .app import LOCAL, build
+from .controller import Controller
+from .errors import ControlError
+from .hub import Hub
+from .panel import routes as panel_routes
+
+START: Final = 10.0
+"""Seconds that the server may take to start."""
+
+END: Final = 2
+"""Seconds that requests under way may take when the server ends."""
+
+
+class Server:
+    """Serves the control of a rig until `close`; it does not close the rig.
+
+    Args:
+        rig: the rig.
+        host, port: where it listens; port 0 for a free one.
+        path: a Unix socket, instead of host and port.
+        panel: whether it serves the live panel, too.
+
+    Attributes:
+        address: where it is reached: ``http://127.0.0.1:8000``, or ``unix:/path``.
+
+    Raises:
+        ControlError: it cannot listen there; the sentence says why.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        path: Path | None = None,
+        panel: bool = False,
+    ) -> None:
+        self.controller: Final = Controller(rig)
+        self.hub: Final = Hub(rig.trace)
+        self._path = path
+        self._socket = _bind_unix(path) if path is not None else _bind(host, port)
+        if path is not None:
+            self.address = f"unix:{path.absolute()}"
+        else:
+            bound, number = self._socket.getsockname()[:2]
+            self.address = f"http://[{bound}]:{number}" if ":" in bound else f"http://{bound}:{number}"
+        # Who asks for other machines is asked under names that nobody knows here.
+        hosts = LOCAL if path is not None or host in LOCAL else None
+        config = uvicorn.Config(
+            build(self.controller, self.hub, hosts=hosts, more=panel_routes() if panel else None),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=END,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._thread.start()
+        end = time.monotonic() + START
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > end:
+                raise ControlError(f"the control server did not start at {self.address}", 500)
+            time.sleep(0.002)
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def close(self) -> None:
+        """End all streams and the server."""
+        self.hub.close()
+        self._server.should_exit = True
+        self._thread.join(START)
+        self._socket.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        """Return the server itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the server."""
+        self.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ControlError(f"--listen: {host} is no address: {error.strerror or error}") from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise ControlError(f"--listen: {host}:{port} cannot be used: {error.strerror or error}") from None
+    return bound
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    bound = socket.socket(socket.AF_UNIX)
+    try:
+        _remove_dead(path)
+        bound.bind(str(path))
+        path.chmod(0o600)
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise ControlError(f"--socket: {path} cannot be used: {error.strerror or error}") from None
+    return bound
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove a socket at which nobody listens any more; a file of any other kind stays."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(ConnectionRefusedError):
+        probe.settimeout(1)
+        probe.connect(str(path))
+        return
+    path.unlink(missing_ok=True)
