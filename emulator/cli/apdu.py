@@ -1,16 +1,25 @@
 """Command `apdu`: a script of hex APDUs on a card, without a reader."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from .errors import UsageFault
+from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main
-from .output import open_trace, write_line
+from .output import open_trace, print_message, write_line
+from .trace_display import note
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..rig.card import Card
+    from ..rig.trace import Trace
     from ..trace.event import Event
+
+_OUT: Final = "out of the reader"
+"""Stands for the answer in raw output."""
 
 
 @main.command()
@@ -18,48 +27,74 @@ if TYPE_CHECKING:
 @click.argument("script", type=click.File("rb"), default="-")
 @TRACE
 @click.option("--raw", is_flag=True, help="Print commands, secrets masked, and answers in hex only.")
-def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool) -> None:
+@fault_options
+def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **conditions: Any) -> None:
     """Run a script of hex APDUs on a card, without a reader.
 
-    One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle. An answer
-    that waits (61xx) is fetched only if the script says so.
+    One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle, and puts a card back that
+    a fault has taken out. An answer that waits (61xx) is fetched only if the script says so.
     """
     from cardfs.memory.image import Image
+    from keys.generate import system_random
 
-    from ..cards import Card
-    from ..trace.traced import Traced
+    from ..rig.card import Card
+    from ..rig.trace import Trace
     from .console import console, trace_text
 
+    scenario = scenario_of(1, **conditions)
     commands = _script(script)
     out = console()
     stream = open_trace(trace)
 
-    masked = ""
-
     def show(event: "Event") -> None:
-        nonlocal masked
-        masked = event.apdu
         if stream:
             write_line(stream, event.json())
         if not raw:
             out.print(trace_text(event), soft_wrap=True)
 
+    shown = Trace(limit=1)
+    shown.watch(show)
     memory = Image.open(image)
     try:
-        card: Card = Card(memory)
-        traced = Traced(card, show)
-        for command in commands:
-            if command is None:
-                traced.power_off()
-                traced.power_on()
-                continue
-            answer = traced.transmit(command)
+        card = Card(memory, random=scenario.random_of(0) if scenario else system_random)
+        card.record_to(shown)
+        if scenario:
+            scenario.prepare(card, 0)
+        for masked, answer in _answers(card, shown, commands):
             if raw:
-                click.echo(f"{masked} > {answer.hex().upper()}")
+                click.echo(f"{masked} > {answer}")
     finally:
         memory.close()
         if stream:
             stream.close()
+    for sentence in scenario.unfired(0) if scenario else ():
+        print_message(sentence)
+
+
+def _answers(card: "Card", trace: "Trace", commands: list[bytes | None]) -> "Iterator[tuple[str, str]]":
+    """Send commands; yield each, secrets masked, with its answer, or with a word of why there is none."""
+    from ..ports import CardRemoved
+    from ..trace.mask import masked_command
+
+    out = False
+    for command in commands:
+        if command is None:
+            if not out:
+                card.power_off()
+            card.power_on()
+            out = False
+        elif out:
+            masked = masked_command(command, None, None)
+            trace.record(note(f"no answer to {masked}: the card is out of the reader"))
+            yield masked, _OUT
+        else:
+            try:
+                answer = card.transmit(command).hex().upper()
+                yield trace.events[-1].apdu, answer
+            except CardRemoved as removed:
+                masked, out = trace.events[-1].apdu, True
+                trace.record(note(f"the card is out of the reader: {removed}; a line 'reset' puts it back"))
+                yield masked, _OUT
 
 
 def _script(script: Any) -> list[bytes | None]:

@@ -43,6 +43,10 @@ def trace_text(event: Event) -> Text:
     """Return one event as text: a command in two lines, and a third one for the reason of a refusal."""
     time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
     line = Text().append(f"{time}  ", style=QUIET)
+    if event.kind == "fault":
+        line.append(f"fault {event.fields}", style=f"bold {WHY}")
+        line.append(f" in {event.file}" if event.file else "", style=WHERE)
+        return line.append(f"\n{'':{_INDENT}}> {event.apdu}  ").append(event.reason, style=WHY)
     if event.kind != "command":
         return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style=f"italic {QUIET}")
     good = not event.refused

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from ..reader.vpcd import HOST, PORT
 from . import interrupt
+from .output import print_message
 from .trace_display import TraceDisplay
 
 if TYPE_CHECKING:
+    from cardfs.memory.image import Image
     from cardfs.model.files import CardContents
 
-    from ..cards import Card
     from ..ports import Insertable
     from ..reader.vpcd import Watcher
     from ..reader.vpicc import VpiccLink
+    from ..rig.scenario import Scenario
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,24 +33,47 @@ def own_command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def open_card(source: "Path | CardContents", display: TraceDisplay | None) -> "Iterator[Insertable]":
-    """Yield a card from an image file, or a new one in memory; traced if there is a display."""
-    from cardfs.memory.image import Image
+def open_card(
+    source: "Path | CardContents", display: TraceDisplay | None, scenario: "Scenario | None" = None, reader: int = 0
+) -> "Iterator[Insertable]":
+    """Yield a card from an image file, or a new one in memory.
 
-    from ..cards import Card
+    Args:
+        source: the image file, or the contents of the new card.
+        display: gets its events; None for none.
+        scenario: what goes wrong with it, and how slowly it answers; None for nothing and at once.
+        reader: number of its reader in the scenario.
+
+    Raises:
+        ImageError: the file cannot be used.
+        ScenarioError: a fault is of a key that this card does not have.
+    """
+    from cardfs.memory.image import Image
 
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:
-        card = Card(memory)
-        yield card if display is None else _traced(card, display)
+        yield _plain(memory) if display is None and scenario is None else _driven(memory, display, scenario, reader)
     finally:
         memory.close()
 
 
-def _traced(card: "Card", display: TraceDisplay) -> "Insertable":
-    from ..trace.traced import Traced
+def _plain(memory: "Image") -> "Insertable":
+    """Return the engine alone: where nobody looks and nothing goes wrong, nothing else is loaded."""
+    from ..cards import Card
 
-    return Traced(card, display, later=display.later)
+    return Card(memory)
+
+
+def _driven(memory: "Image", display: TraceDisplay | None, scenario: "Scenario | None", reader: int) -> "Insertable":
+    from keys.generate import system_random
+
+    from ..rig.card import Card
+
+    card = Card(memory, random=scenario.random_of(reader) if scenario else system_random)
+    card.record_to(display)
+    if scenario:
+        scenario.prepare(card, reader)
+    return card
 
 
 def link_text(event: object) -> str:
@@ -58,7 +83,7 @@ def link_text(event: object) -> str:
     match event:
         case vpcd.Connected(host, port):
             return f"in the reader at {host}:{port}" if host else f"in the reader that called port {port}"
-        case vpcd.Disconnected(reason, 0):
+        case vpcd.Disconnected(reason, 0) | vpcd.Removed(reason):
             return f"out of the reader: {reason}"
         case vpcd.Disconnected(reason, again):
             return f"out of the reader: {reason}; trying again in {again:g} s"
@@ -84,8 +109,11 @@ def serve(
     quiet: bool = True,
     service: str | None = None,
     vpicc: bool = False,
+    scenario: "Scenario | None" = None,
+    reader: int = 0,
+    report: Callable[[str], None] = print_message,
 ) -> None:
-    """Hold a card in a slot until a signal ends it, or with ``vpicc`` until the reader goes away.
+    """Hold a card in a slot until a signal ends it or a fault takes it out, with ``vpicc`` until the reader goes away.
 
     Args:
         source: an image file, or the contents of a card that lives in memory only.
@@ -95,10 +123,13 @@ def serve(
         quiet: whether no trace goes to the terminal.
         service: path of the socket of the reader's pcscd; None for that of this process's PC/SC clients.
         vpicc: whether vsmartcard's own emulator is the link; without ``host`` in its reversed mode.
+        scenario: what goes wrong with the card, and how slowly it answers.
+        reader: number of its reader in the scenario.
+        report: gets a sentence for each fault that has not struck when the card is out again.
     """
     from keys.ciphers import warm_up
 
-    from ..reader.vpcd import Connected, Slot
+    from ..reader.vpcd import Connected, Removed, Slot
 
     display = None if quiet and trace is None else TraceDisplay(trace, quiet=quiet)
 
@@ -107,16 +138,22 @@ def serve(
             display.note(link_text(event))
         if isinstance(event, Connected):
             threading.Thread(target=warm_up, daemon=True).start()
+        elif isinstance(event, Removed):
+            print_message(event.reason)
 
     try:
-        with open_card(source, display) as card:
+        with open_card(source, display, scenario, reader) as card:
             link = (
                 _vpicc(card, host, port + slot, watch)
                 if vpicc
                 else Slot(card, slot, host=host, port=port, watch=watch, service=service)
             )
-            with ended_by_a_signal(link.close):
-                link.run()
+            try:
+                with ended_by_a_signal(link.close):
+                    link.run()
+            finally:
+                for sentence in scenario.unfired(reader) if scenario else ():
+                    report(sentence)
     finally:
         if display:
             display.close()

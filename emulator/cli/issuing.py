@@ -167,9 +167,14 @@ def _refuse_holder_options() -> None:
             )
 
 
-def demo_contents(profile: str = "ssc-2.0") -> "CardContents":
-    """Issue a card from the demo inputs, an invented holder and public root keys, and return its contents."""
-    return issue_contents(profile, region="519900")
+def demo_contents(profile: str = "ssc-2.0", seed: str | None = None) -> "CardContents":
+    """Issue a card from the demo inputs, an invented holder and public root keys, and return its contents.
+
+    Args:
+        profile: card type.
+        seed: draw from it, so that the card is the same each time; None for another card each time.
+    """
+    return issue_contents(profile, region="519900", seed=seed)
 
 
 def authority_json(contents: "CardContents", roots: Path | None) -> str:

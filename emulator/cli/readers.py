@@ -1,7 +1,9 @@
 """Commands that work with readers: insert, exec, read, doctor."""
 
+import os
 import signal
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,16 +12,18 @@ import click
 
 from ..reader.vpcd import HOST, PORT
 from .errors import UsageFault
+from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main
 from .inserting import end_cleanly, own_command, serve
 from .issuing import demo_contents
-from .output import open_trace
+from .output import open_trace, print_message
 from .targets import Target
 
 if TYPE_CHECKING:
     from cardfs.model.files import CardContents
 
     from ..reader.stack import Stack
+    from ..rig.scenario import Scenario
 
 _COLUMNS = 80
 DEMO_PSAM = Path("demo")
@@ -53,6 +57,7 @@ DEMO_PSAM = Path("demo")
 )
 @click.option("--quiet", is_flag=True, help="Show no trace.")
 @TRACE
+@fault_options
 def insert(
     image: Path,
     slot: int,
@@ -63,12 +68,22 @@ def insert(
     *,
     is_reversed: bool,
     quiet: bool,
+    **conditions: Any,
 ) -> None:
-    """Put a card into the virtual reader of a running pcscd, until Ctrl-C."""
+    """Put a card into the virtual reader of a running pcscd, until Ctrl-C, or until a fault takes it out."""
     if is_reversed and link != "vpicc":
         raise UsageFault("--reversed: only vsmartcard's own link has this mode; add --link vpicc")
     end_cleanly(0)
-    serve(image, slot, trace, host="" if is_reversed else host, port=port, quiet=quiet, vpicc=link == "vpicc")
+    serve(
+        image,
+        slot,
+        trace,
+        host="" if is_reversed else host,
+        port=port,
+        quiet=quiet,
+        vpicc=link == "vpicc",
+        scenario=scenario_of(1, **conditions),
+    )
 
 
 @main.command(
@@ -86,6 +101,7 @@ def insert(
     type=click.FloatRange(0.1, 3600),
     help="Seconds for the stack to start, and again for the cards to be seen.  [default: 30]",
 )
+@fault_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(
     cards: tuple[Path, ...],
@@ -93,37 +109,73 @@ def execute(
     trace: Path | None,
     timeout: float | None,
     command: tuple[str, ...],
+    **conditions: Any,
 ) -> None:
     """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
 
     Without --card, a new demo card is made for the run, and without --psam a PSAM for it; both are thrown
-    away. `--psam demo` makes such a PSAM for a card of yours.
+    away. `--psam demo` makes such a PSAM for a card of yours. A fault is one of the first card, or with
+    reader=1 of the second; a timing is that of all cards, or with reader=1 of the second.
     """
     from ..cards import Card  # noqa: F401 - once, for all processes that hold a card
     from ..reader.stack import TIMEOUT, run
 
     end_cleanly(128 + signal.SIGTERM)
-    # What is made for the run is in no file: nothing can be left behind.
-    sources: list[Path | CardContents] = [path.absolute() for path in cards]
-    if not sources:
-        sources = [demo_contents()]
+    images: list[Path | None] = [path.absolute() for path in cards]
+    if not images:
+        images = [None]
         psams = psams or (DEMO_PSAM,)
-    sources += [demo_contents("psam") if _is_demo_psam(path) else path.absolute() for path in psams]
-    _check_images([source for source in sources if isinstance(source, Path)])
+    images += [None if _is_demo_psam(path) else path.absolute() for path in psams]
+    scenario = scenario_of(len(images), **conditions)
+    _check_images([image for image in images if image])
+    # What is made for the run is in no file: nothing can be left behind.
+    first_psam = len(images) - len(psams)
+    sources = [
+        image
+        or demo_contents("psam" if slot >= first_psam else "ssc-2.0", scenario.seed_of(slot) if scenario else None)
+        for slot, image in enumerate(images)
+    ]
     # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
     opened = open_trace(trace)
-    try:
-        holders = [partial(_hold, source, slot, trace and trace.absolute()) for slot, source in enumerate(sources)]
-        status = run(found_command(command), holders, timeout=timeout or TIMEOUT)
-    finally:
-        if opened:
-            opened.close()
+    with tempfile.TemporaryFile() as notes:
+        try:
+            holders = [
+                partial(_hold, source, slot, trace and trace.absolute(), scenario, notes.fileno())
+                for slot, source in enumerate(sources)
+            ]
+            status = run(found_command(command), holders, timeout=timeout or TIMEOUT)
+        finally:
+            if opened:
+                opened.close()
+        notes.seek(0)
+        for line in notes.read().decode().splitlines():
+            print_message(line)
     sys.exit(status)
 
 
-def _hold(source: "Path | CardContents", slot: int, trace: Path | None, stack: "Stack") -> None:
-    """Hold a card in a slot of a stack."""
-    serve(source, slot, trace, port=stack.port, service=stack.socket_path)
+def _hold(
+    source: "Path | CardContents",
+    slot: int,
+    trace: Path | None,
+    scenario: "Scenario | None",
+    notes: int,
+    stack: "Stack",
+) -> None:
+    """Hold a card in a slot of a stack; what is to be told at the end goes into the file ``notes``."""
+    serve(
+        source,
+        slot,
+        trace,
+        port=stack.port,
+        service=stack.socket_path,
+        scenario=scenario,
+        reader=slot,
+        report=lambda sentence: _note(notes, sentence),
+    )
+
+
+def _note(notes: int, sentence: str) -> None:
+    os.write(notes, f"{sentence}\n".encode())
 
 
 def found_command(command: tuple[str, ...]) -> tuple[str, ...]:

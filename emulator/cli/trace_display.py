@@ -81,11 +81,17 @@ class TraceDisplay:
         if not self.quiet and not self._skips():
             self._show(event)
 
-    def later(self, show: Callable[[], None], size: int) -> None:
+    keep = __call__
+
+    def record(self, event: "Event") -> None:
+        """Queue an event that is whole."""
+        self.later(lambda: self(event), 0)
+
+    def later(self, report: Callable[[], None], size: int) -> None:
         """Queue a call that shows an event; drop it if nobody would see it, or if too much is waiting.
 
         Args:
-            show: called in the thread of this object when no command is under way.
+            report: called in the thread of this object when no command is under way.
             size: bytes of command and answer that the call keeps in memory.
         """
         if self.quiet and not self._writes():
@@ -96,11 +102,11 @@ class TraceDisplay:
         if self._missing:
             self._waiting.put((self._miss(), 0))
         self._taken += size
-        self._waiting.put((show, size))
+        self._waiting.put((report, size))
 
     def note(self, text: str) -> None:
         """Show a sentence between the commands."""
-        self.later(lambda: self(_note(text)), 0)
+        self.later(lambda: self(note(text)), 0)
 
     def close(self) -> None:
         """Show what is left, as far as it is read in time, and end the thread; print how many lines were lost."""
@@ -143,7 +149,7 @@ class TraceDisplay:
             try:
                 show()
             except Exception as error:  # whatever a bug raises: the trace goes on
-                self(_note(f"a defect of this program: a line of the trace is lost ({type(error).__name__})"))
+                self(note(f"a defect of this program: a line of the trace is lost ({type(error).__name__})"))
         self._processed += size
 
     def _skips(self) -> bool:
@@ -164,7 +170,7 @@ class TraceDisplay:
 
     def _miss(self) -> Callable[[], None]:
         missing, self._missing = self._missing, 0
-        return lambda: self(_note(f"{missing} commands are missing here: they came faster than they could be shown"))
+        return lambda: self(note(f"{missing} commands are missing here: they came faster than they could be shown"))
 
     def _past(self, seconds: float) -> bool:
         """Return whether the end has taken so long: processor time and waiting for a reader, since `close`."""
@@ -195,7 +201,7 @@ class TraceDisplay:
             return
         lines = event.json()
         if self._unwritten:
-            lines = f"{_note(_unread(self._unwritten)).json()}\n{lines}"
+            lines = f"{note(_unread(self._unwritten)).json()}\n{lines}"
         self._writing = time.monotonic()
         written = write_line(self._file, lines, self._stops_writing)
         self._writing = None
@@ -205,7 +211,7 @@ class TraceDisplay:
         self._render = self._render or _renderer()
         text = self._render(event)
         if self._unshown:
-            text = self._render(_note(_unread(self._unshown))) + text
+            text = self._render(note(_unread(self._unshown))) + text
         outlet = standard_output()
         self._writing = time.monotonic()
         try:
@@ -226,7 +232,8 @@ def _unread(lines: int) -> str:
     return f"{lines} lines are missing here: nobody read them in time"
 
 
-def _note(text: str) -> "Event":
+def note(text: str) -> "Event":
+    """Return a sentence as an event that happens now."""
     from ..trace.event import Event
 
     return Event(time.time(), "note", fields=text)

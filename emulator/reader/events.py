@@ -21,6 +21,13 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """The card left the reader in the middle of a command, and stays out."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """Nothing listens there; reported once, at the first failure of a series of attempts."""
 
@@ -47,6 +54,6 @@ class Failed:
     frame: bytes = field(repr=False)
 
 
-Event = Connected | Disconnected | Unreachable | Unnoticed | Failed
+Event = Connected | Disconnected | Removed | Unreachable | Unnoticed | Failed
 Watcher = Callable[[Event], None]
 """Called with each event, in the thread that serves the card; it must return soon."""

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..ports import AsIs, CardRemoved, Insertable
-from .events import Connected, Disconnected, Event, Failed, Unnoticed, Unreachable, Watcher
+from .events import Connected, Disconnected, Event, Failed, Removed, Unnoticed, Unreachable, Watcher
 from .frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
 from .insertion import Insertion
 from .service import is_unresponsive, socket_name
@@ -64,6 +64,7 @@ __all__ = [
     "Disconnected",
     "Event",
     "Failed",
+    "Removed",
     "Slot",
     "Unnoticed",
     "Unreachable",
@@ -171,24 +172,26 @@ class Slot:
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Serve until `close` is called, then return; raise nothing."""
+        """Serve until `close` is called, or a fault takes the card out for good; then return. Raise nothing."""
         while not self._asked_to_stop():
             connection = self._dial()
             if connection is None:
                 return
-            away = RETURN_AFTER
+            removed: CardRemoved | None = None
             with connection:
                 try:
                     reason = self._serve(connection)
                 except CardRemoved as error:
-                    reason = str(error)
-                    self._stopping = self._stopping or error.back is None
-                    away = max(away, error.back or 0)
+                    removed, reason = error, str(error)
             self._socket = None
             self._up.clear()
             # Out of the reader a card has no power.
             answer(self._card, POWER_OFF, self._watch)
-            if not self._asked_to_stop():
+            if removed is not None and removed.back is None:
+                self._stopping = True
+                self._watch(Removed(reason))
+            elif not self._asked_to_stop():
+                away = max(RETURN_AFTER, removed.back if removed and removed.back else 0)
                 self._watch(Disconnected(reason, away))
                 self._pause(away)
 

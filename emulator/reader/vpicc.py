@@ -11,15 +11,17 @@ answer, and it does not notice a reader that takes this card for the one before 
 import socket
 import sys
 import threading
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from keys.errors import SscardError
 
-from ..ports import Insertable
+from ..ports import CardRemoved, Insertable
+from .events import Connected, Disconnected, Removed, Unreachable, Watcher
 from .frames import GET_ATR, POWER_OFF, POWER_ON, RESET
-from .vpcd import Connected, Disconnected, Unreachable, Watcher, answer
+from .vpcd import RETURN_AFTER, answer
 
 FOLDERS: Final = (
     "/usr/lib/python3/dist-packages",
@@ -68,7 +70,7 @@ class VpiccCard:
         answer(self._card, RESET, self._watch)
 
     def execute(self, msg: bytes) -> bytes:
-        """Return the answer to one command APDU, status word last."""
+        """Return the answer to one command APDU, status word last; raise `CardRemoved` if a fault takes it out."""
         return answer(self._card, bytes(msg), self._watch) or b""
 
 
@@ -94,6 +96,8 @@ class VpiccLink:
     def run(self) -> None:
         """Serve until the driver ends the connection, or until `close`; in reversed mode until `close`.
 
+        A fault that takes the card out ends the connection; the card dials again if it comes back by itself.
+
         Raises:
             VpiccError: nothing listens there, or in reversed mode the port cannot be opened.
         """
@@ -109,7 +113,18 @@ class VpiccLink:
             raise refused[0]
 
     def _serve(self, refused: list["VpiccError"]) -> None:
+        """Serve, again and again if a fault takes the card out and it comes back by itself."""
+        while (back := self._serve_once(refused)) is not None:
+            end = time.monotonic() + max(RETURN_AFTER, back)
+            while not self._closing and time.monotonic() < end:
+                time.sleep(POLL)
+            if self._closing:
+                return
+
+    def _serve_once(self, refused: list["VpiccError"]) -> float | None:
+        """Serve until the link ends; return after how many seconds the card comes back, None for never."""
         link = self._link
+        removed: CardRemoved | None = None
         try:
             link.open()
         except OSError as error:
@@ -118,17 +133,26 @@ class VpiccLink:
             reason = error.strerror or str(error)
             no_reader, no_port = f"no reader listens at {link.host}:{link.port}", f"port {link.port} cannot be opened"
             refused.append(VpiccError(f"{no_reader if link.host else no_port}: {reason}"))
-            return
+            return None
         self._watch(Connected(link.host, link.port))
         try:
             link.run()
         except (OSError, SystemExit):  # how vsmartcard ends when the driver is gone
             pass
+        except CardRemoved as error:
+            removed = error
         finally:
             link.stop()
             # Out of the reader a card has no power.
             answer(self._card, POWER_OFF, self._watch)
+        if removed is None:
             self._watch(Disconnected("the reader closed the connection", 0))
+            return None
+        if removed.back is None:
+            self._watch(Removed(str(removed)))
+        else:
+            self._watch(Disconnected(str(removed), max(RETURN_AFTER, removed.back)))
+        return removed.back
 
     def close(self) -> None:
         """Pull the card out, from any thread or a signal handler's."""

@@ -3,29 +3,20 @@
 import datetime
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from cardfs.issuing import issue as issuing
-from cardfs.issuing.holder import load_holder
-from cardfs.issuing.options import IssueOptions
-from cardfs.issuing.roots import Roots, load_roots
 from cardfs.memory import cells
 from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, MemoryStore
 from cardfs.model.files import CardContents, CommandSet
-from cardfs.profile.inputs import Document
-from cardfs.profile.loader import DEMO, Profile, load_profile
 from keys.generate import RandomSource, system_random
 
 from .. import cards
 from ..card.engine import Outcome
-from ..personaliser import Personaliser, Progress
-from ..terminal import Channel
 from ..trace.event import Event
 from ..trace.mask import masked_command
 from ..trace.traced import Answering, Traced
@@ -33,7 +24,14 @@ from .fault import Call, Fault, require_key
 from .faulty import Armed, FaultyCard, FaultyStore, FaultyWire
 from .state import card_table, session_table
 from .timing import NONE, TIMINGS, Wire, wait, wire
-from .trace import Trace
+from .trace import Recorder, Trace
+
+if TYPE_CHECKING:
+    from cardfs.issuing.roots import Roots
+    from cardfs.profile.loader import Profile
+
+    from ..personaliser import Progress
+    from ..terminal import Channel
 
 DEMO_REGION: Final = "519900"
 DEMO_PIN: Final = "123456"
@@ -74,6 +72,7 @@ class Card:
         self._store = image.store
         self._armed = Armed(self._note_fault)
         self._trace: Trace | None = None
+        self._recorder: Recorder | None = None
         self._traced: Traced | None = None
         self._reader = ""
         self._clock: Callable[[], float] = time.time
@@ -85,10 +84,10 @@ class Card:
     @classmethod
     def issue(
         cls,
-        profile: FilePath | Profile = "ssc-2.0",
+        profile: "FilePath | Profile" = "ssc-2.0",
         *,
         holder: FilePath | Mapping[str, Any] | None = None,
-        roots: FilePath | Roots | None = None,
+        roots: "FilePath | Roots | None" = None,
         region: str = DEMO_REGION,
         serial: str = "",
         pin: str = DEMO_PIN,
@@ -120,28 +119,29 @@ class Card:
         Raises:
             InputError: an input is wrong; the sentence names file, place and reason.
         """
-        kind = _profile(profile, settings, financial)
-        contents = issuing.issue(
-            kind,
-            _holder(holder, kind),
-            roots if isinstance(roots, Roots) else load_roots(Path(roots or DEMO / "roots.toml")),
-            IssueOptions(
-                region=region,
-                serial=serial,
-                pin=pin,
-                seed=seed,
-                issue_date=issue_date,
-                expiry_date=expiry_date,
-                card_number=card_number,
-                values=Document("values", dict(values), Path.cwd()) if values else None,
-            ),
+        from .making import issued  # noqa: PLC0415 - whoever opens a card loads nothing of issuing
+
+        contents = issued(
+            profile,
+            holder,
+            roots,
+            settings=settings,
+            financial=financial,
+            values=values,
+            region=region,
+            serial=serial,
+            pin=pin,
+            seed=seed,
+            issue_date=issue_date,
+            expiry_date=expiry_date,
+            card_number=card_number,
         )
         return cls(Image.in_memory(contents), random=random)
 
     @classmethod
     def blank(
         cls,
-        profile: FilePath | Profile = "ssc-2.0",
+        profile: "FilePath | Profile" = "ssc-2.0",
         *,
         settings: Mapping[str, Any] | None = None,
         financial: str | None = None,
@@ -155,7 +155,9 @@ class Card:
         Raises:
             InputError: an input is wrong, or a card of this type has no blank state.
         """
-        return cls(Image.in_memory(issuing.blank(_profile(profile, settings, financial))), random=random)
+        from .making import blank  # noqa: PLC0415 - as in `issue`
+
+        return cls(Image.in_memory(blank(profile, settings, financial)), random=random)
 
     @classmethod
     def open(cls, path: FilePath, *, random: RandomSource = system_random) -> Self:
@@ -274,7 +276,7 @@ class Card:
 
     # -- what goes wrong, and how slowly ------------------------------------------------------
 
-    def fault(self, name: str | Fault, **chosen: Any) -> Fault:
+    def fault(self, name: str | Fault, /, **chosen: Any) -> Fault:
         """Arm a fault: something goes wrong on purpose at a chosen moment.
 
         Args:
@@ -339,7 +341,7 @@ class Card:
 
     def record_to(
         self,
-        trace: Trace | None,
+        trace: Recorder | None,
         reader: str = "",
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
@@ -347,11 +349,13 @@ class Card:
         """Record commands in a trace from now on, None for nowhere.
 
         Args:
+            trace: a `Trace`, or whatever else takes events.
             reader: which reader the card is in, for events of several readers.
             clock: returns seconds since 1970.
             timer: returns seconds, of which the difference is how long a command took.
         """
-        self._trace, self._reader, self._clock = trace, reader, clock
+        self._trace = trace if isinstance(trace, Trace) else None
+        self._recorder, self._reader, self._clock = trace, reader, clock
         self._traced = None
         if trace is not None:
             self._traced = Traced(self._core, trace.keep, clock, later=trace.later, reader=reader, timer=timer)
@@ -372,11 +376,11 @@ class Card:
             self._traced.attach(card)
             send = self._traced.transmit
         if armed.of("wire"):
-            send = FaultyWire(core, armed, send, self.power_off).transmit
+            send = FaultyWire(core, armed, send, core.power_off).transmit
         self._send = send if self._way is None else partial(self._slowly, self._way, core, send)
 
     @staticmethod
-    def _slowly(way: Wire, core: cards.Card, send: Channel, command: bytes) -> bytes:
+    def _slowly(way: Wire, core: cards.Card, send: "Channel", command: bytes) -> bytes:
         """Answer as late as a real card would."""
         started = time.perf_counter()
         row, _ = core.find_row(command)
@@ -389,7 +393,7 @@ class Card:
             self._traced.report(kind)
 
     def _note_fault(self, fault: Fault, call: Call) -> None:
-        if self._trace is not None and not fault.kind.silent:
+        if self._recorder is not None and not fault.kind.silent:
             apdu = masked_command(call.raw, call.row, call.command)
             event = Event(
                 self._clock(),
@@ -401,7 +405,7 @@ class Card:
                 reason=fault.kind.text,
                 reader=self._reader,
             )
-            self._trace.record(event)
+            self._recorder.record(event)
 
     # -- as people see it ---------------------------------------------------------------------
 
@@ -456,7 +460,7 @@ class Card:
         return cells.read_cells(self._store.load())
 
 
-def personalise(finished: Card, channel: Channel, *, progress: Progress = lambda *_: None) -> int:
+def personalise(finished: Card, channel: "Channel", *, progress: "Progress" = lambda *_: None) -> int:
     """Build a card out of a blank one, command by command, as an issuing machine does (Part 10, 5).
 
     Args:
@@ -478,25 +482,8 @@ def personalise(finished: Card, channel: Channel, *, progress: Progress = lambda
         >>> blank.atr == finished.atr
         True
     """
+    from ..personaliser import Personaliser  # noqa: PLC0415 - as in `Card.issue`
+
     contents = finished.contents
     key = bytes.fromhex(contents.info.settings.personalisation.maker_key)
     return Personaliser(channel, contents, key).run(progress)
-
-
-def _profile(name: FilePath | Profile, settings: Mapping[str, Any] | None, financial: str | None) -> Profile:
-    if isinstance(name, Profile):
-        return name
-    layers = [Document("financial", {"settings": {"financial": {"kind": financial}}})] if financial else []
-    if settings:
-        layers.append(Document("settings", {"settings": dict(settings)}))
-    return load_profile(name if isinstance(name, str) else Path(name), *layers)
-
-
-def _holder(given: FilePath | Mapping[str, Any] | None, kind: Profile) -> Document:
-    if given is None:
-        # The invented holder of 1.0 cards has no elements that came later, with DF05.
-        invented = load_holder(DEMO / ("holder.toml" if "DF05" in kind.ids else "holder-1.0.toml"))
-        return replace(invented, name="the demo holder", lenient=True)
-    if isinstance(given, Mapping):
-        return Document("holder", dict(given), Path.cwd())
-    return load_holder(Path(given))

@@ -497,6 +497,7 @@ class Fault:
     def __init__(
         self,
         name: str,
+        /,
         *,
         on: str | None = None,
         file: str | None = None,
@@ -506,16 +507,16 @@ class Fault:
     ) -> None:
         kind = KINDS.get(name)
         if kind is None:
-            raise FaultError(f"there is no fault {name!r}{_nearest(name, KINDS)}")
+            raise FaultError(f"there is no fault {name!r}{nearest(name, KINDS)}")
         self.kind = kind
-        self.on = on
-        self.file = file
+        self.on = _read(_ON, name, on)
+        self.file = _read(_FILE, name, file)
         self.nth = _read(_NTH, name, nth)
         self.times = kind.times if times is None else _read(_TIMES, name, times)
         self.seen = 0
         self.fired = 0
         self._values = _read_all(kind, parameters)
-        self._prefix = _prefix(name, on)
+        self._prefix = _prefix(name, self.on)
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -524,19 +525,7 @@ class Fault:
         Raises:
             FaultError: it cannot be read, or there is no such fault.
         """
-        try:
-            name, *rest = shlex.split(text) or [""]
-        except ValueError:
-            raise FaultError(f"fault {text!r}: a quotation mark is missing") from None
-        given: dict[str, Any] = {}
-        for part in rest:
-            key, equals, value = part.partition("=")
-            if not equals or not key:
-                raise FaultError(f"fault {name}: {part!r} is not of the form parameter=value")
-            if key in given:
-                raise FaultError(f"fault {name}: {key} is given twice")
-            given[key] = value
-        return cls.of(name, given)
+        return cls.of(*read_words(text))
 
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> "Fault":
@@ -599,11 +588,32 @@ class Fault:
         self.seen -= 1
 
 
+def read_words(text: str) -> tuple[str, dict[str, str]]:
+    """Read a name and ``parameter=value``, values with spaces in quotes; return the name, and the values as text.
+
+    Raises:
+        FaultError: the text has not this form.
+    """
+    try:
+        name, *rest = shlex.split(text) or [""]
+    except ValueError:
+        raise FaultError(f"{text!r}: a quotation mark is missing") from None
+    given: dict[str, str] = {}
+    for part in rest:
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise FaultError(f"{name}: {part!r} is not of the form parameter=value")
+        if key in given:
+            raise FaultError(f"{name}: {key} is given twice")
+        given[key] = value
+    return name, given
+
+
 def require_key(fault: Fault, engine: Card) -> None:
     """Refuse a fault of a key that a card does not have; raise `FaultError`."""
     if any(each.name == "key" for each in fault.kind.parameters) and not _keys(engine, fault["key"]):
         names = sorted({at[0].name for at in engine.image.keys})
-        raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{_nearest(fault['key'], names)}")
+        raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{nearest(fault['key'], names)}")
 
 
 def _within(label: str, wanted: str) -> bool:
@@ -611,6 +621,10 @@ def _within(label: str, wanted: str) -> bool:
     return label == wanted or label.startswith(f"{wanted}/")
 
 
+_ON: Final = Parameter(
+    "on", lambda given: None if given is None else _text(given), None, "name or bytes of a command", "", ""
+)
+_FILE: Final = Parameter("file", lambda given: None if given is None else _text(given), None, "label of a file", "", "")
 _NTH: Final = Parameter("nth", _whole(1, 1_000_000), 1, "1 to 1000000", "", "")
 _TIMES: Final = Parameter(
     "times",
@@ -636,7 +650,7 @@ def _read_all(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {each.name: each for each in kind.parameters}
     for key in given:
         if key not in known:
-            raise FaultError(f"fault {kind.name} has no parameter {key!r}{_nearest(key, (*SELECTOR, *known))}")
+            raise FaultError(f"fault {kind.name} has no parameter {key!r}{nearest(key, (*SELECTOR, *known))}")
     values = {}
     for name, parameter in known.items():
         if name not in given and parameter.default is REQUIRED:
@@ -654,7 +668,7 @@ def _prefix(name: str, on: str | None) -> bytes | None:
     except ValueError:
         prefix = b""
     if not prefix:
-        raise FaultError(f"fault {name}: no card has a command {on!r}{_nearest(on.upper(), command_names().values())}")
+        raise FaultError(f"fault {name}: no card has a command {on!r}{nearest(on.upper(), command_names().values())}")
     return prefix
 
 
@@ -665,7 +679,8 @@ def command_names() -> dict[str, str]:
     return {row.name.casefold(): row.name for row in rows}
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the end of a sentence on an unknown name: the one that was meant, else all if they are few."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}" if len(names) < 20 else ""

@@ -17,6 +17,7 @@ from .card import DEMO_PIN, Card
 from .clock import Clock, When
 from .errors import RigError
 from .reader import Reader
+from .scenario import Scenario, read_scenario
 from .sweep import Cut, Look, sweep
 from .timing import NONE, wire
 from .trace import Trace
@@ -44,6 +45,8 @@ class Rig:
         seed: makes new cards and all their random numbers the same each time.
         clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
         timing: how slowly all cards answer: ``none``, ``contact-9600``, ``contact-115200`` or ``contactless-106``.
+        scenario: TOML file with faults, timing and seed, for the cards that are in the readers at first; the arguments
+            come before what it says.
         roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
         report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
 
@@ -55,6 +58,7 @@ class Rig:
     Raises:
         RigError: the readers or the transport are not of those kinds; an `SscardError`.
         ImageError: an image file cannot be used.
+        InputError: the scenario is wrong; the sentence names file and place.
         StackError: no PC/SC stack is possible here; the sentence says what is missing.
 
     Example:
@@ -72,7 +76,8 @@ class Rig:
         transport: Kind = "process",
         seed: str | int | None = None,
         clock: When = None,
-        timing: str = NONE,
+        timing: str | None = None,
+        scenario: str | PathLike[str] | None = None,
         roots: str | PathLike[str] | Roots | None = None,
         report: Callable[[str], None] = _print,
     ) -> None:
@@ -81,26 +86,30 @@ class Rig:
             raise RigError(f"a rig has 1 to {MOST_READERS} readers, not {len(sources)}")
         if transport not in TRANSPORTS:
             raise RigError(f"there is no transport {transport!r}; there are: {', '.join(TRANSPORTS)}")
-        wire(timing)
+        wire(timing or NONE)
+        plan = read_scenario(scenario) if scenario is not None else Scenario()
         self.transport: Final[Kind] = transport
         self.trace: Final = Trace()
         self.clock: Final = Clock(clock)
-        self.seed: Final = None if seed is None else str(seed)
+        self.seed: Final = plan.seed if seed is None else str(seed)
         self._roots = roots
-        self._timing = timing
+        self._timings: dict[str, str] = {}
         self._made = 0
         self._opened: list[Card] = []
         self._link: Transport
         try:
             cards = [self._source(each) for each in sources]
+            plan.require_cards([place for place, card in enumerate(cards) if card is not None])
             self._link = PcscTransport(len(sources), report) if transport == "pcsc" else ProcessTransport(len(sources))
         except BaseException:
             self._close_cards()
             raise
         self.readers: Final = tuple(Reader(self, self._link, place) for place in range(len(sources)))
+        self._timings = {each.name: timing or plan.timing_of(each.place) for each in self.readers}
         try:
             for reader, card in zip(self.readers, cards, strict=True):
                 if card is not None:
+                    plan.prepare(card, reader.place)
                     reader.insert(card)
         except BaseException:
             self.close()
@@ -176,8 +185,8 @@ class Rig:
     def watch(self, card: Card, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
         card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
-        if self._timing != NONE:
-            card.timing = self._timing
+        if self._timings[reader] != NONE:
+            card.timing = self._timings[reader]
 
     def note(self, kind: str, reader: str, what: str) -> None:
         """Record in the trace that something happened to a reader: ``inserted`` or ``removed``."""

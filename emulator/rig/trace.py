@@ -5,13 +5,26 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ..trace.event import Event
 from ..trace.text import event_lines
 
 LIMIT: Final = 10_000
 """Events that a trace keeps; older ones are dropped."""
+
+
+class Recorder(Protocol):
+    """What takes the events of a card: a `Trace`, or a display."""
+
+    def record(self, event: Event) -> None:
+        """Take an event that is whole."""
+
+    def later(self, report: Callable[[], None], size: int) -> None:
+        """Take a command that ``report`` describes, now or later: it passes the event to `keep`."""
+
+    def keep(self, event: Event) -> None:
+        """Take the event of a command that `later` was given."""
 
 
 class Trace:
@@ -44,11 +57,12 @@ class Trace:
             self._describe()
             self._keep(event)
 
-    def later(self, report: Callable[[], None], _size: int) -> None:
+    def later(self, report: Callable[[], None], size: int) -> None:  # noqa: ARG002 - it counts commands, not bytes
         """Take a command that is described when somebody looks: at once where somebody watches.
 
         Args:
             report: describes it and passes the event to `keep`.
+            size: bytes that it holds until then.
         """
         self._waiting.append(report)
         if self._watchers:

@@ -58,6 +58,12 @@ class Reader:
         self._link, _ = self._server.accept()
         self._link.settimeout(20)
 
+    def take_again(self) -> None:
+        """Take the connection of a card that has left and comes back."""
+        self._link.close()
+        self._link, _ = self._server.accept()
+        self._link.settimeout(20)
+
     def send(self, payload: bytes) -> None:
         """Send one frame."""
         self.send_raw(len(payload).to_bytes(2) + payload)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cardfs.memory.image import Image
+from emulator.ports import AsIs, CardRemoved
 from emulator.reader import vpicc
 from emulator.reader.vpicc import VpiccCard, VpiccError, VpiccLink
 from tests.kit import child
@@ -80,6 +81,77 @@ def test_a_card_that_raises_is_told_and_answers() -> None:
     seen: list[object] = []
     assert VpiccCard(Broken(), seen.append).execute(SELECT) == b"\x6f\x00"
     assert len(seen) == 1
+
+
+class Leaving(EchoCard):
+    """A card that leaves the reader at 0001, and comes back by itself or not; 0002 gets an answer no card gives."""
+
+    def __init__(self, back: float | None) -> None:
+        super().__init__()
+        self.back = back
+
+    def transmit(self, command: bytes) -> bytes:
+        if command == b"\x00\x01":
+            raise CardRemoved("it left", back=self.back)
+        return AsIs(b"\x90") if command == b"\x00\x02" else super().transmit(command)
+
+
+def test_a_card_that_leaves_ends_the_link(image: Path) -> None:
+    command = [*INSERT, "--quiet", "--fault", "pull on=SELECT", image]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        with child.start([*command, "--port", port], stdout=-1, stderr=-1, text=True) as process:
+            driver, _ = server.accept()
+            with driver:
+                driver.settimeout(10)
+                _send(driver, SELECT)
+                assert driver.recv(1) == b"", "no answer"
+            output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "", "sscard: the card was pulled out before the command\n")
+
+
+def test_a_card_that_comes_back_dials_again() -> None:
+    card, seen = Leaving(0.1), list[object]()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        link = VpiccLink(card, "127.0.0.1", server.getsockname()[1], watch=seen.append)
+        thread = threading.Thread(target=_run, args=(link,))
+        thread.start()
+        driver, _ = server.accept()
+        with driver:
+            driver.settimeout(10)
+            _send(driver, b"\x00\x02")
+            assert _receive(driver) == b"\x90", "it passes as it is"
+            _send(driver, b"\x00\x01")
+            assert driver.recv(1) == b""
+        left = time.monotonic()
+        driver, _ = server.accept()
+        with driver:
+            driver.settimeout(10)
+            assert time.monotonic() - left > 1, "sooner the reader may not notice"
+            _send(driver, SELECT)
+            assert _receive(driver) == SELECT + b"\x90\x00"
+            link.close()
+        thread.join(10)
+    assert not thread.is_alive()
+    assert [type(event).__name__ for event in seen] == ["Connected", "Disconnected", "Connected", "Disconnected"]
+    assert card.calls.count("off") == 2, "out of the reader it has no power"
+
+
+def test_a_card_that_is_away_can_be_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        link = VpiccLink(Leaving(600), "127.0.0.1", server.getsockname()[1])
+        thread = threading.Thread(target=_run, args=(link,))
+        thread.start()
+        driver, _ = server.accept()
+        with driver:
+            _send(driver, b"\x00\x01")
+        time.sleep(0.5)
+        link.close()
+        thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_what_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,8 +56,8 @@ def test_a_fault_is_read_and_written_down(text: str, shown: str) -> None:
         ("pull nth=0", "fault pull: nth is '0', but can be: 1 to 1000000"),
         ("pull times=never", "fault pull: times is 'never', but can be: 1 to 1000000, or all"),
         ("delay seconds=1e9", "fault delay: seconds is '1e9', but can be: 0 to 600"),
-        ("delay 3", "fault delay: '3' is not of the form parameter=value"),
-        ("delay seconds=1 seconds=2", "fault delay: seconds is given twice"),
+        ("delay 3", "delay: '3' is not of the form parameter=value"),
+        ("delay seconds=1 seconds=2", "delay: seconds is given twice"),
         ('pull on="READ', "a quotation mark is missing"),
     ],
 )

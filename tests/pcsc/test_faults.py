@@ -1,0 +1,55 @@
+"""Faults on the command line, as programs behind PC/SC meet them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit import child
+
+pytestmark = pytest.mark.pcsc
+
+SSCARD = Path(sys.executable).with_name("sscard")
+
+
+def test_the_status_is_the_programs_and_the_trace_has_the_fault(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    command = [SSCARD, "exec", "--fault", 'pull on="READ RECORD" nth=2', "--trace", trace, "--", SSCARD, "read"]
+    done = child.run(command)
+    assert done.returncode == 2
+    assert "sscard: the card gave no answer: was it pulled out?\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert '"kind": "fault", "name": "pull"' in trace.read_text()
+
+
+def test_a_program_that_goes_on_sees_an_empty_reader() -> None:
+    script = f"{SSCARD} read; sleep 1; opensc-tool -l; exit 7"
+    done = child.run([SSCARD, "exec", "--fault", 'pull on="READ RECORD" reader=0', "--", "bash", "-c", script])
+    assert done.returncode == 7
+    assert "sscard: a card is out of its reader: the card was pulled out before the command\n" in done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines() if line[:1].isdigit()] == ["No", "Yes"]
+
+
+def test_a_card_whose_answer_was_lost_comes_back() -> None:
+    script = f"{SSCARD} read; sleep 3; {SSCARD} read"
+    done = child.run([SSCARD, "exec", "--fault", 'lost-answer on="READ RECORD"', "--", "bash", "-c", script])
+    assert done.returncode == 0
+    assert done.stdout.count("测试甲") == 1
+    assert done.stderr == "sscard: the card gave no answer: was it pulled out?\n"
+
+
+def test_faults_of_two_cards_and_one_that_never_struck() -> None:
+    faults = ("status on=VERIFY sw=6A81 reader=1 nth=5", 'delay on="READ RECORD" seconds=0.01')
+    options = [each for fault in faults for each in ("--fault", fault)]
+    done = child.run([SSCARD, "exec", *options, "--timing", "contact-115200", "--", SSCARD, "read"])
+    assert done.returncode == 0
+    assert done.stderr == "sscard: this fault never struck: status on=VERIFY nth=5 sw=6A81 reader=1\n"
+
+
+def test_the_same_seed_gives_the_same_random_numbers() -> None:
+    shown = []
+    for seed in ("9", "9", "8"):
+        done = child.run([SSCARD, "exec", "--seed", seed, "--", "opensc-tool", "-r", "0", "-s", "0084000008"])
+        assert "SW1=0x90, SW2=0x00" in done.stdout
+        shown.append(done.stdout)
+    assert shown[0] == shown[1] != shown[2]
