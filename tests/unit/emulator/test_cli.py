@@ -617,7 +617,7 @@ def test_no_reader_is_waited_for_and_said_once(image: Path) -> None:
     with child.start(command, stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
         line = waiting.stdout.readline()
-        assert f"no reader listens at 127.0.0.1:{port} (Connection refused); waiting." in line
+        assert f"no reader listens at 127.0.0.1:{port} (Connection refused): waiting" in line
         time.sleep(0.5)
         waiting.terminate()
         assert waiting.stdout.read() == ""
