@@ -330,7 +330,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "memory",
             (_MOMENT, _BACK),
             "The card is gone before or after a durable write of the command; it keeps all of the write, or nothing.",
-            "命令的一次掉电保护写入之前或之后卡断电；写入要么全部生效，要么全部不生效。",
+            "命令的一次非易失性写入之前或之后卡断电；该写入要么全部生效，要么全部不生效。",
             on_write=_power_cut,
         ),
         Kind(
@@ -509,10 +509,10 @@ class Fault:
         if kind is None:
             raise FaultError(f"there is no fault {name!r}{nearest(name, KINDS)}")
         self.kind = kind
-        self.on = _read(_ON, name, on)
-        self.file = _read(_FILE, name, file)
-        self.nth = _read(_NTH, name, nth)
-        self.times = kind.times if times is None else _read(_TIMES, name, times)
+        self.on = _read(SELECTORS["on"], name, on)
+        self.file = _read(SELECTORS["file"], name, file)
+        self.nth = _read(SELECTORS["nth"], name, nth)
+        self.times = kind.times if times is None else _read(SELECTORS["times"], name, times)
         self.seen = 0
         self.fired = 0
         self._values = _read_all(kind, parameters)
@@ -552,7 +552,7 @@ class Fault:
         usual = {"on": None, "file": None, "nth": 1, "times": ALL if self.kind.times is None else self.kind.times}
         defaults = {each.name: each.default for each in self.kind.parameters}
         parts = [
-            f"{key}={shlex.quote(_shown(value))}"
+            f"{key}={shlex.quote(shown(value))}"
             for key, value in (selector | self._values).items()
             if value != (usual | defaults)[key]
         ]
@@ -621,20 +621,48 @@ def _within(label: str, wanted: str) -> bool:
     return label == wanted or label.startswith(f"{wanted}/")
 
 
-_ON: Final = Parameter(
-    "on", lambda given: None if given is None else _text(given), None, "name or bytes of a command", "", ""
-)
-_FILE: Final = Parameter("file", lambda given: None if given is None else _text(given), None, "label of a file", "", "")
-_NTH: Final = Parameter("nth", _whole(1, 1_000_000), 1, "1 to 1000000", "", "")
-_TIMES: Final = Parameter(
-    "times",
-    lambda given: None if given == ALL else _whole(1, 1_000_000)(given),
-    1,
-    "1 to 1000000, or all",
-    "",
-    "",
-)
-SELECTOR: Final = ("on", "file", "nth", "times")
+def _named(given: Any) -> str | None:
+    return None if given is None else _text(given)
+
+
+def _times(given: Any) -> int | None:
+    return None if given == ALL else _whole(1, 1_000_000)(given)
+
+
+SELECTORS: Final[Mapping[str, Parameter]] = {
+    each.name: each
+    for each in (
+        Parameter(
+            "on",
+            _named,
+            None,
+            "name or bytes of a command",
+            "which command, by its name or by how its bytes begin; any if left out",
+            "哪条命令：命令名称或其开头字节；省略时为任何命令",
+        ),
+        Parameter(
+            "file",
+            _named,
+            None,
+            "label of a file",
+            "which file the command means, DF04/EF05, or a DF with all in it, DF04; any if left out",
+            "命令涉及哪个文件：DF04/EF05，或整个 DF：DF04；省略时为任何文件",
+        ),
+        Parameter(
+            "nth",
+            _whole(1, 1_000_000),
+            1,
+            "1 to 1000000",
+            "the first one that is struck, of those that the selector names",
+            "从符合条件的第几次开始",
+        ),
+        Parameter(
+            "times", _times, 1, "1 to 1000000, or all", "how many are struck from there on", "从该次起连续多少次"
+        ),
+    )
+}
+"""What every fault can be told: which commands it strikes."""
+SELECTOR: Final = tuple(SELECTORS)
 
 
 def _read(parameter: Parameter, name: str, given: Any) -> Any:
@@ -642,7 +670,7 @@ def _read(parameter: Parameter, name: str, given: Any) -> Any:
         return parameter.read(given)
     except (ValueError, TypeError):
         raise FaultError(
-            f"fault {name}: {parameter.name} is {_shown(given)!r}, but can be: {parameter.values}"
+            f"fault {name}: {parameter.name} is {shown(given)!r}, but can be: {parameter.values}"
         ) from None
 
 
@@ -686,7 +714,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}" if len(names) < 20 else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return the value of a parameter as `Fault.parse` reads it."""
     if isinstance(value, bytes):
         return value.hex().upper()
     return "never" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -26,6 +26,7 @@ from emulator.commands.personalise import t514
 from emulator.commands.psam.rows import PSAM_ROWS
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
+from emulator.rig import scenario
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
 from tests.kit import picture
@@ -45,6 +46,7 @@ from tests.kit.book import (
     text_of,
 )
 from tests.kit.places import ROOT
+from tests.kit.tables import HEADS, Language, tables
 
 BOOK: Final = "\n".join(text_of(page) for page in PAGES if not is_chinese(page))
 COMMON: Final = frozenset((0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303))
@@ -171,6 +173,27 @@ def test_every_file_of_the_main_profile_stands_in_its_table_with_its_rules() -> 
     assert table == {
         plan.id: [plan.zh, str(plan.ef.structure), plan.ef.read.text, plan.ef.update.text] for plan in files
     }
+
+
+@pytest.mark.parametrize(
+    ("page", "language"), [("docs/reference/faults.md", "en"), ("docs/zh/reference/faults.md", "zh")]
+)
+@pytest.mark.parametrize("name", HEADS)
+def test_the_tables_of_faults_and_timings_are_those_of_the_code(page: str, language: Language, name: str) -> None:
+    assert f"\n\n{tables(language)[name]}\n\n" in text_of(page)
+
+
+def test_every_option_on_faults_stands_in_its_table() -> None:
+    assert isinstance(main, click.Group)
+    table = {row[0].strip("`").split()[0] for row in rows("On the command line")}
+    for command in ("exec", "insert", "apdu"):
+        options = {name for each in main.commands[command].params for name in each.opts}
+        assert table <= options
+    assert table == {"--fault", "--timing", "--scenario", "--seed"}
+
+
+def test_the_keys_of_a_scenario_stand_in_their_table() -> None:
+    assert tuple(row[0].strip("`[]") for row in rows("A scenario file")) == scenario.KEYS
 
 
 def test_every_subcommand_stands_in_its_table() -> None:

@@ -1,0 +1,73 @@
+"""The tables of faults and timings as their pages have them, in both languages, made from the code."""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from emulator.rig.fault import KINDS, REQUIRED, SELECTORS, Parameter, shown
+from emulator.rig.timing import NONE, TIMINGS, WORK
+
+Language = Literal["en", "zh"]
+LAYERS: Final = {"memory": "存储器", "card": "卡命令", "wire": "卡与读卡器之间"}
+NEEDED: Final[dict[Language, str]] = {"en": "must be given", "zh": "必须给出"}
+HEADS: Final[dict[str, dict[Language, tuple[str, ...]]]] = {
+    "faults": {
+        "en": ("fault", "where it acts", "what the client sees"),
+        "zh": ("故障", "作用位置", "客户端看到什么"),
+    },
+    "parameters": {
+        "en": ("fault", "parameter", "values", "if left out", "what it is for"),
+        "zh": ("故障", "参数", "取值", "省略时", "用途"),
+    },
+    "selector": {"en": ("key", "values", "what it is for"), "zh": ("键", "取值", "用途")},
+    "timings": {"en": ("timing", "what it stands for"), "zh": ("时间", "含义")},
+    "work": {"en": ("commands", "milliseconds"), "zh": ("命令", "毫秒")},
+}
+
+
+def tables(language: Language) -> dict[str, str]:
+    """Return every table by its name, as lines of Markdown."""
+    return {name: _table(head[language], _rows(name, language)) for name, head in HEADS.items()}
+
+
+def _rows(name: str, language: Language) -> Iterable[tuple[str, ...]]:
+    zh = language == "zh"
+    if name == "faults":
+        for kind in KINDS.values():
+            yield f"`{kind.name}`", LAYERS[kind.layer] if zh else kind.layer, kind.zh if zh else kind.text
+    elif name == "parameters":
+        for kind in KINDS.values():
+            for each in kind.parameters:
+                default = NEEDED[language] if each.default is REQUIRED else f"`{shown(each.default)}`"
+                yield f"`{kind.name}`", f"`{each.name}`", _values(each, language), default, each.zh if zh else each.text
+    elif name == "selector":
+        for each in SELECTORS.values():
+            yield f"`{each.name}`", _values(each, language), each.zh if zh else each.text
+    elif name == "timings":
+        for timing, wire in TIMINGS.items():
+            yield f"`{timing}`", wire.zh if zh else wire.text
+        yield f"`{NONE}`", "不等待" if zh else "no waiting"
+    else:
+        for work in WORK.values():
+            yield work.zh if zh else work.text, f"{work.seconds * 1000:g}"
+
+
+CHINESE: Final[dict[str, str]] = {
+    "before, after": "before、after",
+    "seconds, never": "秒数、never",
+    "4 hex digits": "4 位十六进制数字",
+    "2 hex digits": "2 位十六进制数字",
+    "hex": "十六进制",
+    "name of a key": "密钥名称",
+    "name or bytes of a command": "命令的名称或字节",
+    "label of a file": "文件标识",
+}
+
+
+def _values(parameter: Parameter, language: Language) -> str:
+    text = parameter.values
+    return text if language == "en" else CHINESE.get(text, text.replace(" to ", " 至 ").replace(", or ", "，或 "))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join((lines[0], "|" + "---|" * len(head), *lines[1:]))
