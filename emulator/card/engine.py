@@ -85,6 +85,7 @@ class Card:
         sets: the command sets; the engine itself knows no command.
         random: its random source.
         bug: the exception behind the last 6F00 that was a defect of this program, None if there was none.
+        bug_command: name of the command that met it.
     """
 
     def __init__(self, image: Image, sets: CommandSets, random: RandomSource = system_random) -> None:
@@ -92,6 +93,7 @@ class Card:
         self.sets = sets
         self.random = random
         self.bug: Exception | None = None
+        self.bug_command = ""
         self._last: _Done | None = None
         self._outcome: Outcome | None = None
         settings = image.info.settings
@@ -179,7 +181,7 @@ class Card:
                 session.challenge = None
             self._forget(row)
         except Exception as error:
-            self.bug = error
+            self.bug, self.bug_command = error, row.name if row else f"INS {raw[1:2].hex().upper()}"
             word, data, reason = BUG, b"", f"a defect of this program: {type(error).__name__}"
             self._forget(row)
         response = data + word.to_bytes(2)

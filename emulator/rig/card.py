@@ -77,6 +77,7 @@ class Card:
         self._reader = ""
         self._clock: Callable[[], float] = time.time
         self._way: Wire | None = None
+        self._bug: tuple[Exception | None, str] = (None, "")
         self._send: Channel = self._core.transmit
 
     # -- making -------------------------------------------------------------------------------
@@ -271,6 +272,7 @@ class Card:
 
     def _start_over(self) -> None:
         """Read the memory again, as a card does that gets power."""
+        self._bug = (self.bug, self.bug_command)
         self._core = cards.Card(Image(cells.read_cells(self._store.load()), self._store), self._random)
         self._connect()
 
@@ -417,7 +419,12 @@ class Card:
     @property
     def bug(self) -> Exception | None:
         """The exception behind the last 6F00 that no refusal explains: a defect of this program; mostly None."""
-        return self._core.bug
+        return self._core.bug or self._bug[0]
+
+    @property
+    def bug_command(self) -> str:
+        """Name of the command that met `bug`; empty if there is none."""
+        return self._core.bug_command or self._bug[1]
 
     @property
     def profile(self) -> str:

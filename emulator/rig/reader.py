@@ -2,16 +2,26 @@
 
 from typing import Any, Protocol
 
+from ..card.engine import Outcome
 from ..terminal import Connection, TerminalError
 from ..terminal.errors import NO_ANSWER
-from .card import Card
+from .card import Card, Snapshot
 from .errors import RigError
+from .fault import Fault
 from .trace import Trace
 from .transport import Transport
 
 
 class Owner(Protocol):
-    """What a reader asks of its rig."""
+    """What a reader asks of its rig.
+
+    Attributes:
+        trace: what passed between all readers and cards.
+    """
+
+    @property
+    def trace(self) -> Trace:
+        """What passed between all readers and cards."""
 
     def require_free(self, card: Card) -> None:
         """Refuse a card that is in a reader already; raise `RigError`."""
@@ -26,7 +36,8 @@ class Owner(Protocol):
 class Reader:
     """A reader of a rig; a rig makes it. A terminal takes it for its own.
 
-    Every method returns when clients see what it did: nobody has to sleep.
+    Every method returns when clients see what it did: nobody has to sleep. What it says of a card, `fault`, `last`
+    and others, is said of the card in it; after the card has left, of the one that was in it last.
 
     Attributes:
         place: its number in the rig, from 0.
@@ -47,6 +58,7 @@ class Reader:
         self._rig = rig
         self._transport = transport
         self._card: Card | None = None
+        self._latest: Card | None = None
         self._before: Trace | None = None
         self._connection: Any = None
 
@@ -55,15 +67,19 @@ class Reader:
         """The card in the reader; None if it is empty, also after a fault has taken the card out for good."""
         return self._card if self._transport.present(self.place) else None
 
-    def insert(self, card: Card) -> Card:
+    def insert(self, card: Card | None = None) -> Card:
         """Put a card in; return it.
 
+        Args:
+            card: the card; if left out the one that was in this reader last, pulled or taken out by a fault.
+
         Raises:
-            RigError: there is a card already, or this one is in another reader.
+            RigError: there is a card already, or this one is in another reader, or none was ever here.
             StackError: PC/SC does not see it in time.
         """
         if self._transport.present(self.place):
             raise RigError(f"{self.name!r} holds a card already: remove it first, or swap")
+        card = card or self._known()
         self._rig.require_free(card)
         self.let_go()
         self._take(card)
@@ -90,6 +106,8 @@ class Reader:
         self._rig.require_free(card)
         if self._card is not None:
             self.remove()
+        elif self._transport.present(self.place):
+            self._transport.remove(self.place)
         return self.insert(card)
 
     def replace(self, card: Card) -> Card:
@@ -149,8 +167,47 @@ class Reader:
             raise TerminalError("the card gave no answer: was it pulled out?", NO_ANSWER)
         return answer
 
+    # -- the card in it -----------------------------------------------------------------------
+
+    def _known(self) -> Card:
+        if self._latest is None:
+            raise RigError(f"{self.name!r} is empty")
+        return self._latest
+
+    def fault(self, name: str | Fault, **chosen: Any) -> Fault:
+        """Arm a fault of the card; see `Card.fault`. Raise `RigError` if there was never a card."""
+        return self._known().fault(name, **chosen)
+
+    def disarm(self, fault: Fault | None = None) -> None:
+        """Take a fault of the card away, or all of them."""
+        self._known().disarm(fault)
+
+    def snapshot(self) -> Snapshot:
+        """Return the memory of the card as it is now; see `Card.snapshot`."""
+        return self._known().snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put the memory of the card back; see `Card.restore`."""
+        self._known().restore(snapshot)
+
+    @property
+    def last(self) -> Outcome | None:
+        """What happened to the last command, with the reason for a refusal; None before the first."""
+        return self._known().last
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset of the card, 2 to 33 bytes."""
+        return self._known().atr
+
+    @property
+    def trace(self) -> Trace:
+        """What passed in this reader, whatever card was in it."""
+        return self._rig.trace.of(self.name)
+
     def _take(self, card: Card) -> None:
-        self._card, self._before = card, card.trace
+        self._card = self._latest = card
+        self._before = card.trace
         self._rig.watch(card, self.name)
 
     def let_go(self) -> None:

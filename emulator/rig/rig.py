@@ -18,6 +18,7 @@ from .clock import Clock, When
 from .errors import RigError
 from .reader import Reader
 from .scenario import Scenario, read_scenario
+from .stock import Stock
 from .sweep import Cut, Look, sweep
 from .timing import NONE, wire
 from .trace import Trace
@@ -35,6 +36,10 @@ def _print(line: str) -> None:
     sys.stderr.write(f"sscard: {line}\n")
 
 
+def _link(transport: Kind, count: int, report: Callable[[str], None]) -> Transport:
+    return PcscTransport(count, report) if transport == "pcsc" else ProcessTransport(count)
+
+
 class Rig:
     """Readers with cards in them, in this process or on a PC/SC stack of their own.
 
@@ -49,6 +54,9 @@ class Rig:
             come before what it says.
         roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
         report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
+        stock: where new cards come from; each is issued anew if left out.
+        link: readers that another rig has used and that stay when this one closes, cards in them too; their own if
+            left out. A card of before is in the way of `Reader.insert`, but not of `Reader.replace`.
 
     Attributes:
         readers: the readers, in order.
@@ -80,6 +88,8 @@ class Rig:
         scenario: str | PathLike[str] | None = None,
         roots: str | PathLike[str] | Roots | None = None,
         report: Callable[[str], None] = _print,
+        stock: Stock | None = None,
+        link: Transport | None = None,
     ) -> None:
         sources = [None] * readers if isinstance(readers, int) else list(readers)
         if not 1 <= len(sources) <= MOST_READERS:
@@ -96,11 +106,14 @@ class Rig:
         self._timings: dict[str, str] = {}
         self._made = 0
         self._opened: list[Card] = []
+        self._stock = stock
+        self._seen: dict[int, Card] = {}
+        self._keeps = link is not None
         self._link: Transport
         try:
             cards = [self._source(each) for each in sources]
             plan.require_cards([place for place, card in enumerate(cards) if card is not None])
-            self._link = PcscTransport(len(sources), report) if transport == "pcsc" else ProcessTransport(len(sources))
+            self._link = link or _link(transport, len(sources), report)
         except BaseException:
             self._close_cards()
             raise
@@ -135,17 +148,21 @@ class Rig:
             options.setdefault("random", SeededRandom(f"{seed}/card"))
         if self.clock.fixed:
             options.setdefault("issue_date", self.clock.today())
-        return Card.issue(profile, **options)
+        return self._stock.issue(profile, options) if self._stock else Card.issue(profile, **options)
 
     def open(self, path: str | PathLike[str]) -> Card:
         """Open an image file; the rig closes it at its end. Raise `ImageError` if it cannot be used."""
-        self._made += 1
-        random: RandomSource = system_random
-        if self.seed is not None:
-            random = SeededRandom(f"{self.seed}/{self._made}/card")
-        card = Card.open(path, random=random)
+        card = Card.open(path, random=self._random())
         self._opened.append(card)
         return card
+
+    def copy(self, path: str | PathLike[str]) -> Card:
+        """Return a new card with the contents of an image file, which stays as it is; raise `ImageError`."""
+        return (self._stock or Stock()).copy(path, self._random())
+
+    def _random(self) -> RandomSource:
+        self._made += 1
+        return system_random if self.seed is None else SeededRandom(f"{self.seed}/{self._made}/card")
 
     def _source(self, source: Source) -> Card | None:
         if source is None or isinstance(source, Card):
@@ -168,13 +185,19 @@ class Rig:
         return self._first(psam=True)
 
     def _first(self, *, psam: bool) -> Card:
-        return self._reader(psam=psam).card  # type: ignore[return-value]  # it has one
+        return self.reader_of(psam=psam).card  # type: ignore[return-value]  # it has one
 
-    def _reader(self, *, psam: bool) -> Reader:
+    def reader_of(self, *, psam: bool) -> Reader:
+        """Return the first reader with a user card in it, or with a PSAM; raise `RigError` if there is none."""
         for reader in self.readers:
             if reader.card is not None and reader.card.is_psam is psam:
                 return reader
         raise RigError(f"no reader of the rig holds a {'PSAM' if psam else 'user card'}")
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """Every card that is or was in a reader of the rig."""
+        return tuple(self._seen.values())
 
     def require_free(self, card: Card) -> None:
         """Refuse a card that is in a reader already; raise `RigError`."""
@@ -184,6 +207,7 @@ class Rig:
 
     def watch(self, card: Card, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
+        self._seen[id(card)] = card
         card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
         if self._timings[reader] != NONE:
             card.timing = self._timings[reader]
@@ -207,7 +231,7 @@ class Rig:
         """
         module = next((each for each in self.readers if each.card is not None and each.card.is_psam), None)
         return Terminal(
-            self._reader(psam=False),
+            self.reader_of(psam=False),
             module if psam else None,
             pad=lambda _prompt: pin,
             settings=settings,
@@ -273,7 +297,7 @@ class Rig:
             write 1 (VERIFY), cut before: old
             write 1 (VERIFY), cut after: new
         """
-        target = of or self._reader(psam=False)
+        target = of or self.reader_of(psam=False)
         return sweep(self.readers, lambda: scenario(self), target, look, torn=torn)
 
     # -- the end ------------------------------------------------------------------------------
@@ -282,7 +306,8 @@ class Rig:
         """Take all cards out and the PC/SC stack down; image files that the rig has opened are closed."""
         for reader in self.readers:
             reader.let_go()
-        self._link.close()
+        if not self._keeps:
+            self._link.close()
         self._close_cards()
 
     def _close_cards(self) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+NAME: Final = "pcscd.comm"
+LONGEST: Final = 107
+"""Bytes that the path of a socket may have."""
 
 
 class Route:
@@ -30,13 +33,16 @@ class Route:
         self._point()
 
     def leave(self, socket_path: str) -> None:
-        """Lead to a stack no more, but to the one before it."""
+        """Lead to a stack no more, but to the one before it, or nowhere.
+
+        The variable stays until `remove`: the library has read it, and another stack may come.
+        """
         with contextlib.suppress(ValueError):
             self._stacks.remove(socket_path)
         if self._stacks:
             self._point()
-        else:
-            self.remove()
+        elif self._folder is not None and self._owner == os.getpid():
+            (self._folder / NAME).unlink(missing_ok=True)
 
     @property
     def folder(self) -> str:
@@ -50,8 +56,11 @@ class Route:
         # After a fork the folder is the parent's.
         self._owner = os.getpid()
         self._folder = Path(tempfile.mkdtemp(prefix="sscard-pcsc-"))
+        if len(os.fsencode(self._folder / NAME)) > LONGEST:
+            self._folder.rmdir()
+            self._folder = Path(tempfile.mkdtemp(prefix="sscard-pcsc-", dir="/tmp"))
         self._before = os.environ.get(VARIABLE)
-        os.environ[VARIABLE] = str(self._folder / "pcscd.comm")
+        os.environ[VARIABLE] = str(self._folder / NAME)
         atexit.register(self.remove)
 
     def _point(self) -> None:
@@ -60,7 +69,7 @@ class Route:
         new = self._folder / "new"
         new.unlink(missing_ok=True)
         new.symlink_to(self._stacks[-1])
-        new.replace(self._folder / "pcscd.comm")
+        new.replace(self._folder / NAME)
 
     def remove(self) -> None:
         """Remove the folder and give the variable its value back."""

@@ -124,9 +124,20 @@ class Trace:
         return self.text()
 
     def text(self, last: int | None = None) -> str:
-        """Return the events, or the last ones, as `sscard` shows them, without colours."""
-        events = self.events if last is None else self.events[-last:]
+        """Return the events as `sscard` shows them, without colours.
+
+        Args:
+            last: how many commands, and what lies between them; all if left out.
+        """
+        events = self.events
+        if last is not None:
+            places = [place for place, event in enumerate(events) if event.kind == "command"]
+            events = events[places[-last] :] if len(places) > last else events
         return "\n".join(line for event in events for line in event_lines(event))
+
+    def of(self, reader: str) -> "Trace":
+        """Return what of this trace belongs to one reader, also what comes later."""
+        return _Part(self, reader)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the events as JSON lines, secrets masked; OSError."""
@@ -137,3 +148,39 @@ class Trace:
         with self._lock:
             self._waiting.clear()
             self._events.clear()
+
+    def drop(self, reader: str) -> None:
+        """Forget the events of one reader."""
+        with self._lock:
+            self._describe()
+            others = [event for event in self._events if event.reader != reader]
+            self._events.clear()
+            self._events.extend(others)
+
+
+class _Part(Trace):
+    """What of a trace belongs to one reader."""
+
+    def __init__(self, whole: Trace, reader: str) -> None:
+        super().__init__(0)
+        self._whole = whole
+        self._reader = reader
+
+    def record(self, event: Event) -> None:
+        self._whole.record(event)
+
+    def later(self, report: Callable[[], None], size: int) -> None:
+        self._whole.later(report, size)
+
+    def keep(self, event: Event) -> None:
+        self._whole.keep(event)
+
+    def watch(self, sink: Callable[[Event], None]) -> Callable[[], None]:
+        return self._whole.watch(lambda event: sink(event) if event.reader == self._reader else None)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return tuple(event for event in self._whole.events if event.reader == self._reader)
+
+    def clear(self) -> None:
+        self._whole.drop(self._reader)

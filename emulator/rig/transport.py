@@ -5,8 +5,9 @@ Both have the same methods, and `emulator.rig.reader` knows no difference betwee
 
 import gc
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -215,6 +216,24 @@ class ProcessConnection:
             self._seat.power_off()
 
 
+def release_connections(names: Collection[str]) -> None:
+    """End connections of pyscard that this process has left open: they complain when they outlive their stack.
+
+    Args:
+        names: readers; also one of the same name in another stack loses its connections.
+    """
+    pyscard = sys.modules.get("smartcard.pcsc.PCSCCardConnection")
+    if pyscard is None:
+        return
+    for each in gc.get_objects():
+        if isinstance(each, pyscard.PCSCCardConnection) and str(each.reader) in names:
+            with suppress(Exception):  # whatever became of the card
+                each.disconnect()
+            with suppress(Exception):
+                each.release()
+            each.hcontext = None  # what could not be released now would be tried again at its end
+
+
 # -- through PC/SC ------------------------------------------------------------------------------------
 
 
@@ -235,7 +254,7 @@ class PcscTransport:
 
         self.stack = Stack(count, report=report)
         self.stack.__enter__()
-        self.names = self.stack.readers
+        self.names = self.stack.readers[:count]  # the driver has two at least
         self._slots: list[Slot | None] = [None] * count
         self._seats: list[Seat | None] = [None] * count
         self._connections: list[Any] = []
@@ -314,6 +333,14 @@ class PcscTransport:
             with suppress(Exception):
                 connection.release()
         self._connections.clear()
+
+    def vacate(self) -> None:
+        """Take the power from the cards, for somebody else to use the readers; end what this process left connected."""
+        self.release()
+        for place in range(len(self.names)):
+            if self.present(place) and not self.stack.unpower(place):
+                release_connections(self.names)
+                self.stack.unpower(place)
 
     def close(self) -> None:
         """Take the stack down."""

@@ -97,6 +97,7 @@ __all__ = [
 
 def __getattr__(name: str) -> "Any":
     """Load a name of the face when it is first used."""
+    _require_own_packages()
     if name == "__version__":
         value: Any = _version()
     elif name in _PLACES:
@@ -140,6 +141,3 @@ def _require_own_packages() -> None:
                 f"sscard needs its own package {name!r}, but Python finds {where} first: "
                 "rename it, or start your program from elsewhere"
             )
-
-
-_require_own_packages()

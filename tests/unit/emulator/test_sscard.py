@@ -63,7 +63,7 @@ def test_a_folder_of_the_same_name_is_named(name: str, inside: str, tmp_path: Pa
     folder = tmp_path / name
     folder.mkdir()
     (folder / inside).write_text("")
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import sscard"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from sscard import Card"
     done = child.run([sys.executable, "-c", script])
     last = done.stderr.strip().splitlines()[-1] if done.stderr else ""
     if inside == "__init__.py":
@@ -74,6 +74,6 @@ def test_a_folder_of_the_same_name_is_named(name: str, inside: str, tmp_path: Pa
 
 def test_a_foreign_module_that_is_there_already_is_named(tmp_path: Path) -> None:
     (tmp_path / "keys.py").write_text("")
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import keys, sscard"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import keys; from sscard import Card"
     done = child.run([sys.executable, "-c", script])
     assert f"but Python finds {tmp_path / 'keys.py'} first" in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import sscard
 
 SELECT = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
+CHALLENGE = bytes.fromhex("0084000008")
 VERIFY = bytes.fromhex("0020000003123456")
 
 
@@ -70,3 +71,31 @@ def test_a_restored_card_is_still_traced_and_one_without_a_trace_is_not() -> Non
     card.trace = None
     card.transmit(SELECT)
     assert len(trace.commands) == 1
+
+
+def test_what_belongs_to_one_reader() -> None:
+    with sscard.Rig(["demo", "psam"]) as rig:
+        part = rig.trace.of(rig.readers[1].name)
+        seen: list[str] = []
+        end = part.watch(lambda event: seen.append(event.name))
+        rig.readers[0].transmit(CHALLENGE)
+        rig.readers[1].transmit(CHALLENGE)
+        end()
+        assert (len(rig.trace.commands), len(part.commands), seen) == (2, 1, ["", "GET CHALLENGE"])
+        assert [line for line in str(rig.trace).splitlines() if line.endswith("[sscard 1]")] == [
+            line for line in str(part).splitlines() if "[" in line
+        ]
+        part.record(part.events[-1])
+        assert len(part.commands) == 2
+        part.clear()
+        assert (len(part), len(rig.trace.commands)) == (0, 1)
+
+
+def test_the_last_commands_and_what_lies_between() -> None:
+    with sscard.Rig(["demo"]) as rig:
+        for _ in range(3):
+            rig.readers[0].transmit(CHALLENGE)
+            rig.readers[0].reset()
+        text = rig.trace.text(2)
+        assert (text.count("GET CHALLENGE"), text.count("reset"), text.count("power on")) == (2, 2, 0)
+        assert rig.trace.text(9) == rig.trace.text()
