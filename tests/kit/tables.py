@@ -30,6 +30,7 @@ def tables(language: Language) -> dict[str, str]:
 
 
 def _rows(name: str, language: Language) -> Iterable[tuple[str, ...]]:
+    """Yield the rows of a table."""
     zh = language == "zh"
     if name == "faults":
         for kind in KINDS.values():
@@ -64,10 +65,12 @@ CHINESE: Final[dict[str, str]] = {
 
 
 def _values(parameter: Parameter, language: Language) -> str:
+    """Return which values a parameter has."""
     text = parameter.values
     return text if language == "en" else CHINESE.get(text, text.replace(" to ", " 至 ").replace(", or ", "，或 "))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a table in Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
     return "\n".join((lines[0], "|" + "---|" * len(head), *lines[1:]))
