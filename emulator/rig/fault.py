@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
+from cardfs.memory.image import Image
 from cardfs.memory.store import Cell, CellKey, Store
 from cardfs.memory.tearing import PowerCut
 from cardfs.model.errors import StoreFailed
@@ -19,6 +20,7 @@ from ..card.apdu import Command
 from ..card.describer import Exchange
 from ..card.engine import Card, Outcome
 from ..card.row import Row
+from ..card.session import Session
 from ..commands.sets import SETS
 from ..ports import AsIs, CardRemoved
 from ..trace.mask import fits
@@ -38,12 +40,30 @@ class FaultError(SscardError, ValueError):
 # -- what a fault sees --------------------------------------------------------------------------------
 
 
+class View(Protocol):
+    """What faults see of a card: the engine of ours, and of a physical one what its answers have shown."""
+
+    @property
+    def image(self) -> Image:
+        """The files."""
+        ...
+
+    @property
+    def session(self) -> Session:
+        """The volatile state; a copy."""
+        ...
+
+    def find_row(self, raw: bytes) -> tuple[Row | None, Command | None]:
+        """Return the row that a command would have now, and the command as parsed."""
+        ...
+
+
 class Call:
     """One command on its way, as faults see it.
 
     Attributes:
         raw: the command APDU.
-        engine: the card's engine, before the command.
+        view: the card, before the command.
         row, command: its row in the command table, and the command as parsed; None if the card knows none.
         name: the row's name, or ``INS`` and the instruction.
         file: label of the file that it means: ``DF04/EF05``.
@@ -51,26 +71,32 @@ class Call:
         missed: set by a fault that found nothing to spoil; then it has not fired.
     """
 
-    def __init__(self, engine: Card, raw: bytes) -> None:
+    def __init__(self, view: View, raw: bytes) -> None:
         self.raw = raw
-        self.engine = engine
-        self.row, self.command = engine.find_row(raw)
-        self.file = _file(engine, self.row, self.command)
+        self.view = view
+        self.row, self.command = view.find_row(raw)
+        self.file = _file(view, self.row, self.command)
         self.name = self.row.name if self.row else f"INS {raw[1:2].hex().upper()}"
         self.outcome: Outcome | None = None
         self.missed = False
 
+    @property
+    def engine(self) -> Card:
+        """The engine of a card of ours; faults of memory and card have no other."""
+        assert isinstance(self.view, Card)  # noqa: S101 - no other card takes such a fault
+        return self.view
+
     def answer(self, word: int, reason: str) -> bytes:
         """Return a status word in the card's place; the command is not carried out."""
-        session = self.engine.session
+        session = self.view.session
         response = word.to_bytes(2)
         self.outcome = Outcome(self.raw, response, self.command, self.row, session.df, session.ef, word, reason)
         return response
 
 
-def _file(engine: Card, row: Row | None, command: Command | None) -> str:
+def _file(view: View, row: Row | None, command: Command | None) -> str:
     """Return the label of the file that a command means, before it is carried out; the current DF if it means none."""
-    session, image = engine.session, engine.image
+    session, image = view.session, view.image
     path = session.df
     if row is not None and command is not None:
         exchange = Exchange(command, b"", 0, session.df, session.ef, image, fits(row, command))

@@ -13,7 +13,7 @@ from cardfs.memory.tearing import PowerCut
 
 from ..card.engine import Card, Outcome
 from ..ports import CardRemoved
-from .fault import Call, Fault, Layer, Send
+from .fault import Call, Fault, Layer, Send, View
 
 Fired = Callable[[Fault, Call], None]
 """Hears of a fault that struck, with the command it struck."""
@@ -178,15 +178,15 @@ def _back(faults: tuple[Fault, ...]) -> float | None:
 class FaultyWire:
     """The way between card and reader, with the faults on it."""
 
-    def __init__(self, engine: Card, armed: Armed, send: Send, power_lost: Callable[[], None]) -> None:
-        self._engine = engine
+    def __init__(self, view: View, armed: Armed, send: Send, power_lost: Callable[[], None]) -> None:
+        self._view = view
         self._armed = armed
         self._send = send
         self._power_lost = power_lost
 
     def transmit(self, raw: bytes) -> bytes:
         """Pass one command on; raise `CardRemoved` if a fault takes the card away."""
-        call = Call(self._engine, raw)
+        call = Call(self._view, raw)
         try:
             return self._armed.through("wire", call, self._send)
         except CardRemoved:
