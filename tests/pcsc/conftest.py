@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.pcsc.harness import PcscStack
+from tests.kit import child
+from tests.pcsc.harness import REFUSAL, PcscStack, stub
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,10 @@ def stack() -> Iterator[PcscStack]:
         os.environ.pop("PCSCLITE_CSOCK_NAME", None)  # with other habits a test may have dropped it
         if before is not None:
             os.environ["PCSCLITE_CSOCK_NAME"] = before
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> dict[str, str]:
+    """An environment in which unshare is refused."""
+    stub(tmp_path, "unshare", f"echo '{REFUSAL}' >&2; exit 1")
+    return child.environment(PATH=f"{tmp_path}:{os.environ['PATH']}")

@@ -30,6 +30,14 @@ from tests.kit.places import ROOT
 
 ATR = bytes.fromhex("3b6500002063cb6800")
 CLIENT_TIMEOUT = 30.0
+REFUSAL = "unshare: unshare failed: Operation not permitted"
+"""What a machine without namespaces prints."""
+
+
+def stub(folder: Path, name: str, script: str) -> None:
+    """Put a program of this name into a folder, a shell script."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
 
 class EchoCard:

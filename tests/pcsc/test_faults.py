@@ -5,11 +5,32 @@ from pathlib import Path
 
 import pytest
 
+from emulator.rig.fault import KINDS
 from tests.kit import child
+from tests.kit.places import ROOT
+from tests.pcsc.harness import REFUSAL
 
 pytestmark = pytest.mark.pcsc
 
 SSCARD = Path(sys.executable).with_name("sscard")
+
+
+def faulting(count: int, env: dict[str, str]) -> tuple[list[str], str]:
+    """Meet each fault so often in one stack; return the names of those that came through, and standard error."""
+    done = child.run([sys.executable, "-m", "tests.pcsc.faulting", count], cwd=ROOT, env=env, limit=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line.partition(":")[0] for line in done.stdout.splitlines()], done.stderr
+
+
+def test_each_fault_three_times_and_a_plain_read_in_the_same_stack() -> None:
+    assert faulting(3, child.environment()) == ([*KINDS], "")
+
+
+def test_each_fault_without_namespaces(refusing: dict[str, str]) -> None:
+    names, errors = faulting(1, refusing)
+    assert names == [*KINDS]
+    assert errors.startswith(f"sscard: no namespaces here ({REFUSAL}): whoever reaches ports ")
+    assert errors.count("\n") == 1
 
 
 def test_the_status_is_the_programs_and_the_trace_has_the_fault(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,28 +15,15 @@ import pytest
 from emulator.reader.machine import find_program
 from emulator.reader.stack import Stack, StackError
 from tests.kit import child
-from tests.pcsc.harness import RUN, EchoCard, PcscStack, gone, mark
+from tests.pcsc.harness import REFUSAL, RUN, EchoCard, PcscStack, gone, mark, stub
 
 pytestmark = pytest.mark.pcsc
 
 SSCARD = str(Path(sys.executable).with_name("sscard"))
 UNSHARE = str(find_program("unshare"))
-REFUSAL = "unshare: unshare failed: Operation not permitted"
 OPEN_PORTS = "grep -c ' 00000000:0000 0A' /proc/net/tcp"
 READ_ONLY = "mount -t tmpfs -o ro,mode=755 tmpfs"
 NEW = "mount -t tmpfs -o mode=755 tmpfs"
-
-
-def stub(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-
-
-@pytest.fixture
-def refusing(tmp_path: Path) -> dict[str, str]:
-    """An environment in which unshare is refused."""
-    stub(tmp_path, "unshare", f"echo '{REFUSAL}' >&2; exit 1")
-    return child.environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -75,8 +63,10 @@ def test_three_at_once_are_private_without_namespaces(
     """Nobody may write to /run/pcscd but root, and it is enough that it is there."""
     setup = f"{READ_ONLY} /run/pcscd" if user else f"{NEW} /run"
     ask = "opensc-tool -l; sleep 1; opensc-tool -l"
-    script = f"for i in 1 2 3; do {SSCARD} exec -- sh -c '{ask}' & done; wait; {OPEN_PORTS}; ls -d /tmp/sscard-*"
-    done = machine(stack, setup, script, {**refusing, "TMPDIR": "/tmp"}, user=user)  # noqa: S108
+    # Not pytest's folder: the path of a socket may have a hundred characters.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108
+        script = f"for i in 1 2 3; do {SSCARD} exec -- sh -c '{ask}' & done; wait; {OPEN_PORTS}; ls {folder}"
+        done = machine(stack, setup, script, {**refusing, "TMPDIR": folder}, user=user)
     assert done.stdout.count("Yes             Virtual PCD 00 00") == 6, done
     assert done.stdout.count("Yes             Virtual PCD 00 01") == 6
     assert done.stdout.endswith("\n0\n"), "ports are closed again, and no folder stays"

@@ -15,6 +15,7 @@ from typing import Final
 
 from tests.kit import child
 from tests.kit.places import ROOT
+from tests.pcsc.faulting import RUNS as FAULTS
 from tests.pcsc.swapping import KINDS
 
 SSCARD: Final = Path(sys.executable).with_name("sscard")
@@ -80,11 +81,21 @@ def _is_marked(process: Path, mark: str) -> bool:
         return False
 
 
+def faults(kind: str, count: int, limit: float) -> str:
+    """Meet a fault so often in one stack, with a plain read after each."""
+    command = [sys.executable, "-m", "tests.pcsc.faulting", count, kind.removeprefix("fault ")]
+    done = child.run(command, limit=limit, cwd=ROOT)
+    if done.returncode:
+        raise Lost(done.stderr.strip().splitlines()[-1])
+    return done.stdout.strip().partition(": ")[2]
+
+
 Soak = Callable[[str, int, float], str]
 TABLE: Final[dict[str, tuple[Soak, int, float]]] = {
     **{kind: (swaps, 100 if kind == "commands of one byte" else 500, 900.0) for kind in KINDS},
     "started at once": (starts, 30, 300.0),
     "killed at any moment": (kills, 50, 600.0),
+    **{f"fault {name}": (faults, 100, 600.0) for name in FAULTS},
 }
 """What is done, how often, and how many seconds it may take."""
 
