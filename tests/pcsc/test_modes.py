@@ -64,7 +64,8 @@ def test_three_at_once_are_private_without_namespaces(
     setup = f"{READ_ONLY} /run/pcscd" if user else f"{NEW} /run"
     ask = "opensc-tool -l; sleep 1; opensc-tool -l"
     # Not pytest's folder: the path of a socket may have a hundred characters.
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o1777)
         script = f"for i in 1 2 3; do {SSCARD} exec -- sh -c '{ask}' & done; wait; {OPEN_PORTS}; ls {folder}"
         done = machine(stack, setup, script, {**refusing, "TMPDIR": folder}, user=user)
     assert done.stdout.count("Yes             Virtual PCD 00 00") == 6, done
