@@ -5,13 +5,14 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from cardfs.memory.image import Image
 
 from ..card.engine import Outcome
 from ..ports import Insertable
-from .describe import describe, fetches
+from .describe import describe
 from .event import Event, Sink
 
 Later = Callable[[Callable[[], None], int], None]
@@ -69,6 +70,7 @@ class Traced:
         self._reader = reader
         self._timer = timer
         self._origin: Outcome | None = None
+        self._show = self._describe  # bound once, not for each command
 
     def attach(self, card: Answering) -> None:
         """Trace another card from now on, or the same one behind something else."""
@@ -96,24 +98,28 @@ class Traced:
 
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU, and report its event."""
-        timer = self._timer
+        card, timer = self._card, self._timer
         started = timer()
-        response = self._card.transmit(command)
+        response = card.transmit(command)
         seconds = timer() - started
-        outcome = self._card.last
+        outcome = card.last
         if outcome is not None:
-            if not fetches(outcome):
+            if outcome.row is None or not outcome.row.fetches:
                 self._origin = outcome
-            # The files as they are now: the next command may delete them before this one is described.
-            now, image, origin, reader = self._clock(), self._card.image.snapshot(), self._origin, self._reader
-            self._later(
-                lambda: self._sink(describe(outcome, image, origin, now, seconds, reader)),
-                len(command) + len(response),
-            )
+            # The files as they are now: the next command may delete them before this one is described. What waits is
+            # one flat object: thousands of them are walked through by the garbage collector.
+            report = partial(self._show, outcome, card.image.snapshot(), self._origin, self._clock(), seconds)
+            self._later(report, len(command) + len(response))
         return response
+
+    def _describe(self, outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float) -> None:
+        """Give the event of a command to the sink."""
+        self._sink(describe(outcome, image, origin, now, seconds, self._reader))
 
     def report(self, kind: str) -> None:
         """Give a reset to the sink: ``power on``, ``power off`` or ``reset``."""
         self._origin = None
-        event = Event(self._clock(), kind, reader=self._reader)
-        self._later(lambda: self._sink(event), 0)
+        self._later(partial(self._describe_reset, self._clock(), kind), 0)
+
+    def _describe_reset(self, now: float, kind: str) -> None:
+        self._sink(Event(now, kind, reader=self._reader))
