@@ -214,6 +214,10 @@ class Stack:
         self.port = answer["port"]
         self._service = answer["socket"]
 
+    def look(self) -> None:
+        """Do nothing if the stack works; raise `StackError` if its first process or its pcscd has ended."""
+        self._ask({"look": True})
+
     def inherit(self, folder: str) -> None:
         """Let the stack remove a folder of its owner, if the owner dies without closing the stack; empty for none."""
         self._ask({"orphan": folder})
@@ -370,7 +374,7 @@ class Stack:
                 self._report(f"a card is out of its reader: {last_message(process, errors)}")
         if not self._reported:
             try:
-                self._ask({"look": True})
+                self.look()
             except StackError as error:
                 self._reported = True
                 self._report(f"the readers are gone: {error}")

@@ -93,9 +93,12 @@ class Pool:
         Raises:
             StackError: no stack is possible.
         """
-        if count not in self._links:
-            self._links[count] = PcscTransport(count, self.report)
-        link = self._links[count]
+        link = self._links.get(count)
+        if link is not None and not _works(link):
+            self.drop(link)
+            link = None
+        if link is None:
+            link = self._links[count] = PcscTransport(count, self.report)
         ROUTE.enter(link.stack.socket_path)
         return link
 
@@ -117,6 +120,14 @@ class Pool:
         """Take all stacks down."""
         for link in tuple(self._links.values()):
             self.drop(link)
+
+
+def _works(link: PcscTransport) -> bool:
+    try:
+        link.stack.look()
+    except StackError:
+        return False
+    return True
 
 
 # -- one test -----------------------------------------------------------------------------------------
@@ -161,16 +172,8 @@ class Bench:
             SscardError: it cannot be had; one sentence.
         """
         if kind not in self.rigs:
-            sources = self._sources(parts)
             kept = kind == "pcsc" and not self.wishes.get("isolate", False)
-            try:
-                self._make(kind, sources, kept=kept)
-            except StackError:
-                if not kept or not self._links:
-                    raise
-                # The stack of the tests before does not answer any more.
-                self.pool.drop(self._links.pop())
-                self._make(kind, sources, kept=True)
+            self._make(kind, self._sources(parts), kept=kept)
         return self.rigs[kind]
 
     def _sources(self, parts: Collection[str]) -> Sequence[Any]:

@@ -67,6 +67,7 @@ class Seat:
         away: whether the card left in the middle of a command.
         since: when that was, in seconds of `time.monotonic`.
         back: after how many seconds it returns by itself; None for never.
+        powered: whether the card has power.
     """
 
     def __init__(self, card: Insertable) -> None:
@@ -74,6 +75,7 @@ class Seat:
         self.away = False
         self.since = 0.0
         self.back: float | None = None
+        self.powered = False
 
     @property
     def present(self) -> bool:
@@ -89,10 +91,12 @@ class Seat:
 
     def power_on(self) -> None:
         """Cold reset."""
+        self.powered = True
         self.card.power_on()
 
     def power_off(self) -> None:
         """Loss of power."""
+        self.powered = False
         self.card.power_off()
 
     def reset(self) -> None:
@@ -226,7 +230,8 @@ def release_connections(names: Collection[str]) -> None:
     if pyscard is None:
         return
     for each in gc.get_objects():
-        if isinstance(each, pyscard.PCSCCardConnection) and str(each.reader) in names:
+        # By the exact type, which asks no object anything.
+        if type(each) is pyscard.PCSCCardConnection and str(each.reader) in names:
             with suppress(Exception):  # whatever became of the card
                 each.disconnect()
             with suppress(Exception):
@@ -258,6 +263,7 @@ class PcscTransport:
         self._slots: list[Slot | None] = [None] * count
         self._seats: list[Seat | None] = [None] * count
         self._connections: list[Any] = []
+        self._reached = False
         ROUTE.enter(self.stack.socket_path)
         self.stack.inherit(ROUTE.folder)
 
@@ -286,10 +292,15 @@ class PcscTransport:
         """
         self.release()
         seat = self._seats[place]
-        if seat is None or not seat.present or not self.stack.unpower(place):
+        if seat is None or not seat.present or not (self._is_at_rest(seat) or self.stack.unpower(place)):
             return False
         seat.card = card
         return True
+
+    @staticmethod
+    def _is_at_rest(seat: Seat) -> bool:
+        """Return whether nobody is connected: PC/SC asks for the answer to reset again when somebody comes."""
+        return not seat.powered
 
     def reset(self, place: int) -> None:
         """Reset the card through PC/SC: whoever is connected is told."""
@@ -338,7 +349,8 @@ class PcscTransport:
         """Take the power from the cards, for somebody else to use the readers; end what this process left connected."""
         self.release()
         for place in range(len(self.names)):
-            if self.present(place) and not self.stack.unpower(place):
+            seat = self._seats[place]
+            if seat is not None and seat.present and not self._is_at_rest(seat) and not self.stack.unpower(place):
                 release_connections(self.names)
                 self.stack.unpower(place)
 
@@ -355,6 +367,8 @@ class PcscTransport:
 
     def _require_library(self) -> None:
         """Refuse a PC/SC library of this process that has asked for pcscd before there was this stack."""
+        if self._reached:
+            return
         from ..terminal.pcsc import reader_names  # noqa: PLC0415
 
         found: list[str] = []
@@ -366,3 +380,4 @@ class PcscTransport:
                 "the PC/SC library of this process has asked for pcscd before the rig was there, and asks only once: "
                 f"make the rig first, or set PCSCLITE_CSOCK_NAME={where} before the process starts"
             )
+        self._reached = True

@@ -19,6 +19,15 @@ WRONG = bytes.fromhex("0020000003999999")
 """
 """What every file of tests begins with."""
 
+PARALLEL: Final = """
+@pytest.mark.parametrize("number", range({count}))
+def test_card(pcsc_card, number):
+    connection = pcsc_card.connect()
+    assert connection.transmit(list(SELECT))[1] == 0x61
+    assert connection.transmit(list(WRONG))[1:] == (0x63, 0xC2)
+"""
+"""So many tests over PC/SC."""
+
 
 class Result(NamedTuple):
     """What a run of pytest printed, and how it ended."""

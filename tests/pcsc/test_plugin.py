@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulator.reader.machine import find_program
-from tests.kit.suite import Cage, Suite
+from tests.kit.suite import PARALLEL, Cage, Suite
 
 pytestmark = pytest.mark.pcsc
 
@@ -156,15 +156,6 @@ def test_that_fails(card):
     assert result.outcomes == {"failed": 1, "passed": 3}, result.output
     assert "why: MF has no PIN; SSSE has one" in result.output
     assert cage.left() == []
-
-
-PARALLEL = """
-@pytest.mark.parametrize("number", range({count}))
-def test_card(pcsc_card, number):
-    connection = pcsc_card.connect()
-    assert connection.transmit(list(SELECT))[1] == 0x61
-    assert connection.transmit(list(WRONG))[1:] == (0x63, 0xC2)
-"""
 
 
 def test_in_parallel(suite: Suite, cage: Cage) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from tests.kit import child
 from tests.kit.places import ROOT
+from tests.kit.suite import PARALLEL, Cage, Suite
 from tests.pcsc.faulting import RUNS as FAULTS
 from tests.pcsc.swapping import KINDS
 
@@ -66,6 +67,22 @@ def kills(_kind: str, count: int, limit: float) -> str:
     return f"{count} left nothing"
 
 
+def suites(_kind: str, count: int, limit: float) -> str:
+    """Run a suite of so many tests over PC/SC with six workers: nothing of it stays."""
+    with tempfile.TemporaryDirectory() as folder:
+        suite, cage = Suite(Path(folder) / "suite"), Cage(Path(folder) / "tmp")
+        suite.folder.mkdir()
+        cage.folder.mkdir()
+        suite.write(PARALLEL.format(count=count))
+        result = suite.run("-n", "6", env=cage.env, limit=limit)
+        left = cage.left()
+    if result.outcomes != {"passed": count}:
+        raise Lost(result.output.strip().splitlines()[-1])
+    if left:
+        raise Lost(f"stays: {left}")
+    return f"{count} passed and left nothing"
+
+
 def _await_nothing(mark: str) -> None:
     deadline = time.monotonic() + 10
     while alive := [each.name for each in Path("/proc").glob("[0-9]*") if _is_marked(each, mark)]:
@@ -96,6 +113,7 @@ TABLE: Final[dict[str, tuple[Soak, int, float]]] = {
     "started at once": (starts, 30, 300.0),
     "killed at any moment": (kills, 50, 600.0),
     **{f"fault {name}": (faults, 100, 600.0) for name in FAULTS},
+    "tests with six workers": (suites, 60, 300.0),
 }
 """What is done, how often, and how many seconds it may take."""
 
