@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .errors import UsageFault
+from .faults import fault_options, scenario_of
 from .group import main
 from .helping import write_examples
 from .inserting import end_cleanly, ended_by_a_signal
+from .output import print_message
 from .readers import found_command
 
 if TYPE_CHECKING:
@@ -41,23 +43,19 @@ EXTRA: Final = (
     metavar="empty|demo|psam|IMAGE",
     help="What is in the next reader.  [default: demo, then psam]",
 )
-@click.option("--fault", "faults", multiple=True, help="Fault of the card in the first reader: 'pull nth=3'.")
-@click.option("--timing", default="none", show_default=True, help="How slowly all cards answer: contact-9600.")
-@click.option("--seed", help="Makes new cards and their random numbers the same each time.")
+@fault_options
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1, a free port]")
 @click.option("--socket", "path", type=click.Path(path_type=Path), help="Listen at this Unix socket instead.")
 @click.option("--panel", is_flag=True, help="Serve a live panel for browsers, too.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def rig(
     readers: tuple[str, ...],
-    faults: tuple[str, ...],
-    timing: str,
-    seed: str | None,
     listen: str | None,
     path: Path | None,
     command: tuple[str, ...],
     *,
     panel: bool,
+    **conditions: Any,
 ) -> None:
     """Start readers that are controlled from outside while a program uses them.
 
@@ -68,17 +66,21 @@ def rig(
     if listen and path:
         raise UsageFault("--listen and --socket: choose one of them")
     from ..control.server import Server
-    from ..rig.fault import Fault
     from ..rig.rig import Rig
 
     end_cleanly(128 + signal.SIGTERM if command else 0)
-    armed = [Fault.parse(text) for text in faults]
+    readers = readers or DEFAULT
+    scenario = scenario_of(len(readers), **conditions)
     host, port = _address(listen)
-    with Rig(readers or DEFAULT, transport="pcsc", seed=seed, timing=timing) as made:
-        for fault in armed:
-            made.card.fault(fault)
-        with Server(made, host, port, path=path, panel=panel) as server:
+    try:
+        with (
+            Rig(readers, transport="pcsc", scenario=scenario) as made,
+            Server(made, host, port, path=path, panel=panel) as server,
+        ):
             status = _run(command, server.address) if command else _wait(made, server.address, panel=panel)
+    finally:
+        for sentence in scenario.unfired() if scenario else ():
+            print_message(sentence)
     sys.exit(status)
 
 

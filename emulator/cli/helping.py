@@ -48,17 +48,27 @@ HELP: Final[Mapping[str, Help]] = {
             "exec -- opensc-tool -l",
             "exec --card my.sscard --trace trace.jsonl -- pytest",
             "exec --card my.sscard --psam demo -- ./my-terminal",
+            "exec --fault 'pull on=\"READ RECORD\" nth=2' --timing contact-9600 -- ./my-terminal",
         ),
     ),
     "insert": Help(
         USE,
         "Put a card into the virtual reader of a pcscd that runs",
-        ("insert my.sscard", "insert my.sscard --slot 1 --quiet", "insert my.sscard --host 192.0.2.7"),
+        (
+            "insert my.sscard",
+            "insert my.sscard --slot 1 --quiet",
+            "insert my.sscard --host 192.0.2.7",
+            "insert my.sscard --scenario flaky.toml",
+        ),
     ),
     "apdu": Help(
         USE,
         "Send commands to a card without any reader",
-        ("apdu my.sscard script.apdu", "apdu my.sscard --raw --trace trace.jsonl"),
+        (
+            "apdu my.sscard script.apdu",
+            "apdu my.sscard --raw --trace trace.jsonl",
+            "apdu my.sscard script.apdu --fault 'power-cut on=VERIFY'",
+        ),
     ),
     "demo": Help(USE, "Make a card, read it and pay with it; keep it in a reader", ("demo", "demo my.sscard --once")),
     "rig": Help(

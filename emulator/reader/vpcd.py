@@ -88,7 +88,7 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
         watch: gets `Failed` for an exception.
 
     Returns:
-        2 to 65,535 bytes, without a length; None if the driver waits for nothing.
+        2 to 65,535 bytes, without a length, or one byte that is `AsIs`; None if the driver waits for nothing.
 
     Raises:
         CardRemoved: the card was pulled out in the middle of a command.
@@ -118,8 +118,10 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
 
 
 def _checked(payload: bytes) -> bytes:
-    if not 2 <= len(payload) <= MAX_PAYLOAD and not isinstance(payload, AsIs):
-        raise ValueError(f"the card answered with {len(payload)} bytes, not with 2 to {MAX_PAYLOAD}")
+    # What is sent as it is may be too short for a card, but not for a frame.
+    least = 1 if isinstance(payload, AsIs) else 2
+    if not least <= len(payload) <= MAX_PAYLOAD:
+        raise ValueError(f"the card answered with {len(payload)} bytes, not with {least} to {MAX_PAYLOAD}")
     return payload
 
 

@@ -85,7 +85,7 @@ class Rig:
         seed: str | int | None = None,
         clock: When = None,
         timing: str | None = None,
-        scenario: str | PathLike[str] | None = None,
+        scenario: str | PathLike[str] | Scenario | None = None,
         roots: str | PathLike[str] | Roots | None = None,
         report: Callable[[str], None] = _print,
         stock: Stock | None = None,
@@ -97,7 +97,7 @@ class Rig:
         if transport not in TRANSPORTS:
             raise RigError(f"there is no transport {transport!r}; there are: {', '.join(TRANSPORTS)}")
         wire(timing or NONE)
-        plan = read_scenario(scenario) if scenario is not None else Scenario()
+        plan = scenario or Scenario() if isinstance(scenario, Scenario | None) else read_scenario(scenario)
         self.transport: Final[Kind] = transport
         self.trace: Final = Trace()
         self.clock: Final = Clock(clock)

@@ -122,11 +122,12 @@ class Scenario:
         if timing != NONE:
             card.timing = timing
 
-    def unfired(self, reader: int) -> Iterator[str]:
-        """Yield a sentence for each fault of the card in a reader that has not struck."""
+    def unfired(self, reader: int | None = None) -> Iterator[str]:
+        """Yield a sentence for each fault that has not struck, of the card in one reader or of all."""
         for each in self.faults:
-            if (each.reader or 0) == reader and not each.thing.fired:
-                yield f"this fault never struck: {each.thing}{f' reader={reader}' if reader else ''}"
+            at = each.reader or 0
+            if reader in (None, at) and not each.thing.fired:
+                yield f"this fault never struck: {each.thing}{f' reader={at}' if at else ''}"
 
     def __add__(self, more: "Scenario") -> "Scenario":
         """Return both as one; seed and timings of the second come before those of the first."""

@@ -74,3 +74,15 @@ def test_the_same_seed_gives_the_same_random_numbers() -> None:
         assert "SW1=0x90, SW2=0x00" in done.stdout
         shown.append(done.stdout)
     assert shown[0] == shown[1] != shown[2]
+
+
+def test_a_rig_takes_the_same_options() -> None:
+    command = ["rig", "--fault", 'pull on="READ RECORD"', "--fault", "pull on=VERIFY reader=1", "--timing", "none"]
+    done = child.run([SSCARD, *command, "--", SSCARD, "read"])
+    assert done.returncode == 2
+    assert done.stderr == (
+        "sscard: the card gave no answer: was it pulled out?\n"
+        "sscard: this fault never struck: pull on=VERIFY reader=1\n"
+    )
+    done = child.run([SSCARD, "rig", "--reader", "demo", "--fault", "pul", "--", "true"])
+    assert (done.returncode, done.stderr) == (2, "sscard: --fault: there is no fault 'pul'; did you mean 'pull'?\n")

@@ -186,7 +186,7 @@ def test_the_tables_of_faults_and_timings_are_those_of_the_code(page: str, langu
 def test_every_option_on_faults_stands_in_its_table() -> None:
     assert isinstance(main, click.Group)
     table = {row[0].strip("`").split()[0] for row in rows("On the command line")}
-    for command in ("exec", "insert", "apdu"):
+    for command in ("exec", "insert", "apdu", "rig"):
         options = {name for each in main.commands[command].params for name in each.opts}
         assert table <= options
     assert table == {"--fault", "--timing", "--scenario", "--seed"}

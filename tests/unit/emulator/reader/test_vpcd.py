@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.ports import AsIs, CardRemoved
 from emulator.reader import vpcd
 from emulator.reader.frames import GET_ATR, MAX_PAYLOAD, POWER_OFF, POWER_ON, RESET, encode, read_frame
-from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Slot, Unnoticed, Unreachable, answer
+from emulator.reader.vpcd import Connected, Disconnected, Event, Failed, Removed, Slot, Unnoticed, Unreachable, answer
 from tests.kit import child
 from tests.kit.places import ROOT
 from tests.kit.reader import ATR, OK, FakeCard
@@ -263,6 +264,18 @@ def test_an_impossible_answer_is_reported_and_covered(reply: bytes) -> None:
     assert isinstance(heard[0], Failed)
 
 
+@pytest.mark.parametrize("reply", [AsIs(b"\x90"), AsIs(bytes(300))])
+def test_what_no_card_answers_is_sent_as_it_is(reply: bytes) -> None:
+    assert answer(FakeCard(replies={SELECT: reply}), SELECT, ignore) == reply
+
+
+@pytest.mark.parametrize("reply", [AsIs(), AsIs(bytes(MAX_PAYLOAD + 1))])
+def test_what_no_frame_holds_is_covered_all_the_same(reply: bytes) -> None:
+    heard: list[Event] = []
+    assert answer(FakeCard(replies={SELECT: reply}), SELECT, heard.append) == b"\x6f\x00"
+    assert isinstance(heard[0], Failed)
+
+
 def test_the_longest_answer_is_sent() -> None:
     reply = bytes(MAX_PAYLOAD)
     assert answer(FakeCard(replies={SELECT: reply}), SELECT, ignore) == reply
@@ -360,6 +373,38 @@ def test_a_lost_link_comes_back_but_not_too_soon(driver: Driver, slot: Slot, car
     heard.expect(Connected)
     assert driver.ask(SELECT) == SELECT + OK
     assert card.calls == ["off", SELECT.hex()]
+
+
+def test_a_card_that_is_pulled_in_a_command_stays_out(driver: Driver, heard: Heard) -> None:
+    card = FakeCard(replies={SELECT: CardRemoved("it was pulled")})
+    with Slot(card, port=driver.port, watch=heard.put):
+        driver.accept()
+        heard.expect(Connected)
+        driver.send(SELECT)
+        assert driver.link.recv(1) == b"", "no answer, and not one of no bytes"
+        assert heard.expect(Removed).reason == "it was pulled"
+        driver.listener.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            driver.listener.accept()
+    assert card.calls == [SELECT.hex(), "off"]
+    assert heard.empty()
+
+
+@pytest.mark.parametrize(("back", "away"), [(0.0, 1.2), (1.4, 1.4)])
+def test_a_card_that_is_pulled_comes_back_by_itself(driver: Driver, heard: Heard, back: float, away: float) -> None:
+    card = FakeCard(replies={SELECT: CardRemoved("it was pulled", back=back)})
+    with Slot(card, port=driver.port, watch=heard.put):
+        driver.accept()
+        heard.expect(Connected)
+        left = time.monotonic()
+        driver.send(SELECT)
+        assert driver.link.recv(1) == b""
+        gone = heard.expect(Disconnected)
+        assert (gone.reason, gone.retry_in) == ("it was pulled", away)
+        driver.accept()
+        assert time.monotonic() - left >= away
+        heard.expect(Connected)
+        assert driver.silent()
 
 
 # Is it this card that the reader means? ------------------------------------------------------------

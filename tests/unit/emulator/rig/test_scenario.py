@@ -73,7 +73,7 @@ def test_it_prepares_a_card_and_reports_what_never_struck() -> None:
     assert list(scenario.unfired(0)) == ["this fault never struck: pull nth=9"]
     assert list(scenario.unfired(1)) == []
     second = read_options(["pull reader=1"], [], None)
-    assert list(second.unfired(1)) == ["this fault never struck: pull reader=1"]
+    assert list(second.unfired(1)) == list(second.unfired()) == ["this fault never struck: pull reader=1"]
 
 
 def test_a_seed_draws_what_a_rig_with_this_seed_draws() -> None:
@@ -92,6 +92,8 @@ def test_a_rig_takes_a_file(path: Path) -> None:
         assert [each.card.timing for each in rig.readers if each.card] == ["contact-9600", "none"]
     with sscard.Rig(["demo", "psam"], scenario=path, seed="8", timing="contactless-106") as rig:
         assert (rig.seed, rig.card.timing, rig.psam.timing) == ("8", "contactless-106", "contactless-106")
+    with sscard.Rig(["demo", "psam"], scenario=read_options(["pull"], [], None)) as rig:
+        assert [str(fault) for fault in rig.card.faults] == ["pull"]
     with pytest.raises(ScenarioError, match=r"^cut.toml: fault\[1\]: no card in reader 1; readers with a card: 0$"):
         sscard.Rig(["demo", "empty"], scenario=path)
 
