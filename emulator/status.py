@@ -93,50 +93,51 @@ class ExpectedLengthWrong(CardError):
 
 
 class Meaning(NamedTuple):
-    """What a status word means, and the clause that says so."""
+    """What a status word means, the clause that says so, and the meaning in Chinese."""
 
     text: str
     clause: str
+    zh: str
 
 
 BUG: Final = 0x6F00
 
 MEANINGS: Final[dict[int, Meaning]] = {
-    0x9000: Meaning("success", "Part 5, 5.4"),
-    0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2"),
-    0x6283: Meaning("the application is locked", "JR/T 0025"),
-    0x6300: Meaning("issuer authentication failed", "JR/T 0025"),
-    0x63C0: Meaning("verification failed, tries left: {}", "Part 5, table 5"),
-    0x6581: Meaning("memory failure", "Part 5, table 5"),
-    0x6700: Meaning("wrong length", "Part 5, table 5"),
-    0x6901: Meaning("command not accepted in this state", "Part 5, table 5"),
-    0x6981: Meaning("command does not fit the file structure", "Part 5, table 5"),
-    0x6982: Meaning("security status not satisfied", "Part 5, table 5"),
-    0x6983: Meaning("verification method locked", "Part 5, table 5"),
-    0x6984: Meaning("referenced data invalid", "Part 5, table 5"),
-    0x6985: Meaning("conditions of use not satisfied", "Part 5, table 5"),
-    0x6986: Meaning("no current EF", "Part 5, table 5"),
-    0x6987: Meaning("MAC missing", "Part 7, 7.4"),
-    0x6988: Meaning("secure messaging data wrong", "Part 5, table 5"),
-    0x6A80: Meaning("wrong data field", "Part 5, table 5"),
-    0x6A81: Meaning("function not supported here, or the card is locked", "Part 5, table 5"),
-    0x6A82: Meaning("file not found", "Part 5, table 5"),
-    0x6A83: Meaning("record not found", "Part 5, table 5"),
-    0x6A84: Meaning("no space in the file", "Part 5, table 45"),
-    0x6A85: Meaning("Lc does not match the TLV structure", "Part 5, table 45"),
-    0x6A86: Meaning("wrong P1 P2", "Part 5, table 5"),
-    0x6A88: Meaning("referenced data not found", "Part 5, table 5"),
-    0x6B00: Meaning("offset outside the EF", "Part 5, table 5"),
-    0x6C00: Meaning("wrong Le, {} is right", "Part 2, 9.3.2"),
-    0x6D00: Meaning("no such command", "Part 5, table 5"),
-    0x6E00: Meaning("wrong CLA", "Part 5, table 5"),
-    0x6F00: Meaning("no data", "Part 5, 6.6.4"),
-    0x9302: Meaning("MAC invalid", "Part 5, table 5"),
-    0x9303: Meaning("application permanently locked", "Part 5, table 5"),
-    0x9401: Meaning("balance too small", "Part 5, table 5"),
-    0x9402: Meaning("trade counter at its limit", "Part 5, table 5"),
-    0x9403: Meaning("key index not supported", "Part 5, table 5"),
-    0x9406: Meaning("MAC or TAC not available", "Part 5, table 5"),
+    0x9000: Meaning("success", "Part 5, 5.4", "成功"),
+    0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2", "还有 {} 字节，用取响应命令读取"),
+    0x6283: Meaning("the application is locked", "JR/T 0025", "应用已锁定"),
+    0x6300: Meaning("issuer authentication failed", "JR/T 0025", "发卡方认证失败"),
+    0x63C0: Meaning("verification failed, tries left: {}", "Part 5, table 5", "校验失败，剩余次数 {}"),
+    0x6581: Meaning("memory failure", "Part 5, table 5", "存储器故障"),
+    0x6700: Meaning("wrong length", "Part 5, table 5", "长度错误"),
+    0x6901: Meaning("command not accepted in this state", "Part 5, table 5", "当前状态下命令不被接受"),
+    0x6981: Meaning("command does not fit the file structure", "Part 5, table 5", "命令与文件结构不相容"),
+    0x6982: Meaning("security status not satisfied", "Part 5, table 5", "不满足安全状态"),
+    0x6983: Meaning("verification method locked", "Part 5, table 5", "认证方法锁定"),
+    0x6984: Meaning("referenced data invalid", "Part 5, table 5", "引用数据无效"),
+    0x6985: Meaning("conditions of use not satisfied", "Part 5, table 5", "不满足使用条件"),
+    0x6986: Meaning("no current EF", "Part 5, table 5", "没有当前 EF"),
+    0x6987: Meaning("MAC missing", "Part 7, 7.4", "缺少安全报文数据项（MAC）"),
+    0x6988: Meaning("secure messaging data wrong", "Part 5, table 5", "安全报文数据项不正确"),
+    0x6A80: Meaning("wrong data field", "Part 5, table 5", "数据域参数不正确"),
+    0x6A81: Meaning("function not supported here, or the card is locked", "Part 5, table 5", "功能不支持或卡片锁定"),
+    0x6A82: Meaning("file not found", "Part 5, table 5", "文件未找到"),
+    0x6A83: Meaning("record not found", "Part 5, table 5", "记录未找到"),
+    0x6A84: Meaning("no space in the file", "Part 5, table 45", "文件空间不足"),
+    0x6A85: Meaning("Lc does not match the TLV structure", "Part 5, table 45", "Lc 与 TLV 结构不一致"),
+    0x6A86: Meaning("wrong P1 P2", "Part 5, table 5", "P1、P2 错误"),
+    0x6A88: Meaning("referenced data not found", "Part 5, table 5", "引用数据未找到"),
+    0x6B00: Meaning("offset outside the EF", "Part 5, table 5", "偏移超出 EF 范围"),
+    0x6C00: Meaning("wrong Le, {} is right", "Part 2, 9.3.2", "Le 错误，正确值为 {}"),
+    0x6D00: Meaning("no such command", "Part 5, table 5", "命令不存在"),
+    0x6E00: Meaning("wrong CLA", "Part 5, table 5", "CLA 错误"),
+    0x6F00: Meaning("no data", "Part 5, 6.6.4", "数据无效"),
+    0x9302: Meaning("MAC invalid", "Part 5, table 5", "MAC 无效"),
+    0x9303: Meaning("application permanently locked", "Part 5, table 5", "应用永久锁定"),
+    0x9401: Meaning("balance too small", "Part 5, table 5", "金额不足"),
+    0x9402: Meaning("trade counter at its limit", "Part 5, table 5", "交易计数器达到最大值"),
+    0x9403: Meaning("key index not supported", "Part 5, table 5", "密钥索引不支持"),
+    0x9406: Meaning("MAC or TAC not available", "Part 5, table 5", "所需 MAC 或 TAC 不可用"),
 }
 
 STATUS_WORDS: Final[dict[type[CardError], int]] = {
@@ -205,5 +206,5 @@ def explain(word: int) -> Meaning:
             count = word & (0xFFFF ^ mask)
             if base in (0x6100, 0x6C00):
                 count = count or 256
-            return Meaning(meaning.text.format(count), meaning.clause)
-    return Meaning("not a status word of the standard", "")
+            return Meaning(meaning.text.format(count), meaning.clause, meaning.zh.format(count))
+    return Meaning("not a status word of the standard", "", "标准中没有的状态字")

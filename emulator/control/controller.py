@@ -10,11 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from cardfs.profile.loader import load_profile, shipped_profiles
+
 from ..rig.card import Card, Snapshot
-from ..rig.fault import KINDS, SELECTOR, Fault
+from ..rig.fault import KINDS, REQUIRED, SELECTOR, Fault, command_rows, shown
 from ..rig.reader import Reader
 from ..rig.rig import Rig
 from ..rig.timing import NONE, TIMINGS
+from ..status import MEANINGS
 from ..terminal import TerminalError
 from ..trace.event import Event
 from .errors import ControlError
@@ -160,7 +163,14 @@ class Controller:
                 "zh": kind.zh,
                 "selector": [] if kind.spoils_atr else list(SELECTOR),
                 "parameters": [
-                    {"name": each.name, "values": each.values, "text": each.text, "zh": each.zh}
+                    {
+                        "name": each.name,
+                        "values": each.values,
+                        "required": each.default is REQUIRED,
+                        "default": "" if each.default is REQUIRED else shown(each.default),
+                        "text": each.text,
+                        "zh": each.zh,
+                    }
                     for each in kind.parameters
                 ],
             }
@@ -210,6 +220,29 @@ class Controller:
             if card is not None:
                 card.disarm(fault)
         self._faults[place].clear()
+
+    # -- what can be chosen -------------------------------------------------------------------
+
+    def profiles(self) -> list[dict[str, str]]:
+        """Return the card types that new cards can have, a PSAM among them."""
+        return [{"name": name, "text": load_profile(name).title} for name in shipped_profiles()]
+
+    def images(self) -> list[str]:
+        """Return the image files in the folder where relative paths begin."""
+        return sorted(_images(self._folder))
+
+    def commands(self) -> list[dict[str, Any]]:
+        """Return the names of all commands, in Chinese as each command set has them."""
+        names: dict[str, list[str]] = {}
+        for row in command_rows():
+            known = names.setdefault(row.name, [])
+            if row.zh not in known:
+                known.append(row.zh)
+        return [{"name": name, "zh": known} for name, known in sorted(names.items())]
+
+    def status_words(self) -> list[dict[str, str]]:
+        """Return what the status words mean; ``{}`` stands for the number in 61xx, 63Cx and 6Cxx."""
+        return [{"sw": f"{word:04X}", **meaning._asdict()} for word, meaning in MEANINGS.items()]
 
     # -- what they share ----------------------------------------------------------------------
 

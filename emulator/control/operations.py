@@ -187,6 +187,33 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         Operation(
             "timings", "GET", "/timings", "Show how slowly cards can answer", "显示可用的时序", Controller.timings
         ),
+        Operation(
+            "profiles",
+            "GET",
+            "/profiles",
+            "Show the types that a new card can have",
+            "显示新卡可选的卡类型",
+            Controller.profiles,
+        ),
+        Operation(
+            "images",
+            "GET",
+            "/images",
+            "Show the image files in the rig's folder",
+            "显示工作目录中的映像文件",
+            Controller.images,
+        ),
+        Operation(
+            "commands", "GET", "/commands", "Show the names of all commands", "显示全部命令的名称", Controller.commands
+        ),
+        Operation(
+            "status-words",
+            "GET",
+            "/status-words",
+            "Show what the status words mean",
+            "显示状态字的含义",
+            Controller.status_words,
+        ),
     )
 }
 """Every operation by its name; the trace and the events are streams and stand in `emulator.control.app`."""

@@ -3,7 +3,7 @@
 import difflib
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import chain
@@ -729,8 +729,12 @@ def _prefix(name: str, on: str | None) -> bytes | None:
 @cache
 def command_names() -> dict[str, str]:
     """Return the names of all commands of all command sets, by themselves in lower case."""
-    rows = chain(*SETS.rows.values(), *SETS.codings.values())
-    return {row.name.casefold(): row.name for row in rows}
+    return {row.name.casefold(): row.name for row in command_rows()}
+
+
+def command_rows() -> Iterator[Row]:
+    """Yield the commands of all command sets; one name may come several times."""
+    yield from chain(*SETS.rows.values(), *SETS.codings.values())
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

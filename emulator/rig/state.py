@@ -1,5 +1,6 @@
 """A card as JSON: what there is to see of its memory and its session; never the value of a key or a PIN."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cardfs.memory.image import Image
@@ -82,10 +83,11 @@ def _ef(card: Image, ef: Ef) -> dict[str, Any]:
 
 
 def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict[str, Any]:
-    """Return the bytes in hex, and their meaning if a data element is known for them."""
+    """Return the bytes in hex, and their meaning if a data element is known for them, with the Chinese names."""
+    names = dict(_names(elements))
     if isinstance(contents, bytes):
         values = decode_fields(elements, contents) if elements else {}
-        return {"hex": contents.hex().upper(), "elements": values}
+        return {"hex": contents.hex().upper(), "elements": values, "names": names}
     records = []
     for number, record in enumerate(contents, 1):
         element = find_element(elements, record, number) if ef.tlv else None
@@ -95,4 +97,11 @@ def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict
         else:
             values = decode_fields(elements, record) if elements and not ef.tlv else {}
         records.append({"hex": record.hex().upper(), "elements": values})
-    return {"records": records}
+    return {"records": records, "names": names}
+
+
+def _names(elements: Iterable[Element]) -> Iterator[tuple[str, str]]:
+    """Yield the names of data elements, and of those within them, in English and in Chinese."""
+    for element in elements:
+        yield element.name, element.zh
+        yield from _names(element.fields)

@@ -50,6 +50,7 @@ def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float
         reason=outcome.reason,
         seconds=seconds,
         reader=reader,
+        zh=row.zh if row else "",
     )
 
 

@@ -21,6 +21,7 @@ class Event:
         kind: ``command``, ``power on``, ``power off``, ``reset``, ``fault``, ``note``; of a rig ``inserted`` and
             ``removed``, too.
         name: name of the command in the standard, or its instruction byte.
+        zh: its Chinese name in the standard.
         file: label of the file that it means.
         fields: fields of command and answer, decoded.
         apdu, answer: the command, and the response data without status word, in hex with secrets masked.
@@ -44,6 +45,7 @@ class Event:
     reason: str = ""
     seconds: float = 0.0
     reader: str = ""
+    zh: str = ""
 
     @property
     def refused(self) -> bool:

@@ -366,7 +366,7 @@ def test_json_lines_are_valid_and_complete(card: Witness) -> None:
     assert {datetime.fromisoformat(line["time"]).timestamp() for line in lines} == {1_700_000_000.25}
     refused, selected = lines[1:3]
     assert set(selected) == {
-        *("time", "kind", "name", "file", "fields", "apdu", "sw", "meaning", "clause", "seconds"),
+        *("time", "kind", "name", "zh", "file", "fields", "apdu", "sw", "meaning", "clause", "seconds"),
     }
     assert set(refused) == {*selected, "reason"}
     assert 0 < selected["seconds"] < 1
