@@ -7,7 +7,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-PAGES = {"/": "index.html", "/panel.css": "panel.css", "/panel.js": "panel.js", "/texts.js": "texts.js"}
+PAGES = {"/": "index.html"} | {
+    f"/{name}": name for name in ("panel.css", "panel.js", "list.js", "texts.js", "icon.svg")
+}
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 """Nothing from elsewhere, and no script within a page: text from a card stays text."""
 
