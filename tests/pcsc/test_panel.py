@@ -24,7 +24,6 @@ SSCARD: Final = Path(sys.executable).with_name("sscard")
 SELECT_SSSE: Final = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 WRONG_PIN: Final = "0020000003999999"
 CHALLENGE: Final = "0084000008"
-SEEN: Final = "await performance.now(), document.querySelectorAll('.row').length"
 
 CLIENT: Final = """
 import json, sys
@@ -111,8 +110,8 @@ def bench() -> Iterator[Bench]:
 
 
 @contextmanager
-def opened(chromium: Browser, address: str, **options: Any) -> Iterator[Page]:
-    """Open the panel; a script's error or a line on the console fails the test."""
+def opened(chromium: Browser, address: str, *, refusals: int = 0, **options: Any) -> Iterator[Page]:
+    """Open the panel; a script's error or a line on the console fails the test, but for so many ``refusals``."""
     context = chromium.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **options})
     context.set_default_timeout(LIMIT)
     page = context.new_page()
@@ -125,7 +124,10 @@ def opened(chromium: Browser, address: str, **options: Any) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-    assert wrong == []
+    refused = [
+        line for line in wrong if line.startswith("Failed to load resource: the server responded with a status of 4")
+    ]
+    assert (len(refused), sorted(set(wrong) - set(refused))) == (refusals, [])
 
 
 @pytest.fixture
@@ -171,29 +173,21 @@ def test_a_client_sees_the_card_that_a_click_inserts_and_removes(page: Page, ben
     assert bench.empty(2)
 
 
-def test_a_refusal_of_the_control_is_shown_where_it_was_asked_for(page: Page, bench: Bench) -> None:
-    with opened_for_errors(page) as errors:
-        pressed(page, reader(page, 2), "Insert")
+def test_a_refusal_of_the_control_is_shown_where_it_was_asked_for(chromium: Browser) -> None:
+    with served(readers=["empty"]) as (_, server), opened(chromium, server.address, refusals=1) as page:
+        pressed(page, reader(page, 0), "Insert")
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Image file").check()
+        dialog.get_by_role("radio", name="Image file").check()
         dialog.locator("#image").fill("no-such.sscard")
         pressed(page, dialog, "Insert")
         expect(dialog.locator("#insert-error")).to_contain_text("there is no such image file")
-    assert len(errors) == 1
-    assert bench.empty(2)
-
-
-@contextmanager
-def opened_for_errors(page: Page) -> Iterator[list[int]]:
-    """Collect the answers that are refusals: Chromium writes a line for each, too."""
-    found: list[int] = []
-    page.on("response", lambda response: found.append(response.status) if response.status >= 400 else None)
-    yield found
 
 
 def test_an_armed_fault_strikes_a_client_and_a_pulled_card_is_gone_in_the_panel(page: Page, bench: Bench) -> None:
     page.get_by_role("tab", name="Faults").click()
     form = page.locator("#arm")
+    for choices, one in (("commands", "GET CHALLENGE"), ("labels", "DF04/EF05"), ("key-names", "RKSSSE")):
+        expect(page.locator(f"#{choices} option[value='{one}']")).to_have_count(1)
     form.get_by_label("Kind").select_option("status")
     form.get_by_label("sw").fill("6581")
     form.get_by_label("On command").fill("GET CHALLENGE")
@@ -273,24 +267,24 @@ def test_ten_thousand_rows_scroll(chromium: Browser) -> None:
             expect(count).to_have_text("10000")
             expect(page.locator(".row").last).to_contain_text("record 9999")
             assert page.locator(".row").count() < 100, "only those in sight are in the page"
-            slowest = page.evaluate(
+            median = page.evaluate(
                 """async () => {
                   const list = document.getElementById("exchange");
-                  let slowest = 0;
+                  const took = [];
                   for (let step = 0; step < 50; step++) {
                     const before = performance.now();
                     list.scrollTop = list.scrollHeight * Math.abs(Math.sin(step));
                     list.dispatchEvent(new Event("scroll"));
                     list.offsetHeight;
-                    slowest = Math.max(slowest, performance.now() - before);
+                    took.push(performance.now() - before);
                     await new Promise(requestAnimationFrame);
                   }
                   list.scrollTop = 0;
-                  return slowest;
+                  return took.sort((a, b) => a - b)[took.length >> 1];
                 }"""
             )
-            assert slowest < 100, "milliseconds for a screen of rows"
-            expect(page.locator(".row", has_text=re.compile(r"record 0$|record 0\D")).first).to_be_visible()
+            assert median < 100, "milliseconds for a screen of rows; mostly 3"
+            expect(page.get_by_text("record 0", exact=True)).to_be_visible()
             follow = page.get_by_role("button", name="Follow new events")
             expect(follow).to_be_visible()
             # The list stays where somebody has scrolled to, while events come.
@@ -314,7 +308,22 @@ def test_text_from_a_card_stays_text(chromium: Browser) -> None:
     with served(readers=["empty"]) as (rig, server):
         rig.readers[0].insert(rig.issue(values={"name": "<b>&amp;<i>"}))
         rig.trace.record(
-            Event(1e9, "command", script, script, script, script, script, "6A82", script, script, script, 1, script, script)
+            Event(
+                1e9,
+                "command",
+                script,
+                script,
+                script,
+                script,
+                script,
+                "6A82",
+                script,
+                script,
+                script,
+                1,
+                script,
+                script,
+            )
         )
         rig.trace.record(Event(1e9, "fault", script, script, script, "00B2", reason=script))
         rig.trace.record(Event(1e9, script, fields=script))
@@ -345,7 +354,8 @@ KEYS: Final = """async () => {
   const paths = (table, at) => Object.entries(table).flatMap(([name, value]) =>
     value && typeof value === "object" && !Array.isArray(value) ? paths(value, `${at}.${name}`) : [`${at}.${name}`]);
   const own = ["usages", "structures", "phases", "conditions", "profiles", "phrases"];
-  return Object.values(TEXTS).map((table) => paths(table, "").filter((path) => !own.includes(path.split(".")[1])).sort());
+  const shared = (table) => paths(table, "").filter((path) => !own.includes(path.split(".")[1]));
+  return Object.values(TEXTS).map((table) => shared(table).sort());
 }"""
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from typing import get_args
 
@@ -136,3 +137,11 @@ def test_a_renamed_wrong_length_is_that_word_without_a_length() -> None:
     bench = CardBench(overrides='[settings.status]\nexpected_length_wrong = "6700"')
     bench.select_ssse()
     assert bench.send("00B2013400") == "6700"
+
+
+def test_every_meaning_is_there_in_chinese_with_its_number() -> None:
+    for word, meaning in MEANINGS.items():
+        assert re.search("[\u4e00-\u9fff]", meaning.zh), f"{word:04X}"
+        assert ("{}" in meaning.zh) == ("{}" in meaning.text), f"{word:04X}"
+    assert explain(0x63C2).zh == "校验失败，剩余次数 2"
+    assert explain(0x6C00).zh == "Le 错误，正确值为 256"

@@ -143,3 +143,13 @@ def test_personalise_says_where_it_is_and_what_was_refused() -> None:
     assert len(titles) == count + 1
     with pytest.raises(sscard.SscardError, match="is it a blank card of this profile"):
         sscard.personalise(sscard.Card.issue("ssc-2.0-sm4"), sscard.Card.blank().transmit)
+
+
+def test_a_state_has_the_chinese_names_of_the_data_elements() -> None:
+    directories = sscard.Card.issue().state()["directories"]
+    files = {each["label"]: each for df in directories for each in df["files"]}
+    assert files["SSSE/EF06"]["names"]["holder_name"] == "姓名"
+    assert files["DF04/EF01"]["names"]["account_balance"] == "基本医疗保险个人账户余额"
+    for each in files.values():
+        shown = [each] if "hex" in each else each["records"]
+        assert {name for table in shown for name in table["elements"]} <= {*each["names"]}, each["label"]
