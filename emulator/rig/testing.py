@@ -51,7 +51,7 @@ WISHES: Final[Mapping[str, Wish]] = {
     "financial": Wish("`edep`, `debit_credit`, `both`", "a financial environment beside it", "附加金融应用环境"),
     "card": Wish("`demo` or image file", "the user card; of a file a copy is used", "用户卡；卡文件只用其副本"),
     "readers": Wish(
-        "number, or list of `demo`, `psam`, `empty`, image files", "all readers, 1 to 16", "全部读卡器，1 到 16 个"
+        "number, or list of `demo`, `psam`, `empty`, image files", "all readers, 1 to 16", "全部读写器，1 到 16 个"
     ),
     "seed": Wish("text or number", "the same cards and random numbers each time", "每次得到相同的卡和随机数"),
     "clock": Wish("date or time", "where the clock of terminal and trace stands", "终端和跟踪记录的固定时间"),

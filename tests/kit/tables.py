@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from emulator.rig.fault import KINDS, REQUIRED, SELECTORS, Parameter, shown
+from emulator.rig.testing import WISHES
 from emulator.rig.timing import NONE, TIMINGS, WORK
 
 Language = Literal["en", "zh"]
@@ -27,6 +28,21 @@ HEADS: Final[dict[str, dict[Language, tuple[str, ...]]]] = {
 def tables(language: Language) -> dict[str, str]:
     """Return every table by its name, as lines of Markdown."""
     return {name: _table(head[language], _rows(name, language)) for name, head in HEADS.items()}
+
+
+def wishes(language: Language) -> str:
+    """Return the table of what the marker of a test can say."""
+    head = {"en": ("name", "values", "what it is for"), "zh": ("名称", "取值", "用途")}[language]
+    chinese = language == "zh"
+    rows = (
+        (
+            f"`{name}`",
+            CHINESE.get(wish.values, wish.values) if chinese else wish.values,
+            wish.zh if chinese else wish.text,
+        )
+        for name, wish in WISHES.items()
+    )
+    return _table(head, rows)
 
 
 def _rows(name: str, language: Language) -> Iterable[tuple[str, ...]]:
@@ -61,6 +77,19 @@ CHINESE: Final[dict[str, str]] = {
     "name of a key": "密钥名称",
     "name or bytes of a command": "命令的名称或字节",
     "label of a file": "文件标识",
+    "name or TOML file": "名称或 TOML 文件",
+    "4 to 16 digits, or empty": "4 至 16 位数字，或空",
+    "six digits": "六位数字",
+    "TOML file or mapping": "TOML 文件或映射",
+    "mapping": "映射",
+    "`demo` or image file": "`demo` 或卡文件",
+    "number, or list of `demo`, `psam`, `empty`, image files": "个数，或 `demo`、`psam`、`empty`、卡文件的列表",
+    "text or number": "文本或数字",
+    "date or time": "日期或时间",
+    "name": "名称",
+    "`edep`, `debit_credit`, `both`": "`edep`、`debit_credit`、`both`",
+    "`process`, `pcsc`": "`process`、`pcsc`",
+    "`True`, `False`": "`True`、`False`",
 }
 
 

@@ -46,7 +46,7 @@ from tests.kit.book import (
     text_of,
 )
 from tests.kit.places import ROOT
-from tests.kit.tables import HEADS, Language, tables
+from tests.kit.tables import HEADS, Language, tables, wishes
 
 BOOK: Final = "\n".join(text_of(page) for page in PAGES if not is_chinese(page))
 COMMON: Final = frozenset((0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303))
@@ -181,6 +181,11 @@ def test_every_file_of_the_main_profile_stands_in_its_table_with_its_rules() -> 
 @pytest.mark.parametrize("name", HEADS)
 def test_the_tables_of_faults_and_timings_are_those_of_the_code(page: str, language: Language, name: str) -> None:
     assert f"\n\n{tables(language)[name]}\n\n" in text_of(page)
+
+
+@pytest.mark.parametrize(("page", "language"), [("docs/how-to/pytest.md", "en"), ("docs/zh/how-to/pytest.md", "zh")])
+def test_the_table_of_the_marker_is_that_of_the_code(page: str, language: Language) -> None:
+    assert f"\n\n{wishes(language)}\n\n" in text_of(page)
 
 
 def test_every_option_on_faults_stands_in_its_table() -> None:
