@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from .readers import found_command
 
 if TYPE_CHECKING:
     from ..control.operations import Operation
+    from ..control.server import Server
     from ..rig.rig import Rig
 
 VARIABLE: Final = "SSCARD_CONTROL"
@@ -34,7 +36,7 @@ EXTRA: Final = (
 @main.command(
     "rig",
     options_metavar="[OPTIONS] [--",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
 )
 @click.option(
     "--reader",
@@ -61,10 +63,14 @@ def rig(
 
     With COMMAND run it, with the address of the control in SSCARD_CONTROL, and end with its status; without one print
     the address and go on until Ctrl-C. `sscard ctl` asks that address, and so does anything that speaks HTTP.
+    A fault is one of the first card, or with reader=1 of the second; a timing is that of all cards, or with reader=1
+    of the second.
     """
     require_extra()
     if listen and path:
         raise UsageFault("--listen and --socket: choose one of them")
+    if panel and path:
+        raise UsageFault("--panel: no browser reaches a Unix socket: leave --socket out")
     from ..control.server import Server
     from ..rig.rig import Rig
 
@@ -77,11 +83,22 @@ def rig(
             Rig(readers, transport="pcsc", scenario=scenario) as made,
             Server(made, host, port, path=path, panel=panel) as server,
         ):
-            status = _run(command, server.address) if command else _wait(made, server.address, panel=panel)
+            status = _serve(made, server, path, command, panel=panel)
     finally:
         for sentence in scenario.unfired() if scenario else ():
             print_message(sentence)
     sys.exit(status)
+
+
+def _serve(made: "Rig", server: "Server", path: Path | None, command: tuple[str, ...], *, panel: bool) -> int:
+    """Run a command beside the server, or wait for a signal; return the exit status."""
+    if path:
+        made.inherit(str(path.absolute()))
+    if not server.is_local:
+        print_message(f"whoever reaches {server.address} can control the rig, and read and write files as you")
+    if command:
+        return _run(command, server.address, made.look_after, panel=panel)
+    return _wait(made, server.address, panel=panel)
 
 
 def require_extra() -> None:
@@ -102,14 +119,23 @@ def _address(listen: str | None) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _run(command: tuple[str, ...], address: str) -> int:
-    """Run a command with the address in its environment; it ends with this process, whatever happens to it."""
+def _run(command: tuple[str, ...], address: str, look: Callable[[], object], *, panel: bool) -> int:
+    """Run a command with the address in its environment; return its status.
+
+    The command ends with this process, whatever happens to it, and nothing that it has started goes on after it.
+    """
     from ..reader import stack_enter as enter
 
-    settings = json.dumps({"pid": os.getpid(), "spaces": []})
+    if panel:
+        print_message(f"panel {address}/")
+    before = enter.children()
+    enter.adopt_orphans()
+    settings = json.dumps({"pid": os.getpid(), "spaces": [], "owner": os.getpid()})
     entrance = [sys.executable, "-I", "-S", str(Path(enter.__file__).resolve()), settings]
     process = subprocess.Popen([*entrance, *found_command(command)], env={**os.environ, VARIABLE: address})  # noqa: S603
-    return enter.shepherd(process.pid)
+    process.returncode = enter.shepherd(process.pid, look)
+    enter.end_descendants(before)
+    return process.returncode
 
 
 def _wait(made: "Rig", address: str, *, panel: bool) -> int:
@@ -126,7 +152,7 @@ def _wait(made: "Rig", address: str, *, panel: bool) -> int:
     with ended_by_a_signal(ended.set):
         # Not for ever in one call: a handler runs between two of them only.
         while not ended.wait(0.2):
-            pass
+            made.look_after()
     return 0
 
 

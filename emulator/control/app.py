@@ -4,9 +4,10 @@ A browser that looks at somebody's page could reach this machine's loopback, too
 in ``Host``, and one that comes from a page must come from this server's own (``Origin``).
 """
 
+import asyncio
 import difflib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -22,19 +24,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from keys.errors import SscardError
 
+from ..reader.errors import StackError
 from ..rig.errors import RigError
+from ..terminal import TerminalError
 from ..trace.text import event_lines
 from ..trace.visible import visible
 from .controller import Controller
 from .errors import ControlError
-from .hub import Follower, Hub, numbered
-from .operations import OPERATIONS, Operation, openapi
+from .hub import Hub, numbered
+from .operations import OPERATIONS, STREAMS, Operation, openapi
 
 LONGEST_BODY: Final = 1 << 20
+BODY: Final = 20.0
+"""Seconds that a body may take to arrive."""
+
 HEARTBEAT: Final = 10.0
 """Seconds after which a stream without events gets a comment, so that a lost client is noticed."""
 
+UNREAD: Final = 30.0
+"""Seconds after which a client is dropped that does not read its stream."""
+
 LOCAL: Final = frozenset(("localhost", "127.0.0.1", "::1", ""))
+_LONGEST_NAME: Final = 200
+"""Characters of a path beyond which nobody looks for the one that was meant."""
 
 
 class Guard:
@@ -55,7 +67,7 @@ class Guard:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             why = self._refusal(headers)
             if why:
-                await JSONResponse({"error": why}, HTTPStatus.FORBIDDEN)(scope, receive, send)
+                await _refused(why, HTTPStatus.FORBIDDEN)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -64,13 +76,32 @@ class Guard:
         if self.hosts is not None and _name(host) not in self.hosts:
             return f"Host {host!r} is not this machine: ask 127.0.0.1, or start with --listen for other machines"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and (not host or origin.lower() != f"http://{host}".lower()):
             return f"Origin {origin!r} is another page: only this server's own pages may control the rig"
         return ""
 
 
-def _name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+def _name(host: str) -> str | None:
+    """Return a host without its port; None if it cannot be read."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return None
+
+
+class _Number(Convertor[int]):
+    """A number in a path; one with more digits names nothing."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _Number())
 
 
 def build(
@@ -85,49 +116,77 @@ def build(
         more: further routes, those of the panel.
     """
     routes: list[BaseRoute] = [
-        Route(_path(each), partial(_operate, controller, each), methods=[each.method]) for each in OPERATIONS.values()
+        Route(_route(each.path), partial(_operate, controller, each), methods=[each.method])
+        for each in OPERATIONS.values()
     ]
     routes += [
-        Route("/trace", partial(_trace, hub), methods=["GET"]),
-        Route("/events", partial(_events, hub), methods=["GET"]),
+        Route(STREAMS["trace"].path, partial(_trace, hub), methods=["GET"]),
+        Route(STREAMS["events"].path, partial(_events, hub), methods=["GET"]),
         Route("/openapi.json", _openapi, methods=["GET"]),
         *(more or [Route("/", _index, methods=["GET"])]),
     ]
     handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         404: _no_such_path,
         405: _no_such_method,
+        ControlError: _refuse,
+        Exception: _defect,
     }
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # a client that follows no redirect would get an empty answer
+    return Guard(app, hosts)
 
 
-def _path(operation: Operation) -> str:
-    return operation.path.replace("}", ":int}")
+def _route(path: str) -> str:
+    return path.replace("}", ":number}")
+
+
+# -- operations -------------------------------------------------------------------------------------------
 
 
 async def _operate(controller: Controller, operation: Operation, request: Request) -> Response:
     try:
-        fields = await _fields(operation, request)
+        fields = check_fields(operation, await _body(request))
         numbers = [request.path_params[name] for name in operation.numbers]
-        return JSONResponse(await run_in_threadpool(operation.act, controller, *numbers, **fields))
+        return JSONResponse(await run_in_threadpool(getattr(controller, operation.act), *numbers, **fields))
     except ControlError as error:
-        return _refused(error, error.status)
-    except RigError as error:
-        return _refused(error, HTTPStatus.CONFLICT)
+        return _refused(str(error), error.status)
+    except (RigError, TerminalError) as error:
+        return _refused(str(error), HTTPStatus.CONFLICT)
+    except StackError as error:
+        return _refused(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
     except SscardError as error:
-        return _refused(error, HTTPStatus.BAD_REQUEST)
+        return _refused(str(error), HTTPStatus.BAD_REQUEST)
 
 
-async def _fields(operation: Operation, request: Request) -> dict[str, Any]:
-    """Read the JSON body, bounded, and refuse what the operation does not know."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            raise ControlError(f"the body is longer than {LONGEST_BODY} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+async def _body(request: Request) -> Any:
+    """Return the JSON body, bounded in size and in time; an empty table without one."""
+    body = bytearray()
     try:
-        given = json.loads(body) if body.strip() else {}
+        async with asyncio.timeout(BODY):
+            async for part in request.stream():
+                body += part
+                if len(body) > LONGEST_BODY:
+                    raise ControlError(
+                        f"the body is longer than {LONGEST_BODY} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                    )
+    except TimeoutError:
+        raise ControlError(f"the body has not come within {BODY:g} s", HTTPStatus.REQUEST_TIMEOUT) from None
+    if not body.strip():
+        return {}
+    try:
+        given = json.loads(bytes(body), parse_constant=_no_number)
+        json.dumps(given, ensure_ascii=False).encode()  # half a character stands for none
     except (ValueError, RecursionError) as error:
         raise ControlError(f"the body is no JSON: {error}") from None
+    return given
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def check_fields(operation: Operation, given: Any) -> dict[str, Any]:
+    """Return the fields of a body; raise `ControlError` for what the operation does not know, or lacks."""
     if not isinstance(given, dict):
         raise ControlError("the body must be a JSON object")
     known = {field.name: field for field in operation.body}
@@ -136,50 +195,110 @@ async def _fields(operation: Operation, request: Request) -> dict[str, Any]:
         if name not in known:
             if operation.open_body:
                 continue
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known) or 'none'}"
-            raise ControlError(f"{operation.name} has no field {name!r}{hint}")
-        if not isinstance(value, kinds[known[name].kind]):
-            raise ControlError(f"{name}: a JSON {known[name].kind} was expected")
+            raise ControlError(f"{operation.name} has no field {name[:_LONGEST_NAME]!r}{_nearest(name, known)}")
+        kind = known[name].kind
+        if not isinstance(value, kinds[kind]) or (kind == "integer" and isinstance(value, bool)):
+            raise ControlError(f"{name}: a JSON {kind} was expected")
     for field in operation.body:
         if field.required and field.name not in given:
             raise ControlError(f"{operation.name} needs {field.name}: {field.text}")
     return given
 
 
+def _nearest(name: str, names: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names) or 'none'}"
+
+
+# -- streams ----------------------------------------------------------------------------------------------
+
+
+def _query(stream: str, request: Request) -> dict[str, str]:
+    """Return the fields of the query; raise `ControlError` for one that there is not."""
+    known = STREAMS[stream].query
+    for name in request.query_params:
+        if name not in known:
+            raise ControlError(f"{STREAMS[stream].path} has no field {name[:_LONGEST_NAME]!r}{_nearest(name, known)}")
+    return dict(request.query_params)
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise ControlError(f"{name}: the number of an event was expected")
+    return int(text)
+
+
 async def _trace(hub: Hub, request: Request) -> Response:
-    form = request.query_params.get("format", "jsonl")
-    try:
-        after = int(request.query_params.get("after", "0"))
-    except ValueError:
-        return _refused(ControlError("after: a number was expected"), HTTPStatus.BAD_REQUEST)
-    events = hub.after(after)
-    if form == "json":
-        return JSONResponse([numbered(*each) for each in events])
-    if form == "jsonl":
-        return PlainTextResponse("".join(f"{event.json()}\n" for _, event in events), media_type="application/jsonl")
-    if form == "text":
-        lines = (visible(line) for _, event in events for line in event_lines(event))
-        return PlainTextResponse("".join(f"{line}\n" for line in lines))
-    return _refused(ControlError(f"format: {form!r} is none of jsonl, text, json"), HTTPStatus.BAD_REQUEST)
+    query = _query("trace", request)
+    after = _number("after", query.get("after", "0"))
+    form = query.get("format", "jsonl")
+    if form not in FORMS:
+        raise ControlError(f"there is no format {form[:_LONGEST_NAME]!r}{_nearest(form, FORMS)}")
+    # In another thread: a long trace takes its time, and others ask meanwhile.
+    return await run_in_threadpool(FORMS[form], hub, after)
+
+
+def _as_lines(hub: Hub, after: int) -> Response:
+    text = "".join(f"{event.json()}\n" for _, event in hub.after(after))
+    return PlainTextResponse(text, media_type="application/jsonl")
+
+
+def _as_text(hub: Hub, after: int) -> Response:
+    lines = (visible(line) for _, event in hub.after(after) for line in event_lines(event))
+    return PlainTextResponse("".join(f"{line}\n" for line in lines))
+
+
+def _as_list(hub: Hub, after: int) -> Response:
+    return JSONResponse([numbered(*each) for each in hub.after(after)])
+
+
+FORMS: Final[Mapping[str, Callable[[Hub, int], Response]]] = {
+    "jsonl": _as_lines,
+    "text": _as_text,
+    "json": _as_list,
+}
+"""The forms of a trace."""
+
+
+class _EventStream(StreamingResponse):
+    """Server-sent events, as long as somebody reads them."""
+
+    def __init__(self, hub: Hub, after: int | None) -> None:
+        self._hub = hub
+        self._follower = hub.follow(after)
+        super().__init__(self._texts(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def _texts(self) -> AsyncIterator[str]:
+        yield ": following\n\n"
+        while (text := await self._follower.next(HEARTBEAT)) is not None:
+            yield text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream, and forget the follower however it ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.leave(self._follower)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send events; end if the client does not read."""
+
+        async def bounded(message: Any) -> None:
+            async with asyncio.timeout(UNREAD):
+                await send(message)
+
+        await super().stream_response(bounded)
 
 
 async def _events(hub: Hub, request: Request) -> Response:
-    import asyncio  # noqa: PLC0415
+    query = _query("events", request)
+    last = request.headers.get("last-event-id")
+    if last is None:
+        last = query.get("after")
+    return _EventStream(hub, None if last is None else _number("after", last))
 
-    last = request.headers.get("last-event-id") or request.query_params.get("after")
-    follower = Follower(asyncio.get_running_loop())
 
-    async def stream() -> AsyncIterator[str]:
-        hub.follow(follower, int(last) if last and last.isdecimal() else None)
-        try:
-            yield ": following\n\n"
-            while (text := await follower.next(HEARTBEAT)) is not None:
-                yield text
-        finally:
-            hub.leave(follower)
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+# -- about itself -----------------------------------------------------------------------------------------
 
 
 async def _openapi(_request: Request) -> Response:
@@ -195,21 +314,52 @@ async def _index(_request: Request) -> Response:
 
 
 async def _no_such_path(request: Request, _error: Any) -> Response:
-    paths = sorted({each.path for each in OPERATIONS.values()} | {"/trace", "/events", "/openapi.json"})
-    near = difflib.get_close_matches(request.url.path, paths, n=1)
+    path = str(request.scope["path"])
+    short = path.rstrip("/")
+    near = difflib.get_close_matches(short, _paths(path), n=1) if len(path) <= _LONGEST_NAME else []
     hint = f"; did you mean {near[0]}?" if near else "; /openapi.json lists all"
-    return _refused(ControlError(f"there is no {request.url.path}{hint}"), HTTPStatus.NOT_FOUND)
+    return _refused(f"there is no {path[:_LONGEST_NAME]}{hint}", HTTPStatus.NOT_FOUND)
 
 
-async def _no_such_method(request: Request, error: Any) -> Response:
-    allowed = (getattr(error, "headers", None) or {}).get("Allow", "")
-    return _refused(
-        ControlError(f"{request.url.path} takes {allowed}, not {request.method}"), HTTPStatus.METHOD_NOT_ALLOWED
+def _paths(asked: str) -> list[str]:
+    """Return all paths, with the numbers of the one that was asked for."""
+    numbers = iter([part for part in asked.split("/") if part.isdecimal()])
+    given = {"{reader}": next(numbers, "0")} | {name: next(numbers, "1") for name in ("{fault}",)}
+    given["{snapshot}"] = given["{fault}"]
+    templates = [*(each.path for each in OPERATIONS.values()), *(each.path for each in STREAMS.values())]
+    found = {"/".join(given.get(part, part) for part in template.split("/")) for template in templates}
+    return sorted({*found, "/openapi.json"})
+
+
+async def _no_such_method(request: Request, _error: Any) -> Response:
+    path = str(request.scope["path"])
+    # The framework names the methods of one route; a path may have several.
+    same = [each.method for each in OPERATIONS.values() if _fits(each.path, path)]
+    allowed = ", ".join(same or ["GET"])
+    response = _refused(f"{path} takes {allowed}, not {request.method}", HTTPStatus.METHOD_NOT_ALLOWED)
+    response.headers["Allow"] = allowed
+    return response
+
+
+def _fits(template: str, path: str) -> bool:
+    parts, given = template.split("/"), path.split("/")
+    return len(parts) == len(given) and all(
+        there.isdecimal() if part.startswith("{") else part == there for part, there in zip(parts, given, strict=True)
     )
 
 
-def _refused(error: Exception, status: int) -> Response:
-    return JSONResponse({"error": visible(str(error))}, status)
+async def _refuse(_request: Request, error: ControlError) -> Response:
+    return _refused(str(error), error.status)
+
+
+async def _defect(_request: Request, error: Exception) -> Response:
+    # Its text stays here: nobody knows what is in it.
+    return _refused(f"a defect of this program ({type(error).__name__})", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refused(why: str, status: int) -> Response:
+    shown = visible(why).encode(errors="backslashreplace").decode()
+    return JSONResponse({"error": shown}, status)
 
 
 __all__ = ["LOCAL", "build"]

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from .errors import ControlError
 
 TIMEOUT: Final = 60.0
-"""Seconds that a request may take; an insertion waits for PC/SC."""
+"""Seconds that a request may take; an insertion waits for PC/SC. A rig sends events or signs of life more often."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: str, timeout: float | None) -> None:
+    def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
@@ -44,29 +44,29 @@ class Client:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Send a request and return what it answers: JSON, or text where that is asked for."""
-        connection = self._connect(TIMEOUT)
+        connection = self._connect()
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read().decode()
+            return self._read(connection.getresponse())
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from None
         finally:
             connection.close()
-        is_json = response.headers.get_content_type() == "application/json"
-        answer: Any = json.loads(text) if is_json else text
-        if response.status >= 400:
-            refusal = answer["error"] if isinstance(answer, dict) else f"status {response.status}"
-            raise ControlError(refusal, response.status)
-        return answer
 
     def events(self, after: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield events as they happen, until the rig ends."""
-        connection = self._connect(None)
+        """Yield events as they happen, until the rig ends.
+
+        Args:
+            after: begin after the event with this number; with the next one if left out.
+        """
+        connection = self._connect()
         try:
             connection.request("GET", "/events" if after is None else f"/events?after={after}")
             response = connection.getresponse()
+            if response.headers.get_content_type() != "text/event-stream":
+                self._read(response)
+                raise self._stranger()
             for line in response:
                 if line.startswith(b"data: "):
                     yield json.loads(line[6:])
@@ -75,15 +75,34 @@ class Client:
         finally:
             connection.close()
 
-    def _connect(self, timeout: float | None) -> http.client.HTTPConnection:
-        if self.address.startswith("unix:"):
-            return _UnixConnection(self.address.removeprefix("unix:"), timeout)
-        parts = urlsplit(self.address)
+    def _read(self, response: http.client.HTTPResponse) -> Any:
+        """Return what an answer holds; raise `ControlError` for a refusal, and for what no rig answers."""
+        kind = response.headers.get_content_type()
         try:
-            return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+            text = response.read().decode()
+            answer: Any = json.loads(text) if kind == "application/json" else text
         except ValueError:
-            raise ControlError(f"{self.address!r} is no address of a rig: the port is no number") from None
+            raise self._stranger() from None
+        if response.status >= 400:
+            if not isinstance(answer, dict) or not isinstance(answer.get("error"), str):
+                raise self._stranger()
+            raise ControlError(answer["error"], response.status)
+        if kind not in ("application/json", "application/jsonl", "text/plain"):
+            raise self._stranger()
+        return answer
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self.address.startswith("unix:"):
+            return _UnixConnection(self.address.removeprefix("unix:"), TIMEOUT)
+        try:
+            parts = urlsplit(self.address)
+            return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        except ValueError:
+            raise ControlError(f"{self.address!r} is no address of a rig: http://127.0.0.1:PORT") from None
 
     def _silent(self, error: Exception) -> ControlError:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
         return ControlError(f"no rig answers at {self.address} ({why}): start one with `sscard rig`", 503)
+
+    def _stranger(self) -> ControlError:
+        return ControlError(f"what answers at {self.address} is no rig: `sscard rig` prints the address of one", 503)

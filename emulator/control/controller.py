@@ -1,13 +1,18 @@
 """What can be done with a rig from outside, in terms of numbers and JSON; no HTTP.
 
-A reader is named by its number, a fault and a snapshot by the number that it was given.
+A reader is named by its number, a fault and a snapshot by the number that it was given. Requests come in several
+threads: what changes a reader waits for its lock, and what looks into a card or changes its memory for the end of the
+command that the card works on. Both waits have a limit.
 """
 
 import difflib
+import itertools
+import os
 import threading
 import tomllib
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,16 +21,45 @@ from cardfs.profile.source import SHIPPED, shipped_profiles
 
 from ..rig.card import Card, Snapshot
 from ..rig.fault import KINDS, REQUIRED, SELECTOR, Fault, command_rows, shown
-from ..rig.reader import Reader
+from ..rig.reader import STILL, Reader
 from ..rig.rig import Rig
-from ..rig.timing import NONE, TIMINGS
+from ..rig.timing import NONE, TIMINGS, wire
 from ..status import MEANINGS
-from ..terminal import TerminalError
 from ..trace.event import Event
 from .errors import ControlError
 
 NEW: Final = {"demo": "ssc-2.0", "psam": "psam"}
 """Images that are no files: new cards, and their type."""
+
+SHORTEST, LONGEST = 4, 65_535
+"""Bytes of a command; the driver takes one of a single byte for a signal, and none of more."""
+
+PATIENCE: Final = 20.0
+"""Seconds that a request waits for another one that has the same reader."""
+
+
+@dataclass(eq=False)
+class _Known:
+    """A card that is or was in a reader, with the numbers that its faults and snapshots were given."""
+
+    card: Card
+    faults: dict[int, Fault] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
+
+
+class _Place:
+    """What control keeps of a reader.
+
+    Attributes:
+        lock: held by what changes the reader.
+        sending: held by what sends a command, so that a card can be pulled out meanwhile.
+        last: the card that is in it, or was in it last.
+    """
+
+    def __init__(self, card: Card | None) -> None:
+        self.lock = threading.Lock()
+        self.sending = threading.Lock()
+        self.last = None if card is None else _Known(card)
 
 
 class Controller:
@@ -39,11 +73,13 @@ class Controller:
     def __init__(self, rig: Rig, folder: Path | None = None) -> None:
         self.rig: Final = rig
         self._folder = folder or Path.cwd()
-        self._locks = [threading.Lock() for _ in rig.readers]
-        self._faults: list[dict[int, Fault]] = [{} for _ in rig.readers]
-        self._snapshots: list[dict[int, Snapshot]] = [{} for _ in rig.readers]
-        self._numbers = 0
-        self._start = [(card, card.snapshot()) if (card := reader.card) else None for reader in rig.readers]
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()  # of what is kept of the readers; held for a moment only
+        self._places = [_Place(reader.card) for reader in rig.readers]
+        self._start = [
+            None if place.last is None else (place.last, place.last.card.snapshot(), place.last.card.timing)
+            for place in self._places
+        ]
 
     # -- readers ------------------------------------------------------------------------------
 
@@ -65,48 +101,60 @@ class Controller:
             }
         return {"reader": place, "name": reader.name, "card": shown, "faults": self.faults(place)}
 
-    def insert(self, place: int, image: str = "demo", **options: Any) -> dict[str, Any]:
-        """Put a card into an empty reader."""
-        with self._locks[self._reader(place).place]:
-            self._reader(place).insert(self._card(image, options))
-            self._forget(place)
+    def insert(self, place: int, image: str = "", **options: Any) -> dict[str, Any]:
+        """Put a card into an empty reader: without an image and options the one that was there last."""
+        with self._changing(place) as reader:
+            if reader.card is not None:
+                raise ControlError(f"reader {place} holds a card already: remove it first, or swap", 409)
+            last = self._places[place].last
+            if last is None or image or options:
+                self._put(place, self._card(image or "demo", options))
+            else:
+                reader.insert(last.card)
         return self.reader(place)
 
     def remove(self, place: int) -> dict[str, Any]:
         """Pull the card out."""
-        with self._locks[self._reader(place).place]:
-            self._reader(place).remove()
+        with self._changing(place) as reader:
+            if reader.card is None:
+                raise ControlError(f"reader {place} is empty", 409)
+            reader.remove()
         return self.reader(place)
 
     def swap(self, place: int, image: str = "demo", **options: Any) -> dict[str, Any]:
         """Pull the card out and put another one in."""
-        with self._locks[self._reader(place).place]:
-            self._reader(place).swap(self._card(image, options))
-            self._forget(place)
+        with self._changing(place):
+            self._put(place, self._card(image, options))
         return self.reader(place)
 
     def reset_card(self, place: int) -> dict[str, Any]:
         """Reset the card warm."""
-        with self._locks[self._reader(place).place]:
+        with self._changing(place) as reader:
             self._inserted(place)
-            self._reader(place).reset()
+            reader.reset()
         return self.reader(place)
 
     def reset(self) -> list[dict[str, Any]]:
         """Disarm all faults, and put every reader back as it was at the start, with the cards as they were."""
-        for place, start in enumerate(self._start):
-            reader = self.rig.readers[place]
-            with self._locks[place]:
-                self._disarm_all(place)
+        with ExitStack() as held:
+            readers = [held.enter_context(self._changing(place)) for place in range(len(self._places))]
+            # First all out: a card of the start may be in another reader.
+            for reader, start in zip(readers, self._start, strict=True):
+                if reader.card is not None and (start is None or reader.card is not start[0].card):
+                    reader.remove()
+            for place, (reader, start) in enumerate(zip(readers, self._start, strict=True)):
                 if start is None:
-                    if reader.card is not None:
-                        reader.remove()
+                    self._replace_last(place, None)
                     continue
-                card, snapshot = start
-                if reader.card is not card:
-                    reader.swap(card)
-                card.disarm()
-                card.restore(snapshot)
+                known, snapshot, timing = start
+                self._replace_last(place, known)
+                known.card.disarm()
+                known.faults.clear()
+                if reader.card is None:
+                    reader.insert(known.card)
+                with reader.still(STILL):
+                    known.card.restore(snapshot)
+                    known.card.timing = timing
         return self.readers()
 
     def transmit(self, place: int, apdu: str) -> dict[str, Any]:
@@ -115,42 +163,47 @@ class Controller:
             command = bytes.fromhex(apdu)
         except ValueError:
             raise ControlError("apdu: it must be hexadecimal") from None
-        with self._locks[self._reader(place).place]:
-            try:
-                answer = self._reader(place).transmit(command)
-            except TerminalError as error:
-                raise ControlError(str(error), 409) from None
+        if not SHORTEST <= len(command) <= LONGEST:
+            raise ControlError(f"apdu: a command has {SHORTEST} to {LONGEST} bytes, not {len(command)}")
+        reader = self._reader(place)
+        with _held(self._places[place].sending, f"reader {place} is busy with another command"):
+            answer = reader.transmit(command)
         return {"answer": answer[:-2].hex().upper(), "sw": answer[-2:].hex().upper()}
 
     # -- the card -----------------------------------------------------------------------------
 
     def card(self, place: int) -> dict[str, Any]:
         """Return files, keys and session of the card."""
-        return self._inserted(place).state()
+        with self._reader(place).still(STILL):
+            return self._inserted(place).state()
 
     def timing(self, place: int, timing: str) -> dict[str, Any]:
         """Let the card answer as slowly as that."""
+        wire(timing)
         self._inserted(place).timing = timing
         return self.reader(place)
 
     def snapshots(self, place: int) -> list[int]:
         """Return the numbers of the snapshots that were taken."""
-        return sorted(self._snapshots[self._reader(place).place])
+        self._reader(place)
+        last = self._places[place].last
+        return sorted(last.snapshots) if last else []
 
     def snapshot(self, place: int) -> dict[str, int]:
         """Keep the card's memory as it is now."""
-        card = self._inserted(place)
-        self._numbers += 1
-        self._snapshots[place][self._numbers] = card.snapshot()
-        return {"snapshot": self._numbers}
+        with self._reader(place).still(STILL):
+            known = self._known(place)
+            number = next(self._numbers)
+            known.snapshots[number] = known.card.snapshot()
+        return {"snapshot": number}
 
     def restore(self, place: int, snapshot: int) -> dict[str, Any]:
         """Put the card's memory back."""
-        found = self._snapshots[self._reader(place).place].get(snapshot)
-        if found is None:
-            raise ControlError(f"reader {place} has no snapshot {snapshot}{_those(self._snapshots[place])}", 404)
-        with self._locks[place]:
-            self._inserted(place).restore(found)
+        with self._reader(place).still(STILL):
+            known = self._known(place)
+            if snapshot not in known.snapshots:
+                raise ControlError(f"reader {place} has no snapshot {snapshot}{_those(known.snapshots)}", 404)
+            known.card.restore(known.snapshots[snapshot])
         return self.reader(place)
 
     # -- faults -------------------------------------------------------------------------------
@@ -187,41 +240,46 @@ class Controller:
         ]
 
     def faults(self, place: int) -> list[dict[str, Any]]:
-        """Return the faults of the card in a reader."""
-        return [
-            {"fault": number, "name": fault.name, "text": str(fault), "fired": fault.fired}
-            for number, fault in self._faults[self._reader(place).place].items()
-        ]
+        """Return the faults of the card in a reader, or of the one that was there last."""
+        self._reader(place)
+        known = self._places[place].last
+        return [] if known is None else [_fault_table(*each) for each in self._numbered(known).items()]
 
-    def arm(self, place: int, name: str, **chosen: Any) -> dict[str, Any]:
+    def arm(self, place: int, /, name: str, **chosen: Any) -> dict[str, Any]:
         """Arm a fault."""
-        fault = self._inserted(place).fault(Fault.of(name, chosen))
-        self._numbers += 1
-        self._faults[place][self._numbers] = fault
-        return {"fault": self._numbers, "name": fault.name, "text": str(fault), "fired": 0}
+        self._inserted(place)
+        known = self._known(place)
+        fault = Fault.of(name, chosen)
+        with self._lock:
+            known.card.fault(fault)
+            number = next(self._numbers)
+            known.faults[number] = fault
+        return _fault_table(number, fault)
 
     def disarm(self, place: int, fault: int) -> list[dict[str, Any]]:
         """Take a fault away."""
-        found = self._faults[self._reader(place).place].pop(fault, None)
-        if found is None:
-            raise ControlError(f"reader {place} has no fault {fault}{_those(self._faults[place])}", 404)
-        card = self.rig.readers[place].card
-        if card is not None:
-            card.disarm(found)
+        self._reader(place)
+        known = self._places[place].last
+        found = self._numbered(known) if known else {}
+        if known is None or fault not in found:
+            raise ControlError(f"reader {place} has no fault {fault}{_those(found)}", 404)
+        known.card.disarm(found[fault])
         return self.faults(place)
 
     def disarm_all(self, place: int) -> list[dict[str, Any]]:
         """Take all faults of a card away."""
         self._reader(place)
-        self._disarm_all(place)
+        known = self._places[place].last
+        if known is not None:
+            known.card.disarm()
         return self.faults(place)
 
-    def _disarm_all(self, place: int) -> None:
-        card = self.rig.readers[place].card
-        for fault in self._faults[place].values():
-            if card is not None:
-                card.disarm(fault)
-        self._faults[place].clear()
+    def _numbered(self, known: _Known) -> dict[int, Fault]:
+        """Give numbers to the faults of a card, also to those that were armed by others; return them in order."""
+        with self._lock:
+            numbers = {id(fault): number for number, fault in known.faults.items()}
+            known.faults = {numbers.get(id(fault)) or next(self._numbers): fault for fault in known.card.faults}
+            return known.faults
 
     # -- what can be chosen -------------------------------------------------------------------
 
@@ -253,30 +311,80 @@ class Controller:
             raise ControlError(f"there is no reader {place}; there are 0 to {len(self.rig.readers) - 1}", 404)
         return self.rig.readers[place]
 
+    @contextmanager
+    def _changing(self, place: int) -> Iterator[Reader]:
+        """Have a reader for a change of what is in it."""
+        reader = self._reader(place)
+        with _held(self._places[place].lock, f"reader {place} is busy with another request"):
+            yield reader
+
     def _inserted(self, place: int) -> Card:
         card = self._reader(place).card
         if card is None:
             raise ControlError(f"reader {place} is empty", 409)
         return card
 
+    def _known(self, place: int) -> _Known:
+        """Return the card in a reader with what is known of it, also if it was put there by others."""
+        card = self._inserted(place)
+        with self._lock:
+            last = self._places[place].last
+            if last is None or last.card is not card:
+                last = _Known(card)
+                self._replace_last(place, last)
+            return last
+
     def _card(self, image: str, options: dict[str, Any]) -> Card:
-        """Make a new card, or open an image; the one that another reader holds is refused with its sentence."""
+        """Make a new card, or open an image."""
         if image in NEW:
             profile = options.pop("profile", NEW[image])
             return self.rig.issue(profile, **options)
         if options:
             raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is an image file")
         path = self._folder / image
-        if not path.exists():
-            near = difflib.get_close_matches(path.name, _images(path.parent), n=1)
+        if not os.path.isfile(path):  # noqa: PTH113 - unlike the method of a path it refuses no name
+            near = difflib.get_close_matches(path.name[:255], _images(path.parent), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; a new card is 'demo', a new PSAM 'psam'"
-            raise ControlError(f"{image}: there is no such image file{hint}", 404)
+            raise ControlError(f"{image[:255]}: there is no such image file{hint}", 404)
         return self.rig.open(path)
 
-    def _forget(self, place: int) -> None:
-        """Another card has other faults and snapshots."""
-        self._faults[place].clear()
-        self._snapshots[place].clear()
+    def _put(self, place: int, card: Card) -> None:
+        """Put a card into a reader, in the place of the one that is there; forget that one."""
+        reader = self.rig.readers[place]
+        known = next((each.last for each in self._places if each.last and each.last.card is card), None)
+        try:
+            reader.swap(card)
+        except BaseException:
+            if known is None:
+                self.rig.put_away(card)
+            raise
+        self._replace_last(place, known or _Known(card))
+
+    def _replace_last(self, place: int, known: _Known | None) -> None:
+        """Remember another card as the last of a reader; close the image of one that nothing needs any more."""
+        with self._lock:
+            before = self._places[place].last
+            for each in self._places:
+                if each.last is known:  # it was in another reader before
+                    each.last = None
+            self._places[place].last = known
+            needed = [start[0] for start in self._start if start] + [each.last for each in self._places if each.last]
+            if before is not None and all(each.card is not before.card for each in needed):
+                self.rig.put_away(before.card)
+
+
+@contextmanager
+def _held(lock: threading.Lock, busy: str) -> Iterator[None]:
+    if not lock.acquire(timeout=PATIENCE):
+        raise ControlError(busy, 409)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fault_table(number: int, fault: Fault) -> dict[str, Any]:
+    return {"fault": number, "name": fault.name, "text": str(fault), "fired": fault.fired}
 
 
 def event_table(event: Event) -> dict[str, Any]:
@@ -292,7 +400,10 @@ def _profiles() -> list[dict[str, str]]:
 
 
 def _images(folder: Path) -> list[str]:
-    return [each.name for each in folder.glob("*.sscard")] if folder.is_dir() else []
+    try:
+        return [each.name for each in folder.iterdir() if each.suffix == ".sscard"]
+    except (OSError, ValueError):
+        return []
 
 
 def _those(numbers: Iterable[int]) -> str:

@@ -1,6 +1,7 @@
 """The server that a rig is controlled through, in a thread of its own."""
 
 import contextlib
+import ipaddress
 import socket
 import threading
 import time
@@ -10,8 +11,9 @@ from typing import Final, Self
 
 import uvicorn
 
+from ..reader.vpcd import take_no_signals
 from ..rig.rig import Rig
-from .app import LOCAL, build
+from .app import LOCAL, UNREAD, build
 from .controller import Controller
 from .errors import ControlError
 from .hub import Hub
@@ -35,6 +37,7 @@ class Server:
 
     Attributes:
         address: where it is reached: ``http://127.0.0.1:8000``, or ``unix:/path``.
+        is_local: whether only this machine reaches it.
 
     Raises:
         ControlError: it cannot listen there; the sentence says why.
@@ -49,17 +52,20 @@ class Server:
         path: Path | None = None,
         panel: bool = False,
     ) -> None:
-        self.controller: Final = Controller(rig)
-        self.hub: Final = Hub(rig.trace)
         self._path = path
         self._socket = _bind_unix(path) if path is not None else _bind(host, port)
+        hosts: frozenset[str] | None = None  # no browser reaches a Unix socket
+        self.is_local = True
         if path is not None:
             self.address = f"unix:{path.absolute()}"
         else:
             bound, number = self._socket.getsockname()[:2]
             self.address = f"http://[{bound}]:{number}" if ":" in bound else f"http://{bound}:{number}"
-        # Who asks for other machines is asked under names that nobody knows here.
-        hosts = LOCAL if path is not None or host in LOCAL else None
+            # Other machines know this one under names that nobody knows here.
+            self.is_local = ipaddress.ip_address(bound.partition("%")[0]).is_loopback
+            hosts = LOCAL | {bound, host.lower()} if self.is_local else None
+        self.controller: Final = Controller(rig)
+        self.hub: Final = Hub(rig.trace)
         config = uvicorn.Config(
             build(self.controller, self.hub, hosts=hosts, more=panel_routes() if panel else None),
             log_level="critical",
@@ -76,10 +82,12 @@ class Server:
         end = time.monotonic() + START
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > end:
+                self.close()
                 raise ControlError(f"the control server did not start at {self.address}", 500)
             time.sleep(0.002)
 
     def _run(self) -> None:
+        take_no_signals()
         self._server.run(sockets=[self._socket])
 
     def close(self) -> None:
@@ -89,7 +97,8 @@ class Server:
         self._thread.join(START)
         self._socket.close()
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     def __enter__(self) -> Self:
         """Return the server itself, to be closed at the end of the block."""
@@ -106,10 +115,13 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ControlError(f"--listen: {host} is no address: {error.strerror or error}") from None
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ControlError(f"--listen: {host} is no address: {why}") from None
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # so that the rest of a dropped stream goes, too
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD * 1000))
         bound.bind(address)
         bound.listen(128)
     except OSError as error:

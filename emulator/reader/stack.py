@@ -18,6 +18,7 @@ has the virtual reader, else one of our own that all of the machine can see.
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -218,9 +219,9 @@ class Stack:
         """Do nothing if the stack works; raise `StackError` if its first process or its pcscd has ended."""
         self._ask({"look": True})
 
-    def inherit(self, folder: str) -> None:
-        """Let the stack remove a folder of its owner, if the owner dies without closing the stack; empty for none."""
-        self._ask({"orphan": folder})
+    def inherit(self, *paths: str) -> None:
+        """Let the stack remove folders and files of its owner, these alone, if the owner dies without closing it."""
+        self._ask({"orphans": paths})
 
     def close(self) -> None:
         """Take the stack down, with everything that runs in it."""
@@ -237,6 +238,9 @@ class Stack:
         if self._init is not None:
             await_end(self._init)
             self._init = None
+        if self._service != str(COMM):
+            # The first process does so, too; unless it was killed.
+            shutil.rmtree(Path(self._service).parent, ignore_errors=True)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._control is None:
@@ -351,7 +355,7 @@ class Stack:
         The returned process is `emulator.reader.stack_enter`: it passes signals on to the command, and ends
         with the command's status (128 + n after signal n, 127 for no such command).
         """
-        settings = json.dumps({"pid": self.pid, "spaces": self._spaces})
+        settings = json.dumps({"pid": self.pid, "spaces": self._spaces, "owner": os.getpid()})
         environment = self._environment(options.pop("env", None) or os.environ)
         entrance = [sys.executable, "-I", "-S", _ENTER, settings]
         return subprocess.Popen([*entrance, *command], env=environment, **options)  # noqa: S603
@@ -364,10 +368,10 @@ class Stack:
         process = self.popen(command)
         if threading.current_thread() is not threading.main_thread():
             return process.wait()
-        process.returncode = enter.shepherd(process.pid, self._look_after)
+        process.returncode = enter.shepherd(process.pid, self.look_after)
         return process.returncode
 
-    def _look_after(self) -> None:
+    def look_after(self) -> None:
         """Report when a card or the readers are gone, once for each."""
         for process, errors in self._holders.items():
             if process.returncode is None and process.poll() is not None:

@@ -12,9 +12,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+GRACE: Final = 3.0
+"""Seconds that a command has to end by itself when the owner of its stack is gone."""
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 PASSED_ON: Final = (
@@ -57,7 +61,8 @@ def enter(settings: dict[str, Any], command: list[str]) -> int:
     """Run a command in the namespaces of a stack.
 
     Args:
-        settings: ``pid`` of the stack's first process, and ``spaces``, the kinds of its namespaces.
+        settings: ``pid`` of the stack's first process, ``spaces``, the kinds of its namespaces, and ``owner``, the
+            process that started this one.
         command: program and arguments.
 
     Returns:
@@ -73,16 +78,39 @@ def enter(settings: dict[str, Any], command: list[str]) -> int:
     else:
         # No namespace dies with its first process here, so everyone looks after their own.
         _libc("prctl", _PR_SET_PDEATHSIG, signal.SIGTERM)
-        _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
-    parent = os.getpid()
+        adopt_orphans()
+    owner, parent = settings["owner"], os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*PASSED_ON, signal.SIGCHLD})
     child = os.fork()
     if child == 0:
         _execute(command, mask, parent)
-    status = shepherd(child)
-    if not spaces:
-        _end_descendants()
+    if spaces:
+        return shepherd(child)
+    status = shepherd(child, _Orphan(child, owner).look)
+    end_descendants()
     return status
+
+
+class _Orphan:
+    """Sees to it that a command ends after the owner of its stack, also if it goes on after SIGTERM.
+
+    Args:
+        child: the command.
+        owner: its owner's process.
+    """
+
+    def __init__(self, child: int, owner: int) -> None:
+        self.child = child
+        self.owner = owner
+        self.since = 0.0
+
+    def look(self) -> None:
+        """Kill the command some time after its owner is gone."""
+        if os.getppid() == self.owner:
+            return
+        self.since = self.since or time.monotonic()
+        if time.monotonic() - self.since > GRACE:
+            os.kill(self.child, signal.SIGKILL)
 
 
 def _execute(command: list[str], mask: set[Any], parent: int) -> None:
@@ -139,13 +167,34 @@ def shepherd(child: int, look: Callable[[], object] = lambda: None) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _end_descendants() -> None:
-    """Kill what the command left behind; as a subreaper this process inherits all of it."""
-    with contextlib.suppress(ChildProcessError, OSError):
-        while True:
-            for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
-            os.wait()
+def adopt_orphans() -> None:
+    """Let this process be the parent of what its descendants leave behind, for `end_descendants`."""
+    _libc("prctl", _PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[int]:
+    """Return the child processes of this process, whatever thread made them."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+    return found
+
+
+def end_descendants(spared: Collection[int] = ()) -> None:
+    """Kill what the command left behind; as a subreaper this process inherits all of it.
+
+    Args:
+        spared: child processes that are none of the command's.
+    """
+    done = set(spared)
+    while left := set(children()) - done:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except OSError:  # somebody else's by now, as under sudo
+                done.add(pid)
 
 
 def main() -> int:

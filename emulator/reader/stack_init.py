@@ -69,7 +69,7 @@ class Init:
         self.port = FIRST_PORT
         self.claims: list[socket.socket] = []
         self.empty_since: dict[str, float] = {}
-        self.orphan = ""
+        self.orphans: list[str] = []
 
     def run(self) -> None:
         """Build the stack, then serve it until the control socket closes."""
@@ -96,8 +96,10 @@ class Init:
             self.stop()
             if self.mode in ("apart", "own"):
                 shutil.rmtree(self.folder, ignore_errors=True)
-            if self.orphan:
-                shutil.rmtree(self.orphan, ignore_errors=True)
+            for path in self.orphans:
+                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    Path(path).unlink()
 
     def prepare_apart(self) -> None:
         """Claim ports, and see to the folder without which no pcscd starts."""
@@ -258,8 +260,8 @@ class Init:
             self.send({"failed_code": self.disconnect(request["reset"], power=True)})
         elif "unpower" in request:
             self.send({"failed_code": self.disconnect(request["unpower"], power=False)})
-        elif "orphan" in request:
-            self.orphan = request["orphan"]
+        elif "orphans" in request:
+            self.orphans = request["orphans"]
             self.send({})
         elif "look" in request:
             self.send({})

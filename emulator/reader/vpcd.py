@@ -16,6 +16,7 @@ The rules of the link, all of them observed:
   the card sees a signal. pcscd polls every 0.4 s, and its silence gives this away (`SILENCE`).
 """
 
+import signal
 import socket
 import threading
 import time
@@ -197,11 +198,15 @@ class Slot:
                 self._watch(Disconnected(reason, away))
                 self._pause(away)
 
+    def _run_apart(self) -> None:
+        take_no_signals()
+        self.run()
+
     def start(self) -> "Slot":
         """Serve in a thread of its own and return at once; do nothing if it is started already."""
         if self._thread is not None:
             return self
-        self._thread = threading.Thread(target=self.run, name=f"vpcd-{self._port}", daemon=True)
+        self._thread = threading.Thread(target=self._run_apart, name=f"vpcd-{self._port}", daemon=True)
         self._thread.start()
         return self
 
@@ -334,6 +339,12 @@ def insert(
         the started `Slot`; close it to pull the card out.
     """
     return Slot(card, slot, host=host, port=port, watch=watch).start()
+
+
+def take_no_signals() -> None:
+    """Leave the signals of this process to its other threads: who waits for one does so in the main thread."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 class _Stuck(Exception):

@@ -68,6 +68,7 @@ class AnyCard:
         """Reset the card cold: the MF is current and nothing is proven."""
         self._core.power_on()
         self._report("power on")
+        self._spoil_atr()
 
     def power_off(self) -> None:
         """Take the power away: everything volatile is gone (Part 4, 7.5)."""
@@ -78,6 +79,7 @@ class AnyCard:
         """Reset the card warm: everything volatile is gone."""
         self._core.reset()
         self._report("reset")
+        self._spoil_atr()
 
     def transmit(self, command: bytes) -> bytes:
         """Return the answer to one command APDU: response data, then SW1 and SW2; any bytes get an answer.
@@ -126,6 +128,11 @@ class AnyCard:
         """Return what answers behind the trace: the core, within the faults that act there."""
         return self._core
 
+    def interrupt(self) -> None:
+        """End a `delay` that is under way: the card is pulled out, and its answer never comes."""
+        for fault in self._armed.faults:
+            fault.end_delay(pulled=True)
+
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The faults that are armed, also those that have fired."""
@@ -133,6 +140,9 @@ class AnyCard:
 
     def disarm(self, fault: Fault | None = None) -> None:
         """Take a fault away, or all of them; do nothing if it is not armed."""
+        for each in self._armed.faults:
+            if fault is None or each is fault:
+                each.end_delay()
         self._armed.faults = () if fault is None else tuple(each for each in self._armed.faults if each is not fault)
         self._connect()
 
@@ -208,16 +218,22 @@ class AnyCard:
         if self._traced is not None:
             self._traced.report(kind)
 
-    def _note_fault(self, fault: Fault, call: Call) -> None:
+    def _spoil_atr(self) -> None:
+        """Note the fault that spoils the answer to this reset, if there is one."""
+        fault = self._armed.of_atr
+        if fault is not None:
+            fault.fired += 1
+            self._note_fault(fault)
+
+    def _note_fault(self, fault: Fault, call: Call | None = None) -> None:
         if self._recorder is not None and not fault.kind.silent:
-            apdu = masked_command(call.raw, call.row, call.command)
             event = Event(
                 self._clock(),
                 "fault",
                 fault.name,
-                call.file,
+                call.file if call else "",
                 str(fault),
-                apdu,
+                masked_command(call.raw, call.row, call.command) if call else "",
                 reason=fault.kind.text,
                 reader=self._reader,
             )

@@ -2,7 +2,7 @@
 
 import difflib
 import shlex
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -262,7 +262,7 @@ def _key_expired(fault: "Fault", call: Call, send: Send) -> bytes:
 
 def _keys(engine: Card, name: str) -> list[KeyId]:
     """Return every key with this name, in whatever DF, in every version."""
-    return [at for at in engine.image.keys if at[0].name == name]
+    return [at for at in list(engine.image.keys) if at[0].name == name]
 
 
 def _stuck_random(fault: "Fault", call: Call, send: Send) -> bytes:
@@ -289,7 +289,8 @@ def _flipped(data: bytes) -> bytes:
 
 def _delay(fault: "Fault", call: Call, send: Send) -> bytes:
     response = send(call.raw)
-    time.sleep(fault["seconds"])
+    if fault.delay(fault["seconds"]):
+        raise CardRemoved("the card was pulled out before its answer came")
     return response
 
 
@@ -541,6 +542,8 @@ class Fault:
         self.times = kind.times if times is None else _read(SELECTORS["times"], name, times)
         self.seen = 0
         self.fired = 0
+        self._ended = threading.Event()
+        self._pulled = False
         self._values = _read_all(kind, parameters)
         self._prefix = _prefix(name, self.on)
 
@@ -609,6 +612,20 @@ class Fault:
         self.seen += 1
         return self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
 
+    def delay(self, seconds: float) -> bool:
+        """Wait, at most until `end_delay`; return whether the card was pulled out meanwhile."""
+        self._ended.clear()
+        return self._ended.wait(seconds) and self._pulled
+
+    def end_delay(self, *, pulled: bool = False) -> None:
+        """End a delay that is under way in another thread.
+
+        Args:
+            pulled: whether that is so since the card leaves its reader: its answer never comes.
+        """
+        self._pulled = pulled
+        self._ended.set()
+
     def uncount(self) -> None:
         """Take back the last count: there was nothing to spoil."""
         self.seen -= 1
@@ -638,7 +655,7 @@ def read_words(text: str) -> tuple[str, dict[str, str]]:
 def require_key(fault: Fault, engine: Card) -> None:
     """Refuse a fault of a key that a card does not have; raise `FaultError`."""
     if any(each.name == "key" for each in fault.kind.parameters) and not _keys(engine, fault["key"]):
-        names = sorted({at[0].name for at in engine.image.keys})
+        names = sorted({at[0].name for at in list(engine.image.keys)})
         raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{nearest(fault['key'], names)}")
 
 

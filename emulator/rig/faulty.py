@@ -38,12 +38,13 @@ class Armed:
     @property
     def atr(self) -> bytes | None:
         """Return the answer to reset that a fault gives in the card's place; None without such a fault."""
-        for fault in self.faults:
-            if fault.kind.spoils_atr:
-                fault.fired += 1
-                value: bytes = fault["atr"]
-                return value
-        return None
+        fault = self.of_atr
+        return None if fault is None else fault["atr"]
+
+    @property
+    def of_atr(self) -> Fault | None:
+        """Return the fault that spoils the answer to reset."""
+        return next((each for each in self.faults if each.kind.spoils_atr), None)
 
     def strike(self, fault: Fault, call: Call) -> None:
         """Note that a fault strikes."""

@@ -1,6 +1,8 @@
 """`Reader`: a reader of a rig, with a card in it or empty."""
 
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
 
 from ..card.engine import Outcome
 from ..terminal import Connection, TerminalError
@@ -10,6 +12,9 @@ from .errors import RigError
 from .fault import Fault
 from .trace import Trace
 from .transport import Transport
+
+STILL: Final = 5.0
+"""Seconds that a command may take before what waits for its end is refused."""
 
 
 class Owner(Protocol):
@@ -83,7 +88,7 @@ class Reader:
         self._rig.require_free(card)
         self.let_go()
         self._take(card)
-        self._transport.insert(self.place, card)
+        self._transport.insert(self.place, card, self._note)
         self._rig.note("inserted", self.name, card.profile)
         return card
 
@@ -96,9 +101,12 @@ class Reader:
         card = self._card
         if card is None:
             raise RigError(f"{self.name!r} is empty")
+        was_there = self._transport.present(self.place)
+        card.interrupt()
         self.let_go()
         self._transport.remove(self.place)
-        self._rig.note("removed", self.name, card.profile)
+        if was_there:
+            self._rig.note("removed", self.name, card.profile)
         return card
 
     def swap(self, card: Card) -> Card:
@@ -204,6 +212,26 @@ class Reader:
     def trace(self) -> Trace:
         """What passed in this reader, whatever card was in it."""
         return self._rig.trace.of(self.name)
+
+    @contextmanager
+    def still(self, limit: float = STILL) -> Iterator[None]:
+        """Let no command reach the card during the block, so that its memory can be looked at and changed.
+
+        Raises:
+            RigError: a command is under way that takes longer than ``limit`` seconds.
+        """
+        lock = self._transport.locks[self.place]
+        if not lock.acquire(timeout=limit):
+            raise RigError(f"{self.name!r} is busy: its card has worked on a command for {limit:g} s")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _note(self, kind: str) -> None:
+        """Record that a fault took the card out, or that it came back."""
+        if self._card is not None:
+            self._rig.note(kind, self.name, self._card.profile)
 
     def _take(self, card: Card) -> None:
         self._card = self._latest = card

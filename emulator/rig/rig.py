@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike, fspath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -50,7 +51,7 @@ class Rig:
         seed: makes new cards and all their random numbers the same each time.
         clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
         timing: how slowly all cards answer: ``none``, ``contact-9600``, ``contact-115200`` or ``contactless-106``.
-        scenario: TOML file with faults, timing and seed, for the cards that are in the readers at first; the arguments
+        scenario: TOML file (or what was read of one) with faults, timing and seed, for the cards that are in the readers at first; the arguments
             come before what it says.
         roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
         report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
@@ -105,7 +106,7 @@ class Rig:
         self._roots = roots
         self._timings: dict[str, str] = {}
         self._made = 0
-        self._opened: list[Card] = []
+        self._opened: dict[Path, Card] = {}
         self._stock = stock
         self._seen: dict[int, Card] = {}
         self._keeps = link is not None
@@ -151,10 +152,23 @@ class Rig:
         return self._stock.issue(profile, options) if self._stock else Card.issue(profile, **options)
 
     def open(self, path: str | PathLike[str]) -> Card:
-        """Open an image file; the rig closes it at its end. Raise `ImageError` if it cannot be used."""
+        """Open an image file; the rig closes it at its end. Return the same card if it is open already.
+
+        Raises:
+            ImageError: it cannot be used.
+        """
+        place = Path(path).resolve()
+        if place in self._opened:
+            return self._opened[place]
         card = Card.open(path, random=self._random())
-        self._opened.append(card)
+        self._opened[place] = card
         return card
+
+    def put_away(self, card: Card) -> None:
+        """Close the image file of a card that is in no reader and is needed no more; do nothing for any other card."""
+        if all(reader.card is not card for reader in self.readers):
+            for place in [place for place, each in self._opened.items() if each is card]:
+                self._opened.pop(place).close()
 
     def copy(self, path: str | PathLike[str]) -> Card:
         """Return a new card with the contents of an image file, which stays as it is; raise `ImageError`."""
@@ -302,6 +316,14 @@ class Rig:
 
     # -- the end ------------------------------------------------------------------------------
 
+    def inherit(self, *paths: str) -> None:
+        """Let the PC/SC stack remove files, these and no others, if this process dies before `close`."""
+        self._link.inherit(*paths)
+
+    def look_after(self) -> None:
+        """Report once if the PC/SC readers are gone; whoever waits for something else calls it now and then."""
+        self._link.look_after()
+
     def close(self) -> None:
         """Take all cards out and the PC/SC stack down; image files that the rig has opened are closed."""
         for reader in self.readers:
@@ -312,7 +334,7 @@ class Rig:
 
     def _close_cards(self) -> None:
         while self._opened:
-            self._opened.pop().close()
+            self._opened.popitem()[1].close()
 
     def __enter__(self) -> Self:
         """Return the rig itself, to be closed at the end of the block."""

@@ -82,10 +82,17 @@ class Trace:
         for watch in tuple(self._watchers):
             watch(event)
 
-    def watch(self, sink: Callable[[Event], None]) -> Callable[[], None]:
-        """Let a function get every event from now on; return what ends that."""
+    def watch(self, sink: Callable[[Event], None], *, past: bool = False) -> Callable[[], None]:
+        """Let a function get every event from now on; return what ends that.
+
+        Args:
+            sink: the function; called in whatever thread the card answers.
+            past: whether it gets the events so far first.
+        """
         with self._lock:
             self._describe()
+            for event in self._events if past else ():
+                sink(event)
             self._watchers.append(sink)
 
         def end() -> None:
@@ -175,8 +182,8 @@ class _Part(Trace):
     def keep(self, event: Event) -> None:
         self._whole.keep(event)
 
-    def watch(self, sink: Callable[[Event], None]) -> Callable[[], None]:
-        return self._whole.watch(lambda event: sink(event) if event.reader == self._reader else None)
+    def watch(self, sink: Callable[[Event], None], *, past: bool = False) -> Callable[[], None]:
+        return self._whole.watch(lambda event: sink(event) if event.reader == self._reader else None, past=past)
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -6,6 +6,7 @@ Both have the same methods, and `emulator.rig.reader` knows no difference betwee
 import gc
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
     from .pyscard import RigReader
 
 
+Note = Callable[[str], None]
+"""Hears that a fault took a card out, ``removed``, or that it came back by itself, ``inserted``."""
+
+
 class Transport(Protocol):
     """Where the cards of a rig are.
 
     Attributes:
         names: the readers by name, in order.
+        locks: held while a card works on a command or a reset, by reader.
     """
 
     names: list[str]
+    locks: "list[threading.RLock]"
 
-    def insert(self, place: int, card: Insertable) -> None:
-        """Put a card into an empty reader; return when clients see it."""
+    def insert(self, place: int, card: Insertable, note: "Note") -> None:
+        """Put a card into an empty reader; return when clients see it. ``note`` hears what it does by itself."""
 
     def remove(self, place: int) -> None:
         """Pull the card out; return when clients see that."""
@@ -56,12 +63,23 @@ class Transport(Protocol):
     def connect(self, place: int) -> Any:
         """Return a connected connection of pyscard."""
 
+    def inherit(self, *paths: str) -> None:
+        """See to it that files are removed if this process dies before `close`."""
+
+    def look_after(self) -> None:
+        """Report once if the readers are gone."""
+
     def close(self) -> None:
         """Take everything down."""
 
 
 class Seat:
     """What sits in a reader: the card, which may be another one later; a fault may take it out.
+
+    Args:
+        card: the card.
+        lock: held while the card works, so that nobody changes its memory meanwhile.
+        note: hears that a fault took the card out, and that it came back.
 
     Attributes:
         away: whether the card left in the middle of a command.
@@ -70,8 +88,11 @@ class Seat:
         powered: whether the card has power.
     """
 
-    def __init__(self, card: Insertable) -> None:
+    def __init__(self, card: Insertable, lock: "threading.RLock", note: Note) -> None:
         self.card = card
+        self._lock = lock
+        self._note = note
+        self._left = False
         self.away = False
         self.since = 0.0
         self.back: float | None = None
@@ -92,24 +113,37 @@ class Seat:
     def power_on(self) -> None:
         """Cold reset."""
         self.powered = True
-        self.card.power_on()
+        with self._lock:
+            self.card.power_on()
+        if self._left:
+            self._left = self.away = False
+            self._note("inserted")
 
     def power_off(self) -> None:
         """Loss of power."""
         self.powered = False
-        self.card.power_off()
+        with self._lock:
+            self.card.power_off()
 
     def reset(self) -> None:
         """Warm reset."""
-        self.card.reset()
+        with self._lock:
+            self.card.reset()
 
     def transmit(self, command: bytes) -> bytes:
         """Pass a command on; raise `CardRemoved` if a fault takes the card out."""
         try:
-            return self.card.transmit(command)
+            with self._lock:
+                return self.card.transmit(command)
         except CardRemoved as removed:
-            self.away, self.since, self.back = True, time.monotonic(), removed.back
+            self._left = self.away = True
+            self.since, self.back = time.monotonic(), removed.back
+            self._note("removed")
             raise
+
+    def with_card(self, card: Insertable) -> "Seat":
+        """Return a seat of the same reader with another card."""
+        return Seat(card, self._lock, self._note)
 
 
 # -- in this process ----------------------------------------------------------------------------------
@@ -120,11 +154,12 @@ class ProcessTransport:
 
     def __init__(self, count: int) -> None:
         self.names = [f"sscard {place}" for place in range(count)]
+        self.locks = [threading.RLock() for _ in range(count)]
         self._seats: list[Seat | None] = [None] * count
 
-    def insert(self, place: int, card: Insertable) -> None:
+    def insert(self, place: int, card: Insertable, note: Note) -> None:
         """Put a card in."""
-        self._seats[place] = Seat(card)
+        self._seats[place] = Seat(card, self.locks[place], note)
 
     def remove(self, place: int) -> None:
         """Take the card out, and its power away."""
@@ -134,8 +169,11 @@ class ProcessTransport:
 
     def replace(self, place: int, card: Insertable) -> bool:
         """Put another card in."""
-        self.remove(place)
-        self.insert(place, card)
+        seat = self._seats[place]
+        if seat is None:
+            return False
+        seat.power_off()
+        self._seats[place] = seat.with_card(card)
         return True
 
     def reset(self, place: int) -> None:
@@ -168,6 +206,12 @@ class ProcessTransport:
         from .pyscard import RigReader  # noqa: PLC0415 - pyscard is loaded for who uses it
 
         return [RigReader(name, partial(self.open, place)) for place, name in enumerate(self.names)]
+
+    def inherit(self, *paths: str) -> None:
+        """Do nothing: what is in this process alone has nobody to leave files to."""
+
+    def look_after(self) -> None:
+        """Do nothing: readers of this process do not go."""
 
     def close(self) -> None:
         """Take all cards out."""
@@ -260,17 +304,18 @@ class PcscTransport:
         self.stack = Stack(count, report=report)
         self.stack.__enter__()
         self.names = self.stack.readers[:count]  # the driver has two at least
+        self.locks = [threading.RLock() for _ in range(count)]
         self._slots: list[Slot | None] = [None] * count
         self._seats: list[Seat | None] = [None] * count
         self._connections: list[Any] = []
         self._reached = False
         ROUTE.enter(self.stack.socket_path)
-        self.stack.inherit(ROUTE.folder)
+        self.inherit()
 
-    def insert(self, place: int, card: Insertable) -> None:
+    def insert(self, place: int, card: Insertable, note: Note) -> None:
         """Put a card in and wait until PC/SC sees it; first until it has seen that the one before is gone."""
         self._close_slot(place)
-        seat = Seat(card)
+        seat = Seat(card, self.locks[place], note)
         self._slots[place] = self.stack.insert(seat, place)
         self._seats[place] = seat
 
@@ -336,6 +381,14 @@ class PcscTransport:
         connection.connect()
         return connection
 
+    def inherit(self, *paths: str) -> None:
+        """Let the stack remove files if this process dies before `close`."""
+        self.stack.inherit(ROUTE.folder, *paths)
+
+    def look_after(self) -> None:
+        """Report once if the readers are gone."""
+        self.stack.look_after()
+
     def release(self) -> None:
         """Let go of the connections that `connect` has made: pyscard complains of those that outlive their stack."""
         for connection in self._connections:
@@ -361,7 +414,7 @@ class PcscTransport:
         for place in range(len(self.names)):
             self._close_slot(place)
         with suppress(StackError):  # it may be gone already
-            self.stack.inherit("")
+            self.stack.inherit()
         ROUTE.leave(self.stack.socket_path)
         self.stack.close()
 

@@ -168,7 +168,10 @@ def test_garbage_atr(card: sscard.Card) -> None:
     right = card.atr
     fault = card.fault("garbage-atr", atr="FF")
     assert card.atr == b"\xff"
-    assert fault.fired
+    assert fault.fired == 0, "looking is no reset"
+    card.power_on()
+    card.reset()
+    assert fault.fired == 2
     card.disarm(fault)
     assert card.atr == right
 
