@@ -51,8 +51,8 @@ class Rig:
         seed: makes new cards and all their random numbers the same each time.
         clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
         timing: how slowly all cards answer: ``none``, ``contact-9600``, ``contact-115200`` or ``contactless-106``.
-        scenario: TOML file (or what was read of one) with faults, timing and seed, for the cards that are in the readers at first; the arguments
-            come before what it says.
+        scenario: TOML file, or what was read of one, with faults, timing and seed, for the cards that are in the
+            readers at first; the arguments come before what it says.
         roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
         report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
         stock: where new cards come from; each is issued anew if left out.
