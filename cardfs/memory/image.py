@@ -76,9 +76,11 @@ class Image(LoadedContents):
 
     def snapshot(self) -> Self:
         """Return the files and names as they are now, without the store; see `LoadedContents.snapshot`."""
-        if self._snapshot is None:
-            super().snapshot().store = _NOWHERE
-        return super().snapshot()
+        snapshot = self._snapshot
+        if snapshot is None:
+            snapshot = super().snapshot()
+            snapshot.store = _NOWHERE
+        return snapshot
 
     # -- changing -----------------------------------------------------------------------------
 

@@ -120,10 +120,9 @@ def answer(card: Insertable, frame: bytes, watch: Watcher) -> bytes | None:
 
 def _checked(payload: bytes) -> bytes:
     # What is sent as it is may be too short for a card, but not for a frame.
-    least = 1 if isinstance(payload, AsIs) else 2
-    if not least <= len(payload) <= MAX_PAYLOAD:
-        raise ValueError(f"the card answered with {len(payload)} bytes, not with {least} to {MAX_PAYLOAD}")
-    return payload
+    if 2 <= len(payload) <= MAX_PAYLOAD or (isinstance(payload, AsIs) and len(payload) == 1):
+        return payload
+    raise ValueError(f"the card answered with {len(payload)} bytes, not with 2 to {MAX_PAYLOAD}")
 
 
 # The link -----------------------------------------------------------------------------------------
