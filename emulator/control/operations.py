@@ -212,7 +212,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "GET",
             "/profiles",
             "Show the types that a new card can have",
-            "显示新卡可选的卡类型",
+            "显示新卡可选的卡型",
             "[Profile]",
         ),
         Operation(
@@ -220,7 +220,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "GET",
             "/images",
             "Show the image files in the rig's folder",
-            "显示工作目录中的映像文件",
+            "显示工作目录中的卡文件",
             "[string]",
         ),
         Operation(

@@ -17,6 +17,7 @@ from emulator.control.server import Server
 from emulator.trace.event import Event
 from tests.kit import child
 from tests.kit.browser import LIMIT, browser
+from tests.kit.places import ROOT
 
 pytestmark = pytest.mark.pcsc
 
@@ -433,6 +434,21 @@ def test_everything_goes_by_keyboard(chromium: Browser) -> None:
         expect(page.locator("#keys")).to_be_hidden()
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", "what has the focus is marked"
+
+
+@pytest.mark.parametrize(
+    ("locale", "page_of"), [("en-GB", "docs/how-to/panel.md"), ("zh-CN", "docs/zh/how-to/panel.md")]
+)
+def test_the_page_has_the_keys_that_the_panel_has(chromium: Browser, locale: str, page_of: str) -> None:
+    text = (ROOT / page_of).read_text("utf-8")
+    written = [
+        (re.findall(r"`(.*?)`|(…)", keys), does) for keys, does in re.findall(r"^\| (`.*) \| (.*) \|$", text, re.M)
+    ]
+    with served(readers=["empty"]) as (_, server), opened(chromium, server.address, locale=locale) as page:
+        page.keyboard.press("?")
+        shown = zip(page.locator("#shortcuts dt").all(), page.locator("#shortcuts dd").all(), strict=True)
+        keys = [(dt.locator("kbd").all_inner_texts(), dd.inner_text()) for dt, dd in shown]
+    assert [([key or more for key, more in found], does) for found, does in written] == keys
 
 
 def test_a_rig_that_comes_back_is_followed_again(chromium: Browser) -> None:
