@@ -188,7 +188,7 @@ def with_key(**row: object) -> dict[str, object]:
         ({"region": "5199"}, "region: write six digits, not '5199'"),
         (
             {"overrides": {"df": [{"id": "DF01", "keys": [{"name": "X", "usage": "mac", "kid": 0xC0}]}]}},
-            "not an identifier",
+            "this is no identifier of a key in a security module",
         ),
         (
             {"overrides": {"df": [{"id": "DF01", "keys": [{"name": "STK", "kid": 0x12}]}]}},
