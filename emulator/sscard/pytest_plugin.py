@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
+from zlib import crc32
 
 import pytest
 
@@ -196,7 +197,9 @@ def _save(item: pytest.Item, bench: "Bench") -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.\[\]-]+", "-", item.nodeid.replace("::", "-"))
-        bench.save(folder / f"{name[-200:]}.jsonl")
+        if len(name) > 200:  # longer than the name of a file may be
+            name = f"{name[:100]}-{crc32(name.encode()):08x}-{name[-80:]}"
+        bench.save(folder / f"{name}.jsonl")
 
 
 def _rig(request: pytest.FixtureRequest, bench: "Bench", *, pcsc: bool = False) -> "Rig":

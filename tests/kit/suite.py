@@ -56,10 +56,14 @@ class Suite:
         """Write a file of tests."""
         (self.folder / name).write_text(HEAD + tests, encoding="utf-8")
 
-    def run(self, *options: object, env: dict[str, str] | None = None, limit: float = 120) -> Result:
-        """Run all tests, warnings as errors; return what pytest says."""
+    def command(self, *options: object) -> list[str]:
+        """Return the command that runs all tests, warnings as errors."""
         command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *options]
-        done = child.run(command, cwd=self.folder, env=env, limit=limit)
+        return [*map(str, command), str(self.folder)]
+
+    def run(self, *options: object, env: dict[str, str] | None = None, limit: float = 120) -> Result:
+        """Run all tests; return what pytest says."""
+        done = child.run(self.command(*options), cwd=self.folder, env=env, limit=limit)
         return Result(done.returncode, done.stdout + done.stderr)
 
     def junit(self) -> dict[str, str]:

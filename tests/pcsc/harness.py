@@ -23,6 +23,7 @@ from typing import Any, Self
 from smartcard import scard
 
 from emulator.ports import Insertable
+from emulator.reader.machine import find_program
 from emulator.reader.stack import Stack
 from emulator.reader.vpcd import Slot, Watcher
 from tests.kit import child
@@ -158,20 +159,46 @@ class PcscStack(Stack):
         return child.limited(self.popen([str(each) for each in command], **given), limit)
 
     def run(
-        self, command: Sequence[str], *, cards: Sequence[Insertable | Path] = (), **options: Any
+        self,
+        command: Sequence[str],
+        *,
+        cards: Sequence[Insertable | Path] = (),
+        limit: float = CLIENT_TIMEOUT,
+        **options: Any,
     ) -> "subprocess.CompletedProcess[str]":
         """Run a client inside until it ends, with the n-th card in slot n; return status and output."""
         with ExitStack() as held:
             for slot, card in enumerate(cards):
                 held.enter_context(self.image(card, slot) if isinstance(card, Path) else self.card(card, slot))
             options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | options
-            with self.start(command, **options) as process:
-                output, errors = process.communicate(timeout=CLIENT_TIMEOUT)
+            with self.start(command, limit=max(limit, child.LIMIT), **options) as process:
+                output, errors = process.communicate(timeout=limit)
             return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
     def python(self, script: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run a Python script inside."""
         return self.run([sys.executable, "-c", script], **options)
+
+
+UNSHARE = str(find_program("unshare"))
+READ_ONLY = "mount -t tmpfs -o ro,mode=755 tmpfs"
+NEW = "mount -t tmpfs -o mode=755 tmpfs"
+
+
+def machine(
+    stack: PcscStack,
+    setup: str,
+    script: str,
+    env: dict[str, str],
+    *,
+    user: bool = False,
+    limit: float = CLIENT_TIMEOUT,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a script on a machine of its own, as root or as an ordinary user, who may do there what others may."""
+    inner = [UNSHARE, "--user", "--map-user=1000", "--"] if user else []
+    prepared = f'ip link set lo up; {setup}; exec "$@"'
+    command = [UNSHARE, "--mount", "--net", "sh", "-c", prepared, "sh", *inner, "sh", "-c", script]
+    return stack.run(command, env=env, limit=limit, stderr=subprocess.PIPE)
 
 
 RUN = f"""

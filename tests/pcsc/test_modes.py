@@ -5,7 +5,6 @@ A machine of its own is a place within the stack of the tests, where `unshare` i
 
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,15 +14,12 @@ import pytest
 from emulator.reader.machine import find_program
 from emulator.reader.stack import Stack, StackError
 from tests.kit import child
-from tests.pcsc.harness import REFUSAL, RUN, EchoCard, PcscStack, gone, mark, stub
+from tests.pcsc.harness import NEW, READ_ONLY, REFUSAL, RUN, EchoCard, PcscStack, gone, machine, mark, stub
 
 pytestmark = pytest.mark.pcsc
 
 SSCARD = str(Path(sys.executable).with_name("sscard"))
-UNSHARE = str(find_program("unshare"))
 OPEN_PORTS = "grep -c ' 00000000:0000 0A' /proc/net/tcp"
-READ_ONLY = "mount -t tmpfs -o ro,mode=755 tmpfs"
-NEW = "mount -t tmpfs -o mode=755 tmpfs"
 
 
 @pytest.fixture
@@ -32,16 +28,6 @@ def shared(refusing: dict[str, str], tmp_path: Path) -> dict[str, str]:
     pcscd = find_program("pcscd")
     stub(tmp_path, "pcscd", f'[ "$1" = --version ] || exec {pcscd} "$@"')
     return refusing
-
-
-def machine(
-    stack: PcscStack, setup: str, script: str, env: dict[str, str], *, user: bool = False
-) -> "subprocess.CompletedProcess[str]":
-    """Run a script on a machine of its own, as root or as an ordinary user, who may do there what others may."""
-    inner = [UNSHARE, "--user", "--map-user=1000", "--"] if user else []
-    prepared = f'ip link set lo up; {setup}; exec "$@"'
-    command = [UNSHARE, "--mount", "--net", "sh", "-c", prepared, "sh", *inner, "sh", "-c", script]
-    return stack.run(command, env=env, stderr=subprocess.PIPE)
 
 
 def doctor_says(stack: PcscStack, setup: str, env: dict[str, str], *, user: bool = False) -> str:

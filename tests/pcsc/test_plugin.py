@@ -1,6 +1,6 @@
 """The plug-in for pytest over PC/SC: hot swap, stacks of their own, in parallel, and nothing is left."""
 
-import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from emulator.reader.machine import find_program
-from tests.kit.suite import PARALLEL, Cage, Suite
+from tests.kit.suite import PARALLEL, Cage, Result, Suite
+from tests.pcsc.harness import NEW, READ_ONLY, REFUSAL, PcscStack, machine
 
 pytestmark = pytest.mark.pcsc
 
-TESTS = """
+TESTS = '''
+import subprocess
+import sys
+
 from smartcard.System import readers
 
 
@@ -52,6 +56,31 @@ def test_that_leaves_a_connection(pcsc_card):
 
 def test_after_it(pcsc_card):
     assert pcsc_card.connect().transmit(list(WRONG))[1:] == (0x6A, 0x88)
+
+
+HOLD = """
+import time
+from smartcard.System import readers
+
+connection = readers()[0].createConnection()
+connection.connect()
+print(flush=True)
+time.sleep(30)
+"""
+
+
+def test_that_leaves_a_program_with_the_card(pcsc_card):
+    program = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE)
+    assert program.stdout.readline() == b"\\n"
+    LEFT.append(program)
+
+
+def test_after_that_program(pcsc_card):
+    assert pcsc_card.transmit(WRONG).hex() == "6a88"
+    pcsc_card.transmit(SELECT)
+    assert pcsc_card.transmit(WRONG).hex() == "63c2"
+    LEFT[-1].kill()
+    LEFT[-1].communicate(timeout=5)
 
 
 def test_that_pulls_the_card(pcsc_card):
@@ -104,7 +133,7 @@ def test_whose_stack_dies(pcsc_rig):
 
 def test_that_gets_another(pcsc_rig):
     assert len(pcsc_rig.readers[1].transmit(CHALLENGE)) == 10
-"""
+'''
 
 
 @pytest.fixture
@@ -123,7 +152,7 @@ def cage() -> Iterator[Cage]:
 def test_the_fixtures_over_pcsc(suite: Suite, cage: Cage) -> None:
     suite.write(TESTS)
     result = suite.run(env=cage.env)
-    assert result.outcomes == {"passed": 15}, result.output
+    assert result.outcomes == {"passed": 17}, result.output
     assert "sscard:" not in result.output
     assert cage.left() == []
 
@@ -166,18 +195,17 @@ def test_in_parallel(suite: Suite, cage: Cage) -> None:
     assert cage.left() == []
 
 
-def test_without_namespaces(suite: Suite, tmp_path: Path, cage: Cage) -> None:
-    """In a stack that binds a socket of its own; the run says so once for each stack."""
-    if os.geteuid() and not Path("/run/pcscd").is_dir():
-        pytest.skip("an ordinary user of a machine on which no pcscd ever ran has no such stack")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "unshare").write_text("#!/bin/sh\necho 'unshare: refused' >&2; exit 1\n")
-    (tmp_path / "bin" / "unshare").chmod(0o755)
+@pytest.mark.parametrize("user", [False, True], ids=["root", "ordinary user"])
+def test_without_namespaces(
+    stack: PcscStack, refusing: dict[str, str], suite: Suite, cage: Cage, *, user: bool
+) -> None:
+    """In stacks that bind a socket of their own; the run says so, once for each worker."""
     suite.write(PARALLEL.format(count=6))
-    cage.env["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    result = suite.run("-n", "2", env=cage.env)
-    assert result.outcomes == {"passed": 6}, result.output
-    assert result.output.count("sscard: no namespaces here (unshare: refused): whoever reaches ports ") == 2
+    setup = f"{READ_ONLY} /run/pcscd" if user else f"{NEW} /run"
+    environment = cage.env | {"PATH": refusing["PATH"]}
+    done = machine(stack, setup, shlex.join(suite.command("-n", "2")), environment, user=user, limit=120)
+    assert Result(done.returncode, done.stdout).outcomes == {"passed": 6}, done
+    assert done.stdout.count(f"sscard: no namespaces here ({REFUSAL}): whoever reaches ports ") == 2
     assert cage.left() == []
 
 

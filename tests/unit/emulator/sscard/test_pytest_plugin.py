@@ -258,6 +258,16 @@ def test_failed_anyhow(card):
     raise ValueError("anyhow")
 
 
+@pytest.mark.parametrize("name", ["a" + "x" * 150 + "a", "b" + "x" * 150 + "b"])
+def test_of_long_name(card, name):
+    pass
+
+
+@pytest.mark.parametrize("name", ["x" * 180 + "1" + "x" * 90, "x" * 180 + "2" + "x" * 90])
+def test_of_longer_name(card, name):
+    pass
+
+
 def test_skipped(card):
     card.fault("power-cut", on="UPDATE RECORD")
     pytest.skip("not today")
@@ -291,7 +301,7 @@ def test_setup(prepared):
 def test_what_a_failure_shows(suite: Suite, options: tuple[str, ...]) -> None:
     suite.write(FAILING)
     result = suite.run("--junit-xml=junit.xml", "-o", "junit_logging=log", "--sscard-trace", "traces", *options)
-    assert result.outcomes == {"failed": 3, "passed": 3, "skipped": 1, "errors": 4}, result.output
+    assert result.outcomes == {"failed": 3, "passed": 7, "skipped": 1, "errors": 4}, result.output
     wrong = suite.junit()["test_wrong"]
     for text in (wrong, result.output):
         assert "  [sscard 1]\n" in text
@@ -309,7 +319,7 @@ def test_what_a_failure_shows(suite: Suite, options: tuple[str, ...]) -> None:
     ):
         assert result.output.count(f"\n{sentence}\n") == 1, sentence
     traces = {each.name: each.read_text(encoding="utf-8") for each in (suite.folder / "traces").iterdir()}
-    assert len(traces) == 8
+    assert len(traces) == 12
     events = [json.loads(line) for line in traces["test_it.py-test_wrong.jsonl"].splitlines()]
     assert events[-1]["name"] if events[-1]["kind"] == "command" else events[-1]["kind"] == "power off"
     assert "999999" not in "".join(traces.values())
