@@ -114,15 +114,22 @@ class Psam:
         word = self._select_name(_names(self._settings)[algorithm])
         if word != OK:
             which = {"01": "DES/3DES", "02": "SSF33", "03": "SM4"}[algorithm]
-            if not self.is_psam():
-                raise TerminalError(f"the card in {self._reader!r} is not a PSAM", NO_PSAM)
+            self._require_psam()
             raise TerminalError(
                 f"the card's algorithm is {which}, and this PSAM has no environment for it", NO_ALGORITHM
             )
         self._algorithm = algorithm
-        self.must(b"\x00\xa4\x02\x00\x02" + TERMINAL_NUMBER.to_bytes(2), "SELECT of the terminal number")
+        _, word = self.ask(b"\x00\xa4\x02\x00\x02" + TERMINAL_NUMBER.to_bytes(2))
+        if word != OK:
+            # A user card has an environment of this name, too (Part 9, clause 5).
+            self._require_psam()
+            raise self._refused("SELECT of the terminal number", word)
         self.terminal_number = self.must(b"\x00\xb0\x00\x00\x06", "READ BINARY of the terminal number").hex().upper()
         self._select_application()
+
+    def _require_psam(self) -> None:
+        if not self.is_psam():
+            raise TerminalError(f"the card in {self._reader!r} is not a PSAM", NO_PSAM)
 
     def _select_name(self, name: bytes) -> int:
         return self.ask(_select(name))[1]
