@@ -8,6 +8,7 @@ import click
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main
+from .images import card_of
 from .output import open_trace, print_message, write_line
 from .trace_display import note
 
@@ -34,10 +35,8 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **condition
     One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle, and puts a card back that
     a fault has taken out. An answer that waits (61xx) is fetched only if the script says so.
     """
-    from cardfs.memory.image import Image
     from keys.generate import system_random
 
-    from ..rig.card import Card
     from ..rig.trace import Trace
     from .console import console, trace_text
 
@@ -54,9 +53,8 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **condition
 
     shown = Trace(limit=1)
     shown.watch(show)
-    memory = Image.open(image)
+    card = card_of(image, scenario.random_of(0) if scenario else system_random)
     try:
-        card = Card(memory, random=scenario.random_of(0) if scenario else system_random)
         card.record_to(shown)
         if scenario:
             scenario.prepare(card, 0)
@@ -64,7 +62,7 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **condition
             if raw:
                 click.echo(f"{masked} > {answer}")
     finally:
-        memory.close()
+        card.close()
         if stream:
             stream.close()
     for sentence in scenario.unfired(0) if scenario else ():

@@ -42,7 +42,7 @@ EXTRA: Final = (
     "--reader",
     "readers",
     multiple=True,
-    metavar="empty|demo|psam|IMAGE",
+    metavar="empty|demo|psam|catalogue:ID|IMAGE",
     help="What is in the next reader.  [default: demo, then psam]",
 )
 @fault_options

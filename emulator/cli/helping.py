@@ -49,6 +49,7 @@ HELP: Final[Mapping[str, Help]] = {
             "exec --card my.sscard --trace trace.jsonl -- pytest",
             "exec --card my.sscard --psam demo -- ./my-terminal",
             "exec --fault 'pull on=\"READ RECORD\" nth=2' --timing contact-9600 -- ./my-terminal",
+            "exec --card catalogue:pin-locked --psam catalogue:psam -- ./my-terminal",
         ),
     ),
     "insert": Help(
@@ -93,6 +94,11 @@ HELP: Final[Mapping[str, Help]] = {
         LOOK,
         "Show files, contents, and states of keys",
         ("show my.sscard", "show my.sscard DF04", "show my.sscard --json"),
+    ),
+    "cards": Help(
+        LOOK,
+        "List the test cards: PIN locked, expired, PSAM without a key",
+        ("cards", "cards pin -52", "cards pin-locked --json"),
     ),
     "keys": Help(
         LOOK, "Print the values of keys and PINs, and their roots", ("keys my.sscard", "keys my.sscard UK1DF04")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..ports import Insertable
     from ..reader.vpcd import Watcher
     from ..reader.vpicc import VpiccLink
+    from ..rig.card import Card
     from ..rig.scenario import Scenario
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,12 +35,15 @@ def own_command(*arguments: str) -> list[str]:
 
 @contextmanager
 def open_card(
-    source: "Path | CardContents", display: TraceDisplay | None, scenario: "Scenario | None" = None, reader: int = 0
+    source: "Path | CardContents | Card",
+    display: TraceDisplay | None,
+    scenario: "Scenario | None" = None,
+    reader: int = 0,
 ) -> "Iterator[Insertable]":
     """Yield a card from an image file, or a new one in memory.
 
     Args:
-        source: the image file, or the contents of the new card.
+        source: the image file, the contents of the new card, or the card itself.
         display: gets its events; None for none.
         scenario: what goes wrong with it, and how slowly it answers; None for nothing and at once.
         reader: number of its reader in the scenario.
@@ -49,7 +53,13 @@ def open_card(
         ScenarioError: a fault is of a key that this card does not have.
     """
     from cardfs.memory.image import Image
+    from cardfs.model.files import CardContents
 
+    if not isinstance(source, Path | CardContents):
+        if scenario and scenario.seed is not None:
+            source.random = scenario.random_of(reader)
+        yield _prepared(source, display, scenario, reader)
+        return
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:
         yield _plain(memory) if display is None and scenario is None else _driven(memory, display, scenario, reader)
@@ -70,6 +80,10 @@ def _driven(memory: "Image", display: TraceDisplay | None, scenario: "Scenario |
     from ..rig.card import Card
 
     card = Card(memory, random=scenario.random_of(reader) if scenario else system_random)
+    return _prepared(card, display, scenario, reader)
+
+
+def _prepared(card: "Card", display: TraceDisplay | None, scenario: "Scenario | None", reader: int) -> "Insertable":
     card.record_to(display)
     if scenario:
         scenario.prepare(card, reader)
@@ -100,7 +114,7 @@ def link_text(event: object) -> str:
 
 
 def serve(
-    source: "Path | CardContents",
+    source: "Path | CardContents | Card",
     slot: int,
     trace: Path | None,
     *,
@@ -116,7 +130,7 @@ def serve(
     """Hold a card in a slot until a signal ends it or a fault takes it out, with ``vpicc`` until the reader goes away.
 
     Args:
-        source: an image file, or the contents of a card that lives in memory only.
+        source: an image file, the contents of a card that lives in memory only, or a card.
         slot: number of the slot, 0 to 15.
         trace: file to which the trace is appended; None for none.
         host, port: where the driver listens for slot 0.

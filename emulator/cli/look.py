@@ -9,6 +9,7 @@ import click
 
 from .errors import UsageFault
 from .group import IMAGE, main
+from .images import memory_of
 
 if TYPE_CHECKING:
     from cardfs.issuing.origins import Origins
@@ -27,12 +28,10 @@ def show(image: Path, directory: str, *, as_json: bool) -> None:
 
     With DF, show only that directory: DF04, SSSE, SSSE/DF04, or its file identifier.
     """
-    from cardfs.memory.image import Image
-
     from ..rig.state import card_table
     from .console import console, df_tree, image_tree
 
-    card = Image.open(image, writable=False)
+    card = memory_of(image)
     try:
         df = find_df(card, image, directory) if directory else ""
         if as_json:
@@ -56,13 +55,12 @@ def keys(image: Path, name: str, roots: Path | None, region: str, *, as_json: bo
     """
     from cardfs.issuing.origins import Origins
     from cardfs.issuing.roots import load_roots
-    from cardfs.memory.image import Image
     from cardfs.profile.loader import DEMO
 
     from .console import console, grid
 
     root_keys = load_roots(roots or DEMO / "roots.toml")
-    card = Image.open(image, writable=False)
+    card = memory_of(image)
     try:
         try:
             origins = Origins(card, root_keys, region)

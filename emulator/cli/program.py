@@ -1,6 +1,19 @@
 """The program `sscard`: the group with all its commands, which add themselves to it when they are imported."""
 
-from . import apdu, cards, completion, control, demo, life, look, readers, terminal
+from . import apdu, cards, catalogue, completion, control, demo, life, look, readers, terminal
 from .group import IMAGE, main
 
-__all__ = ["IMAGE", "apdu", "cards", "completion", "control", "demo", "life", "look", "main", "readers", "terminal"]
+__all__ = [
+    "IMAGE",
+    "apdu",
+    "cards",
+    "catalogue",
+    "completion",
+    "control",
+    "demo",
+    "life",
+    "look",
+    "main",
+    "readers",
+    "terminal",
+]

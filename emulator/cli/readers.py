@@ -14,6 +14,7 @@ from ..reader.vpcd import HOST, PORT
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main
+from .images import source_of
 from .inserting import end_cleanly, own_command, serve
 from .issuing import demo_contents
 from .output import open_trace, print_message
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cardfs.model.files import CardContents
 
     from ..reader.stack import Stack
+    from ..rig.card import Card as RigCard
     from ..rig.scenario import Scenario
 
 _COLUMNS = 80
@@ -75,7 +77,7 @@ def insert(
         raise UsageFault("--reversed: only vsmartcard's own link has this mode; add --link vpicc")
     end_cleanly(0)
     serve(
-        image,
+        source_of(image),
         slot,
         trace,
         host="" if is_reversed else host,
@@ -91,9 +93,19 @@ def insert(
     options_metavar="[OPTIONS] --",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.option("--card", "cards", multiple=True, type=click.Path(path_type=Path), help="Card image for the next slot.")
 @click.option(
-    "--psam", "psams", multiple=True, type=click.Path(path_type=Path), help="PSAM behind the cards; demo makes one."
+    "--card",
+    "cards",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Card image or catalogue:ID for the next slot.",
+)
+@click.option(
+    "--psam",
+    "psams",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="PSAM behind the cards: image, catalogue:ID, or demo.",
 )
 @click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
 @click.option(
@@ -121,13 +133,13 @@ def execute(
     from ..reader.stack import TIMEOUT, run
 
     end_cleanly(128 + signal.SIGTERM)
-    images: list[Path | None] = [path.absolute() for path in cards]
+    images: list[Path | RigCard | None] = [source_of(path) for path in cards]
     if not images:
         images = [None]
         psams = psams or (DEMO_PSAM,)
-    images += [None if _is_demo_psam(path) else path.absolute() for path in psams]
+    images += [None if _is_demo_psam(path) else source_of(path) for path in psams]
     scenario = scenario_of(len(images), **conditions)
-    _check_images([image for image in images if image])
+    _check_images([image for image in images if isinstance(image, Path)])
     # What is made for the run is in no file: nothing can be left behind.
     first_psam = len(images) - len(psams)
     sources = [
@@ -154,7 +166,7 @@ def execute(
 
 
 def _hold(
-    source: "Path | CardContents",
+    source: "Path | CardContents | RigCard",
     slot: int,
     trace: Path | None,
     scenario: "Scenario | None",

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from cardfs.profile.source import SHIPPED, shipped_profiles
 
+from ..naming import NEW, resolve
 from ..rig.card import Card, Snapshot
 from ..rig.fault import KINDS, REQUIRED, SELECTOR, Fault, command_rows, shown
 from ..rig.reader import STILL, Reader
@@ -27,9 +28,7 @@ from ..rig.timing import NONE, TIMINGS, wire
 from ..status import MEANINGS
 from ..trace.event import Event
 from .errors import ControlError
-
-NEW: Final = {"demo": "ssc-2.0", "psam": "psam"}
-"""Images that are no files: new cards, and their type."""
+from .operations import TEST_CARD
 
 SHORTEST, LONGEST = 4, 65_535
 """Bytes of a command; the driver takes one of a single byte for a signal, and none of more."""
@@ -148,7 +147,7 @@ class Controller:
                     continue
                 known, snapshot, timing = start
                 self._replace_last(place, known)
-                known.card.disarm()
+                known.card.rearm()
                 known.faults.clear()
                 if reader.card is None:
                     reader.insert(known.card)
@@ -287,6 +286,15 @@ class Controller:
         """Return the card types that new cards can have, a PSAM among them."""
         return _profiles()
 
+    def cards(self) -> list[dict[str, Any]]:
+        """Return the test cards of the catalogue, for people: what each is for, and what a right terminal does."""
+        from ..rig.catalogue.entries import catalogue  # noqa: PLC0415 - read when somebody asks
+
+        return [
+            {name: getattr(entry, name) for name in TEST_CARD} | {"psam": entry.is_psam, "codes": list(entry.codes)}
+            for entry in catalogue().values()
+        ]
+
     def images(self) -> list[str]:
         """Return the image files in the folder where relative paths begin."""
         return sorted(_images(self._folder))
@@ -336,16 +344,22 @@ class Controller:
 
     def _card(self, image: str, options: dict[str, Any]) -> Card:
         """Make a new card, or open an image."""
-        if image in NEW:
-            profile = options.pop("profile", NEW[image])
-            return self.rig.issue(profile, **options)
-        if options:
-            raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is an image file")
+        if options and image not in NEW:
+            kind = resolve(image, made=lambda _: "a test card", file=lambda _: "an image file")
+            raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is {kind}")
+        return resolve(
+            image,
+            new=lambda profile: self.rig.issue(**{"profile": profile, **options}),
+            made=self.rig.test_card,
+            file=self._open,
+        )
+
+    def _open(self, image: Path) -> Card:
         path = self._folder / image
         if not os.path.isfile(path):  # noqa: PTH113 - unlike the method of a path it refuses no name
             near = difflib.get_close_matches(path.name[:255], _images(path.parent), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; a new card is 'demo', a new PSAM 'psam'"
-            raise ControlError(f"{image[:255]}: there is no such image file{hint}", 404)
+            hint = f"; did you mean {near[0]!r}?" if near else _OTHERS
+            raise ControlError(f"{str(image)[:255]}: there is no such image file{hint}", 404)
         return self.rig.open(path)
 
     def _put(self, place: int, card: Card) -> None:
@@ -397,6 +411,9 @@ def _profiles() -> list[dict[str, str]]:
     """Read the titles alone: to load a card type takes much longer."""
     files = [(name, SHIPPED / f"{name}.toml") for name in shipped_profiles()]
     return [{"name": name, "text": tomllib.loads(path.read_text("utf-8"))["title"]} for name, path in files]
+
+
+_OTHERS: Final = "; a new card is 'demo', a new PSAM 'psam', a test card 'catalogue:ID'"
 
 
 def _images(folder: Path) -> list[str]:

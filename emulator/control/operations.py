@@ -76,7 +76,8 @@ class Stream(NamedTuple):
 IMAGE: Final = Field(
     "image",
     "string",
-    "an image file, `demo` for a new card, `psam` for a new PSAM; left out, the card that was here last, or a new one",
+    "an image file, `demo` for a new card, `psam` for a new PSAM, `catalogue:ID` for a test card; "
+    "left out, the card that was here last, or a new one",
 )
 ISSUE: Final = (
     Field("profile", "string", "card type of a new card"),
@@ -234,6 +235,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "显示状态字的含义",
             "[StatusWord]",
         ),
+        Operation("cards", "GET", "/cards", "Show the test cards of the catalogue", "显示测试卡目录", "[TestCard]"),
     )
 }
 """Every operation by its name."""
@@ -293,6 +295,9 @@ _TEXTS: Final = (
     *("kind", "name", "zh", "file", "fields", "apdu", "answer", "sw", "meaning", "clause", "reason", "reader"),
 )  # of an event
 
+TEST_CARD: Final = ("id", "group", "title", "zh", "purpose", "purpose_zh", "right", "right_zh", "clause")
+"""What control shows of a test card, beside whether it is a PSAM, and the codes that its functions return."""
+
 SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
     "Error": _object(error=_STRING),
     "Inserted": _object(profile=_STRING, atr=_HEX, psam=_BOOLEAN, timing=_STRING),
@@ -330,6 +335,12 @@ SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
         ),
     ),
     "Profile": _object(name=_STRING, text=_STRING),
+    "TestCard": _object(
+        (),
+        **dict.fromkeys(TEST_CARD, _STRING),
+        psam=_BOOLEAN,
+        codes=_list(_INTEGER),
+    ),
     "CommandName": _object(name=_STRING, zh=_list(_STRING)),
     "StatusWord": _object(sw=_HEX, text=_STRING, clause=_STRING, zh=_STRING),
     "Timing": _object(name=_STRING, text=_STRING, zh=_STRING),

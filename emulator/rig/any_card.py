@@ -1,7 +1,7 @@
 """`AnyCard`: what sits in a reader of a rig, a virtual card or the way to a physical one, with its faults and trace."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,6 +38,7 @@ class AnyCard:
         self._core: Core = core
         self._answering: Answering = core
         self._armed = Armed(self._note_fault)
+        self._own: tuple[Fault, ...] = ()
         self._trace: Trace | None = None
         self._recorder: Recorder | None = None
         self._traced: Traced | None = None
@@ -145,6 +146,20 @@ class AnyCard:
                 each.end_delay()
         self._armed.faults = () if fault is None else tuple(each for each in self._armed.faults if each is not fault)
         self._connect()
+
+    def arm_own(self, texts: Iterable[str]) -> None:
+        """Arm faults that belong to what the card is, as `Fault.parse` reads them; `rearm` arms them anew."""
+        self._own = tuple(self.fault(Fault.parse(text)) for text in texts)
+
+    @property
+    def own_faults(self) -> tuple[Fault, ...]:
+        """The faults that belong to what the card is, as a test card of the catalogue has them."""
+        return self._own
+
+    def rearm(self) -> None:
+        """Disarm all faults, and arm those that belong to what the card is as if they had never struck."""
+        self.disarm()
+        self.arm_own([str(each) for each in self._own])
 
     @property
     def timing(self) -> str:

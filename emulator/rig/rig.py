@@ -12,6 +12,7 @@ from cardfs.issuing.roots import Roots, load_roots
 from cardfs.profile.loader import DEMO
 from keys.generate import RandomSource, SeededRandom, system_random
 
+from ..naming import resolve
 from ..terminal import Hsm, Settings, Terminal
 from ..trace.event import Event
 from .card import DEMO_PIN, Card
@@ -27,7 +28,7 @@ from .transport import PcscTransport, ProcessTransport, Transport
 
 Kind = Literal["process", "pcsc"]
 Source = Card | str | PathLike[str] | None
-"""What sits in a reader: a card, ``demo``, ``psam``, an image file; None or ``empty`` for nothing."""
+"""What sits in a reader: a card, ``demo``, ``psam``, ``catalogue:ID``, an image file; None or ``empty`` for nothing."""
 
 MOST_READERS: Final = 16
 TRANSPORTS: Final = ("process", "pcsc")
@@ -46,7 +47,7 @@ class Rig:
 
     Args:
         readers: how many empty readers, or what is in each: a `Card`, ``demo`` for a new card, ``psam`` for a new PSAM,
-            the path of an image file, ``empty``; 1 to 16.
+            ``catalogue:ID`` for a test card, the path of an image file, ``empty``; 1 to 16.
         transport: ``process``, or ``pcsc`` for what other programs see, too.
         seed: makes new cards and all their random numbers the same each time.
         clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
@@ -67,7 +68,7 @@ class Rig:
     Raises:
         RigError: the readers or the transport are not of those kinds; an `SscardError`.
         ImageError: an image file cannot be used.
-        InputError: the scenario is wrong; the sentence names file and place.
+        InputError: the scenario is wrong; the sentence names file and place. Or the catalogue has no such card.
         StackError: no PC/SC stack is possible here; the sentence says what is missing.
 
     Example:
@@ -174,6 +175,23 @@ class Rig:
         """Return a new card with the contents of an image file, which stays as it is; raise `ImageError`."""
         return (self._stock or Stock()).copy(path, self._random())
 
+    def test_card(self, name: str) -> Card:
+        """Return a new card of the catalogue, with the root keys of this rig; it is in no reader yet.
+
+        Args:
+            name: ``pin-locked``, with or without ``catalogue:`` before it.
+
+        Raises:
+            InputError: the catalogue has no such card; names the nearest.
+        """
+        from .catalogue.making import make  # noqa: PLC0415 - most rigs need none
+
+        return make(name, roots=self._root_keys() if self._roots is not None else None, random=self._random())
+
+    def _root_keys(self) -> Roots:
+        roots = self._roots
+        return roots if isinstance(roots, Roots) else load_roots(DEMO / "roots.toml" if roots is None else roots)
+
     def _random(self) -> RandomSource:
         self._made += 1
         return system_random if self.seed is None else SeededRandom(f"{self.seed}/{self._made}/card")
@@ -181,12 +199,9 @@ class Rig:
     def _source(self, source: Source) -> Card | None:
         if source is None or isinstance(source, Card):
             return source
-        name = fspath(source)
-        if name == "empty":
+        if fspath(source) == "empty":
             return None
-        if name in ("demo", "psam"):
-            return self.issue("psam" if name == "psam" else "ssc-2.0")
-        return self.open(name)
+        return resolve(source, new=self.issue, made=self.test_card, file=self.open)
 
     @property
     def card(self) -> Card:
@@ -254,10 +269,7 @@ class Rig:
 
     def hsm(self, settings: Settings | None = None) -> Hsm:
         """Return an HSM with the root keys of this rig's cards."""
-        roots = self._roots
-        if not isinstance(roots, Roots):
-            roots = load_roots(DEMO / "roots.toml" if roots is None else roots)
-        return Hsm(roots, settings or Settings())
+        return Hsm(self._root_keys(), settings or Settings())
 
     def pyscard(self) -> AbstractContextManager[None]:
         """Return a block in which pyscard finds the readers of this rig, also those in process, and no others.

@@ -82,8 +82,10 @@ CHINESE: Final[dict[str, str]] = {
     "six digits": "六位数字",
     "TOML file or mapping": "TOML 文件或映射",
     "mapping": "映射",
-    "`demo` or image file": "`demo` 或卡文件",
-    "number, or list of `demo`, `psam`, `empty`, image files": "个数，或 `demo`、`psam`、`empty`、卡文件的列表",
+    "`demo`, `catalogue:ID` or image file": "`demo`、`catalogue:ID` 或卡文件",
+    "number, or list of `demo`, `psam`, `empty`, `catalogue:ID`, image files": (
+        "个数，或 `demo`、`psam`、`empty`、`catalogue:ID`、卡文件的列表"
+    ),
     "text or number": "文本或数字",
     "date or time": "日期或时间",
     "name": "名称",

@@ -29,7 +29,7 @@ from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
 from emulator.rig import scenario
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
-from tests.kit import picture
+from tests.kit import catalogue_page, picture
 from tests.kit.book import (
     KINDS,
     PAGES,
@@ -186,6 +186,13 @@ def test_the_tables_of_faults_and_timings_are_those_of_the_code(page: str, langu
 @pytest.mark.parametrize(("page", "language"), [("docs/how-to/pytest.md", "en"), ("docs/zh/how-to/pytest.md", "zh")])
 def test_the_table_of_the_marker_is_that_of_the_code(page: str, language: Language) -> None:
     assert f"\n\n{wishes(language)}\n\n" in text_of(page)
+
+
+@pytest.mark.parametrize("language", catalogue_page.PAGES)
+def test_the_page_of_the_catalogue_is_that_of_the_data(language: Language) -> None:
+    """If it fails: python -m tests.kit.catalogue_page."""
+    text = catalogue_page.PAGES[language].read_text(encoding="utf-8")
+    assert text == catalogue_page.filled(text, language)
 
 
 def test_every_option_on_faults_stands_in_its_table() -> None:

@@ -55,6 +55,7 @@ DONE: dict[str, tuple[dict[str, int], Any]] = {
     "kinds": ({}, None),
     "timings": ({}, None),
     "profiles": ({}, None),
+    "cards": ({}, None),
     "images": ({}, None),
     "commands": ({}, None),
     "status-words": ({}, None),

@@ -107,7 +107,7 @@ def test_what_is_no_image_is_refused_with_the_nearest_name(control: Controller) 
         404,
         "mein.sscard: there is no such image file; did you mean 'mine.sscard'?",
     )
-    hint = "; a new card is 'demo', a new PSAM 'psam'"
+    hint = "; a new card is 'demo', a new PSAM 'psam', a test card 'catalogue:ID'"
     assert refused(control.insert, 2, "nix") == (404, f"nix: there is no such image file{hint}")
     assert refused(control.insert, 2, "a\0b")[0] == 404
     assert refused(control.insert, 2, "a" * 5000)[0] == 404
@@ -374,3 +374,33 @@ def test_requests_at_the_same_time_do_not_disturb_each_other(control: Controller
     control.reset()
     assert tries(control) == 3
     assert control.transmit(0, CHALLENGE)["sw"] == "9000"
+
+
+def test_a_test_card_of_the_catalogue_is_put_in_and_comes_back_with_its_faults(control: Controller) -> None:
+    control.remove(0)
+    control.insert(0, "catalogue:pin-locked")
+    assert tries(control) == 0
+    with pytest.raises(sscard.InputError, match="did you mean catalogue:pin-locked"):
+        control.insert(2, "catalogue:pin-lockd")
+    assert refused(control.insert, 2, "catalogue:pin-none", pin="4711") == (
+        400,
+        "pin: only a new card takes this, and catalogue:pin-none is a test card",
+    )
+    with sscard.Rig(["catalogue:pulled-while-reading", "psam"]) as rig:
+        other = Controller(rig)
+        (fault,) = other.faults(0)
+        assert fault["text"] == "pull on='READ RECORD' nth=5 back=0"
+        other.disarm(0, fault["fault"])
+        assert other.faults(0) == []
+        other.reset()
+        assert [each["text"] for each in other.faults(0)] == [fault["text"]]
+
+
+def test_the_catalogue_is_listed(control: Controller) -> None:
+    found = {each["id"]: each for each in control.cards()}
+    assert len(found) > 200
+    assert (found["pin-locked"]["zh"], found["pin-locked"]["codes"], found["psam"]["psam"]) == (
+        "PIN 已锁定",
+        [-52, 0],
+        True,
+    )

@@ -169,13 +169,51 @@ def test_region(card):
         'the marker sscard takes names and values: sscard(pin="4711")',
         "there is no transport 'pc/sc'; there are: process, pcsc",
         "none.sscard: there is no such image file",
-        "a reader holds 'demo', 'psam', 'empty' or an image file, not 7",
+        "a reader holds 'demo', 'psam', 'empty', 'catalogue:ID' or an image file, not 7",
         "region",
     ):
         assert f"\n{sentence}" in result.output, sentence
     assert "Traceback" not in result.output
     assert ".py:" not in result.output.partition("short test summary")[0]
     assert (suite.folder / "three.sscard").read_bytes() == before
+
+
+def test_a_test_card_of_the_catalogue(suite: Suite) -> None:
+    suite.write(
+        """
+@pytest.mark.sscard(card="catalogue:pin-locked")
+def test_a_state(terminal, card):
+    with pytest.raises(sscard.TerminalError) as caught:
+        terminal.verify_pin()
+    assert (caught.value.code, card.card.profile) == (-52, "ssc-2.0")
+
+
+@pytest.mark.sscard(card="catalogue:pin-longest")
+def test_the_holder_types_its_pin(terminal):
+    terminal.verify_pin()
+
+
+@pytest.mark.sscard(readers=["catalogue:card-3.0", "catalogue:psam-no-rkssse"])
+def test_two(rig):
+    with pytest.raises(sscard.TerminalError) as caught:
+        rig.terminal().read_basic()
+    assert caught.value.code == -2203
+
+
+@pytest.mark.sscard(card="catalogue:pulled-after-booking")
+def test_a_fault_of_the_card_need_not_strike(card):
+    assert len(card.card.faults) == 1
+    card.transmit(CHALLENGE)
+
+
+@pytest.mark.sscard(card="catalogue:pin-lockd")
+def test_none(card):
+    pass
+"""
+    )
+    result = suite.run()
+    assert result.outcomes == {"passed": 4, "error": 1}, result.output
+    assert "did you mean catalogue:pin-locked?" in result.output
 
 
 def test_what_a_suite_says_for_all_of_its_tests(suite: Suite) -> None:
