@@ -120,8 +120,8 @@ class Card:
     def last(self) -> Outcome | None:
         """Return what the card did with the last command; None before the first."""
         if self._last is not None:
-            # Built on demand: after most commands it is not needed.
-            self._outcome, self._last = Outcome(*self._last), None
+            # Built on demand: after most commands it is not needed. A trace needs it each time: no slow constructor.
+            self._outcome, self._last = tuple.__new__(Outcome, self._last), None
         return self._outcome
 
     def power_on(self) -> None:
