@@ -354,7 +354,7 @@ KEYS: Final = """async () => {
   const { TEXTS } = await import("./texts.js");
   const paths = (table, at) => Object.entries(table).flatMap(([name, value]) =>
     value && typeof value === "object" && !Array.isArray(value) ? paths(value, `${at}.${name}`) : [`${at}.${name}`]);
-  const own = ["usages", "structures", "phases", "conditions", "profiles", "phrases"];
+  const own = ["usages", "structures", "phases", "conditions", "profiles", "phrases", "values"];
   const shared = (table) => paths(table, "").filter((path) => !own.includes(path.split(".")[1]));
   return Object.values(TEXTS).map((table) => shared(table).sort());
 }"""
@@ -372,6 +372,8 @@ def test_both_languages_have_every_text(chromium: Browser) -> None:
             row = page.locator(".row.refused").last
             expect(row).to_contain_text("校验个人密码")
             expect(row).to_contain_text("引用数据未找到")
+            page.get_by_role("tab", name="故障").click()
+            expect(page.locator("#parameter-sw")).to_have_attribute("placeholder", "4 位十六进制数")
             page.get_by_role("button", name="English").click()
             expect(page.locator("#exchange-title")).to_have_text("Exchange")
             expect(page.locator(".row.refused").last).to_contain_text("VERIFY")

@@ -291,8 +291,13 @@ function block(title, ...children) {
   return h("section", { class: "block" }, h("h3", {}, title), ...children);
 }
 
+// Let a long name of a data element wrap behind its underscores.
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
+}
+
 function pairs(...rows) {
-  return h("dl", { class: "pairs" }, ...rows.filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, ...[value].flat())]));
+  return h("dl", { class: "pairs" }, ...rows.filter(Boolean).flatMap(([name, value]) => [h("dt", {}, ...breakable(name)), h("dd", {}, ...[value].flat())]));
 }
 
 function stateOf(card) {
@@ -484,16 +489,17 @@ function showKind() {
   const given = new Map([...$("parameters").querySelectorAll("[name]")].map((each) => [each.name, each.value]));
   $("kind-text").textContent = both(kind);
   $("selector").hidden = !kind.selector.length;
+  const inWords = (values) => (text.values ?? []).reduce((made, [pattern, words]) => made.replace(pattern, words), values);
   $("parameters").replaceChildren(...kind.parameters.flatMap((each) => {
     const id = `parameter-${each.name}`;
     const choices = each.values.split(", ");
     const words = choices.length > 1 && choices.every((word) => /^[a-z-]+$/.test(word)) && choices.includes(each.default);
     const input = words
       ? h("select", { id, name: each.name }, ...choices.map((word) => h("option", { value: word, selected: word === each.default }, word)))
-      : h("input", { id, name: each.name, autocomplete: "off", required: each.required, placeholder: each.default || each.values,
-          title: each.values, list: each.name === "key" ? "key-names" : null });
+      : h("input", { id, name: each.name, autocomplete: "off", required: each.required, placeholder: each.default || inWords(each.values),
+          title: inWords(each.values), list: each.name === "key" ? "key-names" : null });
     if (given.get(each.name)) input.value = given.get(each.name);
-    return [h("label", { for: id, title: each.values }, h("span", { class: "mono" }, each.name), " ", h("small", {}, both(each))), input];
+    return [h("label", { for: id, title: inWords(each.values) }, h("span", { class: "mono" }, each.name), " ", h("small", {}, both(each))), input];
   }));
   $("parameters").hidden = !kind.parameters.length;
 }

@@ -345,6 +345,15 @@ export const TEXTS = {
       psam: "终端安全存取模块 PSAM，3DES 和 SM4",
       pboc: "银行卡：电子存折/电子钱包、借贷记，3DES",
     },
+    // Which values a parameter of a fault can have.
+    values: [
+      [/(\d+) to (\d+)/, "$1 至 $2"],
+      [/(\d+) hex digits/, "$1 位十六进制数"],
+      [/^hex$/, "十六进制"],
+      [/^seconds, never$/, "秒数，或 never"],
+      [/, or all$/, "，或 all"],
+      [/^name of a key$/, "密钥名称"],
+    ],
     // The rig decodes commands in English; these parts of its text have fixed equivalents.
     phrases: [
       [/\brecord (\d+) to the last\b/g, "记录 $1 至末条"],
