@@ -270,17 +270,23 @@ def release_connections(names: Collection[str]) -> None:
     Args:
         names: readers; also one of the same name in another stack loses its connections.
     """
+    for each in _open_connections(names):
+        with suppress(Exception):  # whatever became of the card
+            each.disconnect()
+        with suppress(Exception):
+            each.release()
+        each.hcontext = None  # what could not be released now would be tried again at its end
+
+
+def _open_connections(names: Collection[str]) -> list[Any]:
+    """Return the connections of pyscard in this process to readers of these names, also those in cycles of garbage."""
     pyscard = sys.modules.get("smartcard.pcsc.PCSCCardConnection")
     if pyscard is None:
-        return
-    for each in gc.get_objects():
-        # By the exact type, which asks no object anything.
-        if type(each) is pyscard.PCSCCardConnection and str(each.reader) in names:
-            with suppress(Exception):  # whatever became of the card
-                each.disconnect()
-            with suppress(Exception):
-                each.release()
-            each.hcontext = None  # what could not be released now would be tried again at its end
+        return []
+    kind = pyscard.PCSCCardConnection
+    # By the exact type, which asks no object anything.
+    found = [each for each in gc.get_objects() if type(each) is kind]
+    return [each for each in found if each.hcontext is not None and str(each.reader) in names]
 
 
 # -- through PC/SC ------------------------------------------------------------------------------------
@@ -410,7 +416,8 @@ class PcscTransport:
     def close(self) -> None:
         """Take the stack down."""
         self.release()
-        gc.collect()
+        if any(_open_connections(self.names)):
+            gc.collect()  # those that nobody holds any more end while there is a pcscd
         for place in range(len(self.names)):
             self._close_slot(place)
         with suppress(StackError):  # it may be gone already
