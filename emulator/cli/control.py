@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -16,9 +15,8 @@ from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import main
 from .helping import write_examples
-from .inserting import end_cleanly, ended_by_a_signal
+from .inserting import end_cleanly, ended_by_a_signal, run_beside
 from .output import print_message
-from .readers import found_command
 
 if TYPE_CHECKING:
     from ..control.operations import Operation
@@ -42,7 +40,7 @@ EXTRA: Final = (
     "--reader",
     "readers",
     multiple=True,
-    metavar="empty|demo|psam|catalogue:ID|IMAGE",
+    metavar="empty|demo|psam|catalogue:ID|IMAGE|from:READER",
     help="What is in the next reader.  [default: demo, then psam]",
 )
 @fault_options
@@ -120,22 +118,10 @@ def _address(listen: str | None) -> tuple[str, int]:
 
 
 def _run(command: tuple[str, ...], address: str, look: Callable[[], object], *, panel: bool) -> int:
-    """Run a command with the address in its environment; return its status.
-
-    The command ends with this process, whatever happens to it, and nothing that it has started goes on after it.
-    """
-    from ..reader import stack_enter as enter
-
+    """Run a command with the address in its environment; return its status."""
     if panel:
         print_message(f"panel {address}/")
-    before = enter.children()
-    enter.adopt_orphans()
-    settings = json.dumps({"pid": os.getpid(), "spaces": [], "owner": os.getpid()})
-    entrance = [sys.executable, "-I", "-S", str(Path(enter.__file__).resolve()), settings]
-    process = subprocess.Popen([*entrance, *found_command(command)], env={**os.environ, VARIABLE: address})  # noqa: S603
-    process.returncode = enter.shepherd(process.pid, look)
-    enter.end_descendants(before)
-    return process.returncode
+    return run_beside(command, look, {VARIABLE: address})
 
 
 def _wait(made: "Rig", address: str, *, panel: bool) -> int:
@@ -144,7 +130,7 @@ def _wait(made: "Rig", address: str, *, panel: bool) -> int:
     if panel:
         click.echo(f"panel    {address}/")
     for reader in made.readers:
-        card = reader.card
+        card = reader.inserted
         click.echo(f"reader   {reader.name}  {card.profile if card else 'empty'}")
     click.echo(f"PC/SC    PCSCLITE_CSOCK_NAME={os.environ.get('PCSCLITE_CSOCK_NAME', '')}")
     sys.stdout.flush()

@@ -90,6 +90,15 @@ HELP: Final[Mapping[str, Help]] = {
             "ctl arm 0 power-cut on='UPDATE RECORD' moment=after",
         ),
     ),
+    "spy": Help(
+        USE,
+        "Show what passes between a program and a physical card",
+        (
+            "spy --from 'ACS ACR39U' -- ./my-terminal",
+            "spy --from 'ACS ACR39U' --trace trace.jsonl",
+            "spy --from 'ACS ACR39U' --fault 'pull nth=20' -- ./my-terminal",
+        ),
+    ),
     "show": Help(
         LOOK,
         "Show files, contents, and states of keys",

@@ -1,9 +1,10 @@
 """A card in a slot, held by this process or by one of its own; and how `sscard` starts itself."""
 
+import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,41 @@ def own_command(*arguments: str) -> list[str]:
     root = str(Path(__file__).parents[2])
     start = f"import sys; sys.path.append({root!r}); from emulator.cli import run; run()"
     return [sys.executable, "-E", "-P", "-c", start, *arguments]
+
+
+def found_command(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command, with this `sscard` where the search path has none: the environment need not be active."""
+    import shutil
+
+    if command[0] == "sscard" and shutil.which("sscard") is None:
+        return (*own_command(), *command[1:])
+    return command
+
+
+def run_beside(command: tuple[str, ...], look: Callable[[], object], variables: Mapping[str, str] | None = None) -> int:
+    """Run a command beside this process; return its exit status, 128 + n after signal n.
+
+    The command ends with this process, whatever happens to it, and nothing that it has started goes on after it.
+
+    Args:
+        command: program and arguments.
+        look: called now and then while it runs.
+        variables: what is more in its environment.
+    """
+    import json
+    import subprocess
+
+    from ..reader import stack_enter as enter
+
+    before = enter.children()
+    enter.adopt_orphans()
+    settings = json.dumps({"pid": os.getpid(), "spaces": [], "owner": os.getpid()})
+    entrance = [sys.executable, "-I", "-S", str(Path(enter.__file__).resolve()), settings]
+    environment = {**os.environ, **(variables or {})}
+    process = subprocess.Popen([*entrance, *found_command(command)], env=environment)  # noqa: S603
+    process.returncode = enter.shepherd(process.pid, look)
+    enter.end_descendants(before)
+    return process.returncode
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main
 from .images import source_of
-from .inserting import end_cleanly, own_command, serve
+from .inserting import end_cleanly, found_command, serve
 from .issuing import demo_contents
 from .output import open_trace, print_message
 from .targets import Target
@@ -188,15 +188,6 @@ def _hold(
 
 def _note(notes: int, sentence: str) -> None:
     os.write(notes, f"{sentence}\n".encode())
-
-
-def found_command(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command, with this `sscard` where the search path has none: the environment need not be active."""
-    import shutil
-
-    if command[0] == "sscard" and shutil.which("sscard") is None:
-        return (*own_command(), *command[1:])
-    return command
 
 
 def _check_images(images: list[Path]) -> None:

@@ -20,10 +20,13 @@ from typing import Any, Final
 from cardfs.profile.source import SHIPPED, shipped_profiles
 
 from ..naming import NEW, resolve
+from ..rig.any_card import AnyCard
 from ..rig.card import Card, Snapshot
 from ..rig.fault import KINDS, REQUIRED, SELECTOR, Fault, command_rows, shown
+from ..rig.foreign import DEFAULT_PROFILE
 from ..rig.reader import STILL, Reader
-from ..rig.rig import Rig
+from ..rig.relay import Relay
+from ..rig.rig import FROM, Rig
 from ..rig.timing import NONE, TIMINGS, wire
 from ..status import MEANINGS
 from ..trace.event import Event
@@ -41,7 +44,7 @@ PATIENCE: Final = 20.0
 class _Known:
     """A card that is or was in a reader, with the numbers that its faults and snapshots were given."""
 
-    card: Card
+    card: AnyCard
     faults: dict[int, Fault] = field(default_factory=dict)
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
 
@@ -55,7 +58,7 @@ class _Place:
         last: the card that is in it, or was in it last.
     """
 
-    def __init__(self, card: Card | None) -> None:
+    def __init__(self, card: AnyCard | None) -> None:
         self.lock = threading.Lock()
         self.sending = threading.Lock()
         self.last = None if card is None else _Known(card)
@@ -74,9 +77,9 @@ class Controller:
         self._folder = folder or Path.cwd()
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()  # of what is kept of the readers; held for a moment only
-        self._places = [_Place(reader.card) for reader in rig.readers]
+        self._places = [_Place(reader.inserted or reader.relay) for reader in rig.readers]
         self._start = [
-            None if place.last is None else (place.last, place.last.card.snapshot(), place.last.card.timing)
+            None if place.last is None else (place.last, _memory_of(place.last.card), place.last.card.timing)
             for place in self._places
         ]
 
@@ -89,7 +92,7 @@ class Controller:
     def reader(self, place: int) -> dict[str, Any]:
         """Return what is in a reader."""
         reader = self._reader(place)
-        card = reader.card
+        card = reader.inserted
         shown = None
         if card is not None:
             shown = {
@@ -98,12 +101,14 @@ class Controller:
                 "psam": card.is_psam,
                 "timing": card.timing,
             }
+            if isinstance(card, Relay):
+                shown["from"] = card.name
         return {"reader": place, "name": reader.name, "card": shown, "faults": self.faults(place)}
 
     def insert(self, place: int, image: str = "", **options: Any) -> dict[str, Any]:
         """Put a card into an empty reader: without an image and options the one that was there last."""
         with self._changing(place) as reader:
-            if reader.card is not None:
+            if reader.inserted is not None:
                 raise ControlError(f"reader {place} holds a card already: remove it first, or swap", 409)
             last = self._places[place].last
             if last is None or image or options:
@@ -115,7 +120,7 @@ class Controller:
     def remove(self, place: int) -> dict[str, Any]:
         """Pull the card out."""
         with self._changing(place) as reader:
-            if reader.card is None:
+            if reader.inserted is None and reader.relay is None:
                 raise ControlError(f"reader {place} is empty", 409)
             reader.remove()
         return self.reader(place)
@@ -139,7 +144,8 @@ class Controller:
             readers = [held.enter_context(self._changing(place)) for place in range(len(self._places))]
             # First all out: a card of the start may be in another reader.
             for reader, start in zip(readers, self._start, strict=True):
-                if reader.card is not None and (start is None or reader.card is not start[0].card):
+                there = reader.inserted or reader.relay
+                if there is not None and (start is None or there is not start[0].card):
                     reader.remove()
             for place, (reader, start) in enumerate(zip(readers, self._start, strict=True)):
                 if start is None:
@@ -149,10 +155,11 @@ class Controller:
                 self._replace_last(place, known)
                 known.card.rearm()
                 known.faults.clear()
-                if reader.card is None:
+                if reader.inserted is None and known.card is not reader.relay:
                     reader.insert(known.card)
                 with reader.still(STILL):
-                    known.card.restore(snapshot)
+                    if isinstance(known.card, Card) and snapshot is not None:
+                        known.card.restore(snapshot)
                     known.card.timing = timing
         return self.readers()
 
@@ -174,7 +181,7 @@ class Controller:
     def card(self, place: int) -> dict[str, Any]:
         """Return files, keys and session of the card."""
         with self._reader(place).still(STILL):
-            return self._inserted(place).state()
+            return _memory(place, self._inserted(place)).state()
 
     def timing(self, place: int, timing: str) -> dict[str, Any]:
         """Let the card answer as slowly as that."""
@@ -193,7 +200,7 @@ class Controller:
         with self._reader(place).still(STILL):
             known = self._known(place)
             number = next(self._numbers)
-            known.snapshots[number] = known.card.snapshot()
+            known.snapshots[number] = _memory(place, known.card).snapshot()
         return {"snapshot": number}
 
     def restore(self, place: int, snapshot: int) -> dict[str, Any]:
@@ -202,7 +209,7 @@ class Controller:
             known = self._known(place)
             if snapshot not in known.snapshots:
                 raise ControlError(f"reader {place} has no snapshot {snapshot}{_those(known.snapshots)}", 404)
-            known.card.restore(known.snapshots[snapshot])
+            _memory(place, known.card).restore(known.snapshots[snapshot])
         return self.reader(place)
 
     # -- faults -------------------------------------------------------------------------------
@@ -326,8 +333,8 @@ class Controller:
         with _held(self._places[place].lock, f"reader {place} is busy with another request"):
             yield reader
 
-    def _inserted(self, place: int) -> Card:
-        card = self._reader(place).card
+    def _inserted(self, place: int) -> AnyCard:
+        card = self._reader(place).inserted
         if card is None:
             raise ControlError(f"reader {place} is empty", 409)
         return card
@@ -342,8 +349,13 @@ class Controller:
                 self._replace_last(place, last)
             return last
 
-    def _card(self, image: str, options: dict[str, Any]) -> Card:
-        """Make a new card, or open an image."""
+    def _card(self, image: str, options: dict[str, Any]) -> AnyCard:
+        """Make a new card, open an image, or find the way to a physical card."""
+        if image.startswith(FROM):
+            profile = options.pop("profile", DEFAULT_PROFILE)
+            if options:
+                raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is a physical one")
+            return self.rig.relay(image.removeprefix(FROM), profile)
         if options and image not in NEW:
             kind = resolve(image, made=lambda _: "a test card", file=lambda _: "an image file")
             raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is {kind}")
@@ -362,7 +374,7 @@ class Controller:
             raise ControlError(f"{str(image)[:255]}: there is no such image file{hint}", 404)
         return self.rig.open(path)
 
-    def _put(self, place: int, card: Card) -> None:
+    def _put(self, place: int, card: AnyCard) -> None:
         """Put a card into a reader, in the place of the one that is there; forget that one."""
         reader = self.rig.readers[place]
         known = next((each.last for each in self._places if each.last and each.last.card is card), None)
@@ -385,6 +397,17 @@ class Controller:
             needed = [start[0] for start in self._start if start] + [each.last for each in self._places if each.last]
             if before is not None and all(each.card is not before.card for each in needed):
                 self.rig.put_away(before.card)
+
+
+def _memory(place: int, card: AnyCard) -> Card:
+    """Return a card whose memory can be looked into; refuse a physical one."""
+    if not isinstance(card, Card):
+        raise ControlError(f"reader {place} holds a physical card, and nobody looks into its memory", 409)
+    return card
+
+
+def _memory_of(card: AnyCard) -> Snapshot | None:
+    return card.snapshot() if isinstance(card, Card) else None
 
 
 @contextmanager

@@ -76,11 +76,12 @@ class Stream(NamedTuple):
 IMAGE: Final = Field(
     "image",
     "string",
-    "an image file, `demo` for a new card, `psam` for a new PSAM, `catalogue:ID` for a test card; "
+    "an image file, `demo` for a new card, `psam` for a new PSAM, `catalogue:ID` for a test card, "
+    "`from:READER` for a physical card; "
     "left out, the card that was here last, or a new one",
 )
 ISSUE: Final = (
-    Field("profile", "string", "card type of a new card"),
+    Field("profile", "string", "card type of a new card; what a physical one is taken for"),
     Field("pin", "string", "its PIN"),
     Field("region", "string", "its application city code, six digits"),
     Field("financial", "string", "`edep`, `debit_credit` or `both`"),

@@ -1,20 +1,25 @@
 """`Reader`: a reader of a rig, with a card in it or empty."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, overload
 
 from ..card.engine import Outcome
 from ..terminal import Connection, TerminalError
 from ..terminal.errors import NO_ANSWER
+from .any_card import AnyCard
 from .card import Card, Snapshot
 from .errors import RigError
 from .fault import Fault
+from .relay import Relay
 from .trace import Trace
 from .transport import Transport
 
 STILL: Final = 5.0
 """Seconds that a command may take before what waits for its end is refused."""
+BREATH: Final = 0.05
+"""Seconds after which a card that comes or goes by itself looks whether it still belongs to its reader."""
 
 
 class Owner(Protocol):
@@ -28,10 +33,10 @@ class Owner(Protocol):
     def trace(self) -> Trace:
         """What passed between all readers and cards."""
 
-    def require_free(self, card: Card) -> None:
+    def require_free(self, card: AnyCard) -> None:
         """Refuse a card that is in a reader already; raise `RigError`."""
 
-    def watch(self, card: Card, reader: str) -> None:
+    def watch(self, card: AnyCard, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
 
     def note(self, kind: str, reader: str, what: str) -> None:
@@ -62,37 +67,83 @@ class Reader:
         self.name = transport.names[place]
         self._rig = rig
         self._transport = transport
-        self._card: Card | None = None
-        self._latest: Card | None = None
+        self._card: AnyCard | None = None
+        self._latest: AnyCard | None = None
         self._before: Trace | None = None
         self._connection: Any = None
+        self._lock = threading.RLock()  # a physical card comes and goes in a thread of its own
 
     @property
     def card(self) -> Card | None:
-        """The card in the reader; None if it is empty, also after a fault has taken the card out for good."""
+        """The virtual card in the reader; None if there is none, also after a fault has taken it out for good."""
+        return self._card if isinstance(self._card, Card) and self._transport.present(self.place) else None
+
+    @property
+    def inserted(self) -> AnyCard | None:
+        """What is in the reader, a `Card` or the relay to a physical one; None if it is empty."""
         return self._card if self._transport.present(self.place) else None
 
-    def insert(self, card: Card | None = None) -> Card:
+    @property
+    def relay(self) -> Relay | None:
+        """The relay in the reader, also while its physical card is out of it; None without one."""
+        return self._card if isinstance(self._card, Relay) else None
+
+    @overload
+    def insert(self, card: Card | None = None) -> Card: ...
+
+    @overload
+    def insert(self, card: AnyCard) -> AnyCard: ...
+
+    def insert(self, card: AnyCard | None = None) -> AnyCard:
         """Put a card in; return it.
 
+        A relay whose physical card is out of its reader leaves this one empty until that card is there.
+
         Args:
-            card: the card; if left out the one that was in this reader last, pulled or taken out by a fault.
+            card: a `Card`, or what `Rig.relay` returns; if left out the one that was in this reader last, pulled or
+                taken out by a fault.
 
         Raises:
             RigError: there is a card already, or this one is in another reader, or none was ever here.
             StackError: PC/SC does not see it in time.
         """
-        if self._transport.present(self.place):
-            raise RigError(f"{self.name!r} holds a card already: remove it first, or swap")
-        card = card or self._known()
-        self._rig.require_free(card)
-        self.let_go()
-        self._take(card)
-        self._transport.insert(self.place, card, self._note)
-        self._rig.note("inserted", self.name, card.profile)
-        return card
+        with self._lock:
+            if self._transport.present(self.place):
+                raise RigError(f"{self.name!r} holds a card already: remove it first, or swap")
+            card = card or self._known()
+            self._rig.require_free(card)
+            self.let_go()
+            self._take(card)
+            if card.present:
+                self._transport.insert(self.place, card, self._note)
+                self._note("inserted")
+            card.entered(self)
+            return card
 
-    def remove(self) -> Card:
+    def follow(self, card: AnyCard, *, present: bool) -> None:
+        """Let a card that went by itself leave the reader, or come back into it; do nothing for another card.
+
+        Raises:
+            StackError: PC/SC does not see it in time.
+        """
+        while not self._lock.acquire(timeout=BREATH):
+            if self._card is not card:
+                return  # whoever has the lock waits for this thread to end
+        try:
+            if self._card is not card:
+                return
+            self._disconnect()
+            here = self._transport.present(self.place)
+            self._transport.remove(self.place)
+            if here:
+                self._note("removed")
+            if present:
+                self._transport.insert(self.place, card, self._note)
+                self._note("inserted")
+        finally:
+            self._lock.release()
+
+    def remove(self) -> AnyCard:
         """Pull the card out; return it.
 
         Raises:
@@ -101,38 +152,54 @@ class Reader:
         card = self._card
         if card is None:
             raise RigError(f"{self.name!r} is empty")
-        was_there = self._transport.present(self.place)
-        card.interrupt()
-        self.let_go()
-        self._transport.remove(self.place)
-        if was_there:
-            self._rig.note("removed", self.name, card.profile)
-        return card
-
-    def swap(self, card: Card) -> Card:
-        """Pull the card out, if there is one, and put another one in; clients see both. Return the new one."""
-        self._rig.require_free(card)
-        if self._card is not None:
-            self.remove()
-        elif self._transport.present(self.place):
+        with self._lock:
+            was_there = self._transport.present(self.place)
+            card.interrupt()
+            self.let_go()
             self._transport.remove(self.place)
-        return self.insert(card)
+            if was_there:
+                self._rig.note("removed", self.name, card.profile)
+            return card
 
-    def replace(self, card: Card) -> Card:
+    @overload
+    def swap(self, card: Card) -> Card: ...
+
+    @overload
+    def swap(self, card: AnyCard) -> AnyCard: ...
+
+    def swap(self, card: AnyCard) -> AnyCard:
+        """Pull the card out, if there is one, and put another one in; clients see both. Return the new one."""
+        with self._lock:
+            self._rig.require_free(card)
+            if self._card is not None:
+                self.remove()
+            elif self._transport.present(self.place):
+                self._transport.remove(self.place)
+            return self.insert(card)
+
+    @overload
+    def replace(self, card: Card) -> Card: ...
+
+    @overload
+    def replace(self, card: AnyCard) -> AnyCard: ...
+
+    def replace(self, card: AnyCard) -> AnyCard:
         """Put another card in the place of this one without any client noticing: the quickest way to a fresh card.
 
         Where that is not possible, because a program is connected, it is a `swap`. Return the new card.
         """
-        self._rig.require_free(card)
-        if not self._transport.present(self.place):
-            return self.swap(card)
-        self._disconnect()
-        if not self._transport.replace(self.place, card):
-            return self.swap(card)
-        self.let_go()
-        self._take(card)
-        self._rig.note("inserted", self.name, card.profile)
-        return card
+        with self._lock:
+            self._rig.require_free(card)
+            if not card.present or not self._transport.present(self.place):
+                return self.swap(card)
+            self._disconnect()
+            if not self._transport.replace(self.place, card):
+                return self.swap(card)
+            self.let_go()
+            self._take(card)
+            self._note("inserted")
+            card.entered(self)
+            return card
 
     def reset(self) -> None:
         """Reset the card warm, as another program would; who is connected through PC/SC is told.
@@ -177,10 +244,16 @@ class Reader:
 
     # -- the card in it -----------------------------------------------------------------------
 
-    def _known(self) -> Card:
+    def _known(self) -> AnyCard:
         if self._latest is None:
             raise RigError(f"{self.name!r} is empty")
         return self._latest
+
+    def _memory(self) -> Card:
+        card = self._known()
+        if not isinstance(card, Card):
+            raise RigError(f"nobody looks into the memory of a physical card: {card!r}")
+        return card
 
     def fault(self, name: str | Fault, **chosen: Any) -> Fault:
         """Arm a fault of the card; see `Card.fault`. Raise `RigError` if there was never a card."""
@@ -192,11 +265,11 @@ class Reader:
 
     def snapshot(self) -> Snapshot:
         """Return the memory of the card as it is now; see `Card.snapshot`."""
-        return self._known().snapshot()
+        return self._memory().snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put the memory of the card back; see `Card.restore`."""
-        self._known().restore(snapshot)
+        self._memory().restore(snapshot)
 
     @property
     def last(self) -> Outcome | None:
@@ -233,17 +306,19 @@ class Reader:
         if self._card is not None:
             self._rig.note(kind, self.name, self._card.profile)
 
-    def _take(self, card: Card) -> None:
+    def _take(self, card: AnyCard) -> None:
         self._card = self._latest = card
         self._before = card.trace
         self._rig.watch(card, self.name)
 
     def let_go(self) -> None:
         """Take the card for gone: end the connection of `transmit`, and record in the rig's trace no more."""
-        self._disconnect()
-        if self._card is not None:
-            self._card.trace = self._before
-        self._card = None
+        with self._lock:
+            self._disconnect()
+            card, self._card = self._card, None
+        if card is not None:
+            card.trace = self._before
+            card.left()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -15,10 +15,13 @@ from keys.generate import RandomSource, SeededRandom, system_random
 from ..naming import resolve
 from ..terminal import Hsm, Settings, Terminal
 from ..trace.event import Event
+from .any_card import AnyCard
 from .card import DEMO_PIN, Card
 from .clock import Clock, When
 from .errors import RigError
+from .foreign import DEFAULT_PROFILE
 from .reader import Reader
+from .relay import Relay
 from .scenario import Scenario, read_scenario
 from .stock import Stock
 from .sweep import Cut, Look, sweep
@@ -27,15 +30,22 @@ from .trace import Trace
 from .transport import PcscTransport, ProcessTransport, Transport
 
 Kind = Literal["process", "pcsc"]
-Source = Card | str | PathLike[str] | None
-"""What sits in a reader: a card, ``demo``, ``psam``, ``catalogue:ID``, an image file; None or ``empty`` for nothing."""
+Source = Card | Relay | str | PathLike[str] | None
+"""What sits in a reader: a card, ``demo``, ``psam``, ``catalogue:ID``, an image file, ``from:READER`` for a physical
+card; None or ``empty`` for nothing."""
 
+FROM: Final = "from:"
+"""What a source begins with that is another PC/SC reader."""
 MOST_READERS: Final = 16
 TRANSPORTS: Final = ("process", "pcsc")
 
 
 def _print(line: str) -> None:
     sys.stderr.write(f"sscard: {line}\n")
+
+
+def _kind(psam: bool) -> str:
+    return "PSAM" if psam else "user card"
 
 
 def _link(transport: Kind, count: int, report: Callable[[str], None]) -> Transport:
@@ -47,7 +57,8 @@ class Rig:
 
     Args:
         readers: how many empty readers, or what is in each: a `Card`, ``demo`` for a new card, ``psam`` for a new PSAM,
-            ``catalogue:ID`` for a test card, the path of an image file, ``empty``; 1 to 16.
+            ``catalogue:ID`` for a test card, the path of an image file, ``from:READER`` for the physical card in
+            another PC/SC reader, ``empty``; 1 to 16.
         transport: ``process``, or ``pcsc`` for what other programs see, too.
         seed: makes new cards and all their random numbers the same each time.
         clock: a moment at which the clock of terminal and trace stands; the machine's clock if left out.
@@ -108,8 +119,9 @@ class Rig:
         self._timings: dict[str, str] = {}
         self._made = 0
         self._opened: dict[Path, Card] = {}
+        self._relays: list[Relay] = []
         self._stock = stock
-        self._seen: dict[int, Card] = {}
+        self._seen: dict[int, AnyCard] = {}
         self._keeps = link is not None
         self._link: Transport
         try:
@@ -165,9 +177,35 @@ class Rig:
         self._opened[place] = card
         return card
 
-    def put_away(self, card: Card) -> None:
-        """Close the image file of a card that is in no reader and is needed no more; do nothing for any other card."""
-        if all(reader.card is not card for reader in self.readers):
+    def relay(self, reader: str, profile: str | PathLike[str] = DEFAULT_PROFILE) -> Relay:
+        """Return the way to a physical card in another PC/SC reader; it goes into a reader of this rig as a card does.
+
+        What passes is in the trace, faults on the wire and timing are possible; of its memory nothing is seen. The
+        PC/SC library of this process must lead to that reader: on PC/SC of its own a rig is made with the relay in it.
+
+        Args:
+            reader: name of the PC/SC reader, or its beginning.
+            profile: what type of card it is taken for, a shipped name or a TOML file: its trace follows it.
+
+        Raises:
+            TerminalError: there is no such reader, or no PC/SC service; an `SscardError`.
+            InputError: there is no such profile.
+        """
+        made = Relay(reader, profile)
+        self._relays.append(made)
+        return made
+
+    def put_away(self, card: AnyCard) -> None:
+        """Close the image file of a card that is in no reader and is needed no more; do nothing for any other card.
+
+        A relay lets go of its physical card.
+        """
+        if any(card in (reader.inserted, reader.relay) for reader in self.readers):
+            return
+        if isinstance(card, Relay) and card in self._relays:
+            self._relays.remove(card)
+            card.close()
+        else:
             for place in [place for place, each in self._opened.items() if each is card]:
                 self._opened.pop(place).close()
 
@@ -196,11 +234,13 @@ class Rig:
         self._made += 1
         return system_random if self.seed is None else SeededRandom(f"{self.seed}/{self._made}/card")
 
-    def _source(self, source: Source) -> Card | None:
-        if source is None or isinstance(source, Card):
+    def _source(self, source: Source) -> AnyCard | None:
+        if source is None or isinstance(source, AnyCard):
             return source
         if fspath(source) == "empty":
             return None
+        if isinstance(source, str) and source.startswith(FROM):
+            return self.relay(source.removeprefix(FROM))
         return resolve(source, new=self.issue, made=self.test_card, file=self.open)
 
     @property
@@ -214,27 +254,30 @@ class Rig:
         return self._first(psam=True)
 
     def _first(self, *, psam: bool) -> Card:
-        return self.reader_of(psam=psam).card  # type: ignore[return-value]  # it has one
+        for reader in self.readers:
+            if reader.card is not None and reader.card.is_psam is psam:
+                return reader.card
+        raise RigError(f"no reader of the rig holds a {_kind(psam)}")
 
     def reader_of(self, *, psam: bool) -> Reader:
         """Return the first reader with a user card in it, or with a PSAM; raise `RigError` if there is none."""
         for reader in self.readers:
-            if reader.card is not None and reader.card.is_psam is psam:
+            if reader.inserted is not None and reader.inserted.is_psam is psam:
                 return reader
-        raise RigError(f"no reader of the rig holds a {'PSAM' if psam else 'user card'}")
+        raise RigError(f"no reader of the rig holds a {_kind(psam)}")
 
     @property
     def cards(self) -> tuple[Card, ...]:
-        """Every card that is or was in a reader of the rig."""
-        return tuple(self._seen.values())
+        """Every virtual card that is or was in a reader of the rig."""
+        return tuple(card for card in self._seen.values() if isinstance(card, Card))
 
-    def require_free(self, card: Card) -> None:
+    def require_free(self, card: AnyCard) -> None:
         """Refuse a card that is in a reader already; raise `RigError`."""
         for reader in self.readers:
-            if reader.card is card:
+            if card in (reader.inserted, reader.relay):
                 raise RigError(f"this card is in {reader.name!r} already: a card can be in one reader only")
 
-    def watch(self, card: Card, reader: str) -> None:
+    def watch(self, card: AnyCard, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
         self._seen[id(card)] = card
         card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
@@ -258,7 +301,7 @@ class Rig:
         Raises:
             RigError: there is no user card in any reader.
         """
-        module = next((each for each in self.readers if each.card is not None and each.card.is_psam), None)
+        module = next((each for each in self.readers if each.inserted is not None and each.inserted.is_psam), None)
         return Terminal(
             self.reader_of(psam=False),
             module if psam else None,
@@ -347,6 +390,8 @@ class Rig:
     def _close_cards(self) -> None:
         while self._opened:
             self._opened.popitem()[1].close()
+        while self._relays:
+            self._relays.pop().close()
 
     def __enter__(self) -> Self:
         """Return the rig itself, to be closed at the end of the block."""

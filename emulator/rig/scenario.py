@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cardfs.profile.inputs import Document, InputError, read_document
 from keys.generate import RandomSource, SeededRandom, system_random
 
-from .card import Card
+from .any_card import AnyCard
 from .fault import Fault, FaultError, nearest, read_words
 from .timing import NONE, TimingError, wire
 
@@ -109,7 +109,7 @@ class Scenario:
                 held = ", ".join(map(str, sorted(readers))) or "none"
                 raise ScenarioError(place, f"no card in reader {reader}; readers with a card: {held}")
 
-    def prepare(self, card: Card, reader: int) -> None:
+    def prepare(self, card: AnyCard, reader: int) -> None:
         """Arm the faults of a card, and let it answer as slowly as it is to.
 
         Raises:

@@ -8,8 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -111,9 +111,9 @@ class Seat:
         return self.card.atr
 
     def power_on(self) -> None:
-        """Cold reset."""
+        """Cold reset; raise `CardRemoved` if the card is gone."""
         self.powered = True
-        with self._lock:
+        with self._leaving(), self._lock:
             self.card.power_on()
         if self._left:
             self._left = self.away = False
@@ -126,8 +126,8 @@ class Seat:
             self.card.power_off()
 
     def reset(self) -> None:
-        """Warm reset."""
-        with self._lock:
+        """Warm reset; raise `CardRemoved` if the card is gone."""
+        with self._leaving(), self._lock:
             self.card.reset()
 
     def transmit(self, command: bytes) -> bytes:
@@ -136,10 +136,22 @@ class Seat:
             with self._lock:
                 return self.card.transmit(command)
         except CardRemoved as removed:
-            self._left = self.away = True
-            self.since, self.back = time.monotonic(), removed.back
-            self._note("removed")
+            self._leave(removed)
             raise
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """Take note of a card that is lost in the block."""
+        try:
+            yield
+        except CardRemoved as removed:
+            self._leave(removed)
+            raise
+
+    def _leave(self, removed: CardRemoved) -> None:
+        self._left = self.away = True
+        self.since, self.back = time.monotonic(), removed.back
+        self._note("removed")
 
     def with_card(self, card: Insertable) -> "Seat":
         """Return a seat of the same reader with another card."""
@@ -177,8 +189,10 @@ class ProcessTransport:
         return True
 
     def reset(self, place: int) -> None:
-        """Reset the card warm."""
-        self._seat(place).reset()
+        """Reset the card warm; raise `TerminalError` if there is none."""
+        seat = self._seat(place)
+        with _as_lost():
+            seat.reset()
 
     def present(self, place: int) -> bool:
         """Return whether there is a card."""
@@ -188,7 +202,8 @@ class ProcessTransport:
     def open(self, place: int) -> "ProcessConnection":
         """Reset the card cold."""
         seat = self._seat(place)
-        seat.power_on()
+        with _as_lost():
+            seat.power_on()
         return ProcessConnection(seat, lambda: self._seats[place] is seat and seat.present)
 
     def share(self, place: int) -> "ProcessConnection":
@@ -225,6 +240,15 @@ class ProcessTransport:
         return seat
 
 
+@contextmanager
+def _as_lost() -> Iterator[None]:
+    """Raise the `TerminalError` of a card that is lost in the block."""
+    try:
+        yield
+    except CardRemoved as removed:
+        raise TerminalError(f"the reader lost the card: {removed}", NO_CARD) from None
+
+
 class ProcessConnection:
     """A card with power in a reader of this process.
 
@@ -255,8 +279,9 @@ class ProcessConnection:
             raise TerminalError(f"the reader lost the card: {removed}", NO_CARD) from None
 
     def reset(self) -> None:
-        """Reset the card warm."""
-        self._seat.reset()
+        """Reset the card warm; raise `TerminalError` if it is lost."""
+        with _as_lost():
+            self._seat.reset()
 
     def close(self) -> None:
         """Take the power from the card."""

@@ -69,22 +69,22 @@ class PcscConnection:
     """
 
     def __init__(self, name: str, *, cold: bool, shared: bool = False) -> None:
-        self._scard = _library()
+        self._scard = library()
         self._shared = shared
         scard = self._scard
-        self._context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
+        self._context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
         try:
             mode = scard.SCARD_SHARE_SHARED
-            self._card, self._protocol = _checked(scard.SCardConnect(self._context, name, mode, protocols))
+            self._card, self._protocol = checked(scard.SCardConnect(self._context, name, mode, protocols))
             try:
                 if cold:
-                    self._protocol = _checked(
+                    self._protocol = checked(
                         scard.SCardReconnect(self._card, mode, protocols, scard.SCARD_UNPOWER_CARD)
                     )
                 if not shared:
-                    _checked(scard.SCardBeginTransaction(self._card))
-                self.atr = bytes(_checked(scard.SCardStatus(self._card))[3])
+                    checked(scard.SCardBeginTransaction(self._card))
+                self.atr = bytes(checked(scard.SCardStatus(self._card))[3])
             except BaseException:
                 scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
                 raise
@@ -96,7 +96,7 @@ class PcscConnection:
         """Send one command APDU and return the response; raise `TerminalError` if the card is gone."""
         code, answer = self._scard.SCardTransmit(self._card, self._protocol, list(command))
         if code:
-            error = _error(code)
+            error = error_of(code)
             raise TerminalError(f"the reader lost the card: {error}", error.code)
         return bytes(answer)
 
@@ -160,14 +160,14 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
 
 def reader_names(wanted: str | None = None) -> list[str]:
     """Return the PC/SC readers, or those whose names begin as wanted; raise `TerminalError` (-11) if there is none."""
-    scard = _library()
-    context = _checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
+    scard = library()
+    context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
     try:
         code, names = scard.SCardListReaders(context, [])
     finally:
         scard.SCardReleaseContext(context)
     if code & 0xFFFFFFFF in NO_SERVICE:
-        raise _error(code)
+        raise error_of(code)
     found = [name for name in names if wanted is None or name.startswith(wanted)]
     if not found:
         raise _no_reader(names, wanted)
@@ -276,7 +276,7 @@ def _no_user_card(names: Sequence[str], seen: Mapping[str, str], module: str | N
     return _nothing_in([name for name in names if name != module] or names)
 
 
-def _library() -> Any:
+def library() -> Any:
     try:
         from smartcard import scard  # noqa: PLC0415 - its absence has a code of its own
     except ImportError as error:
@@ -284,18 +284,18 @@ def _library() -> Any:
     return scard
 
 
-def _checked(result: Any) -> Any:
+def checked(result: Any) -> Any:
     """Return what a call of the library returned beside its code; raise `TerminalError` for a failure."""
     code, *rest = result if isinstance(result, list | tuple) else (result,)
     if code:
-        raise _error(code)
+        raise error_of(code)
     return rest[0] if len(rest) == 1 else rest
 
 
-def _error(code: int) -> TerminalError:
+def error_of(code: int) -> TerminalError:
     code &= 0xFFFFFFFF
     if code in NO_SERVICE:
         return TerminalError("no PC/SC service answers: start pcscd, or use `sscard exec`", NO_READER)
     with suppress(TerminalError):
-        return TerminalError(_library().SCardGetErrorMessage(code).rstrip("."), CODES.get(code, NO_READER))
+        return TerminalError(library().SCardGetErrorMessage(code).rstrip("."), CODES.get(code, NO_READER))
     return TerminalError(f"PC/SC error {code:08X}", CODES.get(code, NO_READER))

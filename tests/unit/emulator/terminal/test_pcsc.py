@@ -71,7 +71,7 @@ def test_a_result_of_pcsc_has_a_code_of_the_reader_library(
     monkeypatch: pytest.MonkeyPatch, code: int, expected: tuple[int, str], failing: str
 ) -> None:
     library = Library(code, failing)
-    monkeypatch.setattr(pcsc, "_library", lambda: library)
+    monkeypatch.setattr(pcsc, "library", lambda: library)
 
     def use() -> bytes:
         return pcsc.PcscReader("one").open().transmit(b"\x00\xa4\x00\x00")
