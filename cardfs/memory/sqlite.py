@@ -1,7 +1,6 @@
 """The image file: cells in an SQLite database, one writer at a time."""
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..model.errors import DamagedImage, ImageError, LogError, StoreFailed
+from .locking import is_locked, lock
 from .log import MARK, Mark, allocate_log, log_of, read_mark, require_own_log, salt_of
 from .store import Cell, CellKey
 
@@ -266,8 +266,8 @@ class SqliteStore:
         """Take the image for this process, so that it has one writer."""
         try:
             if not _is_in_use(self._path):
-                self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock = os.open(self._path, os.O_RDONLY)
+                lock(self._lock)
                 found = os.fstat(self._lock)
                 self._inode = (found.st_dev, found.st_ino)
                 _in_use.add(self._inode)
@@ -310,11 +310,7 @@ def _is_in_use(path: Path) -> bool:
 def _is_locked(path: Path) -> bool:
     """Return whether another process has an image in use."""
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return False
+        return is_locked(file.fileno())
 
 
 def _require(path: Path, writable: bool) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..rig.card import Card
     from ..rig.scenario import Scenario
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP."""
 
 
 def own_command(*arguments: str) -> list[str]:
@@ -217,7 +218,7 @@ def _vpicc(card: "Insertable", host: str, port: int, watch: "Watcher") -> "Vpicc
 
 def end_cleanly(status: int) -> None:
     """End with this status on a signal that comes before anything runs that has a better answer to it."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDS[1:]:
         signal.signal(number, lambda *_: sys.exit(status))
 
 

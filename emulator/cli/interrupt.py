@@ -18,6 +18,15 @@ class Interrupted(SystemExit):
         super().__init__(STATUS)
 
 
+def is_read(number: int, patience: float) -> bool:
+    """Return whether a file descriptor takes data within ``patience`` milliseconds; True where nobody can know."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return bool(poll.poll(patience))
+
+
 def end_at_once() -> None:
     """End this process on Ctrl-C at once from now on: nothing is under way yet. `scripts/sscard` does it before.
 
@@ -36,9 +45,7 @@ def unwind() -> None:
 
 def print_message() -> None:
     """Print that it was Ctrl-C, if anybody reads that."""
-    poll = select.poll()
-    poll.register(2, select.POLLOUT)
-    if poll.poll(_PATIENCE):
+    if is_read(2, _PATIENCE):
         try:
             # On a terminal the characters ^C stand at the beginning of the line.
             os.write(2, b"\n" + _LINE if os.isatty(2) else _LINE)

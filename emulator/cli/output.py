@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from ..trace.visible import one_line, visible
 from .errors import UsageFault
+from .interrupt import is_read
 from .targets import require_trace
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ LOOK: Final = 0.05
 
 _TERMINAL_PIECE: Final = 256
 """Bytes that a terminal ready for more takes at once."""
+
+_PIPE_PIECE: Final[int] = getattr(select, "PIPE_BUF", 512)
+"""Bytes that a pipe ready for more takes at once; Windows names no number."""
 
 
 class Outlet(io.FileIO):
@@ -65,10 +69,8 @@ class Outlet(io.FileIO):
 
     def takes(self, give_up: Callable[[], bool]) -> bool:
         """Wait until the other side takes more; return False if ``give_up`` came first."""
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLOUT)
         waits = 0.0
-        while not poll.poll(waits * 1000):
+        while not is_read(self.fileno(), waits * 1000):
             if give_up():
                 return False
             waits = LOOK
@@ -83,7 +85,7 @@ class Outlet(io.FileIO):
             data: the bytes.
             give_up: asked every 0.05 seconds while the other side does not read.
         """
-        piece = _TERMINAL_PIECE if self.isatty() else select.PIPE_BUF
+        piece = _TERMINAL_PIECE if self.isatty() else _PIPE_PIECE
         left = memoryview(self._rest + data)
         while left:
             if not self.takes(give_up):
@@ -171,11 +173,8 @@ def standard_output() -> Outlet | None:
 def print_message(sentence: str, *, patience: float | None = None) -> None:
     """Print one sentence on standard error, if anybody reads it; wait at most ``patience`` seconds for that."""
     outlet = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
-    if patience is not None and isinstance(outlet, Outlet):
-        poll = select.poll()
-        poll.register(outlet.fileno(), select.POLLOUT)
-        if not poll.poll(patience * 1000):
-            return
+    if patience is not None and isinstance(outlet, Outlet) and not is_read(outlet.fileno(), patience * 1000):
+        return
     # The message of a child process that holds a card has the prefix already.
     with contextlib.suppress(OSError):
         sys.stderr.write(f"sscard: {one_line(sentence.removeprefix('sscard: '))}\n")

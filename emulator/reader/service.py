@@ -23,8 +23,11 @@ def socket_name() -> str:
 
 def is_unresponsive(path: str, patience: float) -> bool:
     """Return whether a pcscd listens at a socket and sends nothing for ``patience`` seconds; False if none listens."""
+    family = getattr(socket, "AF_UNIX", None)
+    if family is None:  # Windows: its PC/SC service has no such socket
+        return False
     try:
-        with socket.socket(socket.AF_UNIX) as asked:
+        with socket.socket(family) as asked:
             asked.settimeout(patience)
             asked.connect(path)
             asked.sendall(_HELLO)
