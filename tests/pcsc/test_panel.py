@@ -178,10 +178,23 @@ def test_a_refusal_of_the_control_is_shown_where_it_was_asked_for(chromium: Brow
     with served(readers=["empty"]) as (_, server), opened(chromium, server.address, refusals=1) as page:
         pressed(page, reader(page, 0), "Insert")
         dialog = page.get_by_role("dialog")
-        dialog.get_by_role("radio", name="Image file").check()
+        dialog.get_by_role("radio", name="Image file or test card").check()
         dialog.locator("#image").fill("no-such.sscard")
         pressed(page, dialog, "Insert")
         expect(dialog.locator("#insert-error")).to_contain_text("there is no such image file")
+
+
+def test_a_test_card_of_the_catalogue_is_chosen_and_put_in(chromium: Browser) -> None:
+    with served(readers=["empty"]) as (rig, server), opened(chromium, server.address) as page:
+        pressed(page, reader(page, 0), "Insert")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("radio", name="Image file or test card").check()
+        expect(page.locator("#images option[value='catalogue:pin-locked']")).to_have_text("PIN locked")
+        dialog.locator("#image").fill("catalogue:pin-locked")
+        pressed(page, dialog, "Insert")
+        expect(reader(page, 0).locator(".kind")).to_have_text("ssc-2.0")
+        tries = {key["name"]: key["tries"] for df in rig.card.state()["directories"] for key in df["keys"]}
+        assert (tries["PIN"], tries["PUK"]) == (0, 3)
 
 
 def test_an_armed_fault_strikes_a_client_and_a_pulled_card_is_gone_in_the_panel(page: Page, bench: Bench) -> None:

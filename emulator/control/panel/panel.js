@@ -233,8 +233,11 @@ async function openInsert(place) {
   $("insert-go").textContent = swap ? text.swap : text.insert;
   $("insert-error").hidden = true;
   chooseSource();
-  const images = await ask("GET", "images").catch(() => []);
-  $("images").replaceChildren(...images.map((value) => h("option", { value })));
+  const [images, cards] = await Promise.all(["images", "cards"].map((path) => ask("GET", path).catch(() => [])));
+  $("images").replaceChildren(
+    ...images.map((value) => h("option", { value })),
+    ...cards.map((each) => h("option", { value: `catalogue:${each.id}` }, view.language === "zh" ? each.zh : each.title)),
+  );
   if (!$("insert").open) $("insert").showModal();
   $("insert-go").focus();
 }
