@@ -23,6 +23,9 @@ from ...commands.medical.money import MONEY_NAMES, read_money, write_money
 from ...terminal import Hsm, HsmCard, InProcess, Settings, Terminal, exchange, load_settings
 
 ORIGINAL: Final = bytes(8)
+FAILED: Final = range(0x63C0, 0x63D0)
+"""Status words of a wrong secret."""
+
 ALGORITHM: Final = 0x86
 """Tag in 9F0C of the FCI that announces the algorithm (terminal interface, 10.1)."""
 
@@ -68,8 +71,9 @@ class Work:
         """Send a command and return its data; raise `StepError` unless the status word is 9000 or one of ``words``."""
         data, word = self.ask(command)
         if word not in (0x9000, *words):
-            last = self.card.last
-            raise StepError(f"{last.row.name if last and last.row else 'a command'}: {word:04X}")
+            row, _ = self.card.find_row(command)
+            reason = self.card.last.reason if self.card.last else ""
+            raise StepError(f"{row.name if row else command[:4].hex().upper()}: {word:04X}, {reason}")
         return data
 
     def select(self, path: str) -> None:
@@ -79,15 +83,17 @@ class Work:
         if path != self.card.session.df:
             self.must(b"\x00\xa4\x00\x00\x02" + self.image.dfs[path].fid.to_bytes(2))
 
-    def authenticate(self, at: KeyId, *, wrong: bool = False) -> int:
-        """Send EXTERNAL AUTHENTICATION with a key of the selected DF or its environment; return the status word."""
+    def authenticate(self, at: KeyId, *, wrong: bool = False) -> None:
+        """Send EXTERNAL AUTHENTICATION with a key of the selected DF or its environment, or with wrong data."""
         key = self.image.keys[at]
+        if not key.value:
+            raise StepError(f"{key.name} is {key.state}")
         challenge = self.must(b"\x00\x84\x00\x00\x08")
         proof = key.suite.authentication_data(key.value, challenge, ORIGINAL)
         data = (complement(proof) if wrong else proof) + ORIGINAL
         if key.version != 1:
             data += bytes((key.version,))
-        return self.ask(bytes((0x00, 0x82, 0x00, key.kid or 0, len(data))) + data)[1]
+        self.must(bytes((0x00, 0x82, 0x00, key.kid or 0, len(data))) + data, *(FAILED if wrong else ()))
 
     def secured(self, header: bytes, maintenance: Key) -> None:
         """Send a command without data but a MAC under a maintenance key (Part 4, 8.2)."""
@@ -159,11 +165,12 @@ class WrongPin(_Step, frozen=True, forbid_unknown_fields=True, tag="wrong-pin"):
     def do(self, work: Work) -> None:
         """Do it."""
         at = work.key("PIN")
+        if not work.pin:
+            raise StepError("the card has no PIN")
         work.select(at[0].owner)
         wrong = pin_to_cn(work.pin[:-1] + str((int(work.pin[-1]) + 1) % 10))
         while work.image.tries[at] > self.left:
-            if work.ask(bytes((0x00, 0x20, 0x00, 0x00, len(wrong))) + wrong)[1] & 0xFFF0 != 0x63C0:
-                raise StepError("the card does not count a wrong PIN")
+            work.must(bytes((0x00, 0x20, 0x00, 0x00, len(wrong))) + wrong, *FAILED)
 
 
 class WrongKey(_Step, frozen=True, forbid_unknown_fields=True, tag="wrong-key"):
@@ -180,8 +187,7 @@ class WrongKey(_Step, frozen=True, forbid_unknown_fields=True, tag="wrong-key"):
             raise StepError(f"{self.key} has no counter")
         work.select(at[0].owner)
         while work.image.tries[at] > self.left:
-            if work.authenticate(at, wrong=True) & 0xFFF0 != 0x63C0:
-                raise StepError(f"the card does not count a wrong authentication with {self.key}")
+            work.authenticate(at, wrong=True)
 
 
 class BlockApplication(_Step, frozen=True, forbid_unknown_fields=True, tag="block-application"):
@@ -202,8 +208,7 @@ class BlockApplication(_Step, frozen=True, forbid_unknown_fields=True, tag="bloc
             change.commit()
             return
         work.select(df.path)
-        if work.authenticate(lock) != 0x9000:
-            raise StepError(f"the card refuses its own lock key of {self.df}")
+        work.authenticate(lock)
         work.secured(b"\x84\x1e\x00\x01", work.image.keys[maintenance])
 
 
@@ -214,8 +219,7 @@ class BlockCard(_Step, frozen=True, forbid_unknown_fields=True, tag="block-card"
         """Do it."""
         lock = work.key("BK")
         work.select(lock[0].owner)
-        if work.authenticate(lock) != 0x9000:
-            raise StepError("the card refuses its own key BK")
+        work.authenticate(lock)
         work.secured(b"\x84\x16\x00\x00", work.image.keys[work.key("STK")])
 
 

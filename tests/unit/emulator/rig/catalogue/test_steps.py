@@ -83,6 +83,17 @@ def test_what_cannot_be_done_names_entry_and_step(step: dict[str, Any], reason: 
     assert str(caught.value).startswith(f"tried: steps[1]: {reason.rstrip('*')}")
 
 
+def test_a_state_that_was_left_is_not_entered_again() -> None:
+    with pytest.raises(CatalogueError, match="SELECT: 6A81"):
+        brought({"step": "block-card"}, {"step": "wrong-pin", "left": 1})
+    with pytest.raises(CatalogueError, match="SELECT: 9303"):
+        brought(*[{"step": "block-application", "df": "DF04"}] * 2)
+    with pytest.raises(CatalogueError, match="LKDF03 is retired"):
+        brought({"step": "retire-key", "key": "LKDF03"}, {"step": "block-application", "df": "DF03"})
+    with pytest.raises(CatalogueError, match="the card has no PIN"):
+        brought({"step": "wrong-pin", "left": 1}, pin="")
+
+
 def test_money_needs_a_money_file_and_a_flip_an_object() -> None:
     with pytest.raises(CatalogueError, match="the card has no money file"):
         brought({"step": "money", "balance": 1}, profile="ssc-1.0", settings={"structure": {"medical_mode": "online"}})
