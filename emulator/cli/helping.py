@@ -21,7 +21,8 @@ class Help(NamedTuple):
 
 
 MAKE, USE, LOOK, TERMINAL, SETUP = "Make cards", "Use cards", "Look into cards", "Be the terminal", "Set-up"
-GROUPS: Final = (MAKE, USE, LOOK, TERMINAL, SETUP)
+JUDGE: Final = "Judge a terminal"
+GROUPS: Final = (MAKE, USE, LOOK, JUDGE, TERMINAL, SETUP)
 NATIONAL, TRADES, KEYS = "National functions", "Trades without a national function", "Keys of the HSM"
 
 HELP: Final[Mapping[str, Help]] = {
@@ -111,6 +112,15 @@ HELP: Final[Mapping[str, Help]] = {
     ),
     "keys": Help(
         LOOK, "Print the values of keys and PINs, and their roots", ("keys my.sscard", "keys my.sscard UK1DF04")
+    ),
+    "judge": Help(
+        JUDGE,
+        "Say what a terminal did wrong, by its trace",
+        (
+            "judge trace.jsonl",
+            "judge trace.jsonl --rule wrong-pin-ignored --json",
+            "judge trace.jsonl --language zh",
+        ),
     ),
     "read": Help(
         TERMINAL, "Read the card in a reader: is it genuine, whose is it", ("exec -- sscard read", "read --json")

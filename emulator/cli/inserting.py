@@ -76,6 +76,7 @@ def open_card(
     display: TraceDisplay | None,
     scenario: "Scenario | None" = None,
     reader: int = 0,
+    name: str = "",
 ) -> "Iterator[Insertable]":
     """Yield a card from an image file, or a new one in memory.
 
@@ -84,6 +85,7 @@ def open_card(
         display: gets its events; None for none.
         scenario: what goes wrong with it, and how slowly it answers; None for nothing and at once.
         reader: number of its reader in the scenario.
+        name: name of its reader in the trace; empty where there is only one.
 
     Raises:
         ImageError: the file cannot be used.
@@ -95,11 +97,13 @@ def open_card(
     if not isinstance(source, Path | CardContents):
         if scenario and scenario.seed is not None:
             source.random = scenario.random_of(reader)
-        yield _prepared(source, display, scenario, reader)
+        yield _prepared(source, display, scenario, reader, name)
         return
     memory = Image.open(source) if isinstance(source, Path) else Image.in_memory(source)
     try:
-        yield _plain(memory) if display is None and scenario is None else _driven(memory, display, scenario, reader)
+        yield (
+            _plain(memory) if display is None and scenario is None else _driven(memory, display, scenario, reader, name)
+        )
     finally:
         memory.close()
 
@@ -111,17 +115,21 @@ def _plain(memory: "Image") -> "Insertable":
     return Card(memory)
 
 
-def _driven(memory: "Image", display: TraceDisplay | None, scenario: "Scenario | None", reader: int) -> "Insertable":
+def _driven(
+    memory: "Image", display: TraceDisplay | None, scenario: "Scenario | None", reader: int, name: str
+) -> "Insertable":
     from keys.generate import system_random
 
     from ..rig.card import Card
 
     card = Card(memory, random=scenario.random_of(reader) if scenario else system_random)
-    return _prepared(card, display, scenario, reader)
+    return _prepared(card, display, scenario, reader, name)
 
 
-def _prepared(card: "Card", display: TraceDisplay | None, scenario: "Scenario | None", reader: int) -> "Insertable":
-    card.record_to(display)
+def _prepared(
+    card: "Card", display: TraceDisplay | None, scenario: "Scenario | None", reader: int, name: str
+) -> "Insertable":
+    card.record_to(display, name)
     if scenario:
         scenario.prepare(card, reader)
     return card
@@ -162,6 +170,7 @@ def serve(
     vpicc: bool = False,
     scenario: "Scenario | None" = None,
     reader: int = 0,
+    name: str = "",
     report: Callable[[str], None] = print_message,
 ) -> None:
     """Hold a card in a slot until a signal ends it or a fault takes it out, with ``vpicc`` until the reader goes away.
@@ -176,6 +185,7 @@ def serve(
         vpicc: whether vsmartcard's own emulator is the link; without ``host`` in its reversed mode.
         scenario: what goes wrong with the card, and how slowly it answers.
         reader: number of its reader in the scenario.
+        name: name of its reader in the trace; empty where there is only one.
         report: gets a sentence for each fault that has not struck when the card is out again.
     """
     from keys.ciphers import warm_up
@@ -186,14 +196,14 @@ def serve(
 
     def watch(event: object) -> None:
         if display:
-            display.note(link_text(event))
+            display.note(link_text(event), name)
         if isinstance(event, Connected):
             threading.Thread(target=warm_up, daemon=True).start()
         elif isinstance(event, Removed):
             print_message(event.reason)
 
     try:
-        with open_card(source, display, scenario, reader) as card:
+        with open_card(source, display, scenario, reader, name) as card:
             link = (
                 _vpicc(card, host, port + slot, watch)
                 if vpicc

@@ -147,12 +147,13 @@ def execute(
         or demo_contents("psam" if slot >= first_psam else "ssc-2.0", scenario.seed_of(slot) if scenario else None)
         for slot, image in enumerate(images)
     ]
+    names = [f"slot {slot}" if len(sources) > 1 else "" for slot in range(len(sources))]
     # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
     opened = open_trace(trace)
     with tempfile.TemporaryFile() as notes:
         try:
             holders = [
-                partial(_hold, source, slot, trace and trace.absolute(), scenario, notes.fileno())
+                partial(_hold, source, slot, names[slot], trace and trace.absolute(), scenario, notes.fileno())
                 for slot, source in enumerate(sources)
             ]
             status = run(found_command(command), holders, timeout=timeout or TIMEOUT)
@@ -168,6 +169,7 @@ def execute(
 def _hold(
     source: "Path | CardContents | RigCard",
     slot: int,
+    name: str,
     trace: Path | None,
     scenario: "Scenario | None",
     notes: int,
@@ -182,6 +184,7 @@ def _hold(
         service=stack.socket_path,
         scenario=scenario,
         reader=slot,
+        name=name,
         report=lambda sentence: _note(notes, sentence),
     )
 

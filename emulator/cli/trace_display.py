@@ -104,9 +104,9 @@ class TraceDisplay:
         self._taken += size
         self._waiting.put((report, size))
 
-    def note(self, text: str) -> None:
-        """Show a sentence between the commands."""
-        self.later(lambda: self(note(text)), 0)
+    def note(self, text: str, reader: str = "") -> None:
+        """Show a sentence between the commands, about a reader if it is named."""
+        self.later(lambda: self(note(text, reader)), 0)
 
     def close(self) -> None:
         """Show what is left, as far as it is read in time, and end the thread; print how many lines were lost."""
@@ -232,11 +232,11 @@ def _unread(lines: int) -> str:
     return f"{lines} lines are missing here: nobody read them in time"
 
 
-def note(text: str) -> "Event":
+def note(text: str, reader: str = "") -> "Event":
     """Return a sentence as an event that happens now."""
     from ..trace.event import Event
 
-    return Event(time.time(), "note", fields=text)
+    return Event(time.time(), "note", fields=text, reader=reader)
 
 
 def _renderer() -> "Callable[[Event], str]":

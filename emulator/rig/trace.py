@@ -2,13 +2,16 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..trace.event import Event
 from ..trace.text import event_lines
+
+if TYPE_CHECKING:
+    from ..judge.rule import Finding
 
 LIMIT: Final = 10_000
 """Events that a trace keeps; older ones are dropped."""
@@ -149,6 +152,32 @@ class Trace:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the events as JSON lines, secrets masked; OSError."""
         Path(path).write_text("".join(event.json() + "\n" for event in self.events), encoding="utf-8")
+
+    def judge(self, rules: Iterable[str] = ()) -> "list[Finding]":
+        """Return what the terminal did wrong, as far as the trace shows it (`sscard judge`).
+
+        Args:
+            rules: names of the rules to look for; all if left out.
+
+        Returns:
+            findings with ``rule``, ``severity`` (``error``, ``warning``, ``note``), ``reader``, ``line`` (number of the
+            event, from 1), ``text``, ``clause`` and ``better``.
+
+        Raises:
+            SscardError: there is no such rule.
+
+        Example:
+            >>> import sscard
+            >>> with sscard.Rig(["demo"]) as rig:
+            ...     send = rig.readers[0].open().transmit
+            ...     answer = send(bytes.fromhex("0020000003123456"))
+            ...     print([finding.rule for finding in rig.trace.judge()][0])
+            environment-not-selected
+        """
+        from ..judge.judge import judge  # noqa: PLC0415 - the rules are loaded for who asks
+        from ..judge.rules import chosen  # noqa: PLC0415
+
+        return list(judge(self.events, chosen(rules)))
 
     def clear(self) -> None:
         """Forget the events."""

@@ -16,7 +16,7 @@ from tests.kit.cli import SSCARD, process, refused, sscard
 
 WRITES = {("issue", "image"), ("issue", "ca_out"), ("blank", "image"), ("demo", "image")}
 WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo", "spy")}  # of spy in `pcsc/test_spy.py`
-READS = {"image", "script", "holder", "roots", "scenario", "settings", "cards", "psams"}
+READS = {"record", "image", "script", "holder", "roots", "scenario", "settings", "cards", "psams"}
 SOCKETS = {"path"}
 DEBIT = ("--profile", "pboc", "--ca-out")
 

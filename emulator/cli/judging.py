@@ -1,0 +1,84 @@
+"""Command `judge`: what a terminal did wrong, by a trace."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from .group import main
+
+if TYPE_CHECKING:
+    from ..judge.rule import Finding
+    from ..trace.event import Event
+
+FILE: Final = click.argument(
+    "record", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="TRACE"
+)
+RULE: Final = click.option("--rule", "rules", multiple=True, metavar="ID", help="Look for this rule only; repeatable.")
+LANGUAGE: Final = click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese."
+)
+_MARGIN: Final = "    "
+
+
+@main.command()
+@FILE
+@RULE
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each finding.")
+@LANGUAGE
+def judge(record: Path, rules: tuple[str, ...], language: str, *, as_json: bool) -> None:
+    """Say what a terminal did wrong, by a trace that `--trace` or a rig wrote; '-' is standard input.
+
+    The status is 1 if there is an error among the findings, 0 if there is none.
+    """
+    from ..judge.judge import judge as run
+    from ..judge.rules import chosen
+
+    found: Counter[str] = Counter()
+    for finding in run(events_of(record), chosen(rules)):
+        found[finding.severity] += 1
+        if as_json:
+            click.echo(json.dumps(finding.table(), ensure_ascii=False))
+        else:
+            click.echo("\n".join(lines_of(finding, language)))
+    if not as_json:
+        click.echo(summary(found, language))
+    sys.exit(1 if found["error"] else 0)
+
+
+def events_of(trace: Path) -> "Iterator[Event]":
+    """Yield the events of a trace file, of standard input for ``-``; raise `TraceError` at a line that is none."""
+    from ..trace.reading import read_lines, read_trace
+
+    if str(trace) == "-":
+        return read_lines(sys.stdin.buffer, "<stdin>")
+    return read_trace(trace)
+
+
+def lines_of(finding: "Finding", language: str) -> Iterator[str]:
+    """Yield the lines of a finding: place and rule, what was seen, the good way."""
+    at = f"  [{finding.reader}]" if finding.reader else ""
+    if language == "zh":
+        yield f"第 {finding.line} 行  {SEVERITIES[finding.severity]}  {finding.rule}{at}"
+        yield f"{_MARGIN}{finding.zh}（{finding.clause}）"
+        yield f"{_MARGIN}应当：{finding.better_zh}"
+        return
+    yield f"line {finding.line}  {finding.severity}  {finding.rule}{at}"
+    yield f"{_MARGIN}{finding.text} ({finding.clause})"
+    yield f"{_MARGIN}better: {finding.better}"
+
+
+SEVERITIES: Final = {"error": "错误", "warning": "警告", "note": "提示"}
+
+
+def summary(found: "Counter[str]", language: str) -> str:
+    """Return how many findings there are of each severity."""
+    if not found:
+        return "没有发现问题" if language == "zh" else "nothing found"
+    if language == "zh":
+        return "，".join(f"{zh} {found[name]} 处" for name, zh in SEVERITIES.items() if found[name])
+    return ", ".join(f"{found[name]} {name}{'s' if found[name] > 1 else ''}" for name in SEVERITIES if found[name])

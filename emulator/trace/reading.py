@@ -1,0 +1,124 @@
+"""Read traces: files of JSON lines, as `--trace` and `Trace.save` write them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from .errors import TraceError
+from .event import Event
+
+KINDS: Final = frozenset(("command", "power on", "power off", "reset", "fault", "note", "inserted", "removed"))
+"""What an event can be."""
+
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}|\*\*)*")
+_WORD: Final = re.compile(r"[0-9A-Fa-f]{4}")
+_HEADER: Final = re.compile(r"[0-9A-Fa-f]*")
+_HEADER_DIGITS: Final = 8
+
+
+class _Line(msgspec.Struct):
+    """A line of a trace as it is written: fields that are empty are left out."""
+
+    time: datetime
+    kind: str
+    name: str = ""
+    file: str = ""
+    fields: str = ""
+    apdu: str = ""
+    answer: str = ""
+    sw: str = ""
+    meaning: str = ""
+    clause: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    reader: str = ""
+    zh: str = ""
+
+
+_DECODER: Final = msgspec.json.Decoder(_Line)
+
+
+def read_trace(path: str | PathLike[str]) -> Iterator[Event]:
+    """Yield the events of a trace file, in order; no more than one line is kept in memory.
+
+    Raises:
+        TraceError: it cannot be read, is empty, or a line is not one of a trace; one sentence with file and line.
+    """
+    name, found = str(path), False
+    try:
+        with Path(path).open("rb") as file:
+            for event in read_lines(file, name):
+                found = True
+                yield event
+    except OSError as error:
+        raise TraceError(f"{name}: {error.strerror or error}") from None
+    if not found:
+        raise TraceError(f"{name}: the trace is empty: nothing passed while it was written")
+
+
+def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Event]:
+    """Yield the events of lines, in order.
+
+    Args:
+        lines: JSON objects in UTF-8, one a line.
+        name: of the file, for errors.
+
+    Raises:
+        TraceError: a line is not one of a trace.
+    """
+    for number, line in enumerate(lines, 1):
+        try:
+            yield _event(line)
+        except (msgspec.MsgspecError, ValueError) as error:
+            cut = "" if line.endswith(b"\n") else "the file ends in the middle of a line: "
+            raise TraceError(f"{name}, line {number}: {cut}{_reason(line, error)}") from None
+
+
+def _event(line: bytes) -> Event:
+    """Return the event of a line; raise ValueError, or `msgspec.MsgspecError`, if it is none."""
+    read = _DECODER.decode(line)
+    if read.kind not in KINDS:
+        raise ValueError(f"{read.kind!r} is no kind of event")
+    if read.kind == "command":
+        _require_command(read)
+    return Event(
+        read.time.timestamp(),
+        read.kind,
+        read.name,
+        read.file,
+        read.fields,
+        read.apdu,
+        read.answer,
+        read.sw,
+        read.meaning,
+        read.clause,
+        read.reason,
+        read.seconds,
+        read.reader,
+        read.zh,
+    )
+
+
+def _require_command(read: _Line) -> None:
+    """Refuse a command without hexadecimal bytes in the right places."""
+    if not (
+        _HEX.fullmatch(read.apdu) and _HEADER.fullmatch(read.apdu[:_HEADER_DIGITS]) and _HEX.fullmatch(read.answer)
+    ):
+        raise ValueError("apdu and answer must be hexadecimal, with ** for a masked byte")
+    if not _WORD.fullmatch(read.sw):
+        raise ValueError("a command has a status word sw of four hexadecimal digits")
+
+
+def _reason(line: bytes, error: Exception) -> str:
+    """Say what is wrong with a line, without repeating it: it may be of anything."""
+    if not line.strip():
+        return "the line is empty"
+    text = str(error)
+    if isinstance(error, msgspec.MsgspecError) and not isinstance(error, msgspec.ValidationError):
+        return f"this is not JSON ({text})"
+    return f"this is not an event of a trace ({text})"
