@@ -84,16 +84,17 @@ def _ef(card: Image, ef: Ef) -> dict[str, Any]:
 
 def _contents(ef: Ef, elements: tuple[Element, ...], contents: Contents) -> dict[str, Any]:
     """Return the bytes in hex, and their meaning if a data element is known for them, with the Chinese names."""
-    names = dict(_names(elements))
     if isinstance(contents, bytes):
         values = decode_fields(elements, contents) if elements else {}
-        return {"hex": contents.hex().upper(), "elements": values, "names": names}
+        return {"hex": contents.hex().upper(), "elements": values, "names": dict(_names(elements))}
     records = []
+    names = {} if ef.tlv else dict(_names(elements))
     for number, record in enumerate(contents, 1):
         element = find_element(elements, record, number) if ef.tlv else None
         if element is not None:
             meaning, value = read_record(element, record, contents)
             values = {meaning.name: value}
+            names |= _names((meaning,))
         else:
             values = decode_fields(elements, record) if elements and not ef.tlv else {}
         records.append({"hex": record.hex().upper(), "elements": values})
