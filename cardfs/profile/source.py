@@ -6,6 +6,7 @@ inherited entry away. Every value remembers the file and place that wrote it las
 name the line of thought that led to it.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,7 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
     if name in shipped_profiles():
         return SHIPPED / f"{name}.toml"
     path = (folder or Path()) / name
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - unlike the method of a path it refuses no name
         known = ", ".join(shipped_profiles())
         raise ProfileError(name, f"neither a file nor a shipped profile ({known})")
     return path

@@ -112,7 +112,7 @@ def _address(listen: str | None) -> tuple[str, int]:
     if listen is None:
         return "127.0.0.1", 0
     host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise UsageFault(f"--listen: {listen!r} is not of the form HOST:PORT, 127.0.0.1:8000 for example")
     return host.strip("[]"), int(port)
 
@@ -145,18 +145,21 @@ def _wait(made: "Rig", address: str, *, panel: bool) -> int:
 class _Control(click.Group):
     """The operations of control, each as a command; which there are is read when somebody asks."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - an override
         """List the operations, and the streams."""
-        from ..control.operations import OPERATIONS
-
-        return [*OPERATIONS, *super().list_commands(ctx)]
+        self._fill()
+        return [*self.commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of an operation."""
+        self._fill()
+        return super().get_command(ctx, cmd_name)
+
+    def _fill(self) -> None:
         from ..control.operations import OPERATIONS
 
-        operation = OPERATIONS.get(cmd_name)
-        return super().get_command(ctx, cmd_name) if operation is None else _command(operation)
+        for operation in OPERATIONS.values():
+            self.commands.setdefault(operation.name, _command(operation))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""

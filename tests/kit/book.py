@@ -45,7 +45,7 @@ PAGES: Final = tuple(
 )
 KINDS: Final = ("file", "run", "excerpt", "elsewhere", "layout")
 _BLOCK: Final = re.compile(r"^(?:<!-- test: (.*?) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_READERS: Final = ("exec", "insert", "demo", "doctor", "read", "terminal", "personalise", "spy")
+_READERS: Final = ("exec", "rig", "insert", "demo", "doctor", "read", "terminal", "personalise", "spy")
 """Commands of `sscard` that want a reader, so they run in a process of their own."""
 _LIMIT: Final = 120.0
 _JAVA_NOISE: Final = re.compile(r"^\[[\d.]+s\]\[warning\]\[perf,memops\].*\n", re.MULTILINE)

@@ -55,7 +55,9 @@ class ControlBench:
 
     def connect(self) -> socket.socket:
         """Return a connection to the server."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT)
+        link = socket.create_connection(("127.0.0.1", self.port))
+        link.settimeout(LIMIT)
+        return link
 
     def raw(self, request: bytes) -> Answer:
         """Send bytes as they are, and read the answer to its end."""

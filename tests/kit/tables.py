@@ -1,8 +1,9 @@
-"""The tables of faults and timings as their pages have them, in both languages, made from the code."""
+"""The tables of faults, timings and control as their pages have them, in both languages, made from the code."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from emulator.control.operations import OPERATIONS, STREAMS
 from emulator.rig.fault import KINDS, REQUIRED, SELECTORS, Parameter, shown
 from emulator.rig.testing import WISHES
 from emulator.rig.timing import NONE, TIMINGS, WORK
@@ -41,6 +42,43 @@ def wishes(language: Language) -> str:
             wish.zh if chinese else wish.text,
         )
         for name, wish in WISHES.items()
+    )
+    return _table(head, rows)
+
+
+def operations(language: Language) -> str:
+    """Return the table of the operations of control."""
+    head = {"en": ("operation", "request", "fields", "what it does"), "zh": ("操作", "请求", "字段", "作用")}[language]
+    comma = "、" if language == "zh" else ", "
+    more = {"en": "selector and parameters", "zh": "选择条件和参数"}[language]
+    rows = (
+        (
+            f"`{each.name}`",
+            f"`{each.method} {each.path}`",
+            comma.join([*(f"`{field.name}`" for field in each.body), *([more] if each.open_body else [])]),
+            each.zh if language == "zh" else each.text,
+        )
+        for each in OPERATIONS.values()
+    )
+    return _table(head, rows)
+
+
+def streams(language: Language) -> str:
+    """Return the table of what of control is a text or a stream."""
+    head = {"en": ("request", "fields of the query", "what it returns"), "zh": ("请求", "查询字段", "返回什么")}[
+        language
+    ]
+    comma = "、" if language == "zh" else ", "
+    rows = (
+        (
+            f"`GET {each.path}`",
+            comma.join(
+                f"`{name}`" + (f" (`{'`, `'.join(schema['enum'])}`)" if "enum" in schema else "")
+                for name, schema in each.query.items()
+            ),
+            each.zh if language == "zh" else each.text,
+        )
+        for each in STREAMS.values()
     )
     return _table(head, rows)
 

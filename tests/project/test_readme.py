@@ -26,6 +26,8 @@ from emulator.commands.personalise import t514
 from emulator.commands.psam.rows import PSAM_ROWS
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
+from emulator.control.hub import SIGNALS
+from emulator.control.operations import OPERATIONS
 from emulator.rig import scenario
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
@@ -46,7 +48,7 @@ from tests.kit.book import (
     text_of,
 )
 from tests.kit.places import ROOT
-from tests.kit.tables import HEADS, Language, tables, wishes
+from tests.kit.tables import HEADS, Language, operations, streams, tables, wishes
 
 BOOK: Final = "\n".join(text_of(page) for page in PAGES if not is_chinese(page))
 COMMON: Final = frozenset((0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303))
@@ -193,6 +195,19 @@ def test_the_page_of_the_catalogue_is_that_of_the_data(language: Language) -> No
     """If it fails: python -m tests.kit.catalogue_page."""
     text = catalogue_page.PAGES[language].read_text(encoding="utf-8")
     assert text == catalogue_page.filled(text, language)
+
+
+@pytest.mark.parametrize(
+    ("page", "language"), [("docs/reference/control.md", "en"), ("docs/zh/reference/control.md", "zh")]
+)
+def test_the_tables_of_control_are_those_of_the_code(page: str, language: Language) -> None:
+    text = text_of(page)
+    assert f"\n\n{operations(language)}\n\n" in text
+    assert f"\n\n{streams(language)}\n\n" in text
+    for signal in SIGNALS.values():
+        assert f"| `{signal}` | " in text
+    fields = {field.name for each in OPERATIONS.values() for field in each.body}
+    assert set(re.findall(r"^\| `(\w+)` \| `[^|]*` \| (?:string|object) \|", text, re.MULTILINE)) == fields
 
 
 def test_every_option_on_faults_stands_in_its_table() -> None:

@@ -83,6 +83,15 @@ def suites(_kind: str, count: int, limit: float) -> str:
     return f"{count} passed and left nothing"
 
 
+def control(_kind: str, count: int, limit: float) -> str:
+    """Pull a card out and put it back over HTTP so often, while a PC/SC client watches."""
+    command = [SSCARD, "rig", "--reader", "demo", "--", sys.executable, "-m", "tests.pcsc.controlling", count]
+    done = child.run(command, limit=limit, cwd=ROOT)
+    if done.returncode:
+        raise Lost(done.stderr.strip().splitlines()[-1])
+    return done.stdout.strip()
+
+
 def _await_nothing(mark: str) -> None:
     deadline = time.monotonic() + 10
     while alive := [each.name for each in Path("/proc").glob("[0-9]*") if _is_marked(each, mark)]:
@@ -110,6 +119,7 @@ def faults(kind: str, count: int, limit: float) -> str:
 Soak = Callable[[str, int, float], str]
 TABLE: Final[dict[str, tuple[Soak, int, float]]] = {
     **{kind: (swaps, 100 if kind == "commands of one byte" else 500, 900.0) for kind in KINDS},
+    "pulled over HTTP": (control, 200, 600.0),
     "started at once": (starts, 30, 300.0),
     "killed at any moment": (kills, 50, 600.0),
     **{f"fault {name}": (faults, 100, 600.0) for name in FAULTS},

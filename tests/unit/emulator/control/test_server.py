@@ -113,6 +113,7 @@ def test_nothing_stays_after_the_end() -> None:
 
 
 def _raw(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", port)) as link:
+        link.settimeout(10)
         link.sendall(request)
         return link.recv(4096)
