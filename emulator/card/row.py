@@ -6,7 +6,7 @@ all status words that the command can answer; each has a test.
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from cardfs.model.settings import Settings
 
@@ -27,6 +27,27 @@ def _zero(p1: int, p2: int) -> bool:
 
 def _always(_settings: Settings) -> bool:
     return True
+
+
+class Drawn(NamedTuple):
+    """Where the end of response data has a random number of the card, and what is computed from it.
+
+    Attributes:
+        length: bytes of the random number; None for all that there are.
+        computed: bytes behind it that are computed from it.
+    """
+
+    length: int | None = None
+    computed: int = 0
+
+    def random(self, total: int) -> range:
+        """Return the places of the random number in response data of ``total`` bytes."""
+        end = total - self.computed
+        return range(0 if self.length is None else max(0, end - self.length), max(0, end))
+
+    def all(self, total: int) -> range:
+        """Return the places of the random number and of what is computed from it."""
+        return range(self.random(total).start, total)
 
 
 def any_sequence(_trade: Prepared | None) -> bool:
@@ -61,6 +82,8 @@ class Row:
         selects: whether it selects a DF or an EF; then it works in a locked application, too (Part 7, 13.2).
         fetches: whether it answers data that wait, unchanged (GET RESPONSE).
         ends_an_application: whether its repetition in the application that it has locked may succeed (Part 5, 6.1.5).
+        draws: where the whole response data hold a random number of the card; None if there is none.
+        completes_trade: whether its data prove what an INITIALIZE command has drawn.
         refused: returns the session after a refusal: if the first step of a sequence is refused, nothing of an
             earlier sequence may remain for the second step; None if the session stays.
         enabled: returns whether a card with these settings has it.
@@ -90,6 +113,8 @@ class Row:
     selects: bool = False
     fetches: bool = False
     ends_an_application: bool = False
+    draws: Drawn | None = None
+    completes_trade: bool = False
     refused: Callable[[Session], Session] | None = None
     enabled: Callable[[Settings], bool] = _always
     secret: Policy = field(kw_only=True)

@@ -7,7 +7,7 @@ import click
 
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
-from .group import IMAGE, TRACE, main
+from .group import IMAGE, TRACE, main, require_unmasked, unmasked_options
 from .images import card_of
 from .output import open_trace, print_message, write_line
 from .trace_display import note
@@ -27,9 +27,12 @@ _OUT: Final = "out of the reader"
 @IMAGE
 @click.argument("script", type=click.File("rb"), default="-")
 @TRACE
+@unmasked_options
 @click.option("--raw", is_flag=True, help="Print commands, secrets masked, and answers in hex only.")
 @fault_options
-def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **conditions: Any) -> None:
+def apdu(
+    image: Path, script: Any, trace: Path | None, *, unmasked: bool, force: bool, raw: bool, **conditions: Any
+) -> None:
     """Run a script of hex APDUs on a card, without a reader.
 
     One APDU a line, spaces allowed; '#' starts a comment; a line 'reset' is a power cycle, and puts a card back that
@@ -43,15 +46,16 @@ def apdu(image: Path, script: Any, trace: Path | None, *, raw: bool, **condition
     scenario = scenario_of(1, **conditions)
     commands = _script(script)
     out = console()
+    require_unmasked(trace, unmasked=unmasked, force=force)
     stream = open_trace(trace)
 
     def show(event: "Event") -> None:
         if stream:
-            write_line(stream, event.json())
+            write_line(stream, event.bare().json())
         if not raw:
             out.print(trace_text(event), soft_wrap=True)
 
-    shown = Trace(limit=1)
+    shown = Trace(limit=1, unmasked=unmasked)
     shown.watch(show)
     card = card_of(image, scenario.random_of(0) if scenario else system_random)
     try:

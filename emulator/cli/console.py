@@ -1,7 +1,6 @@
 """How things look on a terminal: trace lines, the table of a reading, the tree of an image."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import IO, Any, Final, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,6 +18,7 @@ from keys.records import KeyRef, KeyState, Usage
 
 from ..terminal import Reading
 from ..trace.event import Event
+from ..trace.text import time_text
 from ..trace.visible import one_line, visible
 from .output import Styled
 
@@ -41,8 +41,7 @@ WHY: Final = "color(130)"
 
 def trace_text(event: Event) -> Text:
     """Return one event as text: a command in two lines, and a third one for the reason of a refusal."""
-    time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
-    line = Text().append(f"{time}  ", style=QUIET)
+    line = Text().append(f"{time_text(event.time)}  ", style=QUIET)
     if event.kind == "fault":
         line.append(f"fault {event.fields}", style=f"bold {WHY}")
         line.append(f" in {event.file}" if event.file else "", style=WHERE)

@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,15 +14,16 @@ import click
 
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
-from .group import main
+from .group import TRACE, main, require_unmasked, unmasked_options
 from .helping import write_examples
 from .inserting import end_cleanly, ended_by_a_signal, run_beside
-from .output import print_message
+from .output import open_trace, print_message, write_line
 
 if TYPE_CHECKING:
     from ..control.operations import Operation
     from ..control.server import Server
     from ..rig.rig import Rig
+    from ..trace.event import Event, Sink
 
 VARIABLE: Final = "SSCARD_CONTROL"
 DEFAULT: Final = ("demo", "psam")
@@ -46,14 +48,19 @@ EXTRA: Final = (
 @fault_options
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1, a free port]")
 @click.option("--socket", "path", type=click.Path(path_type=Path), help="Listen at this Unix socket instead.")
+@TRACE
+@unmasked_options
 @click.option("--panel", is_flag=True, help="Serve a live panel for browsers, too.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def rig(
     readers: tuple[str, ...],
     listen: str | None,
     path: Path | None,
+    trace: Path | None,
     command: tuple[str, ...],
     *,
+    unmasked: bool,
+    force: bool,
     panel: bool,
     **conditions: Any,
 ) -> None:
@@ -76,11 +83,17 @@ def rig(
     readers = readers or DEFAULT
     scenario = scenario_of(len(readers), **conditions)
     host, port = _address(listen)
+    require_unmasked(trace, unmasked=unmasked, force=force)
     try:
         with (
-            Rig(readers, transport="pcsc", scenario=scenario) as made,
+            _written(trace) as write,
+            Rig(readers, transport="pcsc", scenario=scenario, unmasked=unmasked) as made,
             Server(made, host, port, path=path, panel=panel) as server,
         ):
+            if write is not None:
+                for event in made.trace:
+                    write(event)
+                made.trace.watch(write)
             status = _serve(made, server, path, command, panel=panel)
     finally:
         for sentence in scenario.unfired() if scenario else ():
@@ -97,6 +110,23 @@ def _serve(made: "Rig", server: "Server", path: Path | None, command: tuple[str,
     if command:
         return _run(command, server.address, made.look_after, panel=panel)
     return _wait(made, server.address, panel=panel)
+
+
+@contextmanager
+def _written(trace: Path | None) -> "Iterator[Sink | None]":
+    """Yield what writes events to the file of ``--trace``, None if there is none."""
+    stream = open_trace(trace)
+    if stream is None:
+        yield None
+        return
+
+    def write(event: "Event") -> None:
+        write_line(stream, event.bare().json())
+
+    try:
+        yield write
+    finally:
+        stream.close()
 
 
 def require_extra() -> None:

@@ -5,7 +5,7 @@ What a subcommand needs is imported inside it, so that inserting a card does not
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 
 import click
 
+from .errors import UsageFault
 from .helping import GroupedHelp, HelpedCommand
 from .interrupt import unwind
 from .output import prepare, print_message
-from .targets import Target
+from .targets import Target, make_private
 
 
 class _Own:
@@ -36,6 +37,31 @@ sys.meta_path.insert(0, _Own)
 
 IMAGE = click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
 TRACE = click.option("--trace", type=Target(), help="Write the trace to this file, as JSON lines.")
+_UNMASKED = click.option(
+    "--unmasked", is_flag=True, help="Mask nothing in the file of --trace: PINs and keys stand there. It must be new."
+)
+_FORCE = click.option("--force", is_flag=True, help="Let --unmasked replace the file.")
+
+
+def unmasked_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--unmasked`` and ``--force`` to a command that has ``--trace``."""
+    return _UNMASKED(_FORCE(command))
+
+
+def require_unmasked(trace: Path | None, *, unmasked: bool, force: bool) -> None:
+    """Make the file of an unmasked trace, which only its owner can read, and warn; nothing for a masked one.
+
+    Raises:
+        UsageFault: there is no ``--trace``, or the file exists and there is no ``--force``.
+    """
+    if not unmasked:
+        if force:
+            raise UsageFault("--force: only an unmasked trace replaces a file; add --unmasked")
+        return
+    if trace is None:
+        raise UsageFault("--unmasked: only with --trace FILE")
+    make_private(trace, "--trace", force=force)
+    print_message(f"WARNING: {trace} WILL HOLD PINS AND KEYS IN CLEAR (--unmasked): delete it when you are done")
 
 
 class _Group(GroupedHelp):

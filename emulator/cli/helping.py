@@ -21,8 +21,9 @@ class Help(NamedTuple):
 
 
 MAKE, USE, LOOK, TERMINAL, SETUP = "Make cards", "Use cards", "Look into cards", "Be the terminal", "Set-up"
+TRACES = "Read what passed"
 JUDGE: Final = "Judge a terminal"
-GROUPS: Final = (MAKE, USE, LOOK, JUDGE, TERMINAL, SETUP)
+GROUPS: Final = (MAKE, USE, LOOK, TRACES, JUDGE, TERMINAL, SETUP)
 NATIONAL, TRADES, KEYS = "National functions", "Trades without a national function", "Keys of the HSM"
 
 HELP: Final[Mapping[str, Help]] = {
@@ -112,6 +113,35 @@ HELP: Final[Mapping[str, Help]] = {
     ),
     "keys": Help(
         LOOK, "Print the values of keys and PINs, and their roots", ("keys my.sscard", "keys my.sscard UK1DF04")
+    ),
+    "explain": Help(
+        TRACES,
+        "Explain a trace, or one command, also of a physical card",
+        (
+            "explain trace.jsonl",
+            "explain pcscd.log --profile ssc-3.0",
+            "explain 00B2012C00 6982",
+        ),
+    ),
+    "replay": Help(
+        TRACES,
+        "Send a trace again, and show what the card answers otherwise",
+        (
+            "replay trace.jsonl --card my.sscard",
+            "replay trace.jsonl --reader 'Virtual PCD 00 00' --of 'Virtual PCD 00 00'",
+        ),
+    ),
+    "trace": Help(
+        TRACES, "Convert traces for Wireshark, scriptor and apdu4j", ("trace convert trace.jsonl --to text",)
+    ),
+    "trace convert": Help(
+        "Commands",
+        "Convert a trace for another tool",
+        (
+            "trace convert trace.jsonl --to pcapng --out trace.pcapng",
+            "trace convert trace.jsonl --to scriptor --of 'Virtual PCD 00 00'",
+            "trace convert pcscd.log --to jsonl --profile ssc-2.0 --out trace.jsonl",
+        ),
     ),
     "judge": Help(
         JUDGE,

@@ -172,6 +172,7 @@ def serve(
     reader: int = 0,
     name: str = "",
     report: Callable[[str], None] = print_message,
+    unmasked: bool = False,
 ) -> None:
     """Hold a card in a slot until a signal ends it or a fault takes it out, with ``vpicc`` until the reader goes away.
 
@@ -187,12 +188,13 @@ def serve(
         reader: number of its reader in the scenario.
         name: name of its reader in the trace; empty where there is only one.
         report: gets a sentence for each fault that has not struck when the card is out again.
+        unmasked: whether the trace file gets PINs and keys, too.
     """
     from keys.ciphers import warm_up
 
     from ..reader.vpcd import Connected, Removed, Slot
 
-    display = None if quiet and trace is None else TraceDisplay(trace, quiet=quiet)
+    display = None if quiet and trace is None else TraceDisplay(trace, quiet=quiet, unmasked=unmasked)
 
     def watch(event: object) -> None:
         if display:

@@ -1,6 +1,6 @@
 """The program `sscard`: the group with all its commands, which add themselves to it when they are imported."""
 
-from . import apdu, cards, catalogue, completion, control, demo, judging, life, look, readers, spy, terminal
+from . import apdu, cards, catalogue, completion, control, demo, judging, life, look, readers, spy, terminal, traces
 from .group import IMAGE, main
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "readers",
     "spy",
     "terminal",
+    "traces",
 ]

@@ -13,7 +13,7 @@ import click
 from ..reader.vpcd import HOST, PORT
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
-from .group import IMAGE, TRACE, main
+from .group import IMAGE, TRACE, main, require_unmasked, unmasked_options
 from .images import source_of
 from .inserting import end_cleanly, found_command, serve
 from .issuing import demo_contents
@@ -59,6 +59,7 @@ DEMO_PSAM = Path("demo")
 )
 @click.option("--quiet", is_flag=True, help="Show no trace.")
 @TRACE
+@unmasked_options
 @fault_options
 def insert(
     image: Path,
@@ -70,11 +71,14 @@ def insert(
     *,
     is_reversed: bool,
     quiet: bool,
+    unmasked: bool,
+    force: bool,
     **conditions: Any,
 ) -> None:
     """Put a card into the virtual reader of a running pcscd, until Ctrl-C, or until a fault takes it out."""
     if is_reversed and link != "vpicc":
         raise UsageFault("--reversed: only vsmartcard's own link has this mode; add --link vpicc")
+    require_unmasked(trace, unmasked=unmasked, force=force)
     end_cleanly(0)
     serve(
         source_of(image),
@@ -85,6 +89,7 @@ def insert(
         quiet=quiet,
         vpicc=link == "vpicc",
         scenario=scenario_of(1, **conditions),
+        unmasked=unmasked,
     )
 
 
@@ -108,6 +113,7 @@ def insert(
     help="PSAM behind the cards: image, catalogue:ID, or demo.",
 )
 @click.option("--trace", type=Target(), help="Write the cards' trace to this file, as JSON lines.")
+@unmasked_options
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 3600),
@@ -121,6 +127,9 @@ def execute(
     trace: Path | None,
     timeout: float | None,
     command: tuple[str, ...],
+    *,
+    unmasked: bool,
+    force: bool,
     **conditions: Any,
 ) -> None:
     """Run COMMAND in a private PC/SC stack with cards inserted; end with its status.
@@ -148,12 +157,15 @@ def execute(
         for slot, image in enumerate(images)
     ]
     names = [f"slot {slot}" if len(sources) > 1 else "" for slot in range(len(sources))]
+    require_unmasked(trace, unmasked=unmasked, force=force)
     # Open until the end: whoever reads a named pipe sees no end before the cards write into it.
     opened = open_trace(trace)
     with tempfile.TemporaryFile() as notes:
         try:
             holders = [
-                partial(_hold, source, slot, names[slot], trace and trace.absolute(), scenario, notes.fileno())
+                partial(
+                    _hold, source, slot, names[slot], trace and trace.absolute(), scenario, notes.fileno(), unmasked
+                )
                 for slot, source in enumerate(sources)
             ]
             status = run(found_command(command), holders, timeout=timeout or TIMEOUT)
@@ -173,6 +185,7 @@ def _hold(
     trace: Path | None,
     scenario: "Scenario | None",
     notes: int,
+    unmasked: bool,
     stack: "Stack",
 ) -> None:
     """Hold a card in a slot of a stack; what is to be told at the end goes into the file ``notes``."""
@@ -186,6 +199,7 @@ def _hold(
         reader=slot,
         name=name,
         report=lambda sentence: _note(notes, sentence),
+        unmasked=unmasked,
     )
 
 

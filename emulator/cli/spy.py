@@ -12,7 +12,7 @@ import click
 
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
-from .group import TRACE, main
+from .group import TRACE, main, require_unmasked, unmasked_options
 from .inserting import end_cleanly, ended_by_a_signal, run_beside
 from .output import print_message
 from .trace_display import TraceDisplay
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--slot", type=click.IntRange(0, 15), default=0, show_default=True, help="Slot of the virtual reader.")
 @click.option("--quiet", is_flag=True, help="Show no trace.")
 @TRACE
+@unmasked_options
 @fault_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def spy(
@@ -42,6 +43,8 @@ def spy(
     command: tuple[str, ...],
     *,
     quiet: bool,
+    unmasked: bool,
+    force: bool,
     **conditions: Any,
 ) -> None:
     """Put the card of another reader into a virtual one, and show what passes.
@@ -54,14 +57,15 @@ def spy(
 
     if conditions["seed"] is not None:
         raise UsageFault("--seed: a physical card draws its own random numbers")
+    require_unmasked(trace, unmasked=unmasked, force=force)
     end_cleanly(128 + signal.SIGTERM if command else 0)
     plan = scenario_of(1, **conditions)
     # Before the stack: the PC/SC library of this process asks once where pcscd is, and that is where the card is.
     with closing(Relay(source, profile)) as relay:
         if plan is not None:
             plan.prepare(relay, 0)
-        with closing(TraceDisplay(trace, quiet=quiet or bool(command))) as display:
-            with Rig([*["empty"] * slot, relay], transport="pcsc") as rig:
+        with closing(TraceDisplay(trace, quiet=quiet or bool(command), unmasked=unmasked)) as display:
+            with Rig([*["empty"] * slot, relay], transport="pcsc", unmasked=unmasked) as rig:
                 status = _run(rig, relay, display, command)
             _report_unfired(plan)
     sys.exit(status)

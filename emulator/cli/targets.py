@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 
@@ -56,15 +58,49 @@ def write_file(path: Path, text: str, option: str, *, force: bool) -> None:
     Raises:
         UsageFault: as `require_no_image`, or the file cannot be written.
     """
+    with replaced(path, option, force=force, mode=0o666) as file:
+        file.write(text.encode())
+
+
+def replaced(path: Path, option: str, *, force: bool, mode: int) -> AbstractContextManager[BinaryIO]:
+    """Return a block that writes a file whole or not at all: the new file replaces an old one at its end.
+
+    Args:
+        path: the file.
+        option: option that names it, for the error.
+        force: whether an existing file may be replaced.
+        mode: permissions of the new file.
+
+    Raises:
+        UsageFault: as `require_no_image`, or the file cannot be written.
+    """
     require_no_image(path, option, force=force)
+    return _replaced(path, option, mode)
+
+
+@contextmanager
+def _replaced(path: Path, option: str, mode: int) -> Iterator[BinaryIO]:
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        new.write_text(text, encoding="utf-8")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            yield file
         new.replace(path)
     except OSError as error:
         raise UsageFault(f"{path}: {option} cannot be written: {error.strerror}") from None
     finally:
         new.unlink(missing_ok=True)
+
+
+def make_private(path: Path, option: str, *, force: bool) -> None:
+    """Make an empty file that only its owner can read; a named pipe stays as it is.
+
+    Raises:
+        UsageFault: as `require_no_image`, or the file cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        return
+    with replaced(path, option, force=force, mode=0o600):
+        pass
 
 
 def require_trace(path: Path) -> None:

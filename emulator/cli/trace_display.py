@@ -51,16 +51,19 @@ class TraceDisplay:
     Args:
         trace: the file of ``--trace``, to be appended to; None for none.
         quiet: whether nothing goes to the terminal.
+        unmasked: whether the file gets PINs and keys, too; the terminal never does.
 
     Raises:
         UsageFault: the file cannot be written, or holds something else than a trace.
 
     Attributes:
         quiet: whether events go to the trace file only.
+        unmasked: whether the file gets the bytes without masks.
     """
 
-    def __init__(self, trace: Path | None, *, quiet: bool) -> None:
+    def __init__(self, trace: Path | None, *, quiet: bool, unmasked: bool = False) -> None:
         self.quiet = quiet
+        self.unmasked = unmasked
         self._file = open_trace(trace)
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._taken = self._processed = 0
@@ -199,7 +202,7 @@ class TraceDisplay:
         if self._file is None or self._past(WRITE_TO_THE_END):
             self._unwritten += 1
             return
-        lines = event.json()
+        lines = event.bare().json()
         if self._unwritten:
             lines = f"{note(_unread(self._unwritten)).json()}\n{lines}"
         self._writing = time.monotonic()

@@ -12,7 +12,7 @@ import threading
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -426,7 +426,7 @@ def _fault_table(number: int, fault: Fault) -> dict[str, Any]:
 
 def event_table(event: Event) -> dict[str, Any]:
     """Return an event as a table that JSON can write; empty fields are left out."""
-    return {name: value for name, value in asdict(event).items() if value not in ("", 0.0)}
+    return event.table()
 
 
 @cache

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cardfs.model.files import CommandSet
 
+from ..card.apdu import Command
 from ..card.engine import Outcome
+from ..card.row import Row
 from ..trace.event import Event
 from ..trace.mask import masked_command
 from ..trace.traced import Answering, Traced
@@ -91,6 +93,10 @@ class AnyCard:
             CardRemoved: an armed fault took the card out of the reader.
         """
         return self._send(command)
+
+    def find_row(self, raw: bytes) -> tuple[Row | None, Command | None]:
+        """Return the row that a command would have now, and the command as parsed; None for what the card knows not."""
+        return self._core.find_row(raw)
 
     # -- what goes wrong, and how slowly ------------------------------------------------------
 
@@ -205,7 +211,15 @@ class AnyCard:
         self._recorder, self._reader, self._clock = trace, reader, clock
         self._traced = None
         if trace is not None:
-            self._traced = Traced(self._core, trace.keep, clock, later=trace.later, reader=reader, timer=timer)
+            self._traced = Traced(
+                self._core,
+                trace.keep,
+                clock,
+                later=trace.later,
+                reader=reader,
+                timer=timer,
+                unmasked=trace.unmasked,
+            )
         self._connect()
 
     def _connect(self) -> None:
@@ -231,7 +245,7 @@ class AnyCard:
 
     def _report(self, kind: str) -> None:
         if self._traced is not None:
-            self._traced.report(kind)
+            self._traced.report(kind, self.atr)
 
     def _spoil_atr(self) -> None:
         """Note the fault that spoils the answer to this reset, if there is one."""

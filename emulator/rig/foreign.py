@@ -140,6 +140,11 @@ class Foreign:
         self._previous = ""
         self._origin = None
 
+    def suppose(self, df: str) -> None:
+        """Take another DF for the current one, by its path: where a command stands alone nobody has selected one."""
+        self.restart()
+        self._session = Session(df)
+
     def find_row(self, raw: bytes) -> tuple[Row | None, Command | None]:
         """Return the row that a command has now, and the command as parsed; None for what the profile knows not."""
         command = parse(raw, extended=self._extended)
@@ -147,7 +152,16 @@ class Foreign:
             return None, None
         return self._table_in(self._session.df).find(command.cla, command.ins, command.p1), command
 
-    def describe(self, raw: bytes, response: bytes, now: float = 0.0, seconds: float = 0.0, reader: str = "") -> Event:
+    def describe(
+        self,
+        raw: bytes,
+        response: bytes,
+        now: float = 0.0,
+        seconds: float = 0.0,
+        reader: str = "",
+        *,
+        unmasked: bool = False,
+    ) -> Event:
         """Take the next command with its answer and return its event, masked and described.
 
         Args:
@@ -156,11 +170,12 @@ class Foreign:
             now: seconds since 1970.
             seconds: how long the answer took.
             reader: which reader the card is in.
+            unmasked: whether the event also keeps the bytes without masks.
         """
         outcome = self.take(raw, response)
         if not fetches(outcome):
             self._origin = outcome
-        return describe(outcome, self.image.snapshot(), self._origin, now, seconds, reader)
+        return describe(outcome, self.image.snapshot(), self._origin, now, seconds, reader, unmasked=unmasked)
 
     def take(self, raw: bytes, response: bytes) -> Outcome:
         """Take the next command with its answer; return what happened, with the reason as far as it can be known."""

@@ -68,6 +68,7 @@ class Rig:
         roots: TOML file with root keys of new cards and of the HSM, or what `load_roots` returns; public test keys.
         report: gets a sentence if the PC/SC stack is not a private one; by default it goes to standard error.
         stock: where new cards come from; each is issued anew if left out.
+        unmasked: whether the trace keeps PINs and keys, too (`Trace`).
         link: readers that another rig has used and that stay when this one closes, cards in them too; their own if
             left out. A card of before is in the way of `Reader.insert`, but not of `Reader.replace`.
 
@@ -102,6 +103,7 @@ class Rig:
         roots: str | PathLike[str] | Roots | None = None,
         report: Callable[[str], None] = _print,
         stock: Stock | None = None,
+        unmasked: bool = False,
         link: Transport | None = None,
     ) -> None:
         sources = [None] * readers if isinstance(readers, int) else list(readers)
@@ -112,7 +114,7 @@ class Rig:
         wire(timing or NONE)
         plan = scenario or Scenario() if isinstance(scenario, Scenario | None) else read_scenario(scenario)
         self.transport: Final[Kind] = transport
-        self.trace: Final = Trace()
+        self.trace: Final = Trace(unmasked=unmasked)
         self.clock: Final = Clock(clock)
         self.seed: Final = plan.seed if seed is None else str(seed)
         self._roots = roots

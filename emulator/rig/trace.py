@@ -1,17 +1,20 @@
 """`Trace`: what passed between readers and cards, newest last."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from ..trace.errors import TraceError
 from ..trace.event import Event
 from ..trace.text import event_lines
 
 if TYPE_CHECKING:
     from ..judge.rule import Finding
+    from .replay import Reader, Step, Virtual
 
 LIMIT: Final = 10_000
 """Events that a trace keeps; older ones are dropped."""
@@ -19,6 +22,10 @@ LIMIT: Final = 10_000
 
 class Recorder(Protocol):
     """What takes the events of a card: a `Trace`, or a display."""
+
+    @property
+    def unmasked(self) -> bool:
+        """Whether events keep the bytes without masks, too."""
 
     def record(self, event: Event) -> None:
         """Take an event that is whole."""
@@ -34,7 +41,9 @@ class Trace:
     """A record of commands with their meaning and the reasons of refusals; secrets are masked.
 
     Args:
-        limit: how many events it keeps; older ones are dropped.
+        limit: how many events it keeps; older ones are dropped. None for no limit.
+        unmasked: whether the bytes without masks are kept, too: PINs, and keys that are loaded. They are shown nowhere,
+            but `save` writes them, and `replay` needs them.
 
     Iterating gives the events, oldest first.
 
@@ -48,11 +57,38 @@ class Trace:
         ('VERIFY', '0020000003******', '6A88', 'MF has no PIN; SSSE has one')
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int | None = LIMIT, *, unmasked: bool = False) -> None:
+        self._unmasked = unmasked
         self._events: deque[Event] = deque(maxlen=limit)
         self._waiting: deque[Callable[[], None]] = deque(maxlen=limit)
         self._lock = threading.RLock()
         self._watchers: list[Callable[[Event], None]] = []
+
+    @classmethod
+    def read(cls, path: str | PathLike[str], *, profile: str | PathLike[str] | None = None, psam: str = "") -> Self:
+        """Read a file: JSON lines, a dump of apdu4j, a log of pcscd, or a capture (pcapng) of cards.
+
+        Args:
+            path: the file; what it is shows from its contents.
+            profile: card type by which commands are described that have bytes only; None leaves them so.
+            psam: name of the reader with the PSAM, or its beginning, for that.
+
+        Raises:
+            TraceError: it cannot be read, or is damaged; an `SscardError`, one sentence with the place.
+            InputError: there is no such profile.
+        """
+        from ..formats.forms import read_events  # noqa: PLC0415 - whoever records reads no file
+        from .explain import Explainer  # noqa: PLC0415
+
+        events = read_events(path)
+        trace = cls(None)
+        trace._events.extend(events if profile is None else Explainer(profile, psam).events(events))
+        return trace
+
+    @property
+    def unmasked(self) -> bool:
+        """Whether the bytes without masks are kept, too."""
+        return self._unmasked
 
     def record(self, event: Event) -> None:
         """Take an event; called in whatever thread the card answers."""
@@ -149,9 +185,62 @@ class Trace:
         """Return what of this trace belongs to one reader, also what comes later."""
         return _Part(self, reader)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the events as JSON lines, secrets masked; OSError."""
-        Path(path).write_text("".join(event.json() + "\n" for event in self.events), encoding="utf-8")
+    def save(self, path: str | PathLike[str], *, form: str = "jsonl", replace: bool = False) -> None:
+        """Write the events to a file, secrets masked unless the trace is an unmasked one.
+
+        Args:
+            path: the file. A masked trace replaces what is there. An unmasked one has mode 0600.
+            form: ``jsonl``, ``text``, ``scriptor``, ``apdu4j`` or ``pcapng``.
+            replace: whether an unmasked trace may replace a file.
+
+        Raises:
+            TraceError: there is no such form, or it cannot hold these events, or a file is in the way.
+            OSError: the file cannot be written.
+        """
+        from ..formats.forms import write_events  # noqa: PLC0415 - as in `read`
+
+        written = b"".join(write_events([event.bare() for event in self.events], form))
+        if not self.unmasked:
+            Path(path).write_bytes(written)
+            return
+        if replace:
+            Path(path).unlink(missing_ok=True)
+        try:
+            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise TraceError(f"{path}: the file exists already, and an unmasked trace replaces none unasked") from None
+        with os.fdopen(number, "wb") as file:
+            file.write(written)
+
+    def replay(self, target: "Virtual | Reader", reader: str = "") -> "list[Step]":
+        """Send the commands again to a card; return what differs. The trace must be an unmasked one.
+
+        Random numbers that were recorded are drawn again by a virtual card, so that recorded authentications verify.
+
+        Args:
+            target: a card, which stays as it is, or a reader with a card: `Reader`, `PcscReader`.
+            reader: name of the reader whose commands are meant, or its beginning, if the trace has several.
+
+        Returns:
+            a `Step` for each command whose answer differs, or that was not sent; an empty list for none.
+
+        Raises:
+            ReplayError: a command is masked; an `SscardError`.
+            TraceError: commands are of several readers.
+
+        Example:
+            >>> import sscard
+            >>> card = sscard.Card.issue()
+            >>> card.trace = sscard.Trace(unmasked=True)
+            >>> before = card.fork()
+            >>> answer = card.transmit(bytes.fromhex("0084000008"))
+            >>> card.trace.replay(before)
+            []
+        """
+        from .replay import replay  # noqa: PLC0415 - as in `read`
+
+        events = [event.bare() for event in self.events]
+        return [step for step in replay(lambda: events, target, reader=reader) if not step.same]
 
     def judge(self, rules: Iterable[str] = ()) -> "list[Finding]":
         """Return what the terminal did wrong, as far as the trace shows it (`sscard judge`).
@@ -201,6 +290,10 @@ class _Part(Trace):
         super().__init__(0)
         self._whole = whole
         self._reader = reader
+
+    @property
+    def unmasked(self) -> bool:
+        return self._whole.unmasked
 
     def record(self, event: Event) -> None:
         self._whole.record(event)

@@ -100,6 +100,19 @@ class PcscConnection:
             raise TerminalError(f"the reader lost the card: {error}", error.code)
         return bytes(answer)
 
+    def reset(self) -> None:
+        """Reset the card warm and go on with it; raise `TerminalError` if that is not possible."""
+        scard = self._scard
+        if not self._shared:
+            scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
+        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        self._protocol = checked(
+            scard.SCardReconnect(self._card, scard.SCARD_SHARE_SHARED, protocols, scard.SCARD_RESET_CARD)
+        )
+        if not self._shared:
+            checked(scard.SCardBeginTransaction(self._card))
+        self.atr = bytes(checked(scard.SCardStatus(self._card))[3])
+
     def close(self) -> None:
         """Take the power from the card and release it."""
         scard = self._scard

@@ -6,12 +6,19 @@ from ..card.apdu import HEADER_LENGTH
 from ..card.describer import Exchange
 from ..card.engine import Outcome
 from ..status import explain
-from .event import Event
+from .event import Event, Plain
 from .mask import MASK, fits, masked_answer, masked_command, secret_of
 
 
 def describe(
-    outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float = 0.0, reader: str = ""
+    outcome: Outcome,
+    image: Image,
+    origin: Outcome | None,
+    now: float,
+    seconds: float = 0.0,
+    reader: str = "",
+    *,
+    unmasked: bool = False,
 ) -> Event:
     """Return the event of one command. Never raises: if a describer fails, the event has no fields.
 
@@ -22,16 +29,35 @@ def describe(
         now: seconds since 1970.
         seconds: how long the card took.
         reader: which reader the card is in.
+        unmasked: whether the event also keeps the bytes without masks (`Event.plain`).
     """
+    plain = Plain(outcome.raw.hex().upper(), outcome.response[:-2].hex().upper()) if unmasked else None
     try:
-        return _describe(outcome, image, origin, now, seconds, reader)
+        return _describe(outcome, image, origin, now, seconds, reader, plain)
     except Exception as error:  # whatever a describer's bug raises
         shown = outcome.raw[:HEADER_LENGTH].hex().upper() + MASK * len(outcome.raw[HEADER_LENGTH:])
         fault = f"a defect of this program, the command cannot be described: {type(error).__name__}"
-        return Event(now, "command", _unknown(outcome.raw), "", fault, shown, sw=f"{outcome.word:04X}", seconds=seconds)
+        return Event(
+            now,
+            "command",
+            _unknown(outcome.raw),
+            fields=fault,
+            apdu=shown,
+            sw=f"{outcome.word:04X}",
+            seconds=seconds,
+            plain=plain,
+        )
 
 
-def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float, reader: str) -> Event:
+def _describe(
+    outcome: Outcome,
+    image: Image,
+    origin: Outcome | None,
+    now: float,
+    seconds: float,
+    reader: str,
+    plain: Plain | None,
+) -> Event:
     row, word = outcome.row, outcome.word
     meaning = explain(word)
     source = origin if fetches(outcome) else outcome
@@ -51,6 +77,7 @@ def _describe(outcome: Outcome, image: Image, origin: Outcome | None, now: float
         seconds=seconds,
         reader=reader,
         zh=row.zh if row else "",
+        plain=plain,
     )
 
 

@@ -2,14 +2,35 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from .visible import visible
 
+MASK: Final = "**"
+"""Stands for a secret byte in hex."""
+
 ACCEPTED: Final = ("90", "61", "6C")
 """First bytes of the status words that are not refusals."""
+
+
+class Plain:
+    """The bytes of a command and its answer as they passed, PINs and keys included; never printed.
+
+    Attributes:
+        apdu, answer: the command, and the response data without status word, in hex.
+    """
+
+    __slots__ = ("answer", "apdu")
+
+    def __init__(self, apdu: str, answer: str) -> None:
+        self.apdu = apdu
+        self.answer = answer
+
+    def __repr__(self) -> str:
+        """Show no byte."""
+        return "<bytes that are not shown>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +45,14 @@ class Event:
         zh: its Chinese name in the standard.
         file: label of the file that it means.
         fields: fields of command and answer, decoded.
-        apdu, answer: the command, and the response data without status word, in hex with secrets masked.
+        apdu, answer: the command, and the response data without status word, in hex with secrets masked; of a
+            ``power on`` and a ``reset`` the answer to reset.
         sw: the status word, four hex digits.
         meaning, clause: what the status word means, and where the standard says so.
         reason: why the card refused, in one sentence.
         seconds: how long the card took.
         reader: which reader the card is in, where there are several.
+        plain: the bytes without masks, where somebody has asked for them; `bare` puts them in.
     """
 
     time: float
@@ -46,19 +69,33 @@ class Event:
     seconds: float = 0.0
     reader: str = ""
     zh: str = ""
+    plain: Plain | None = field(default=None, repr=False, compare=False)
 
     @property
     def refused(self) -> bool:
         """Return whether it is a command that the card refused; 61xx and 6Cxx are not refusals."""
         return self.kind == "command" and not self.sw.startswith(ACCEPTED)
 
+    def bare(self) -> "Event":
+        """Return the event with the bytes that passed, secrets included, if they were kept; else the event itself."""
+        if self.plain is None:
+            return self
+        return replace(self, apdu=self.plain.apdu, answer=self.plain.answer, plain=None)
+
+    def table(self) -> dict[str, Any]:
+        """Return the event as a table that JSON can write, without fields that are empty; the time in seconds."""
+        return {name: value for name in _SHOWN if (value := getattr(self, name)) not in ("", 0.0)}
+
     def json(self) -> str:
         """Return the event as a JSON object on one line, without fields that are empty; the time in ISO 8601."""
-        shown = {name: value for name, value in asdict(self).items() if value not in ("", 0.0)}
-        shown["time"] = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
+        moment = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
+        shown = {"time": moment} | self.table() | {"time": moment}  # the time comes first, also if it is 0
         if self.seconds:
             shown["seconds"] = round(self.seconds, 6)  # what lies below is the clock's
         return visible(json.dumps(shown, ensure_ascii=False))
+
+
+_SHOWN: Final = tuple(name for name in Event.__slots__ if name != "plain")
 
 
 Sink = Callable[[Event], None]

@@ -1,13 +1,12 @@
 """Masking: a command and its answer in hex, with ``**`` for each secret byte."""
 
-from typing import Final
-
 from ..card.apdu import HEADER_LENGTH, Command
 from ..card.engine import Outcome
 from ..card.row import Row
 from ..card.secret import NONE, UNKNOWN, WHOLE, Secret
+from .event import MASK
 
-MASK: Final = "**"
+__all__ = ["MASK", "fits", "masked_answer", "masked_command", "secret_of"]
 
 
 def secret_of(row: Row | None, command: Command | None) -> Secret:

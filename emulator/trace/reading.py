@@ -86,6 +86,8 @@ def _event(line: bytes) -> Event:
         raise ValueError(f"{read.kind!r} is no kind of event")
     if read.kind == "command":
         _require_command(read)
+    elif not _HEX.fullmatch(read.answer):
+        raise ValueError("answer must be hexadecimal")
     return Event(
         read.time.timestamp(),
         read.kind,

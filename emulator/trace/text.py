@@ -1,17 +1,26 @@
 """Events of the trace as plain lines."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from .event import Event
 
 INDENT: Final = 14
+_YEAR: Final = 31_536_000
+"""Seconds; a smaller time counts from the beginning of a recording that has no date."""
+
+
+def time_text(time: float) -> str:
+    """Return the time of an event to the millisecond, twelve characters; blank if it has none."""
+    if not time:
+        return " " * 12
+    return datetime.fromtimestamp(time, UTC if time < _YEAR else None).strftime("%H:%M:%S.%f")[:12]
 
 
 def event_lines(event: Event) -> Iterator[str]:
     """Yield the lines of one event: time, name and fields; the bytes; the reason if the card refused."""
-    time = datetime.fromtimestamp(event.time).strftime("%H:%M:%S.%f")[:12]
+    time = time_text(event.time)
     at = f"  [{event.reader}]" if event.reader else ""
     if event.kind == "fault":
         where = f" in {event.file}" if event.file else ""
@@ -24,6 +33,6 @@ def event_lines(event: Event) -> Iterator[str]:
     yield f"{time}  {event.name:<24}{event.file:<10} {event.fields}".rstrip() + at
     answer = f"{event.answer} {event.sw}" if event.answer else event.sw
     clause = f" ({event.clause})" if event.clause else ""
-    yield f"{'':{INDENT}}> {event.apdu}  < {answer} {event.meaning}{clause}"
+    yield f"{'':{INDENT}}> {event.apdu}" + (f"  < {answer} {event.meaning}".rstrip() if answer else " ") + clause
     if event.refused and event.reason:
         yield f"{'':{INDENT}}why: {event.reason}"

@@ -51,6 +51,7 @@ class Traced:
         later: calls the reports; it may do so later, since describing takes longer than most answers.
         reader: which reader the card is in, for events of several readers.
         timer: returns seconds, of which the difference is how long the card took.
+        unmasked: whether events also keep the bytes without masks, PINs and keys included.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Traced:
         later: Later = at_once,
         reader: str = "",
         timer: Callable[[], float] = time.perf_counter,
+        unmasked: bool = False,
     ) -> None:
         self._card = card
         self._sink = sink
@@ -69,6 +71,7 @@ class Traced:
         self._later = later
         self._reader = reader
         self._timer = timer
+        self._unmasked = unmasked
         self._origin: Outcome | None = None
         self._show = self._describe  # bound once, not for each command
 
@@ -114,12 +117,18 @@ class Traced:
 
     def _describe(self, outcome: Outcome, image: Image, origin: Outcome | None, now: float, seconds: float) -> None:
         """Give the event of a command to the sink."""
-        self._sink(describe(outcome, image, origin, now, seconds, self._reader))
+        self._sink(describe(outcome, image, origin, now, seconds, self._reader, unmasked=self._unmasked))
 
-    def report(self, kind: str) -> None:
-        """Give a reset to the sink: ``power on``, ``power off`` or ``reset``."""
+    def report(self, kind: str, atr: bytes = b"") -> None:
+        """Give a reset to the sink.
+
+        Args:
+            kind: ``power on``, ``power off`` or ``reset``.
+            atr: the answer to reset that the reader got, if it is not that of the card.
+        """
         self._origin = None
-        self._later(partial(self._describe_reset, self._clock(), kind), 0)
+        answer = b"" if kind == "power off" else atr or self._card.atr
+        self._later(partial(self._describe_reset, self._clock(), kind, answer), 0)
 
-    def _describe_reset(self, now: float, kind: str) -> None:
-        self._sink(Event(now, kind, reader=self._reader))
+    def _describe_reset(self, now: float, kind: str, atr: bytes) -> None:
+        self._sink(Event(now, kind, answer=atr.hex().upper(), reader=self._reader))

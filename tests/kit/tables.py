@@ -1,9 +1,10 @@
-"""The tables of faults, timings and control as their pages have them, in both languages, made from the code."""
+"""The tables of faults, timings, control and traces as their pages have them, in both languages, made from the code."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
 
 from emulator.control.operations import OPERATIONS, STREAMS
+from emulator.formats.forms import FORMS
 from emulator.rig.fault import KINDS, REQUIRED, SELECTORS, Parameter, shown
 from emulator.rig.testing import WISHES
 from emulator.rig.timing import NONE, TIMINGS, WORK
@@ -29,6 +30,24 @@ HEADS: Final[dict[str, dict[Language, tuple[str, ...]]]] = {
 def tables(language: Language) -> dict[str, str]:
     """Return every table by its name, as lines of Markdown."""
     return {name: _table(head[language], _rows(name, language)) for name, head in HEADS.items()}
+
+
+def forms(language: Language) -> str:
+    """Return the table of the forms of traces."""
+    head = {"en": ("form", "what it is", "read", "written"), "zh": ("格式", "内容", "读", "写")}[language]
+    yes = {"en": "yes", "zh": "是"}[language]
+    return _table(
+        head,
+        [
+            (
+                f"`{form.name}`",
+                form.zh if language == "zh" else form.text,
+                yes if form.read else "",
+                yes if form.write else "",
+            )
+            for form in FORMS.values()
+        ],
+    )
 
 
 def wishes(language: Language) -> str:

@@ -7,7 +7,7 @@ the tables of Part 5 the rows have 61xx, case 4 under T=0 (Part 2, 9.3.1.4).
 from collections.abc import Callable
 from typing import Final
 
-from ...card.row import ANY_LE, GATED, Row
+from ...card.row import ANY_LE, GATED, Drawn, Row
 from ...card.secret import OPEN
 from . import describe, inquiry, load, purchase
 
@@ -32,6 +32,7 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         in_sequence=load.is_prepared,
+        completes_trade=True,
         failure_locks=True,
         secret=OPEN,
         describe=describe.CREDIT_FOR_LOAD,
@@ -49,6 +50,7 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         in_sequence=purchase.is_prepared,
+        completes_trade=True,
         failure_locks=True,
         secret=OPEN,
         describe=describe.DEBIT_FOR_PURCHASE,
@@ -93,6 +95,7 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0B,)),
         le=ANY_LE,
         p1=0x00,
+        draws=Drawn(4, computed=4),
         secret=OPEN,
         describe=describe.INITIALIZE_FOR_LOAD,
     ),
@@ -108,6 +111,7 @@ TRADE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x13,)),
         le=ANY_LE,
         p1=0x01,
+        draws=Drawn(4),
         secret=OPEN,
         describe=describe.INITIALIZE_FOR_PURCHASE,
     ),

@@ -6,7 +6,7 @@ from typing import Final
 from cardfs.model.settings import Settings
 from keys.suites import MAC_LENGTH
 
-from ...card.row import ANY_LE, GATED, NO_DATA, Row
+from ...card.row import ANY_LE, GATED, NO_DATA, Drawn, Row
 from ...card.secret import ANSWER, DATA, OPEN, all_but_mac, first
 from ...card.session import without_challenge
 from . import authenticate, binary, block, describe, pin, record, response, secured_reading, select
@@ -112,6 +112,7 @@ GET_CHALLENGE: Final = Row(
     authenticate.get_challenge,
     (0x9000, *GATED),
     le=frozenset((4, 8, 16)),
+    draws=Drawn(),
     refused=without_challenge,
     secret=OPEN,
     describe=describe.GET_CHALLENGE,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ....card.row import ANY_LE, GATED, Row
+from ....card.row import ANY_LE, GATED, Drawn, Row
 from ....card.secret import ANSWER, DATA, OPEN, OPEN_IF_IT_FITS, all_but_mac
 from ...social import describe as social_describe
 from ...social import rows as social
@@ -40,6 +40,10 @@ def _key(p1: int) -> Callable[[int, int], bool]:
     return lambda here, there: here == p1 and there != 0xFF
 
 
+_ONLINE: Final = (0x00, 0x04, 0x05)
+"""P1 of the trades in which the host takes part: load, overdraft limit, unload."""
+
+
 def _initialize(name: str, zh: str, p1: int, status_words: tuple[int, ...], clause: str, lc: int = 0x0B) -> Row:
     return Row(
         f"INITIALIZE FOR {name}",
@@ -53,6 +57,8 @@ def _initialize(name: str, zh: str, p1: int, status_words: tuple[int, ...], clau
         lc=frozenset((lc,)),
         le=ANY_LE,
         p1=p1,
+        # An online trade has MAC1 behind the random number (manual, 8.7 to 8.12).
+        draws=Drawn(4, computed=4) if p1 in _ONLINE else Drawn(4),
         secret=OPEN_IF_IT_FITS,
         describe=describe.INITIALIZE,
     )
@@ -310,6 +316,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0B,)),
         le=ANY_LE,
         writes=True,
+        completes_trade=True,
         secret=OPEN_IF_IT_FITS,
         describe=describe.CREDIT_FOR_LOAD,
     ),
@@ -326,6 +333,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         p1=0x01,
+        completes_trade=True,
         secret=OPEN_IF_IT_FITS,
         describe=describe.DEBIT_FOR_PURCHASE,
     ),
@@ -342,6 +350,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         le=ANY_LE,
         writes=True,
         p1=0x03,
+        completes_trade=True,
         secret=OPEN_IF_IT_FITS,
         describe=describe.DEBIT_FOR_UNLOAD,
     ),
@@ -356,6 +365,7 @@ PURSE_ROWS: Final[tuple[Row, ...]] = (
         lc=frozenset((0x0E,)),
         le=ANY_LE,
         writes=True,
+        completes_trade=True,
         secret=OPEN_IF_IT_FITS,
         describe=describe.UPDATE_OVERDRAW_LIMIT,
     ),

@@ -15,7 +15,14 @@ from tests.kit import child
 
 TERMINAL = main.commands["terminal"]
 assert isinstance(TERMINAL, click.Group)
-PATHS = sorted([*main.commands, *(f"terminal {name}" for name in TERMINAL.commands)])
+TRACE = main.commands["trace"]
+assert isinstance(TRACE, click.Group)
+PATHS = sorted(
+    [
+        *main.commands,
+        *(f"{group.name} {name}" for group in (TERMINAL, TRACE) for name in group.commands),
+    ]
+)
 
 
 def shown(*arguments: str) -> str:

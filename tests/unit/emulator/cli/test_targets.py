@@ -15,8 +15,9 @@ from tests.kit.card import contents
 from tests.kit.cli import SSCARD, process, refused, sscard
 
 WRITES = {("issue", "image"), ("issue", "ca_out"), ("blank", "image"), ("demo", "image")}
-WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo", "spy")}  # of spy in `pcsc/test_spy.py`
-READS = {"record", "image", "script", "holder", "roots", "scenario", "settings", "cards", "psams"}
+WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo", "rig", "spy")}
+WRITES |= {("trace convert", "out")}
+READS = {"record", "image", "script", "holder", "roots", "scenario", "settings", "cards", "psams", "trace"}
 SOCKETS = {"path"}
 DEBIT = ("--profile", "pboc", "--ca-out")
 

@@ -1,7 +1,10 @@
 """The trace of a card: events, refusals, text, file, watchers, its limit."""
 
 import json
+import stat
 from pathlib import Path
+
+import pytest
 
 import sscard
 
@@ -99,3 +102,57 @@ def test_the_last_commands_and_what_lies_between() -> None:
         text = rig.trace.text(2)
         assert (text.count("GET CHALLENGE"), text.count("reset"), text.count("power on")) == (2, 2, 0)
         assert rig.trace.text(9) == rig.trace.text()
+
+
+def test_an_unmasked_trace_shows_nothing_and_saves_everything(tmp_path: Path) -> None:
+    card = sscard.Card.issue()
+    card.trace = sscard.Trace(unmasked=True)
+    card.transmit(VERIFY)
+    (event,) = card.trace.events
+    assert event.apdu == "0020000003******"
+    assert "123456" not in f"{event!r}{event.plain!r}{event.json()}{card.trace}"
+    path = tmp_path / "trace.jsonl"
+    card.trace.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text(encoding="utf-8"))["apdu"] == VERIFY.hex().upper()
+    with pytest.raises(sscard.SscardError, match="the file exists already, and an unmasked trace replaces none"):
+        card.trace.save(path)
+    path.chmod(0o644)
+    card.trace.save(path, replace=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_every_form_is_saved_and_those_with_answers_are_read(tmp_path: Path) -> None:
+    card = traced()
+    trace = card.trace
+    assert trace is not None
+    card.power_on()
+    card.transmit(SELECT)
+    card.transmit(VERIFY)
+    for form in ("jsonl", "apdu4j", "pcapng"):
+        path = tmp_path / form
+        trace.save(path, form=form)
+        again = sscard.Trace.read(path, profile="ssc-2.0")
+        assert [(each.name, each.apdu, each.sw) for each in again.commands] == [
+            (each.name, each.apdu, each.sw) for each in trace.commands
+        ], form
+        assert [each.answer for each in again if each.kind == "power on"] == [card.atr.hex().upper()]
+    bare = sscard.Trace.read(tmp_path / "pcapng")
+    assert {each.name for each in bare.commands} == {""}
+    for form in ("text", "scriptor"):
+        trace.save(tmp_path / form, form=form)
+        with pytest.raises(sscard.SscardError, match="no trace"):
+            sscard.Trace.read(tmp_path / form)
+    with pytest.raises(sscard.SscardError, match="there is no form 'xml'"):
+        trace.save(tmp_path / "xml", form="xml")
+
+
+def test_a_part_of_an_unmasked_trace_is_one(tmp_path: Path) -> None:
+    with sscard.Rig(["demo", "psam"], unmasked=True) as rig:
+        rig.card.transmit(VERIFY)
+        rig.psam.transmit(CHALLENGE)
+        part = rig.trace.of(rig.readers[0].name)
+        assert part.unmasked
+        part.save(tmp_path / "part.jsonl")
+        assert part.replay(rig.card) == rig.trace.replay(rig.psam, rig.readers[1].name) == []
+    assert "123456" in (tmp_path / "part.jsonl").read_text(encoding="utf-8")
