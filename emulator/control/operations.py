@@ -93,14 +93,14 @@ NAME: Final = Field("name", "string", "a kind of fault", required=True)
 OPERATIONS: Final[Mapping[str, Operation]] = {
     each.name: each
     for each in (
-        Operation("readers", "GET", "/readers", "Show all readers", "显示所有读卡器", "[Reader]"),
-        Operation("reader", "GET", "/readers/{reader}", "Show a reader", "显示一个读卡器", "Reader"),
+        Operation("readers", "GET", "/readers", "Show all readers", "显示所有读写器", "[Reader]"),
+        Operation("reader", "GET", "/readers/{reader}", "Show a reader", "显示一个读写器", "Reader"),
         Operation(
             "insert",
             "POST",
             "/readers/{reader}/insert",
             "Put a card into an empty reader",
-            "将卡插入空读卡器",
+            "将卡插入空读写器",
             "Reader",
             (IMAGE, *ISSUE),
         ),
@@ -204,7 +204,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "POST",
             "/reset",
             "Disarm all faults and put every reader and card back as at the start",
-            "撤销全部故障，读卡器和卡恢复到启动时的状态",
+            "撤销全部故障，读写器和卡恢复到启动时的状态",
             "[Reader]",
         ),
         Operation("kinds", "GET", "/faults", "Show the kinds of faults", "显示故障种类", "[Kind]"),

@@ -114,7 +114,7 @@ def _left_powered(side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
     if desk.over and session.whole and session.commands and not session.pulled:
         yield Seen(
             f"the card in {side.reader or 'the reader'} still has power at the end of the trace",
-            f"记录结束时{side.reader or '读卡器'}中的卡仍未下电",
+            f"记录结束时{side.reader or '读写器'}中的卡仍未下电",
         )
 
 

@@ -183,7 +183,7 @@ _MOMENT: Final = Parameter(
     "moment", _choice("before", "after"), "before", "before, after", "before or after it happens", "发生之前或之后"
 )
 _BACK: Final = Parameter(
-    "back", _back, None, "seconds, never", "when the card is back in the reader by itself", "多少秒后卡自行回到读卡器"
+    "back", _back, None, "seconds, never", "when the card is back in the reader by itself", "多少秒后卡自行回到读写器"
 )
 _KEY: Final = Parameter("key", _text, "PIN", "name of a key", "which key, or the PIN", "哪一个密钥或 PIN")
 
@@ -462,7 +462,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (_BACK._replace(default=RETURN_AFTER),),
             "The command is carried out and its answer never arrives; the reader loses the card, which comes back.",
-            "命令已执行但应答丢失；读卡器失去该卡，随后卡重新出现。",
+            "命令已执行但应答丢失；读写器失去该卡，随后卡重新出现。",
             on_command=_lost_answer,
         ),
         Kind(
@@ -470,7 +470,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (_MOMENT, _BACK),
             "The card is pulled out of the reader before or after the command is carried out.",
-            "在命令执行之前或之后卡被拔出读卡器。",
+            "在命令执行之前或之后卡被拔出读写器。",
             on_command=_pull,
         ),
         Kind(

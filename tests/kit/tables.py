@@ -10,7 +10,7 @@ from emulator.rig.testing import WISHES
 from emulator.rig.timing import NONE, TIMINGS, WORK
 
 Language = Literal["en", "zh"]
-LAYERS: Final = {"memory": "存储器", "card": "卡命令", "wire": "卡与读卡器之间"}
+LAYERS: Final = {"memory": "存储器", "card": "卡命令", "wire": "卡与读写器之间"}
 NEEDED: Final[dict[Language, str]] = {"en": "must be given", "zh": "必须给出"}
 HEADS: Final[dict[str, dict[Language, tuple[str, ...]]]] = {
     "faults": {
