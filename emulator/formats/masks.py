@@ -19,8 +19,10 @@ def filled(shown: str) -> str:
 
 def note(shown: str) -> str:
     """Return the note that names the masked bytes of hex, counted from 1; empty if there are none."""
+    if MASK not in shown:
+        return ""
     runs = [f"{match.start() // 2 + 1}-{match.end() // 2}" for match in _MASKED.finditer(shown)]
-    return f"masked: bytes {', '.join(runs)} stand as FF" if runs else ""
+    return f"masked: bytes {', '.join(runs)} stand as FF"
 
 
 def masked(shown: str, text: str) -> str:

@@ -64,6 +64,18 @@ def write(events: Iterable[Event]) -> Iterator[bytes]:
             yield packet.block(interfaces[event.reader])
 
 
+def _tags(dissector: str, direction: int) -> bytes:
+    """Return the tags that come before the bytes of a packet."""
+    name = dissector.encode() + bytes(-len(dissector) % 4)
+    head = struct.pack(">HH", _DISSECTOR, len(name)) + name
+    return head + struct.pack(">HHI", _DIRECTION, 4, direction) + bytes(4)
+
+
+_HEADS: Final = {_tags(_APDU, direction): direction for direction in (_SENT, _RECEIVED)}
+_HEAD: Final = len(next(iter(_HEADS)))
+"""Bytes of the tags of a packet of ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Packet:
     """A packet to be written: when, what dissects it, which way it went, its bytes, comments."""
@@ -76,10 +88,7 @@ class _Packet:
 
     def block(self, interface: int) -> bytes:
         """Return its block."""
-        name = self.dissector.encode() + bytes(-len(self.dissector) % 4)
-        tags = struct.pack(">HH", _DISSECTOR, len(name)) + name
-        tags += struct.pack(">HHI", _DIRECTION, 4, self.direction) + bytes(4)
-        data = tags + self.data
+        data = _tags(self.dissector, self.direction) + self.data
         moment = max(0, round(self.time * 1e6))
         body = struct.pack("<IIIII", interface, moment >> 32, moment & 0xFFFFFFFF, len(data), len(data))
         flags = struct.pack("<I", 1 if self.direction == _RECEIVED else 2)
@@ -175,7 +184,10 @@ class _Capture:
             raise ValueError(f"packet {self.packets} is cut off")
         interface = self.interfaces[number]
         dissector, direction, data = self._tags(body[20 : 20 + length])
-        comment = self._options(body[20 + length + -length % 4 :]).get(_COMMENT, b"").decode("utf-8", "replace")
+        tail = body[20 + length + -length % 4 :]
+        # Only these comments say what is not in the packet.
+        wanted = dissector == _ATR or b"masked: " in tail
+        comment = self._options(tail).get(_COMMENT, b"").decode("utf-8", "replace") if wanted else ""
         time = (high << 32 | low) / interface.second
         if dissector == _ATR:
             yield Event(time, "reset" if "reset" in comment.split() else "power on", answer=data, reader=interface.name)
@@ -186,6 +198,9 @@ class _Capture:
 
     def _tags(self, data: bytes) -> tuple[str, int, str]:
         """Return dissector, direction and bytes in hex of a packet."""
+        ours = _HEADS.get(data[:_HEAD])
+        if ours is not None:
+            return _APDU, ours, data[_HEAD:].hex().upper()
         dissector, direction, at = "", -1, 0
         while True:
             tag, length = struct.unpack_from(">HH", data, at)

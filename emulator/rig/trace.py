@@ -85,6 +85,31 @@ class Trace:
         trace._events.extend(events if profile is None else Explainer(profile, psam).events(events))
         return trace
 
+    @staticmethod
+    def explain(command: bytes, answer: bytes | None = None, *, profile: str | PathLike[str] = "ssc-2.0") -> Event:
+        """Describe one command by its bytes, with its answer or without, as `sscard explain` does.
+
+        Args:
+            command: the command APDU.
+            answer: response data and status word.
+            profile: card type.
+
+        Returns:
+            the event; which file is meant and what was proven before is not known.
+
+        Raises:
+            InputError: there is no such profile.
+
+        Example:
+            >>> import sscard
+            >>> event = sscard.Trace.explain(bytes.fromhex("0084010008"), bytes.fromhex("6A86"))
+            >>> event.name, event.clause, event.reason
+            ('GET CHALLENGE', 'Part 5, table 5', 'in ssc-2.0 GET CHALLENGE has P1 00 with P2 00')
+        """
+        from .explain import Explainer  # noqa: PLC0415 - as in `read`
+
+        return Explainer(profile).alone(command, answer)
+
     @property
     def unmasked(self) -> bool:
         """Whether the bytes without masks are kept, too."""
