@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from keys.errors import SscardError
 
+from ..formats.forms import write_events
 from ..reader.errors import StackError
 from ..rig.errors import RigError
 from ..terminal import TerminalError
@@ -248,6 +249,11 @@ def _as_text(hub: Hub, after: int) -> Response:
     return PlainTextResponse("".join(f"{line}\n" for line in lines))
 
 
+def _as_capture(hub: Hub, after: int) -> Response:
+    pieces = write_events((event for _, event in hub.after(after)), "pcapng")
+    return Response(b"".join(pieces), media_type="application/octet-stream")
+
+
 def _as_list(hub: Hub, after: int) -> Response:
     return JSONResponse([numbered(*each) for each in hub.after(after)])
 
@@ -256,6 +262,7 @@ FORMS: Final[Mapping[str, Callable[[Hub, int], Response]]] = {
     "jsonl": _as_lines,
     "text": _as_text,
     "json": _as_list,
+    "pcapng": _as_capture,
 }
 """The forms of a trace."""
 

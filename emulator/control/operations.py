@@ -249,10 +249,11 @@ STREAMS: Final[Mapping[str, Stream]] = {
         Stream(
             "trace",
             "/trace",
-            "Return what passed, as JSON lines, as text for people, or as a JSON list with the numbers of the events",
-            "返回通信记录：JSON 行、便于阅读的文本，或带事件编号的 JSON 列表",
-            ("application/jsonl", "text/plain", "application/json"),
-            {"format": {"enum": ["jsonl", "text", "json"]}, "after": _AFTER},
+            "Return what passed, as JSON lines, as text for people, as a JSON list with the numbers of the events, or "
+            "as a capture for Wireshark",
+            "返回通信记录：JSON 行、便于阅读的文本、带事件编号的 JSON 列表，或供 Wireshark 使用的抓包文件",
+            ("application/jsonl", "text/plain", "application/json", "application/octet-stream"),
+            {"format": {"enum": ["jsonl", "text", "json", "pcapng"]}, "after": _AFTER},
         ),
         Stream(
             "events",

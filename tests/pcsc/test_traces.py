@@ -80,3 +80,23 @@ def test_the_command_line_replays_in_a_reader(card: sscard.Card, trace: sscard.T
     done = child.run([*command, "--reader", "nothing"])
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("sscard: PC/SC shows no reader that begins with 'nothing'")
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_rig_writes_its_trace(card: sscard.Card, tmp_path: Path, masked: bool) -> None:
+    """With cards in two readers; it replays on the card if nothing is masked in it."""
+    image, written = tmp_path / "c.sscard", tmp_path / "t.jsonl"
+    card.save(image)
+    options = ["--trace", written] if masked else ["--trace", written, "--unmasked"]
+    client = ["--", "sscard", "terminal", "verify-pin", "--pin", "123456"]
+    done = child.run([SSCARD, "rig", "--reader", image, "--reader", "psam", *options, *client])
+    assert done.returncode == 0, done.stderr
+    assert ("WARNING" in done.stderr) is not masked
+    text = written.read_text(encoding="utf-8")
+    assert ("0020000003123456" in text) is not masked
+    readers = {event.reader for event in sscard.Trace.read(written)}
+    assert len(readers) == 2
+    replayed = child.run([SSCARD, "replay", written, "--card", image, "--of", min(readers)])
+    assert replayed.returncode == (2 if masked else 0), replayed.stdout + replayed.stderr
+    again = child.run([SSCARD, "rig", "--reader", image, *options, "--", "true"])
+    assert again.returncode == (0 if masked else 2), "an unmasked trace is never appended to"

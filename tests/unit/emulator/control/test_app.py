@@ -1,5 +1,6 @@
 """The HTTP side: every operation as its document says, who may ask, and one sentence for every mistake."""
 
+import io
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from emulator.control import app
 from emulator.control.operations import OPERATIONS, STREAMS
+from emulator.formats import pcapng
 from emulator.trace.event import Event
 from tests.kit.control import ControlBench, control_bench
 from tests.kit.schema import mistakes
@@ -122,6 +124,16 @@ def test_the_trace_in_its_forms(shared: ControlBench, form: str) -> None:
         assert lines[-1]["name"] == "VERIFY"
 
 
+def test_the_trace_as_a_capture(shared: ControlBench) -> None:
+    shared.rig.readers[0].transmit(bytes.fromhex(PIN))
+    answer = shared.ask("GET", "/trace?format=pcapng")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-type"] in STREAMS["trace"].kinds
+    events = list(pcapng.read(io.BytesIO(answer.body), "answer"))
+    assert (events[-1].apdu, events[-1].reader) == ("0020000003******", shared.rig.readers[0].name)
+    assert bytes.fromhex("123456") not in answer.body
+
+
 def test_no_secret_is_in_what_is_answered(shared: ControlBench) -> None:
     """Every key of card and PSAM, in hex, in every answer that shows the rig."""
     secrets = [
@@ -205,7 +217,7 @@ def test_a_wrong_body_is_refused_with_a_sentence(shared: ControlBench, body: byt
         ("PATCH", "/readers", 405, "/readers takes GET, not PATCH"),
         ("PUT", "/readers/0/faults", 405, "/readers/0/faults takes GET, POST, DELETE, not PUT"),
         ("POST", "/events", 405, "/events takes GET"),
-        ("GET", "/trace?format=pcap", 400, "there is no format 'pcap'; there are: jsonl, text, json"),
+        ("GET", "/trace?format=xml", 400, "there is no format 'xml'; there are: jsonl, text, json, pcapng"),
         ("GET", "/trace?fromat=text", 400, "/trace has no field 'fromat'; did you mean 'format'?"),
         ("GET", "/trace?after=x", 400, "after: the number of an event was expected"),
         ("GET", "/trace?after=-1", 400, "after: the number of an event was expected"),
