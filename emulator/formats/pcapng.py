@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from ..trace.errors import TraceError
-from ..trace.event import Event
+from ..trace.event import LATEST, Event
 from ..trace.visible import one_line
 from . import masks
 from .source import exchange, unanswered
@@ -189,6 +189,8 @@ class _Capture:
         wanted = dissector == _ATR or b"masked: " in tail
         comment = self._options(tail).get(_COMMENT, b"").decode("utf-8", "replace") if wanted else ""
         time = (high << 32 | low) / interface.second
+        if time >= LATEST:
+            raise ValueError(f"packet {self.packets} has a time after 9998")
         if dissector == _ATR:
             yield Event(time, "reset" if "reset" in comment.split() else "power on", answer=data, reader=interface.name)
         elif direction == _SENT:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from ..trace.errors import TraceError
-from ..trace.event import Event
+from ..trace.event import LATEST, Event
 from .source import exchange, lines, unanswered
 
 _COLOUR: Final = re.compile(rb"\x1b\[[\d;]*m")
 _BEGINS: Final = re.compile(rb"pcscdaemon\.c:|winscard(?:_svc)?\.c:|(?:^|\s)APDU: [0-9A-F]{2} ", re.MULTILINE)
-_LINE: Final = re.compile(r"(?:^|.*?\s)(?P<since>\d{8,}) (?:\[\d+\] )?(?:\S+?:\d+:(?P<place>\w+)\(\) )?(?P<rest>.*)")
+_LINE: Final = re.compile(r"(?:^|.*?\s)(?P<since>\d{8,12}) (?:\[\d+\] )?(?:\S+?:\d+:(?P<place>\w+)\(\) )?(?P<rest>.*)")
 _BYTES: Final = re.compile(r"(?:.*\s)?(?P<what>APDU|SW|Card ATR): (?P<bytes>[0-9A-F ]*)")
 _CLIENT: Final = re.compile(r"Received command: (\w+) from client (\d+)")
 _READER: Final = re.compile(r"Authorized client for '(.*)'")
@@ -52,7 +52,7 @@ class _Log:
         """Take a line; yield what is complete with it. Raise ValueError if its bytes are cut off."""
         head = _LINE.match(line)
         if head is not None:
-            self.time += int(head["since"]) / 1e6
+            self.time = min(self.time + int(head["since"]) / 1e6, LATEST - 1)
         bytes_of = _BYTES.fullmatch(line)
         if bytes_of is not None:
             yield from self._bytes(bytes_of["what"], bytes_of["bytes"])

@@ -15,6 +15,10 @@ ACCEPTED: Final = ("90", "61", "6C")
 """First bytes of the status words that are not refusals."""
 
 
+LATEST: Final = 253_370_764_800.0
+"""The first second of 9999: no clock of a trace shows it, and some zones could not."""
+
+
 class Plain:
     """The bytes of a command and its answer as they passed, PINs and keys included; never printed.
 

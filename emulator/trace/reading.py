@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from .errors import TraceError
-from .event import Event
+from .event import LATEST, Event
 
 KINDS: Final = frozenset(("command", "power on", "power off", "reset", "fault", "note", "inserted", "removed"))
 """What an event can be."""
@@ -84,6 +84,8 @@ def _event(line: bytes) -> Event:
     read = _DECODER.decode(line)
     if read.kind not in KINDS:
         raise ValueError(f"{read.kind!r} is no kind of event")
+    if not 0 <= read.time.timestamp() < LATEST:
+        raise ValueError("the time lies before 1970 or after 9998")
     if read.kind == "command":
         _require_command(read)
     elif not _HEX.fullmatch(read.answer):

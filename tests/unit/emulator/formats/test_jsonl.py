@@ -41,6 +41,8 @@ def test_what_is_written_is_read_again() -> None:
         (b'{"time": "2026-01-01T00:00:00Z", "kind": "command", "apdu": "0x00"}\n', "must be hexadecimal"),
         (b'{"time": "2026-01-01T00:00:00Z", "kind": "command", "apdu": "00840000"}\n', "has a status word"),
         (b'{"time": "2026-01-01T00:00:00Z", "kind": "reset", "answer": "3Z"}\n', "answer must be hexadecimal"),
+        (b'{"time": "9999-06-01T00:00:00Z", "kind": "reset"}\n', "the time lies before 1970 or after 9998"),
+        (b'{"time": "0001-01-01T00:00:00Z", "kind": "reset"}\n', "the time lies before 1970 or after 9998"),
         (b'[]\n{"time"', "line 1: this is not an event of a trace"),
         (b"\xff\xfe\n", "line 1: this is not JSON"),
     ],

@@ -138,8 +138,10 @@ def interface(link: int = 252, options: bytes = b"", order: str = "<") -> bytes:
     return block(1, struct.pack(f"{order}HHI", link, 0, 0) + options, order)
 
 
-def packet(data: bytes, order: str = "<", *, at: int = 0, whole: int | None = None, moment: int = 0) -> bytes:
-    head = struct.pack(f"{order}IIIII", at, 0, moment, len(data), len(data) if whole is None else whole)
+def packet(
+    data: bytes, order: str = "<", *, at: int = 0, whole: int | None = None, moment: int = 0, high: int = 0
+) -> bytes:
+    head = struct.pack(f"{order}IIIII", at, high, moment, len(data), len(data) if whole is None else whole)
     return block(6, head + data + bytes(-len(data) % 4), order)
 
 
@@ -149,6 +151,8 @@ def upper(name: bytes, direction: int | None, data: bytes) -> bytes:
     return struct.pack(">HH", 12, len(padded)) + padded + way + bytes(4) + data
 
 
+LATE = struct.pack("<HH", 9, 1) + bytes(8)
+"""A clock that counts seconds, and no end of it."""
 SENT, RECEIVED = upper(b"iso7816", 0, bytes.fromhex("0084000002")), upper(b"iso7816", 1, bytes.fromhex("ABCD9000"))
 
 
@@ -185,6 +189,7 @@ def test_commands_without_answers_are_notes() -> None:
         (section() + interface() + packet(upper(b"iso7816", 0, b"xyz")), "packet 1: a command has four bytes at least"),
         (section() + packet(SENT), "packet 1 is of interface 0, which is not described"),
         (section() + interface() + packet(SENT, whole=999), "packet 1 is cut off"),
+        (section() + interface(options=LATE) + packet(SENT, high=100), "packet 1 has a time after 9998"),
         (section() + interface() + block(3, bytes(8)), "a packet in a block of type 3"),
         (section() + interface() + packet(SENT)[:-9], "cut off in block 3 of the capture"),
         (section() + interface() + packet(SENT)[:5], "cut off in block 3 of the capture"),
