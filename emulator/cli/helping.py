@@ -152,6 +152,14 @@ HELP: Final[Mapping[str, Help]] = {
             "judge trace.jsonl --language zh",
         ),
     ),
+    "report": Help(
+        JUDGE,
+        "Make a page for people from a trace, with all findings",
+        (
+            "report trace.jsonl --out report.html",
+            "report trace.jsonl --out report.html --language zh --junit junit.xml --json report.json",
+        ),
+    ),
     "read": Help(
         TERMINAL, "Read the card in a reader: is it genuine, whose is it", ("exec -- sscard read", "read --json")
     ),

@@ -1,4 +1,4 @@
-"""Command `judge`: what a terminal did wrong, by a trace."""
+"""Commands `judge` and `report`: what a terminal did wrong, by a trace."""
 
 import json
 import sys
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from .group import main
+from .targets import Target, write_file
 
 if TYPE_CHECKING:
     from ..judge.rule import Finding
+    from ..report.texts import Language
     from ..trace.event import Event
 
 FILE: Final = click.argument(
@@ -70,6 +72,43 @@ def lines_of(finding: "Finding", language: str) -> Iterator[str]:
     yield f"line {finding.line}  {finding.severity}  {finding.rule}{at}"
     yield f"{_MARGIN}{finding.text} ({finding.clause})"
     yield f"{_MARGIN}better: {finding.better}"
+
+
+@main.command()
+@FILE
+@click.option("--out", type=Target(), required=True, help="Write the page to this file.")
+@click.option("--junit", type=Target(), help="Also write JUnit XML, with a test case for each rule.")
+@click.option("--json", "json_file", type=Target(), help="Also write JSON: verdict, cards, findings.")
+@click.option("--title", default="", help="Title of the page.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@LANGUAGE
+def report(
+    record: Path,
+    out: Path,
+    junit: Path | None,
+    json_file: Path | None,
+    title: str,
+    language: "Language",
+    *,
+    force: bool,
+) -> None:
+    """Make a report from a trace: one HTML page with cards, exchange, and what the terminal did wrong.
+
+    The page needs no other file and loads nothing. The status is 0, whatever was found: `judge` has a verdict.
+    """
+    from ..report.content import content
+    from ..report.forms import as_json
+    from ..report.forms import junit as as_junit
+    from ..report.page import page
+
+    made = content(events_of(record))
+    name = record.name if str(record) != "-" else ""
+    write_file(out, page(made, language, title=title, name=name), "--out", force=force)
+    if junit:
+        write_file(junit, as_junit(made, title or name or "sscard"), "--junit", force=force)
+    if json_file:
+        write_file(json_file, as_json(made, title), "--json", force=force)
+    click.echo(f"{out}: {summary(Counter(each.severity for each in made.findings), language)}")
 
 
 SEVERITIES: Final = {"error": "错误", "warning": "警告", "note": "提示"}

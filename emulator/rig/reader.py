@@ -39,6 +39,9 @@ class Owner(Protocol):
     def watch(self, card: AnyCard, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
 
+    def leave(self, card: AnyCard, reader: str) -> None:
+        """Take what a card is now for what it was when it left."""
+
     def note(self, kind: str, reader: str, what: str) -> None:
         """Record that something happened to a reader."""
 
@@ -318,6 +321,7 @@ class Reader:
             card, self._card = self._card, None
         if card is not None:
             card.trace = self._before
+            self._rig.leave(card, self.name)
             card.left()
 
     def _disconnect(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from cardfs.issuing.roots import Roots, load_roots
 from cardfs.profile.loader import DEMO
@@ -28,6 +28,10 @@ from .sweep import Cut, Look, sweep
 from .timing import NONE, wire
 from .trace import Trace
 from .transport import PcscTransport, ProcessTransport, Transport
+from .visits import Visits
+
+if TYPE_CHECKING:
+    from ..report.texts import Language
 
 Kind = Literal["process", "pcsc"]
 Source = Card | Relay | str | PathLike[str] | None
@@ -124,6 +128,7 @@ class Rig:
         self._relays: list[Relay] = []
         self._stock = stock
         self._seen: dict[int, AnyCard] = {}
+        self._visits = Visits()
         self._keeps = link is not None
         self._link: Transport
         try:
@@ -282,9 +287,14 @@ class Rig:
     def watch(self, card: AnyCard, reader: str) -> None:
         """Record what a card does from now on in the trace of the rig."""
         self._seen[id(card)] = card
+        self._visits.came(reader, card)
         card.record_to(self.trace, reader, self.clock.now, self.clock.timer)
         if self._timings[reader] != NONE:
             card.timing = self._timings[reader]
+
+    def leave(self, card: AnyCard, reader: str) -> None:
+        """Take what a card is now for what it was when it left a reader."""
+        self._visits.left(reader, card)
 
     def note(self, kind: str, reader: str, what: str) -> None:
         """Record in the trace that something happened to a reader: ``inserted`` or ``removed``."""
@@ -370,6 +380,42 @@ class Rig:
         """
         target = of or self.reader_of(psam=False)
         return sweep(self.readers, lambda: scenario(self), target, look, torn=torn)
+
+    def report(
+        self,
+        path: str | PathLike[str],
+        *,
+        language: "Language" = "en",
+        title: str = "",
+        junit: str | PathLike[str] | None = None,
+        json: str | PathLike[str] | None = None,
+    ) -> None:
+        """Write a report of what passed so far: one HTML page with cards, exchange, and what the judge found.
+
+        Args:
+            path: the page, replaced if it exists; it needs no other file and loads nothing.
+            language: ``en`` or ``zh``.
+            title: instead of the usual one.
+            junit: also JUnit XML, with a test case for each rule of the judge.
+            json: also JSON: verdict, counts, cards with what changed, findings.
+
+        Example:
+            >>> import pathlib, sscard, tempfile
+            >>> with sscard.Rig(["demo", "psam"]) as rig, tempfile.TemporaryDirectory() as folder:
+            ...     name = rig.terminal().read_basic().fields["name"]
+            ...     rig.report(pathlib.Path(folder, "report.html"))
+            ...     pathlib.Path(folder, "report.html").read_text(encoding="utf-8")[:15]
+            '<!DOCTYPE html>'
+        """
+        from ..report.content import content  # noqa: PLC0415 - for who asks
+        from ..report.forms import as_json, write  # noqa: PLC0415
+        from ..report.forms import junit as as_junit  # noqa: PLC0415
+        from ..report.page import page  # noqa: PLC0415
+
+        made = content(self.trace.events, self._visits.states())
+        write(path, page(made, language, title=title))
+        write(junit, as_junit(made, title or "sscard"))
+        write(json, as_json(made, title))
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ PAGES: Final = {"en": ROOT / "docs/reference/judge.md", "zh": ROOT / "docs/zh/re
 _HEAD: Final = {
     "en": """# Rules of the judge
 
-`sscard judge TRACE` looks through a trace for what the *terminal* did wrong; so does `rig.trace.judge()` in Python.
-[Judge a terminal](../index.md) shows how. This page is made from the table of the {count} rules.
+`sscard judge TRACE` looks through a trace for what the *terminal* did wrong; so does `rig.trace.judge()` in Python,
+and the report. [Judge a terminal](../how-to/judge-a-terminal.md) shows how. This page is made from the table of the
+{count} rules.
 
 A finding names the line of the trace, the reader, what was seen, the clause, and the good way. Readers are told apart
 by the field `reader` of the trace; without it there is one reader. Which commands and files a line means is taken from
@@ -37,7 +38,7 @@ after a card was pulled out, is nobody's fault.
     "zh": """# 判定规则
 
 `sscard judge TRACE` 在跟踪记录中查找*终端*的错误；Python 中是 `rig.trace.judge()`。用法见
-[判定终端](../index.md)。本页由 {count} 条规则的表生成。
+[判定终端](../how-to/judge-a-terminal.md)。本页由 {count} 条规则的表生成。
 
 每个结果给出跟踪记录的行号、读写器、所见情况、条款和正确做法。读写器按跟踪记录的字段
 `reader` 区分，没有该字段时视为一个读写器。命令和文件的含义取自卡片一侧的记录，适用于任何终端，但卡须为本项目的卡。

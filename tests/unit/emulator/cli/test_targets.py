@@ -18,6 +18,7 @@ WRITES = {("issue", "image"), ("issue", "ca_out"), ("blank", "image"), ("demo", 
 WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo", "rig", "spy")}
 WRITES |= {("trace convert", "out")}
 READS = {"record", "image", "script", "holder", "roots", "scenario", "settings", "cards", "psams", "trace"}
+WRITES |= {("report", "out"), ("report", "junit"), ("report", "json_file")}  # in `report/test_page.py`
 SOCKETS = {"path"}
 DEBIT = ("--profile", "pboc", "--ca-out")
 
