@@ -43,8 +43,10 @@ def _unused_at_the_end(_side: Side, session: Session, desk: Desk) -> Iterator[Se
     if session.pulled or session.issuing:
         return
     for each in session.challenges:
-        # What was fetched for a function that failed afterwards is no mistake.
-        if not each.used and not desk.failed_since(each.line):
+        # What was fetched for a function that failed afterwards is no mistake; nor what the PSAM was asked about, for
+        # the terminal may end there (Part 7, 6.4).
+        asked = any(made.line > each.line and not made.used for made in desk.deliveries)
+        if not each.used and not asked and not desk.failed_since(each.line):
             yield _unused(each)
 
 

@@ -48,6 +48,9 @@ TRIED: Final = frozenset(("DELIVERY SESSION KEY", "INIT SAM FOR PURCHASE"))
 """Commands with which a terminal tries how many levels a key has, so that refusals are no failures (Part 9, 8)."""
 
 ISSUER_FILE, HOLDER_FILE, TERMINAL_NUMBER = "SSSE/EF05", "SSSE/EF06", "/EF16"
+EXTENSION: Final = (0x03, 0x4E)
+"""Number and identifier of the record of the name extension (V2.0 notice, table 9)."""
+
 ISSUING: Final = frozenset((0xE0, 0xE1, 0xD4))
 """Instructions of issuing machines: create, delete, write a key."""
 
@@ -92,6 +95,9 @@ def take(x: Exchange, side: Side, session: Session, desk: Desk) -> None:
         session.issuing = True
     if x.refused:
         _refused(x, side, session, desk)
+    if x.name == "READ RECORD" and x.file == HOLDER_FILE and x.p1 in EXTENSION and not x.corrected:
+        # Asked for: an older card has none.
+        session.extension_read = x.line
     _challenge(x, session, desk)
     _sent(x, session, desk)
     if x.done:
@@ -369,7 +375,6 @@ def _got_data(x: Exchange, data: str, side: Side, desk: Desk) -> None:
         _got_issuer(data, side, session)
     elif x.file == HOLDER_FILE:
         session.name_read = session.name_read or (x.line if data.startswith("09") else 0)
-        session.extension_read = session.extension_read or (x.line if data.startswith("4E") else 0)
     elif side.psam and x.file.endswith(TERMINAL_NUMBER) and len(data) == 12:
         desk.terminal = data
 

@@ -105,6 +105,23 @@ def test_personalising_is_no_terminal() -> None:
         assert [f"{each.line} {each.rule} {each.text}" for each in rig.trace.judge()] == []
 
 
+def test_a_terminal_that_ends_where_the_psam_does_not_reach_the_card_has_wasted_nothing() -> None:
+    """It has to fetch the random number before it can ask the PSAM (Part 7, 6.2 to 6.4)."""
+    with JudgeBench(region="330100") as bench:
+        bench.open()
+        bench.open_psam()
+        with pytest.raises(sscard.TerminalError):
+            bench.prove("PUK", 0x06)
+        bench.end()
+        assert bench.rules() == []
+
+
+def test_a_card_without_name_extension_is_asked_for_it_all_the_same() -> None:
+    with sscard.Rig(["catalogue:no-name-extension", "catalogue:psam"], clock="2026-03-01") as rig:
+        rig.terminal().read_basic()
+        assert rig.trace.judge() == []
+
+
 def test_memory_stays_flat() -> None:
     """A trace without end, with a mistake in every session, is judged in the memory of one session."""
     with JudgeBench() as bench:
