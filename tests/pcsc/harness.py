@@ -12,6 +12,7 @@ A test has three ways to a card, and all lead through the stack's own pcscd::
 A card object stays in the test's own process: the test can look at it while a client talks to it.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ from tests.kit.places import ROOT
 
 ATR = bytes.fromhex("3b6500002063cb6800")
 CLIENT_TIMEOUT = 30.0
+NO_FOLDER = os.geteuid() != 0 and not Path("/run/pcscd").is_dir()
+"""Whether an ordinary user of a machine on which no pcscd ever ran can have no stack without namespaces."""
 REFUSAL = "unshare: unshare failed: Operation not permitted"
 """What a machine without namespaces prints."""
 
