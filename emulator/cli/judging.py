@@ -11,6 +11,7 @@ import click
 
 from .group import main
 from .targets import Target, write_file
+from .traces import PROFILE, PSAM
 
 if TYPE_CHECKING:
     from ..judge.rule import Finding
@@ -31,9 +32,16 @@ _MARGIN: Final = "    "
 @FILE
 @RULE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each finding.")
+@PROFILE
+@PSAM
 @LANGUAGE
-def judge(record: Path, rules: tuple[str, ...], language: str, *, as_json: bool) -> None:
+def judge(
+    record: Path, rules: tuple[str, ...], profile: str | None, psam: str, language: str, *, as_json: bool
+) -> None:
     """Say what a terminal did wrong, by a trace that `--trace` or a rig wrote; '-' is standard input.
+
+    Logs of physical cards are judged, too: of apdu4j, of pcscd, of Wireshark. They have bytes only, and are described
+    as those of a card of the type --profile.
 
     The status is 1 if there is an error among the findings, 0 if there is none.
     """
@@ -41,7 +49,7 @@ def judge(record: Path, rules: tuple[str, ...], language: str, *, as_json: bool)
     from ..judge.rules import chosen
 
     found: Counter[str] = Counter()
-    for finding in run(events_of(record), chosen(rules)):
+    for finding in run(events_of(record, profile, psam), chosen(rules)):
         found[finding.severity] += 1
         if as_json:
             click.echo(json.dumps(finding.table(), ensure_ascii=False))
@@ -52,13 +60,19 @@ def judge(record: Path, rules: tuple[str, ...], language: str, *, as_json: bool)
     sys.exit(1 if found["error"] else 0)
 
 
-def events_of(trace: Path) -> "Iterator[Event]":
-    """Yield the events of a trace file, of standard input for ``-``; raise `TraceError` at a line that is none."""
-    from ..trace.reading import read_lines, read_trace
+def events_of(trace: Path, profile: str | None, psam: str) -> "Iterator[Event]":
+    """Yield the events of a trace file of any form that is read, of JSON lines on standard input for ``-``.
 
-    if str(trace) == "-":
-        return read_lines(sys.stdin.buffer, "<stdin>")
-    return read_trace(trace)
+    Raises:
+        TraceError: it is none.
+    """
+    from ..formats.forms import read_events
+    from ..rig.explain import described
+    from ..rig.foreign import DEFAULT_PROFILE
+    from ..trace.reading import read_lines
+
+    events = read_lines(sys.stdin.buffer, "<stdin>") if str(trace) == "-" else read_events(trace)
+    return described(events, profile or DEFAULT_PROFILE, psam)
 
 
 def lines_of(finding: "Finding", language: str) -> Iterator[str]:
@@ -81,6 +95,8 @@ def lines_of(finding: "Finding", language: str) -> Iterator[str]:
 @click.option("--json", "json_file", type=Target(), help="Also write JSON: verdict, cards, findings.")
 @click.option("--title", default="", help="Title of the page.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
+@PROFILE
+@PSAM
 @LANGUAGE
 def report(
     record: Path,
@@ -88,6 +104,8 @@ def report(
     junit: Path | None,
     json_file: Path | None,
     title: str,
+    profile: str | None,
+    psam: str,
     language: "Language",
     *,
     force: bool,
@@ -101,7 +119,7 @@ def report(
     from ..report.forms import junit as as_junit
     from ..report.page import page
 
-    made = content(events_of(record))
+    made = content(events_of(record, profile, psam))
     name = record.name if str(record) != "-" else ""
     write_file(out, page(made, language, title=title, name=name), "--out", force=force)
     if junit:

@@ -23,10 +23,10 @@ BINARY: Final = ("pcapng",)
 """Forms that are not for a terminal."""
 _FORMS: Final = ("text", "jsonl", "scriptor", "apdu4j", "pcapng")
 _OF: Final = click.option("--of", "reader", default="", help="Name of the one reader that is meant, or its beginning.")
-_PROFILE: Final = click.option(
+PROFILE: Final = click.option(
     "--profile", help="Card type by which to describe commands that have bytes only.  [default: ssc-2.0]"
 )
-_PSAM: Final = click.option("--psam", default="", help="Name of the reader with the PSAM, or its beginning.")
+PSAM: Final = click.option("--psam", default="", help="Name of the reader with the PSAM, or its beginning.")
 
 
 @main.group("trace", cls=GroupedHelp)
@@ -43,7 +43,7 @@ def trace_group() -> None:
 @click.option(
     "--profile", help="Card type by which to describe commands that have bytes only; without it they stay so."
 )
-@_PSAM
+@PSAM
 def convert(
     trace: Path, form: str, out: Path | None, reader: str, profile: str | None, psam: str, *, force: bool
 ) -> None:
@@ -94,8 +94,8 @@ def _print(pieces: Iterable[bytes]) -> None:
 @click.argument("subject", metavar="TRACE|HEX")
 @click.argument("answer", metavar="[ANSWER]", default="")
 @_OF
-@_PROFILE
-@_PSAM
+@PROFILE
+@PSAM
 def explain(subject: str, answer: str, reader: str, profile: str | None, psam: str) -> None:
     """Explain a trace, also of a physical card, or one command: what it means, and why it was refused.
 
@@ -150,7 +150,7 @@ def _bytes(text: str, least: int = 4) -> bytes | None:
 @click.option("--reader", "name", help="Name of the PC/SC reader with the card to ask, or its beginning.")
 @click.option("--card", "image", type=FILE, help="Card image or catalogue:ID to ask; it stays as it is.")
 @click.option("--of", "reader", default="", help="Name of the one reader of the trace that is meant, or its beginning.")
-@_PROFILE
+@PROFILE
 @click.pass_context
 def replay(
     ctx: click.Context, trace: Path, name: str | None, image: Path | None, reader: str, profile: str | None

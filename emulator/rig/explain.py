@@ -105,3 +105,19 @@ class Explainer:
                 return row
         card.suppose(next(path for path in sorted(image.dfs, key=len)))
         return None
+
+
+def described(events: Iterable[Event], profile: str, psam: str = "") -> Iterator[Event]:
+    """Yield events in order, those that have bytes only described; without such ones no profile is loaded.
+
+    Args:
+        profile, psam: as for `Explainer`.
+
+    Raises:
+        InputError: there is no such profile.
+    """
+    explainer: Explainer | None = None
+    for event in events:
+        if explainer is None and event.kind == "command" and not event.name:
+            explainer = Explainer(profile, psam)
+        yield from (event,) if explainer is None else explainer.events((event,))

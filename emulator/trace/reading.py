@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from os import PathLike
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -41,24 +39,6 @@ class _Line(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Line)
-
-
-def read_trace(path: str | PathLike[str]) -> Iterator[Event]:
-    """Yield the events of a trace file, in order; no more than one line is kept in memory.
-
-    Raises:
-        TraceError: it cannot be read, is empty, or a line is not one of a trace; one sentence with file and line.
-    """
-    name, found = str(path), False
-    try:
-        with Path(path).open("rb") as file:
-            for event in read_lines(file, name):
-                found = True
-                yield event
-    except OSError as error:
-        raise TraceError(f"{name}: {error.strerror or error}") from None
-    if not found:
-        raise TraceError(f"{name}: the trace is empty: nothing passed while it was written")
 
 
 def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Event]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from emulator.formats.forms import read_events
 from emulator.judge.judge import judge
-from emulator.trace.reading import read_lines, read_trace
+from emulator.trace.reading import read_lines
 from tests.bench.measure import Row, leave
 from tests.kit.judged import JudgeBench, select
 
@@ -43,9 +44,9 @@ def bench_a_trace_from_a_file(benchmark: Any, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     exchanges = write_trace(path)
     began = perf_counter()
-    found = sum(1 for _ in judge(read_trace(path)))
+    found = sum(1 for _ in judge(read_events(path)))
     seconds = perf_counter() - began
-    benchmark.pedantic(lambda: sum(1 for _ in judge(islice(read_trace(path), 2000))), rounds=5)
+    benchmark.pedantic(lambda: sum(1 for _ in judge(islice(read_events(path), 2000))), rounds=5)
     note = f"{seconds:.2f} s for {exchanges:,}, {found} findings"
     bound = EXCHANGES / MOST_SECONDS
     leave(

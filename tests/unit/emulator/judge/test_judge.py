@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import sscard
+from emulator.formats.forms import read_events
 from emulator.judge.judge import Judge, judge
 from emulator.judge.rules import chosen
 from emulator.trace.event import Event
-from emulator.trace.reading import read_trace
 from tests.kit.cli import process, refused
 from tests.kit.cli import sscard as run
 from tests.kit.judged import SSSE, TRIES, VERIFY, JudgeBench, select
@@ -206,10 +206,24 @@ def test_bad_input_is_one_sentence_with_its_place(tmp_path: Path) -> None:
     assert refused(run("judge", path)).startswith(f"{path}, line {last}: the file ends in the middle of a line: ")
     assert refused(run("judge", tmp_path / "none.jsonl")) == f"{tmp_path}/none.jsonl: No such file or directory"
     path.write_text("")
-    assert refused(run("judge", path)) == f"{path}: the trace is empty: nothing passed while it was written"
+    assert refused(run("judge", path)) == f"{path}: the file is empty"
     path.write_text('{"name": "sscard", "version": 1}\n')
     assert refused(run("judge", path)).startswith(f"{path}, line 1: this is not an event of a trace (")
     assert "there is no rule 'x'" in refused(run("judge", path, "--rule", "x"))
+
+
+def test_a_log_of_another_tool_is_judged_by_its_bytes(tmp_path: Path) -> None:
+    """A terminal of another maker with a physical card: a wrong PIN, and the record is read nevertheless."""
+    path = tmp_path / "dump.txt"
+    path.write_text(
+        "# ATR: 3B6D000000814A44468660519984214605\n# PROTOCOL: T=0\n"
+        "00A404000F7378312E73682EC9E7BBE1B1A3D5CF\n9000\n0020000000\n63C3\n"
+        "0020000003999999\n63C2\n00B2010404\n6982\n"
+    )
+    done = run("judge", path)
+    assert done.exit_code == 1
+    assert "wrong-pin-ignored" in done.output
+    assert refused(run("judge", path, "--profile", "ssc-9")).startswith("ssc-9")
 
 
 def test_what_is_saved_is_judged_as_what_was_seen(tmp_path: Path) -> None:
@@ -217,5 +231,5 @@ def test_what_is_saved_is_judged_as_what_was_seen(tmp_path: Path) -> None:
         bench.power()
         bench.u(VERIFY)
         bench.end()
-        assert list(judge(read_trace(saved(tmp_path, bench)))) == bench.findings()
+        assert list(judge(read_events(saved(tmp_path, bench)))) == bench.findings()
         assert list(judge(bench.rig.trace, chosen(["pin-tries-not-asked"]))) == bench.findings()[1:]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import sscard
+from emulator.formats.forms import read_events
 from emulator.trace.errors import TraceError
-from emulator.trace.reading import read_lines, read_trace
+from emulator.trace.reading import read_lines
 
 MOMENT = b'{"time": "2026-11-27T13:26:37.807139+00:00", '
 
@@ -18,7 +19,7 @@ def test_what_a_trace_saves_is_read_again(tmp_path: Path) -> None:
         rig.terminal().identify()
         rig.readers[0].remove()
         rig.trace.save(tmp_path / "trace.jsonl")
-        read = list(read_trace(tmp_path / "trace.jsonl"))
+        read = list(read_events(tmp_path / "trace.jsonl"))
         assert {event.kind for event in read} >= {"command", "fault", "inserted", "removed", "power on"}
         for one, other in zip(read, rig.trace, strict=True):
             assert abs(one.time - other.time) < 1e-5
