@@ -160,6 +160,15 @@ HELP: Final[Mapping[str, Help]] = {
             "report trace.jsonl --out report.html --language zh --junit junit.xml --json report.json",
         ),
     ),
+    "check": Help(
+        LOOK,
+        "Check whether a card does what the standard has",
+        (
+            "check --card my.sscard",
+            "check --reader 'ACS ACR39U' --junit checks.xml",
+            "check --card catalogue:pin-locked --group commands --group keys",
+        ),
+    ),
     "read": Help(
         TERMINAL, "Read the card in a reader: is it genuine, whose is it", ("exec -- sscard read", "read --json")
     ),

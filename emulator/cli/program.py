@@ -1,6 +1,21 @@
 """The program `sscard`: the group with all its commands, which add themselves to it when they are imported."""
 
-from . import apdu, cards, catalogue, completion, control, demo, judging, life, look, readers, spy, terminal, traces
+from . import (
+    apdu,
+    cards,
+    catalogue,
+    checking,
+    completion,
+    control,
+    demo,
+    judging,
+    life,
+    look,
+    readers,
+    spy,
+    terminal,
+    traces,
+)
 from .group import IMAGE, main
 
 __all__ = [
@@ -8,6 +23,7 @@ __all__ = [
     "apdu",
     "cards",
     "catalogue",
+    "checking",
     "completion",
     "control",
     "demo",

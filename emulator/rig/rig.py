@@ -1,7 +1,7 @@
 """`Rig`: readers, the cards in them, one trace, one clock and one source of random numbers."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from cardfs.issuing.roots import Roots, load_roots
-from cardfs.profile.loader import DEMO
+from cardfs.profile.loader import DEMO, Profile
 from keys.generate import RandomSource, SeededRandom, system_random
 
 from ..naming import resolve
-from ..terminal import Hsm, Settings, Terminal
+from ..terminal import Hsm, InProcess, Settings, Terminal
 from ..trace.event import Event
 from .any_card import AnyCard
 from .card import DEMO_PIN, Card
@@ -31,6 +31,8 @@ from .transport import PcscTransport, ProcessTransport, Transport
 from .visits import Visits
 
 if TYPE_CHECKING:
+    from ..check.check import Outcome
+    from ..check.run import Report
     from ..report.texts import Language
 
 Kind = Literal["process", "pcsc"]
@@ -416,6 +418,58 @@ class Rig:
         write(path, page(made, language, title=title))
         write(junit, as_junit(made, title or "sscard"))
         write(json, as_json(made, title))
+
+    def check(
+        self,
+        reader: Reader | None = None,
+        *,
+        groups: Iterable[str] = (),
+        profile: str | PathLike[str] | Profile | None = None,
+        pin: str | None = None,
+        allow_writes: bool = False,
+        progress: "Callable[[Outcome], None]" = lambda _: None,
+    ) -> "Report":
+        """Check a card, as `sscard check` does: whether it does what the standard has.
+
+        Of a virtual card copies are checked, so that it stays as it is; a physical one is checked itself, and root
+        keys are used with it only if the rig has got some.
+
+        Args:
+            reader: where the card is; the first one with a user card if left out.
+            groups: names of groups of checks, ``commands`` or ``trades``; all if left out.
+            profile: type of card, a shipped name or a TOML file; recognised if left out.
+            pin: the PIN of the card; that of new cards if left out, of a physical card none.
+            allow_writes: whether a physical card may be written and may lose tries.
+            progress: gets each outcome.
+
+        Raises:
+            SscardError: there is no such group, or the card is of no known type.
+
+        Example:
+            >>> import sscard
+            >>> with sscard.Rig(["demo"]) as rig:
+            ...     report = rig.check(groups=["parameters"])
+            ...     report.ok, report.counts["failed"]
+            (True, 0)
+        """
+        from ..check.run import run  # noqa: PLC0415 - most rigs need none
+
+        place = reader or self.reader_of(psam=False)
+        card = place.card
+        module = next((each for each in self.readers if each.card is not None and each.card.is_psam), None)
+        psam = InProcess(module.card.fork(), module.name) if module is not None and module.card is not None else None
+        return run(
+            None if card else place,
+            fork=card.fork if card else None,
+            name=place.name,
+            psam=psam,
+            profile=profile,
+            roots=self._root_keys() if card is not None or self._roots is not None else None,
+            pin=pin or (DEMO_PIN if card is not None else ""),
+            allow_writes=allow_writes,
+            groups=groups,
+            progress=progress,
+        )
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -1,0 +1,129 @@
+"""Command `check`: whether a card does what the standard has, on any PC/SC reader or as an image."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from .errors import UsageFault
+from .group import main
+from .targets import Target, write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..check.check import Outcome
+    from ..check.run import Report
+
+_MARKS: Final = {"passed": "ok", "failed": "FAILED", "not tested": "not tested"}
+_ZH: Final = {"passed": "通过", "failed": "失败", "not tested": "未测试"}
+
+
+@main.command()
+@click.option("--reader", help="PC/SC reader with the card: name or its beginning.")
+@click.option("--card", "source", metavar="IMAGE", help="A copy of a card image, demo, psam or catalogue:ID instead.")
+@click.option("--psam", help="PSAM for purchases: a PC/SC reader; with --card a card.")
+@click.option("--roots", type=click.Path(path_type=Path), help="TOML file of root keys.")
+@click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN; it is used with --allow-writes only.")
+@click.option("--profile", help="Type of card: a shipped name or a TOML file.  [default: recognised]")
+@click.option("--allow-writes", is_flag=True, help="Also run checks that write, or may cost a try.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Run this group only; repeatable.")
+@click.option("--json", "json_file", type=Target(), metavar="FILE", help="Write the results as JSON.")
+@click.option("--junit", "junit_file", type=Target(), metavar="FILE", help="Write the results as JUnit XML.")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+def check(
+    reader: str | None,
+    source: str | None,
+    psam: str | None,
+    roots: Path | None,
+    pin: str | None,
+    profile: str | None,
+    groups: tuple[str, ...],
+    json_file: Path | None,
+    junit_file: Path | None,
+    language: str,
+    *,
+    allow_writes: bool,
+    force: bool,
+) -> None:
+    """Check whether a card does what the standard has, command by command.
+
+    A card in a reader is not written and loses no try unless --allow-writes is given. The status is 1 if a check
+    failed, 0 if none did.
+    """
+    if (reader is None) == (source is None):
+        raise UsageFault("name the card: --reader NAME or --card IMAGE, one of them")
+
+    def show(outcome: "Outcome") -> None:
+        click.echo("\n".join(_lines(outcome, language)))
+
+    if source is not None:
+        report = _image(source, psam, roots, pin, profile, groups, show)
+    else:
+        report = _reader(reader or "", psam, roots, pin, profile, groups, show, allow_writes=allow_writes)
+    for path, option, text in ((json_file, "--json", report.json()), (junit_file, "--junit", report.junit())):
+        if path is not None:
+            write_file(path, text, option, force=force)
+    counts = report.counts
+    marks = _ZH if language == "zh" else {each: each for each in _ZH}
+    click.echo(f"{report.profile}: " + ", ".join(f"{counts[each]} {mark}" for each, mark in marks.items()))
+    sys.exit(0 if report.ok else 1)
+
+
+def _lines(outcome: "Outcome", language: str) -> "list[str]":
+    """Return the lines of an outcome: what, and why not."""
+    zh = language == "zh"
+    mark = _ZH[outcome.result] if zh else _MARKS[outcome.result]
+    lines = [f"{mark}  {outcome.id}: {outcome.zh if zh else outcome.title} ({outcome.clause})"]
+    if outcome.why:
+        lines.append(f"    {outcome.why}")
+    if outcome.command:
+        lines.append(f"    {outcome.command} -> {outcome.answer}")
+    return lines
+
+
+def _image(
+    source: str,
+    psam: str | None,
+    roots: Path | None,
+    pin: str | None,
+    profile: str | None,
+    groups: tuple[str, ...],
+    show: "Callable[[Outcome], None]",
+) -> "Report":
+    """Check copies of a virtual card."""
+    from ..rig.rig import Rig
+
+    with Rig([source, psam or "empty"], roots=roots) as rig:
+        return rig.check(rig.readers[0], groups=groups, profile=profile, pin=pin, progress=show)
+
+
+def _reader(
+    reader: str,
+    psam: str | None,
+    roots: Path | None,
+    pin: str | None,
+    profile: str | None,
+    groups: tuple[str, ...],
+    show: "Callable[[Outcome], None]",
+    *,
+    allow_writes: bool,
+) -> "Report":
+    """Check the card in a PC/SC reader."""
+    from cardfs.issuing.roots import load_roots
+
+    from ..check.run import run
+    from ..terminal.pcsc import PcscReader, reader_names
+
+    return run(
+        PcscReader(reader_names(reader)[0]),
+        psam=PcscReader(reader_names(psam)[0]) if psam else None,
+        profile=profile,
+        roots=load_roots(roots) if roots else None,
+        pin=pin or "",
+        allow_writes=allow_writes,
+        groups=groups,
+        progress=show,
+    )

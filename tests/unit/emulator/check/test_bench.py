@@ -1,0 +1,46 @@
+"""The bench: commands, secrets that are not shown, what counts as failed and what as not tested."""
+
+import pytest
+
+import sscard
+from cardfs.profile.loader import load_profile
+from emulator.check.bench import Bench, Means
+from emulator.check.check import Failed, NotTested
+from tests.kit.mutants import card
+
+
+def _bench(pin: str = "") -> Bench:
+    return Bench(sscard.InProcess(card("ssc-2.0").fork()), load_profile("ssc-2.0"), Means(pin=pin))
+
+
+def test_the_pin_is_not_shown() -> None:
+    bench = _bench("123456")
+    bench.enter("SSSE")
+    bench.verify()
+    assert bench.command == "0020000003******"
+    assert "123456" not in repr(bench.means)
+
+
+def test_a_wrong_word_has_failed_and_a_refusal_before_is_not_tested() -> None:
+    bench = _bench()
+    with pytest.raises(Failed, match=r"^reading: the card answered 6986, not 9000$"):
+        bench.expect(bytes.fromhex("00B2010400"), "reading")
+    assert (bench.command, bench.answer) == ("00B2010400", "6986")
+    with pytest.raises(NotTested, match=r"^reading came before and was refused with 6986$"):
+        bench.need(bytes.fromhex("00B2010400"), "reading")
+
+
+def test_another_pin_is_no_failure_of_the_card() -> None:
+    bench = _bench("999999")
+    bench.enter("SSSE")
+    with pytest.raises(NotTested, match=r"VERIFY was refused with 63C2: is this the PIN of the card?"):
+        bench.verify()
+    with pytest.raises(NotTested, match=r"ssc-2.0 has no DF09"):
+        bench.enter("DF09")
+
+
+def test_a_file_is_found_by_what_it_is() -> None:
+    bench = _bench()
+    assert bench.file(lambda plan: plan.ef.fid == 0xEF07, "x")[0] == "SSSE"
+    with pytest.raises(NotTested, match=r"^ssc-2.0 has no magic file$"):
+        bench.file(lambda _: False, "magic file")

@@ -1,0 +1,18 @@
+"""What comes out of a check, as a table."""
+
+from emulator.check.check import Outcome
+
+
+def test_an_outcome_is_a_table_that_json_can_write() -> None:
+    outcome = Outcome("a", "commands", "A", "甲", "Part 5, 5.3", "failed", "why", "00A4", "6A82")
+    assert outcome.table() == {
+        "id": "a",
+        "group": "commands",
+        "title": "A",
+        "zh": "甲",
+        "clause": "Part 5, 5.3",
+        "result": "failed",
+        "why": "why",
+        "command": "00A4",
+        "answer": "6A82",
+    }

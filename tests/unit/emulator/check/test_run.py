@@ -1,0 +1,97 @@
+"""The run: harmless by default, recognised types, reports."""
+
+import json
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+import sscard
+from emulator.check.check import CheckError, Outcome
+from emulator.check.checks import CHECKS
+from emulator.check.run import run
+from tests.kit.mutants import MUTANTS, PIN, ROOTS, card, checked
+
+HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74}
+
+
+def test_without_leave_nothing_is_written_and_no_try_is_spent() -> None:
+    for profile in ("ssc-1.0", "ssc-2.0", "ssc-3.0", "psam"):
+        one = card(profile).fork()
+        before = one.snapshot()
+        sent: list[bytes] = []
+
+        class Watched(sscard.InProcess):
+            def transmit(self, command: bytes) -> bytes:
+                sent.append(command)  # noqa: B023 - used within the round
+                return super().transmit(command)
+
+        report = run(Watched(one), roots=ROOTS, pin=PIN, psam=sscard.InProcess(card("psam").fork()))
+        assert report.ok
+        assert one.snapshot() == before
+        for command in sent:
+            if profile != "psam":
+                assert command[1] in HARMLESS, command.hex()
+            assert not (command[1] == 0x20 and len(command) > 5), "VERIFY with data"
+            assert not (command[1] == 0x82 and command[3] != 0x7F), "EXTERNAL AUTHENTICATION with a key that is there"
+        for outcome in report.outcomes:
+            if "writes" in CHECKS[outcome.id].needs:
+                assert outcome.result == "not tested"
+                assert "--allow-writes" in outcome.why
+
+
+def test_with_leave_a_card_is_as_before_but_for_its_account() -> None:
+    one = card("ssc-2.0").fork()
+    before = one.contents
+    report = run(sscard.InProcess(one), roots=ROOTS, pin=PIN, allow_writes=True)
+    assert report.ok
+    after = one.contents
+    changed = {path for path in before.contents if before.contents[path] != after.contents[path]}
+    assert all("/DF04/" in path for path in changed), changed
+    assert (after.tries, after.keys) == (before.tries, before.keys)
+    assert {outcome.id for outcome in report.outcomes if "ours" in CHECKS[outcome.id].needs} == {
+        outcome.id for outcome in report.outcomes if "virtual cards only" in outcome.why
+    }
+
+
+def test_other_root_keys_spend_no_try() -> None:
+    one = card("ssc-2.0").fork()
+    before = one.snapshot()
+    other = replace(ROOTS, values={name: bytes(byte ^ 0x5A for byte in value) for name, value in ROOTS.values.items()})
+    report = run(sscard.InProcess(one), roots=other, allow_writes=True, groups=["keys"])
+    assert report.ok
+    assert "the root keys are not those of this card: its IRK is another" in {each.why for each in report.outcomes}
+    assert one.snapshot() == before
+
+
+def test_a_failure_stands_in_json_and_junit() -> None:
+    report = checked(MUTANTS["no-current-file"])
+    table = json.loads(report.json())
+    assert table["counts"] == report.counts
+    (failed,) = [each for each in table["checks"] if each["result"] == "failed"]
+    assert (failed["id"], failed["command"], failed["answer"]) == ("no-current-file", "00B2010400", "6A82")
+    suite = ElementTree.fromstring(report.junit())  # noqa: S314 - made here
+    assert (suite.get("failures"), suite.get("tests")) == ("1", str(len(report.outcomes)))
+    (failure,) = suite.iter("failure")
+    assert failure.get("message") == failed["why"]
+    assert len(list(suite.iter("skipped"))) == report.counts["not tested"]
+
+
+def test_what_cannot_be_checked_is_one_sentence() -> None:
+    with pytest.raises(CheckError, match="there is no card to be checked"):
+        run()
+    blank = sscard.Card.blank()
+    with pytest.raises(CheckError, match="not a social-security card"):
+        run(fork=blank.fork)
+
+
+def test_a_rig_checks_copies() -> None:
+    seen: list[Outcome] = []
+    with sscard.Rig(["demo", "psam"], seed="1") as rig:
+        before = rig.card.snapshot()
+        report = rig.check(progress=seen.append)
+        assert rig.card.snapshot() == before
+        assert tuple(seen) == report.outcomes
+        assert report.ok
+        module = rig.check(rig.readers[1])
+        assert (module.profile, module.counts["failed"]) == ("psam", 0)
