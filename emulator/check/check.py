@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from keys.errors import SscardError
-
-if TYPE_CHECKING:
-    from .bench import Bench
 
 Need = Literal["roots", "psam", "pin", "writes", "ours"]
 NEEDS: Final[dict[Need, tuple[str, str]]] = {
@@ -52,7 +49,7 @@ class Check:
     title: str
     zh: str
     clause: str
-    run: "Callable[[Bench], None]"
+    run: Callable[[Any], None]
     needs: frozenset[Need] = frozenset()
     psam: bool | None = False
 

@@ -8,7 +8,7 @@ import click
 
 from .errors import UsageFault
 from .group import main
-from .targets import Target, write_file
+from .targets import Target, require_no_image, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,11 @@ def check(
     if (reader is None) == (source is None):
         raise UsageFault("name the card: --reader NAME or --card IMAGE, one of them")
 
+    files = ((json_file, "--json"), (junit_file, "--junit"))
+    for path, option in files:
+        if path is not None:  # before the checks, which take a while
+            require_no_image(path, option, force=force)
+
     def show(outcome: "Outcome") -> None:
         click.echo("\n".join(_lines(outcome, language)))
 
@@ -63,7 +68,7 @@ def check(
         report = _image(source, psam, roots, pin, profile, groups, show)
     else:
         report = _reader(reader or "", psam, roots, pin, profile, groups, show, allow_writes=allow_writes)
-    for path, option, text in ((json_file, "--json", report.json()), (junit_file, "--junit", report.junit())):
+    for (path, option), text in zip(files, (report.json(), report.junit()), strict=True):
         if path is not None:
             write_file(path, text, option, force=force)
     counts = report.counts

@@ -59,29 +59,36 @@ class Mutant:
     """A card whose answers are changed on their way."""
 
     def __init__(self, card: sscard.Card, spoil: Spoil, labels: dict[str, str], atr: bytes = b"") -> None:
+        """Change the answers of a card; ``labels`` are those of its DFs by path."""
         self._card, self._spoil, self._labels, self._seen = card, spoil, labels, Seen()
         self.atr = atr or card.atr
 
     def power_on(self) -> None:
+        """Power up; a new session begins."""
         self._seen.session.clear()
         self._card.power_on()
 
     def power_off(self) -> None:
+        """Take the power; the session ends."""
         self._seen.session.clear()
         self._card.power_off()
 
     def reset(self) -> None:
+        """Reset; a new session begins."""
         self._seen.session.clear()
         self._card.reset()
 
     def fault(self, name: str, /, **chosen: Any) -> Any:
+        """Arm a fault of the card."""
         return self._card.fault(name, **chosen)
 
     def disarm(self) -> None:
+        """Take faults away: the power was cut."""
         self._seen.card["cut"] = True
         self._card.disarm()
 
     def transmit(self, command: bytes) -> bytes:
+        """Answer a command, changed if the mutation says so."""
         seen = self._seen
         if command[:2] in (b"\xb0\x2a", b"\xb0\x2c"):
             seen.card["trade"] = command[:2].hex().upper()
@@ -148,10 +155,12 @@ def cut_short(*commands: str) -> Spoil:
 
 
 def _algorithm(seen: Seen) -> bytes | None:
+    """Announce SM4 instead of 3DES."""
     return seen.answer.replace(b"\x86\x01\x01", b"\x86\x01\x03") if seen.starts("00A404") else None
 
 
 def _environment_name(seen: Seen) -> bytes | None:
+    """Answer another name in the FCI of the environment."""
     return seen.answer.replace(b"sx1.sh", b"sx9.sh") if seen.starts("00A404") else None
 
 
@@ -204,18 +213,22 @@ def _pin_here_only(seen: Seen) -> bytes | None:
 
 
 def _after(command: str) -> Callable[[Seen], bool]:
+    """Return whether the command before begins so."""
     return lambda seen: seen.previous.startswith(bytes.fromhex(command))
 
 
 def _both(one: Spoil, other: Spoil) -> Spoil:
+    """Return what changes one thing or the other."""
     return lambda seen: one(seen) or other(seen)
 
 
 def _has(part: bytes) -> Callable[[Seen], bool]:
+    """Return whether the command has these bytes."""
     return lambda seen: part in seen.origin
 
 
 def _of_version(number: int) -> Callable[[Seen], bool]:
+    """Return whether the command names a version of a key."""
     return lambda seen: len(seen.origin) >= 22 and seen.origin[21] == number
 
 
@@ -239,6 +252,7 @@ def _cut_in(command: str) -> Spoil:
 
 
 def _module(spoil: Spoil) -> Plan:
+    """Return a mutant of a PSAM."""
     return Plan(spoil, profile="psam")
 
 
@@ -254,10 +268,12 @@ def _opens(file: str) -> Spoil:
 
 
 def _no_digits(seen: Seen) -> bytes | None:
+    """Answer a terminal number that is not of digits."""
     return b"\xff" * 6 + b"\x90\x00" if seen.file == "MF/EF16" and len(seen.answer) == 8 else None
 
 
 def _short_sequence(seen: Seen) -> bytes | None:
+    """Answer a terminal trade sequence of 3 bytes."""
     return seen.answer[1:] if seen.file == "DF01/EF19" and len(seen.answer) == 6 else None
 
 

@@ -22,6 +22,20 @@ def test_outcomes_are_lines_and_files(tmp_path: Path) -> None:
     assert chinese[-1] == "ssc-2.0: 17 通过, 0 失败, 0 未测试"
 
 
+def test_no_file_and_no_card_is_written_over(tmp_path: Path) -> None:
+    image, notes = tmp_path / "c.sscard", tmp_path / "notes.json"
+    with library.Card.issue() as card:
+        card.save(image)
+    notes.write_text("mine")
+    before = image.read_bytes()
+    words = ("check", "--card", str(image), "--group", "parameters")
+    for option in ("--json", "--junit"):
+        sentence = f"{image}: a card image, which {option} never replaces; name another file"
+        assert refused(sscard(*words, option, str(image), "--force")) == sentence
+        assert refused(sscard(*words, option, str(notes))) == f"{notes}: the file exists already; --force replaces it"
+    assert (image.read_bytes(), notes.read_text()) == (before, "mine")
+
+
 def test_a_failure_is_exit_status_1(tmp_path: Path) -> None:
     image = tmp_path / "old.sscard"
     with library.Card.issue("ssc-1.0") as card:

@@ -19,6 +19,7 @@ WRITES |= {(command, "trace") for command in ("apdu", "insert", "exec", "demo", 
 WRITES |= {("trace convert", "out")}
 READS = {"record", "image", "script", "holder", "roots", "scenario", "settings", "cards", "psams", "trace"}
 WRITES |= {("report", "out"), ("report", "junit"), ("report", "json_file")}  # in `report/test_page.py`
+WRITES |= {("check", "json_file"), ("check", "junit_file")}  # in `test_checking.py`
 SOCKETS = {"path"}
 DEBIT = ("--profile", "pboc", "--ca-out")
 
