@@ -63,6 +63,7 @@ class Means:
         pin: the PIN, 4 to 16 digits; empty if it is not known.
         fork: returns a new virtual card with the same memory; None for a card that is not ours.
         identity: what keys of the card are derived from; None if it is not known.
+        refused: keys with their versions, 0 for none, that the card has refused: they are not tried again.
     """
 
     hsm: Hsm | None = None
@@ -70,6 +71,7 @@ class Means:
     pin: str = field(default="", repr=False)
     fork: Callable[[], Ours] | None = None
     identity: HsmCard | None = None
+    refused: set[tuple[KeyRef, int]] = field(default_factory=set)
 
 
 class Bench:
@@ -231,9 +233,18 @@ class Bench:
         """Send EXTERNAL AUTHENTICATION with a key (Part 7, 6.5); version 0 leaves the version out."""
         suite, value = self.key(plan.root, version or 1)
         random = challenge or self.need(bytes.fromhex("0084000008"), "GET CHALLENGE")
+        if len(random) != 8:
+            raise NotTested(f"GET CHALLENGE came before and answered {len(random)} bytes, not 8")
         original = secrets.token_bytes(8)
         data = suite.authentication_data(value, random, original) + original + bytes((version,) if version else ())
-        return self.send(bytes((0x00, 0x82, 0x00, plan.kid or 0, len(data))) + data)
+        if (plan.ref, version) in self.means.refused:
+            raise NotTested(f"{plan.ref.name} was refused before, and no second try is spent")
+        answer = self.send(bytes((0x00, 0x82, 0x00, plan.kid or 0, len(data))) + data)
+        if answer.word == 0x6983:
+            raise NotTested(f"{plan.ref.name} is locked")
+        if answer.word & 0xFFF0 == 0x63C0 and self.means.fork is None:  # copies have all their tries each time
+            self.means.refused.add((plan.ref, version))
+        return answer
 
     def prove(self, ref: KeyRef) -> None:
         """Prove a key, or the PIN, in the current DF; raise `NotTested` if the card refuses."""
@@ -263,6 +274,8 @@ class Bench:
             return
         if query.word in (0x63C0, 0x6983):
             raise NotTested("the PIN is locked")
+        if query.word == 0x63C1:
+            raise NotTested("the PIN has one try left, which no check spends")
         if not self.means.pin:
             raise NotTested("the PIN is not known")
         pin = pin_to_cn(self.means.pin)
@@ -360,3 +373,10 @@ def is_free(rule: Rule) -> bool:
 def read_first(plan: EfPlan) -> bytes:
     """Return the command that reads the first record, or the first byte, of the current file."""
     return bytes.fromhex("00B0000001" if is_binary(plan) else "00B2010400")
+
+
+def proven_by_nothing(b: Bench) -> frozenset[KeyRef]:
+    """Return the PIN where the card has none: then it counts as proven (Part 7, 5.6)."""
+    if b.send(bytes.fromhex("0020000000")).word != OK:
+        return frozenset()
+    return frozenset(plan.ref for plan in b.profile.keys if plan.usage is Usage.PIN)

@@ -5,9 +5,9 @@ from typing import Final
 
 from cardfs.model.files import Structure
 from cardfs.profile.files import EfPlan
-from keys.records import KeyRef, Usage
+from keys.records import KeyRef
 
-from .bench import DENIED, OK, PIN, Bench, is_binary, is_free, names, select_fid, select_name
+from .bench import DENIED, OK, PIN, Bench, is_binary, is_free, names, proven_by_nothing, select_fid, select_name
 from .check import Check, Failed, Need, NotTested
 
 WRITES: Final = frozenset[Need](("writes",))
@@ -98,18 +98,11 @@ def _read_records(b: Bench, plan: EfPlan) -> None:
 # -- access rules ---------------------------------------------------------------------------------
 
 
-def _proven_by_nothing(b: Bench) -> frozenset[KeyRef]:
-    """Return the PIN where the card has none: then it counts as proven (Part 7, 5.6)."""
-    if b.send(bytes.fromhex("0020000000")).word != OK:
-        return frozenset()
-    return frozenset(plan.ref for plan in b.profile.keys if plan.usage is Usage.PIN)
-
-
 def _read_rules(b: Bench, df: str) -> None:
     """Read every file of a DF with nothing proven: what is free opens, all else does not."""
     for plan in _require(b, df):
         b.enter(df)
-        proven = _proven_by_nothing(b)
+        proven = proven_by_nothing(b)
         b.open(plan)
         if plan.ef.read.holds(proven):
             b.require(b.first(plan), f"reading {plan.id}, which is free", OK, _MISSING)
@@ -121,7 +114,7 @@ def _update_rules(b: Bench, df: str) -> None:
     """Try to write every file of a DF with nothing proven."""
     for plan in _require(b, df):
         b.enter(df)
-        if plan.ef.update.holds(_proven_by_nothing(b)):
+        if plan.ef.update.holds(proven_by_nothing(b)):
             continue
         b.open(plan)
         b.expect(_writing(b, plan), f"writing {plan.id} with nothing proven", DENIED)
@@ -183,6 +176,8 @@ def _opened(b: Bench) -> tuple[str, EfPlan]:
     """Prove a key of an application; return application and file, which it has opened."""
     df, plan, ref = _key_file(b)
     b.enter(df)
+    if plan.ef.read.holds(proven_by_nothing(b)):
+        raise NotTested(f"the card has no PIN, so that {plan.id} is open without a key")
     b.prove(ref)
     b.open(plan)
     if b.first(plan).word not in (OK, _MISSING):

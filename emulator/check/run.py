@@ -17,7 +17,7 @@ from ..terminal.card import UserCard
 from ..terminal.link import Reader
 from ..terminal.psam import recognise
 from .bench import ALGORITHMS, Bench, Means, Ours
-from .check import NEEDS, RESULTS, Check, CheckError, Failed, NotTested, Outcome
+from .check import NEEDS, RESULTS, Check, CheckError, Failed, Need, NotTested, Outcome
 from .checks import Group, chosen
 from .keys import roots_fit
 
@@ -135,9 +135,11 @@ def run(
         )
         if not there
     }
-    unfit = ""
+    unfit: dict[Need, str] = {}
     if hsm is not None:
-        means, unfit = _identified(place(), kind, means)
+        means, unfit["roots"] = _identified(place(), kind, means)
+    if not kind.is_psam and not unmet & {"pin", "writes"}:
+        unfit["pin"] = _pin_refused(Bench(place(), kind, means))
     outcomes = []
     for group in wanted:
         for check in group.checks:
@@ -163,7 +165,19 @@ def _identified(reader: Reader, kind: Profile, means: Means) -> tuple[Means, str
         bench.close()
 
 
-def _one(check: Check, group: Group, unmet: set[Any], unfit: str, make: Callable[[], Bench]) -> Outcome:
+def _pin_refused(bench: Bench) -> str:
+    """Verify the PIN once, so that a wrong one costs one try and no more; return why it is of no use, or nothing."""
+    try:
+        bench.enter("SSSE")
+        bench.verify()
+    except NotTested as reason:
+        return str(reason)
+    finally:
+        bench.close()
+    return ""
+
+
+def _one(check: Check, group: Group, unmet: set[Any], unfit: dict[Need, str], make: Callable[[], Bench]) -> Outcome:
     """Run one check."""
 
     def outcome(result: Any, why: str = "", command: str = "", answer: str = "") -> Outcome:
@@ -172,8 +186,9 @@ def _one(check: Check, group: Group, unmet: set[Any], unfit: str, make: Callable
     missing = [each for each in NEEDS if each in check.needs & unmet]
     if missing:
         return outcome("not tested", "; ".join(NEEDS[each][0] for each in missing))
-    if unfit and "roots" in check.needs:
-        return outcome("not tested", unfit)
+    for need, why in unfit.items():
+        if why and need in check.needs:
+            return outcome("not tested", why)
     bench = make()
     try:
         check.run(bench)
@@ -221,4 +236,7 @@ def _of_user_card(card: UserCard) -> Profile:
     exact = [kind for kind in fitting if ALGORITHMS[kind.suite] == data.algorithm]
     if not fitting:
         raise CheckError(f"no shipped card type has version {version}; name --profile")
-    return (exact or fitting)[0]
+    if exact:
+        return exact[0]
+    suites = {identifier: suite for suite, identifier in ALGORITHMS.items()}
+    return replace(fitting[0], suite=suites.get(data.algorithm, fitting[0].suite))

@@ -1,12 +1,14 @@
 """The bench: commands, secrets that are not shown, what counts as failed and what as not tested."""
 
+from dataclasses import replace
+
 import pytest
 
 import sscard
 from cardfs.profile.loader import load_profile
 from emulator.check.bench import Bench, Means
 from emulator.check.check import Failed, NotTested
-from tests.kit.mutants import card
+from tests.kit.mutants import ROOTS, card
 
 
 def _bench(pin: str = "") -> Bench:
@@ -37,6 +39,20 @@ def test_another_pin_is_no_failure_of_the_card() -> None:
         bench.verify()
     with pytest.raises(NotTested, match=r"ssc-2.0 has no DF09"):
         bench.enter("DF09")
+
+
+def test_a_key_that_a_card_refuses_is_not_tried_again() -> None:
+    other = replace(ROOTS, values={name: bytes(byte ^ 0x5A for byte in value) for name, value in ROOTS.values.items()})
+    one = card("ssc-2.0").fork()
+    profile = load_profile("ssc-2.0")
+    means = Means(hsm=sscard.Hsm(other), identity=sscard.HsmCard("519900", one.atr[-13:]))
+    plan = next(each for each in profile.keys if each.ref.name == "UKSSSE")
+    for reason in ("was refused with 63C2", "was refused before, and no second try is spent"):
+        bench = Bench(sscard.InProcess(one), profile, means)
+        bench.enter("SSSE")
+        with pytest.raises(NotTested, match=reason):
+            bench.prove(plan.ref)
+    assert {tries for (ref, version), tries in one.contents.tries.items() if (ref, version) == (plan.ref, 1)} == {2}
 
 
 def test_a_file_is_found_by_what_it_is() -> None:

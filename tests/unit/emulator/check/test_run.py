@@ -1,6 +1,7 @@
 """The run: harmless by default, recognised types, reports."""
 
 import json
+import random
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -10,7 +11,8 @@ import sscard
 from emulator.check.check import CheckError, Outcome
 from emulator.check.checks import CHECKS
 from emulator.check.run import run
-from tests.kit.mutants import MUTANTS, PIN, ROOTS, card, checked
+from emulator.rig.catalogue.making import make
+from tests.kit.mutants import MUTANTS, PIN, ROOTS, Plan, Seen, card, checked
 
 HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74}
 
@@ -64,6 +66,22 @@ def test_other_root_keys_spend_no_try() -> None:
     assert one.snapshot() == before
 
 
+def test_another_pin_spends_one_try() -> None:
+    one = card("ssc-2.0").fork()
+    report = run(sscard.InProcess(one), roots=ROOTS, pin="999999", allow_writes=True)
+    assert report.ok
+    assert {tries for (ref, _), tries in one.contents.tries.items() if ref.name == "PIN"} == {2}
+    reason = "VERIFY was refused with 63C2: is this the PIN of the card?"
+    assert {each.why for each in report.outcomes if CHECKS[each.id].needs == {"writes", "pin"}} == {reason}
+
+
+@pytest.mark.parametrize(
+    "name", ["pin-none", "pin-shortest", "pin-locked", "card-3.0-3des", "card-ssf33", "key-rk1df01-locked"]
+)
+def test_what_a_card_may_be_is_no_failure(name: str) -> None:
+    assert run(fork=make(name).fork, roots=ROOTS, pin=PIN).failed == ()
+
+
 def test_a_failure_stands_in_json_and_junit() -> None:
     report = checked(MUTANTS["no-current-file"])
     table = json.loads(report.json())
@@ -75,6 +93,22 @@ def test_a_failure_stands_in_json_and_junit() -> None:
     (failure,) = suite.iter("failure")
     assert failure.get("message") == failed["why"]
     assert len(list(suite.iter("skipped"))) == report.counts["not tested"]
+
+
+@pytest.mark.parametrize("profile", ["ssc-1.0", "ssc-2.0", "ssc-3.0", "psam"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_card_that_answers_nonsense_fails_and_ends_no_run(profile: str, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same each time
+
+    def spoil(seen: Seen) -> bytes | None:
+        drawn = chance.random()
+        if drawn < 0.05:
+            return chance.randbytes(chance.randrange(2, 40))
+        return b"\x90\x00" if drawn < 0.1 else seen.answer[-3:] if drawn < 0.15 else None
+
+    report = checked(Plan(spoil, profile=profile))
+    assert not report.ok
+    assert all(outcome.why for outcome in report.outcomes if outcome.result != "passed")
 
 
 def test_what_cannot_be_checked_is_one_sentence() -> None:
