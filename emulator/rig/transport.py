@@ -441,8 +441,7 @@ class PcscTransport:
     def close(self) -> None:
         """Take the stack down."""
         self.release()
-        if any(_open_connections(self.names)):
-            gc.collect()  # those that nobody holds any more end while there is a pcscd
+        release_connections(self.names)  # while there is a pcscd: later they complain
         for place in range(len(self.names)):
             self._close_slot(place)
         with suppress(StackError):  # it may be gone already
