@@ -433,7 +433,7 @@ def test_everything_goes_by_keyboard(chromium: Browser) -> None:
         page.locator("#exchange").focus()
         press("ArrowUp")
         press("Enter")
-        row = page.locator(".row")
+        row = page.locator(".row[aria-selected=true]")
         expect(row).to_have_attribute("aria-expanded", "true")
         assert page.locator("#exchange").get_attribute("aria-activedescendant") == row.get_attribute("id")
         press("Space")

@@ -821,7 +821,10 @@ const SHORTCUTS = [
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape") {
+      event.preventDefault(); // a browser would empty a search field, now and then before the focus has left it
+      event.target.blur();
+    }
     return;
   }
   const found = SHORTCUTS.find(({ keys }) => event.key.length === 1 && keys.includes(event.key));

@@ -168,5 +168,7 @@ def test_the_command_writes_page_junit_and_json(bench: JudgeBench, tmp_path: Pat
     sscard.Card.issue().save(image)
     assert "a card image, which --out never replaces" in refused(run("report", trace, "--out", image, "--force"))
     trace.write_text("no trace\n")
-    assert f"{trace}, line 1: " in refused(run("report", trace, "--out", tmp_path / "none.html"))
+    assert f"{trace}: this is no trace of a form that is read" in refused(
+        run("report", trace, "--out", tmp_path / "none.html")
+    )
     assert not (tmp_path / "none.html").exists()
