@@ -122,6 +122,10 @@ def run(
         return InProcess(fork(), name or "this process") if fork else reader  # type: ignore[return-value]
 
     kind = _profile(place(), profile)
+    if not kind.is_psam and "SSSE" not in kind.ids:
+        raise CheckError(
+            f"{kind.name} has no social-security environment: the checks are for social-security cards and PSAMs"
+        )
     hsm = Hsm(roots) if roots is not None and not kind.is_psam else None
     means = Means(hsm, psam, pin, fork)
     unmet = {

@@ -129,3 +129,8 @@ def test_a_rig_checks_copies() -> None:
         assert report.ok
         module = rig.check(rig.readers[1])
         assert (module.profile, module.counts["failed"]) == ("psam", 0)
+
+
+def test_a_type_without_a_social_security_environment_is_refused() -> None:
+    with sscard.Rig([sscard.Card.issue("pboc")]) as rig, pytest.raises(CheckError, match="pboc has no social-security"):
+        run(rig.readers[0], profile="pboc")
