@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import datetime
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
@@ -19,26 +21,14 @@ _HEADER: Final = re.compile(r"[0-9A-Fa-f]*")
 _HEADER_DIGITS: Final = 8
 
 
-class _Line(msgspec.Struct):
-    """A line of a trace as it is written: fields that are empty are left out."""
+_FIELDS: Final = [each for each in fields(Event) if each.name not in ("time", "kind", "plain")]
+"""What a line may have beside time and kind, and an event in the same order; fields that are empty are left out."""
 
-    time: datetime
-    kind: str
-    name: str = ""
-    file: str = ""
-    fields: str = ""
-    apdu: str = ""
-    answer: str = ""
-    sw: str = ""
-    meaning: str = ""
-    clause: str = ""
-    reason: str = ""
-    seconds: float = 0.0
-    reader: str = ""
-    zh: str = ""
-
-
+_Line: Final[Any] = msgspec.defstruct(
+    "_Line", [("time", datetime), ("kind", str), *((each.name, each.type, each.default) for each in _FIELDS)]
+)
 _DECODER: Final = msgspec.json.Decoder(_Line)
+_values: Final = attrgetter(*(each.name for each in _FIELDS))
 
 
 def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Event]:
@@ -70,25 +60,10 @@ def _event(line: bytes) -> Event:
         _require_command(read)
     elif not _HEX.fullmatch(read.answer):
         raise ValueError("answer must be hexadecimal")
-    return Event(
-        read.time.timestamp(),
-        read.kind,
-        read.name,
-        read.file,
-        read.fields,
-        read.apdu,
-        read.answer,
-        read.sw,
-        read.meaning,
-        read.clause,
-        read.reason,
-        read.seconds,
-        read.reader,
-        read.zh,
-    )
+    return Event(read.time.timestamp(), read.kind, *_values(read))
 
 
-def _require_command(read: _Line) -> None:
+def _require_command(read: Any) -> None:
     """Refuse a command without hexadecimal bytes in the right places."""
     if not (
         _HEX.fullmatch(read.apdu) and _HEADER.fullmatch(read.apdu[:_HEADER_DIGITS]) and _HEX.fullmatch(read.answer)
