@@ -22,8 +22,9 @@ from cardfs.profile.source import SHIPPED, shipped_profiles
 from ..naming import NEW, resolve
 from ..rig.any_card import AnyCard
 from ..rig.card import Card, Snapshot
-from ..rig.fault import KINDS, REQUIRED, SELECTOR, Fault, command_rows, shown
+from ..rig.fault import SELECTOR, Fault, command_rows, shown
 from ..rig.foreign import DEFAULT_PROFILE
+from ..rig.kinds import KINDS, REQUIRED
 from ..rig.reader import STILL, Reader
 from ..rig.relay import Relay
 from ..rig.rig import FROM, Rig

@@ -13,8 +13,9 @@ from ..card.row import Row
 from ..trace.event import Event
 from ..trace.mask import masked_command
 from ..trace.traced import Answering, Traced
-from .fault import Call, Fault, View
+from .fault import Fault
 from .faulty import Armed, FaultyWire
+from .kinds import Call, View
 from .timing import NONE, TIMINGS, Wire, wait, wire
 from .trace import Recorder, Trace
 

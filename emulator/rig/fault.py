@@ -1,493 +1,25 @@
-"""Faults: what goes wrong on purpose, and when. `KINDS` is the one table; everything else is drawn from it."""
+"""Faults: something goes wrong on purpose at a chosen moment. What can go wrong stands in `emulator.rig.kinds`."""
 
 import difflib
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final
 
-from cardfs.memory.image import Image
-from cardfs.memory.store import Cell, CellKey, Store
-from cardfs.memory.tearing import PowerCut
-from cardfs.model.errors import StoreFailed
 from keys.errors import SscardError
-from keys.records import KeyId, KeyState
 
-from ..card.apdu import Command
-from ..card.describer import Exchange
-from ..card.engine import Card, Outcome
+from ..card.engine import Card
 from ..card.row import Row
-from ..card.session import Session
 from ..commands.sets import SETS
-from ..ports import AsIs, CardRemoved
-from ..trace.mask import fits
-
-Layer = Literal["memory", "card", "wire"]
-"""Where a fault acts: in the non-volatile memory, in the card's commands, or between card and reader."""
+from .kinds import KINDS, REQUIRED, Call, Kind, Parameter, keys_named, whole, words
 
 ALL: Final = "all"
-RETURN_AFTER: Final = 1.2
-"""Seconds after which a card whose answer was lost is back in the reader: sooner the reader may not notice."""
 
 
 class FaultError(SscardError, ValueError):
     """A fault cannot be armed: no such fault, parameter or value; one sentence with the nearest right name."""
-
-
-# -- what a fault sees --------------------------------------------------------------------------------
-
-
-class View(Protocol):
-    """What faults see of a card: the engine of ours, and of a physical one what its answers have shown."""
-
-    @property
-    def image(self) -> Image:
-        """The files."""
-        ...
-
-    @property
-    def session(self) -> Session:
-        """The volatile state; a copy."""
-        ...
-
-    def find_row(self, raw: bytes) -> tuple[Row | None, Command | None]:
-        """Return the row that a command would have now, and the command as parsed."""
-        ...
-
-
-class Call:
-    """One command on its way, as faults see it.
-
-    Attributes:
-        raw: the command APDU.
-        view: the card, before the command.
-        row, command: its row in the command table, and the command as parsed; None if the card knows none.
-        name: the row's name, or ``INS`` and the instruction.
-        file: label of the file that it means: ``DF04/EF05``.
-        outcome: what a fault answered instead of the card, if one did.
-        missed: set by a fault that found nothing to spoil; then it has not fired.
-    """
-
-    def __init__(self, view: View, raw: bytes) -> None:
-        self.raw = raw
-        self.view = view
-        self.row, self.command = view.find_row(raw)
-        self.file = _file(view, self.row, self.command)
-        self.name = self.row.name if self.row else f"INS {raw[1:2].hex().upper()}"
-        self.outcome: Outcome | None = None
-        self.missed = False
-
-    @property
-    def engine(self) -> Card:
-        """The engine of a card of ours; faults of memory and card have no other."""
-        assert isinstance(self.view, Card)  # noqa: S101 - no other card takes such a fault
-        return self.view
-
-    def answer(self, word: int, reason: str) -> bytes:
-        """Return a status word in the card's place; the command is not carried out."""
-        session = self.view.session
-        response = word.to_bytes(2)
-        self.outcome = Outcome(self.raw, response, self.command, self.row, session.df, session.ef, word, reason)
-        return response
-
-
-def _file(view: View, row: Row | None, command: Command | None) -> str:
-    """Return the label of the file that a command means, before it is carried out; the current DF if it means none."""
-    session, image = view.session, view.image
-    path = session.df
-    if row is not None and command is not None:
-        exchange = Exchange(command, b"", 0, session.df, session.ef, image, fits(row, command))
-        path = row.describe.file(exchange) or path
-    return image.label(path)
-
-
-Send = Callable[[bytes], bytes]
-OnWrite = Callable[["Fault", Store, Mapping[CellKey, Cell | None], bool, Call], None]
-OnCommand = Callable[["Fault", Call, Send], bytes]
-
-
-# -- parameters ---------------------------------------------------------------------------------------
-
-
-class Parameter(NamedTuple):
-    """What a kind of fault can be told.
-
-    Attributes:
-        read: turns what was given, a value or its text, into the value; raises ValueError.
-        default: the value if nothing was given; `REQUIRED` if something must be.
-        values: which values there are, in words.
-        text, zh: what it is for.
-    """
-
-    name: str
-    read: Callable[[Any], Any]
-    default: Any
-    values: str
-    text: str
-    zh: str
-
-
-REQUIRED: Final = object()
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def read(given: Any) -> int:
-        value = int(str(given))
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _choice(*words: str) -> Callable[[Any], str]:
-    def read(given: Any) -> str:
-        if given not in words:
-            raise ValueError
-        return str(given)
-
-    return read
-
-
-def _hex(low: int, high: int) -> Callable[[Any], bytes]:
-    def read(given: Any) -> bytes:
-        value = bytes(given) if isinstance(given, bytes | bytearray) else bytes.fromhex(str(given))
-        if not low <= len(value) <= high:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _seconds(given: Any) -> float:
-    value = float(given)
-    if not 0 <= value <= 600:
-        raise ValueError
-    return value
-
-
-def _back(given: Any) -> float | None:
-    return None if given is None or given == "never" else _seconds(given)
-
-
-def _text(given: Any) -> str:
-    if not isinstance(given, str) or not given:
-        raise ValueError
-    return given
-
-
-_MOMENT: Final = Parameter(
-    "moment", _choice("before", "after"), "before", "before, after", "before or after it happens", "发生之前或之后"
-)
-_BACK: Final = Parameter(
-    "back", _back, None, "seconds, never", "when the card is back in the reader by itself", "多少秒后卡自行回到读写器"
-)
-_KEY: Final = Parameter("key", _text, "PIN", "name of a key", "which key, or the PIN", "哪一个密钥或 PIN")
-
-
-# -- what each does -----------------------------------------------------------------------------------
-
-
-def _power_cut(fault: "Fault", store: Store, changes: Mapping[CellKey, Cell | None], erases: bool, _call: Call) -> None:
-    if fault["moment"] == "after":
-        store.write(changes, erases=erases)
-    raise PowerCut(f"power was cut {fault['moment']} a write")
-
-
-def _memory_failure(
-    _fault: "Fault", _store: Store, _changes: Mapping[CellKey, Cell | None], _erases: bool, _call: Call
-) -> None:
-    raise StoreFailed("fault memory-failure: the memory does not take the write")
-
-
-def _partial_batch(
-    _fault: "Fault", store: Store, changes: Mapping[CellKey, Cell | None], erases: bool, _call: Call
-) -> None:
-    store.write(partial(store.load(), changes), erases=erases)
-    raise PowerCut("power was cut within a write")
-
-
-def partial(now: Mapping[CellKey, Cell], changes: Mapping[CellKey, Cell | None]) -> dict[CellKey, Cell | None]:
-    """Return what of a batch of changes reaches the memory of a card without anti-tearing.
-
-    The first half of the cells is written whole, the one in the middle by half: of the bytes that differ the first
-    half is new. A cell of which no half can be read any more stays old.
-
-    Args:
-        now: the cells as they are.
-        changes: the batch, None to remove a cell.
-    """
-    names = list(changes)
-    whole = {name: changes[name] for name in names[: len(names) // 2]}
-    if len(names) % 2:
-        name = names[len(names) // 2]
-        old, new = now.get(name), changes[name]
-        if old is not None and new is not None and old.meta == new.meta and len(old.data) == len(new.data):
-            differing = [at for at, (a, b) in enumerate(zip(old.data, new.data, strict=True)) if a != b]
-            middle = differing[len(differing) // 2] if differing else 0
-            whole[name] = Cell(new.meta, new.data[:middle] + old.data[middle:])
-    return whole
-
-
-def _status(fault: "Fault", call: Call, _send: Send) -> bytes:
-    word = int.from_bytes(fault["sw"])
-    return call.answer(word, f"fault status: {word:04X} instead of an answer of the card")
-
-
-def _tries_left(fault: "Fault", call: Call, send: Send) -> bytes:
-    image = call.engine.image
-    change = image.begin()
-    for at in _keys(call.engine, fault["key"]):
-        if at in image.tries:
-            change.put_tries(at, fault["tries"])
-    change.commit()
-    return send(call.raw)
-
-
-def _key_expired(fault: "Fault", call: Call, send: Send) -> bytes:
-    image = call.engine.image
-    found = _keys(call.engine, fault["key"])
-    kept = {at: image.keys[at] for at in found}
-    image.keys.update({at: replace(key, value=b"", state=KeyState.RETIRED) for at, key in kept.items()})
-    image.forget_cached(found)
-    try:
-        return send(call.raw)
-    finally:
-        image.keys.update(kept)
-        image.forget_cached(found)
-
-
-def _keys(engine: Card, name: str) -> list[KeyId]:
-    """Return every key with this name, in whatever DF, in every version."""
-    return [at for at in list(engine.image.keys) if at[0].name == name]
-
-
-def _stuck_random(fault: "Fault", call: Call, send: Send) -> bytes:
-    engine, value = call.engine, fault["value"]
-    kept, engine.random = engine.random, lambda length, /: (value * length)[:length]
-    try:
-        return send(call.raw)
-    finally:
-        engine.random = kept
-
-
-def _wrong_mac(_fault: "Fault", call: Call, send: Send) -> bytes:
-    response = send(call.raw)
-    if len(response) > 2:
-        return _flipped(response[:-2]) + response[-2:]
-    if not call.engine.spoil_pending(_flipped):
-        call.missed = True
-    return response
-
-
-def _flipped(data: bytes) -> bytes:
-    return data[:-1] + bytes((data[-1] ^ 0x01,))
-
-
-def _delay(fault: "Fault", call: Call, send: Send) -> bytes:
-    response = send(call.raw)
-    if fault.delay(fault["seconds"]):
-        raise CardRemoved("the card was pulled out before its answer came")
-    return response
-
-
-def _truncate(fault: "Fault", call: Call, send: Send) -> bytes:
-    response = send(call.raw)
-    # Never nothing: the driver would wait for ever.
-    return AsIs(response[: max(1, len(response) - fault["bytes"])])
-
-
-def _one_byte(fault: "Fault", call: Call, send: Send) -> bytes:
-    send(call.raw)
-    return AsIs(fault["value"])
-
-
-def _pad(fault: "Fault", call: Call, send: Send) -> bytes:
-    return AsIs(send(call.raw) + fault["value"] * fault["bytes"])
-
-
-def _lost_answer(fault: "Fault", call: Call, send: Send) -> bytes:
-    send(call.raw)
-    raise CardRemoved("the answer was lost", back=fault["back"])
-
-
-def _pull(fault: "Fault", call: Call, send: Send) -> bytes:
-    if fault["moment"] == "after":
-        send(call.raw)
-    raise CardRemoved(f"the card was pulled out {fault['moment']} the command", back=fault["back"])
-
-
-# -- the table ----------------------------------------------------------------------------------------
-
-
-class Kind(NamedTuple):
-    """A kind of fault.
-
-    Attributes:
-        layer: where it acts.
-        parameters: what it can be told, beside the selector.
-        text, zh: what the client sees.
-        on_write: what it does with a durable write of the card.
-        on_command: what it does with a command.
-        spoils_atr: whether it replaces the answer to reset, for as long as it is armed.
-        times: how often it fires if nothing else is said; None for without end.
-        silent: whether the trace says nothing of it.
-    """
-
-    name: str
-    layer: Layer
-    parameters: tuple[Parameter, ...]
-    text: str
-    zh: str
-    on_write: OnWrite | None = None
-    on_command: OnCommand | None = None
-    spoils_atr: bool = False
-    times: int | None = 1
-    silent: bool = False
-
-
-KINDS: Final[Mapping[str, Kind]] = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "power-cut",
-            "memory",
-            (_MOMENT, _BACK),
-            "The card is gone before or after a durable write of the command; it keeps all of the write, or nothing.",
-            "命令的一次非易失性写入之前或之后卡断电；该写入要么全部生效，要么全部不生效。",
-            on_write=_power_cut,
-        ),
-        Kind(
-            "memory-failure",
-            "memory",
-            (),
-            "The memory refuses a write; the card answers 6581 or what the command's table has.",
-            "存储器写入失败；卡返回 6581 或该命令状态字表所列的值。",
-            on_write=_memory_failure,
-        ),
-        Kind(
-            "partial-batch",
-            "memory",
-            (_BACK,),
-            "The card is gone within a write, and half of it is done: a card without anti-tearing.",
-            "写入中途断电且只写入一半：没有防拔保护的卡。",
-            on_write=_partial_batch,
-        ),
-        Kind(
-            "status",
-            "card",
-            (Parameter("sw", _hex(2, 2), REQUIRED, "4 hex digits", "the status word", "状态字"),),
-            "The status word, without data; the command is not carried out.",
-            "只返回该状态字，不返回数据；命令不执行。",
-            on_command=_status,
-        ),
-        Kind(
-            "tries-left",
-            "card",
-            (
-                _KEY,
-                Parameter(
-                    "tries", _whole(0, 15), 1, "0 to 15", "tries that are left before the command", "执行前剩余次数"
-                ),
-            ),
-            "The PIN or key has so many tries left: the next wrong value gets 63Cx one lower, 0 left 6983.",
-            "PIN 或密钥只剩这么多次：下一次错误返回少一次的 63Cx，剩 0 次返回 6983。",
-            on_command=_tries_left,
-        ),
-        Kind(
-            "key-expired",
-            "card",
-            (_KEY,),
-            "The key does not work in this command, as if a newer version had retired it.",
-            "该密钥在本命令中不可用，如同已被新版本取代。",
-            on_command=_key_expired,
-        ),
-        Kind(
-            "stuck-random",
-            "card",
-            (Parameter("value", _hex(1, 256), b"\x00", "hex", "the bytes that repeat", "重复的字节"),),
-            "GET CHALLENGE and whatever else draws random bytes gives the same ones each time.",
-            "取随机数及其他使用随机数的命令每次得到相同的值。",
-            on_command=_stuck_random,
-            times=None,
-        ),
-        Kind(
-            "wrong-mac",
-            "card",
-            (),
-            "The last bit of the response data is wrong: a MAC, a cryptogram or a TAC that does not verify.",
-            "响应数据的最后一位错误：MAC、密文或 TAC 校验不通过。",
-            on_command=_wrong_mac,
-        ),
-        Kind(
-            "delay",
-            "wire",
-            (Parameter("seconds", _seconds, 1.0, "0 to 600", "how long", "秒数"),),
-            "The answer comes late.",
-            "应答延迟。",
-            on_command=_delay,
-        ),
-        Kind(
-            "truncate",
-            "wire",
-            (Parameter("bytes", _whole(1, 65536), 1, "1 to 65536", "bytes that are cut off", "截掉的字节数"),),
-            "The end of the answer is missing, the status word first; one byte at least is left.",
-            "应答尾部缺失，状态字最先缺失；至少保留一个字节。",
-            on_command=_truncate,
-        ),
-        Kind(
-            "one-byte",
-            "wire",
-            (Parameter("value", _hex(1, 1), b"\x90", "2 hex digits", "the byte", "该字节"),),
-            "An answer of one byte.",
-            "应答只有一个字节。",
-            on_command=_one_byte,
-        ),
-        Kind(
-            "pad",
-            "wire",
-            (
-                Parameter("bytes", _whole(1, 4096), 1, "1 to 4096", "how many", "个数"),
-                Parameter("value", _hex(1, 1), b"\x00", "2 hex digits", "the byte that is repeated", "重复的字节"),
-            ),
-            "Bytes behind the status word.",
-            "状态字之后多出字节。",
-            on_command=_pad,
-        ),
-        Kind(
-            "lost-answer",
-            "wire",
-            (_BACK._replace(default=RETURN_AFTER),),
-            "The command is carried out and its answer never arrives; the reader loses the card, which comes back.",
-            "命令已执行但应答丢失；读写器失去该卡，随后卡重新出现。",
-            on_command=_lost_answer,
-        ),
-        Kind(
-            "pull",
-            "wire",
-            (_MOMENT, _BACK),
-            "The card is pulled out of the reader before or after the command is carried out.",
-            "在命令执行之前或之后卡被拔出读写器。",
-            on_command=_pull,
-        ),
-        Kind(
-            "garbage-atr",
-            "wire",
-            (Parameter("atr", _hex(1, 33), b"\xff\x00\x13\x37", "hex", "the answer to reset", "复位应答"),),
-            "An answer to reset that no card gives, for as long as the fault is armed; it has no selector.",
-            "不合规范的复位应答，故障撤销之前一直如此；没有选择条件。",
-            spoils_atr=True,
-            times=None,
-        ),
-    )
-}
-"""Every kind of fault by its name."""
-
-
-# -- a fault ------------------------------------------------------------------------------------------
 
 
 class Fault:
@@ -654,7 +186,7 @@ def read_words(text: str) -> tuple[str, dict[str, str]]:
 
 def require_key(fault: Fault, engine: Card) -> None:
     """Refuse a fault of a key that a card does not have; raise `FaultError`."""
-    if any(each.name == "key" for each in fault.kind.parameters) and not _keys(engine, fault["key"]):
+    if any(each.name == "key" for each in fault.kind.parameters) and not keys_named(engine, fault["key"]):
         names = sorted({at[0].name for at in list(engine.image.keys)})
         raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{nearest(fault['key'], names)}")
 
@@ -665,11 +197,11 @@ def _within(label: str, wanted: str) -> bool:
 
 
 def _named(given: Any) -> str | None:
-    return None if given is None else _text(given)
+    return None if given is None else words(given)
 
 
 def _times(given: Any) -> int | None:
-    return None if given == ALL else _whole(1, 1_000_000)(given)
+    return None if given == ALL else whole(1, 1_000_000)(given)
 
 
 SELECTORS: Final[Mapping[str, Parameter]] = {
@@ -693,7 +225,7 @@ SELECTORS: Final[Mapping[str, Parameter]] = {
         ),
         Parameter(
             "nth",
-            _whole(1, 1_000_000),
+            whole(1, 1_000_000),
             1,
             "1 to 1000000",
             "the first one that is struck, of those that the selector names",

@@ -13,7 +13,8 @@ from cardfs.memory.tearing import PowerCut
 
 from ..card.engine import Card, Outcome
 from ..ports import CardRemoved
-from .fault import Call, Fault, Layer, Send, View
+from .fault import Fault
+from .kinds import Call, Layer, Send, View
 
 Fired = Callable[[Fault, Call], None]
 """Hears of a fault that struck, with the command it struck."""

@@ -23,8 +23,9 @@ from ..terminal import TerminalError
 from ..terminal.pcsc import checked, error_of, library, reader_names
 from ..trace.event import Event
 from .any_card import AnyCard, Place
-from .fault import KINDS, RETURN_AFTER, Fault, FaultError
+from .fault import Fault, FaultError
 from .foreign import DEFAULT_PROFILE, Foreign, structure
+from .kinds import KINDS, RETURN_AFTER
 
 PATIENCE: Final = 1.0
 """Seconds that PC/SC is asked at once whether a card has come or gone."""

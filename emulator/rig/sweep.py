@@ -10,7 +10,8 @@ from keys.generate import SeededRandom
 
 from .card import Card, Snapshot
 from .errors import RigError
-from .fault import Call, Fault, Kind
+from .fault import Fault
+from .kinds import Call, Chosen, Kind
 from .reader import Reader
 
 Scenario = Callable[[], object]
@@ -54,7 +55,7 @@ class _Watch(Fault):
         self._look = look
 
     def _write(
-        self, _fault: Fault, store: Store, changes: Mapping[CellKey, Cell | None], erases: bool, call: Call
+        self, _fault: Chosen, store: Store, changes: Mapping[CellKey, Cell | None], erases: bool, call: Call
     ) -> None:
         old = self._look(self._card.fork())
         store.write(changes, erases=erases)

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from emulator.control.operations import OPERATIONS, STREAMS
 from emulator.formats.forms import FORMS
-from emulator.rig.fault import KINDS, REQUIRED, SELECTORS, Parameter, shown
+from emulator.rig.fault import SELECTORS, shown
+from emulator.rig.kinds import KINDS, REQUIRED, Parameter
 from emulator.rig.testing import WISHES
 from emulator.rig.timing import NONE, TIMINGS, WORK
 

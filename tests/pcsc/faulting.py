@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import sscard
-from emulator.rig.fault import KINDS
+from emulator.rig.kinds import KINDS
 from tests.kit.card import SSSE_NAME
 
 SELECT: Final = b"\x00\xa4\x04\x00\x0f" + SSSE_NAME

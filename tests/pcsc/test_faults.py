@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.rig.fault import KINDS
+from emulator.rig.kinds import KINDS
 from tests.kit import child
 from tests.kit.places import ROOT
 from tests.pcsc.harness import NO_FOLDER, REFUSAL

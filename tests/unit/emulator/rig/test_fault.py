@@ -4,7 +4,8 @@ import pytest
 
 import sscard
 from cardfs.memory.store import Cell
-from emulator.rig.fault import KINDS, Call, Fault, FaultError, partial
+from emulator.rig.fault import Fault, FaultError
+from emulator.rig.kinds import KINDS, Call, partial
 from keys.errors import SscardError
 
 LAYERS = {
