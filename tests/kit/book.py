@@ -17,7 +17,7 @@ Every block of a page has a marker on the line before it, which says how it is p
 
 In what is shown ``…`` stands for anything on a line, and alone on a line for any lines. Times of day and
 durations may differ, and so may the widths of columns. Of a session that needs a program which the machine
-lacks, the rest is run.
+lacks, the rest is run; a file on a class path (``-cp``) is a program, too.
 """
 
 import contextlib
@@ -29,6 +29,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -176,14 +177,21 @@ class Story:
             return
         fails = block.marker[1:] == ("fails",)
         for group in _groups(sessions(block.text)):
-            lacks = {each for each in _programs(shlex.split(group[0][0])) if not shutil.which(each, path=_path())}
-            if lacks:
+            if lacks := self._lacks(shlex.split(group[0][0])):
                 self.lacking |= lacks
                 continue
             for (command, shown), (status, output) in zip(group, self._run(group), strict=True):
                 refused = fails or shown.startswith("sscard: ")
                 assert (status != 0) == refused, f"{block}: {command}: status {status}\n{output}"
                 assert_shown(shown, output, f"{block}: {command}")
+
+    def _lacks(self, words: list[str]) -> set[str]:
+        """Name what a command needs and the machine lacks; what the page makes lacks if a command was left out."""
+        path = [file for option, files in pairwise(words) if option == "-cp" for file in files.split(":")]
+        missing = {each for each in _programs(words) if not shutil.which(each, path=_path())}
+        missing |= {file for file in path if not (self.folder / file).exists()}
+        made = {each for each in missing if each.startswith("./") or (each in path and not each.startswith("/"))}
+        return missing if self.lacking else missing - made
 
     def _run(self, group: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
         """Run a group of commands; yield status and output of each."""

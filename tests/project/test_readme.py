@@ -35,6 +35,7 @@ from tests.kit import catalogue_page, picture
 from tests.kit.book import (
     KINDS,
     PAGES,
+    Block,
     Story,
     anchors,
     assert_shown,
@@ -361,6 +362,22 @@ def test_the_examples_of_a_page_print_what_is_shown(page: str, tmp_path: Path, m
             story.play(block)
     if story.lacking:
         pytest.skip(f"all but what needs {', '.join(sorted(story.lacking))}, which this machine lacks")
+
+
+def test_what_a_machine_lacks_is_left_out_and_what_the_page_should_have_made_is_not(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+
+    def play(*commands: str) -> None:
+        story.play(Block("page", 1, ("run",), "console", "".join(f"$ {each}\n" for each in commands)))
+
+    (tmp_path / "made").mkdir()
+    play("true -cp made:.")
+    for never_made in ("./made/program", "false -cp classes:."):
+        with pytest.raises(AssertionError, match="status"):
+            play(never_made)
+    assert story.lacking == set()
+    play("no-such-compiler x.java", f"false -cp classes:{tmp_path}/no.jar", "./made/program")
+    assert story.lacking == {"no-such-compiler", "classes", f"{tmp_path}/no.jar", "./made/program"}
 
 
 def test_what_a_page_shows_must_be_printed_and_nothing_else() -> None:
