@@ -7,14 +7,23 @@ from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Challenge, Desk, Session, Side
 from .transport import hexadecimal
-from .update import USING, key_place, takes_challenge
+from .update import (
+    DENIED,
+    FILES,
+    KEYED,
+    READING,
+    UPDATING,
+    access,
+    key_place,
+    needs_key,
+    needs_pin,
+    takes_challenge,
+    writes,
+)
 
 EXTERNAL: Final = frozenset(("EXTERNAL AUTHENTICATION",))
 INTERNAL: Final = frozenset(("INTERNAL AUTHENTICATION",))
 MAINTENANCE: Final = frozenset(("PIN CHANGE/UNBLOCK", "CARD BLOCK", "APPLICATION BLOCK"))
-FILES: Final = frozenset(("READ RECORD", "READ BINARY", "UPDATE RECORD", "UPDATE BINARY"))
-READING: Final = frozenset(("READ RECORD", "READ BINARY"))
-UPDATING: Final = frozenset(("UPDATE RECORD", "UPDATE BINARY"))
 SHORT: Final = 8
 """Hex digits of a random number of four bytes."""
 
@@ -40,7 +49,7 @@ def _too_many(_x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen 
 
 
 def _unused_at_the_end(_side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
-    if session.pulled or session.issuing:
+    if session.pulled:
         return
     for each in session.challenges:
         # What was fetched for a function that failed afterwards is no mistake; nor what the PSAM was asked about, for
@@ -53,6 +62,9 @@ def _unused_at_the_end(_side: Side, session: Session, desk: Desk) -> Iterator[Se
 def _reused(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     challenge = session.challenge
     if not takes_challenge(x) or challenge is None or not challenge.used or session.spent is None:
+        return None
+    if x.done and session.spent.tries is not None:
+        # No clause says that a failed proof uses it up, and this card has kept it.
         return None
     return Seen(
         f"{session.spent.name} on line {session.spent.line} has used the random number of line {challenge.line}, and "
@@ -91,12 +103,13 @@ def _short(_x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | N
 
 def _other_factor(x: Exchange, _side: Side, session: Session, desk: Desk) -> Seen | None:
     challenge = session.challenge
-    if not takes_challenge(x) or challenge is None or challenge.used or not desk.deliveries:
+    if not takes_challenge(x) or challenge is None or challenge.used or x.done:
         return None
-    made = desk.deliveries[-1]
+    waiting = [each for each in desk.deliveries if not each.used and each.line > session.line]
     asked = session.internal.data[:16] if session.internal is not None else challenge.value
-    if made.used or made.line < session.line or made.factor.startswith((challenge.value, asked)):
+    if not waiting or any(each.factor.startswith((challenge.value, asked)) for each in waiting):
         return None
+    made = waiting[-1]
     return Seen(
         f"the PSAM made the session key on line {made.line} from another value than the card's latest random number "
         f"(line {challenge.line})",
@@ -125,8 +138,9 @@ def _constant(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> Seen 
 
 def _not_compared(_side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
     asked = session.internal
-    made = [each for each in desk.deliveries if each.line > session.line]
-    if asked is None or session.pulled or not made or any(each.factor.startswith(asked.data[:16]) for each in made):
+    if asked is None or session.pulled or not any(each.line > session.line for each in desk.deliveries):
+        return
+    if any(each.factor.startswith(asked.data[:16]) for each in desk.deliveries):
         return
     if desk.failed_since(asked.line):
         return
@@ -139,7 +153,7 @@ def _not_compared(_side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
 
 def _failure_ignored(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     failed = session.failed
-    if failed is None:
+    if failed is None or not needs_key(x):
         return None
     return Seen(
         f"EXTERNAL AUTHENTICATION with {failed.event.fields or 'a key'} failed on line {failed.line} "
@@ -150,7 +164,8 @@ def _failure_ignored(x: Exchange, _side: Side, session: Session, _desk: Desk) ->
 
 
 def _tried_again(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if x.p2 not in session.failed_keys or key_place(x, session) in side.locked_keys:
+    place = key_place(x, session)
+    if place not in session.failed_keys or place in side.locked_keys:
         return None
     return Seen(
         f"key {x.p2:02X} has failed in this session, and is tried again: each failure costs a try",
@@ -160,7 +175,7 @@ def _tried_again(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen
 
 def _locked_key(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen | None:
     line = side.locked_keys.get(key_place(x, session))
-    if line is None:
+    if line is None or x.done:
         return None
     return Seen(
         f"the card has answered on line {line} that key {x.p2:02X} has no tries left",
@@ -169,7 +184,7 @@ def _locked_key(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen 
 
 
 def _unproven_maintenance(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if session.proven or not session.whole or session.issuing:
+    if session.proven or not session.whole:
         return None
     return Seen(
         f"{x.name} comes without a successful EXTERNAL AUTHENTICATION in this session",
@@ -178,7 +193,7 @@ def _unproven_maintenance(x: Exchange, _side: Side, session: Session, _desk: Des
 
 
 def _unproven_update(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if x.word != 0x6982 or session.proven:
+    if x.word != DENIED or session.proven:
         return None
     return Seen(
         f"{x.name} of {x.file} was refused (6982): no update key was proven before",
@@ -187,14 +202,17 @@ def _unproven_update(x: Exchange, _side: Side, session: Session, _desk: Desk) ->
 
 
 def _unproven_read(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if x.word != 0x6982 or x.file in session.denied:
+    if x.word != DENIED or access(x) in session.denied:
+        return None
+    if session.pin_failed is not None and needs_pin(x):
+        # It knows that the PIN opens the file; its mistake is another one, wrong-pin-ignored.
         return None
     return Seen(f"{x.file} was read without what its rule asks for: 6982", f"没有满足读取条件就读取 {x.file}：6982")
 
 
 def _denied_again(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    line = session.denied.get(x.file)
-    if line is None or (session.pin_verified or 0) > line:
+    line = session.denied.get(access(x))
+    if line is None or x.word != DENIED or session.pin_verified > line:
         return None
     return Seen(
         f"{x.file} was refused on line {line} (6982), nothing was proven since, and {x.name} comes again",
@@ -204,7 +222,7 @@ def _denied_again(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Se
 
 def _bad_mac(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     bad = session.bad_mac
-    if bad is None or x.name in ("GET CHALLENGE", "SELECT"):
+    if bad is None or not writes(x):
         return None
     return Seen(
         f"{bad.name} on line {bad.line} got {hexadecimal(bad.word)}: its MAC is wrong or missing. {x.name} follows",
@@ -334,12 +352,12 @@ AUTHENTICATION: Final = (
         "The terminal goes on after a failed authentication",
         "外部认证失败后继续执行",
         "Part 7, 6.6",
-        "A failed EXTERNAL AUTHENTICATION ends the transaction. What follows has no right.",
-        "外部认证失败应终止交易，之后的命令没有权限。",
+        "A failed EXTERNAL AUTHENTICATION ends the transaction. The terminal asks for what a key opens, and gets 6982.",
+        "外部认证失败应终止交易；终端仍访问受该密钥控制的数据，被卡片拒绝。",
         "Take the power from the card and report the code of the status word.",
         "卡片下电，返回状态字对应的错误代码。",
         _failure_ignored,
-        USING,
+        KEYED,
     ),
     Rule(
         "failed-key-tried-again",
@@ -425,8 +443,8 @@ AUTHENTICATION: Final = (
         "A refused MAC is ignored (6988, 6987)",
         "忽略 MAC 错误（6988、6987）",
         "Part 7, 7.4 and 13; Part 5, table 5",
-        "The command was not carried out, and its random number is used up.",
-        "命令未执行，随机数也已用掉。",
+        "The command was not carried out, and its random number is used up. The terminal writes on without a new one.",
+        "命令未执行，随机数也已用掉；终端没有取新的随机数就继续写入。",
         "End the transaction, or begin again with GET CHALLENGE.",
         "终止交易，或从 GET CHALLENGE 重新开始。",
         _bad_mac,

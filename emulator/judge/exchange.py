@@ -21,7 +21,8 @@ class Exchange:
         data: its data field in hex; empty without one, or if the length bytes contradict the length.
         le: Le, 0 for 256; None without.
         word: the status word.
-        done: whether the card carried it out: 9000 or 61xx.
+        done: whether the card carried it out: 9000 or 61xx; also 63Cx where it refuses nothing: of an update it is a
+            success (Part 7, 7.5), of VERIFY without data the number of tries (Part 5, 6.14.5).
         corrected: whether the card asked for another Le: 6Cxx.
         refused: whether the card refused it.
     """
@@ -58,7 +59,8 @@ class Exchange:
         word = int(event.sw, 16)
         first = word >> 8
         self.word = word
-        self.done = word == 0x9000 or first == 0x61
+        told = self.name.startswith("UPDATE ") or (self.name == "VERIFY" and not self.data)
+        self.done = word == 0x9000 or first == 0x61 or (told and self.tries is not None)
         self.corrected = first == 0x6C
         self.refused = not (self.done or self.corrected)
 

@@ -7,7 +7,7 @@ from ..trace.event import Event
 from .exchange import Exchange
 from .rule import Finding, Rule, Seen
 from .rules import RULES
-from .side import FINANCIAL, Desk, Session, Side
+from .side import Desk, Session, Side
 from .update import BOOKING_INSTRUCTIONS, MEDICAL, PULLING, begin, is_psam, take
 
 MISSING: Final = "missing here"
@@ -83,7 +83,7 @@ class Judge:
         x = Exchange(desk.line, event)
         found = []
         for rule in self._of(x.name, psam=side.psam):
-            if rule.social and session.environment == FINANCIAL:
+            if rule.social and session.foreign:
                 continue
             seen = rule.check(x, side, session, desk)  # type: ignore[misc]  # chosen so
             if seen is not None:
@@ -115,7 +115,7 @@ class Judge:
         found = [
             self._finding(rule, seen, side)
             for rule in self._ends
-            if rule.psam in (None, side.psam) and not (rule.social and session.environment == FINANCIAL)
+            if rule.psam in (None, side.psam) and not (rule.social and session.foreign)
             for seen in rule.end(side, session, self._desk)  # type: ignore[misc]  # chosen so
         ]
         side.session = None

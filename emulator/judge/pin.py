@@ -6,11 +6,14 @@ from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Desk, Session, Side
 from .transport import hexadecimal
-from .update import TRADING
+from .update import READING, TRADING, needs_pin
 
 VERIFY: Final = frozenset(("VERIFY",))
 WITH_PIN: Final = frozenset(("VERIFY", "CHANGE PIN"))
-AFTER_PIN: Final = frozenset(("READ RECORD", "READ BINARY", "UPDATE RECORD", "UPDATE BINARY", "GET BALANCE", *TRADING))
+AFTER_PIN: Final = frozenset((*READING, "GET BALANCE", *TRADING))
+CLASSES: Final = (0x00, 0x80)
+"""Classes of the commands that carry a PIN in clear."""
+
 PIN_INSTRUCTIONS: Final = (0x20, 0x24, 0x2C, 0x5E)
 """Instructions that carry a PIN in clear, here or in other standards."""
 
@@ -38,7 +41,10 @@ def _not_asked(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen 
 
 def _ignored(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     failed = session.pin_failed
-    if failed is None:
+    if failed is None or not needs_pin(x):
+        return None
+    if failed.name == "CHANGE PIN" and session.pin_verified:
+        # The PIN was not changed, and stays verified (Part 7, 5.8 and 9.7).
         return None
     return Seen(
         f"{failed.name} on line {failed.line} got {hexadecimal(failed.word)}: the PIN is wrong. {x.name} follows "
@@ -70,7 +76,8 @@ def _guessed(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | 
 
 
 def _again(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if not x.data or not session.pin_verified:
+    verified = session.pin_verified
+    if not x.data or not verified or any(line > verified for line in session.denied.values()):
         return None
     return Seen(
         f"the PIN was verified on line {session.pin_verified}, and is sent again in the same session",
@@ -79,7 +86,7 @@ def _again(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | No
 
 
 def _wrong_command(x: Exchange, side: Side, _session: Session, _desk: Desk) -> Seen | None:
-    if x.ins not in PIN_INSTRUCTIONS or x.cla & 0x0F or len(x.apdu) <= 10 or x.event.name == "PIN CHANGE/UNBLOCK":
+    if x.ins not in PIN_INSTRUCTIONS or x.cla not in CLASSES or len(x.apdu) <= 10:
         return None
     if not side.psam and x.word not in (0x6D00, 0x6E00, 0x6A86):
         return None
@@ -133,8 +140,9 @@ PIN: Final = (
         "The terminal goes on after a wrong PIN",
         "PIN 错误后继续执行",
         "Part 7, 5.8; Part 5, 6.14.5",
-        "63Cx says that the PIN is wrong. The terminal does not look, or serves somebody who is not the holder.",
-        "63Cx 表示 PIN 错误；终端没有检查，或在为非持卡人服务。",
+        "63Cx says that the PIN is wrong. The terminal trades, or asks for what the PIN opens: it does not look, or "
+        "serves somebody who is not the holder. What is free to read may be read all the same.",
+        "63Cx 表示 PIN 错误；终端仍进行交易或读取受 PIN 保护的数据：没有检查，或在为非持卡人服务。自由读取不受此限。",
         "Ask the holder again while x is not 0; end the transaction at 63C0.",
         "x 不为 0 时请持卡人重新输入；63C0 时终止交易。",
         _ignored,

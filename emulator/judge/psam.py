@@ -5,7 +5,7 @@ from typing import Final
 
 from .exchange import Exchange
 from .rule import Rule, Seen
-from .side import Desk, PsamTrade, Session, Side, Trade
+from .side import Desk, PsamTrade, Session, Side
 from .update import MEDICAL
 
 INIT: Final = frozenset(("INIT SAM FOR PURCHASE",))
@@ -15,16 +15,11 @@ CITY: Final = 1
 """Place of the city's factor among those of DELIVERY SESSION KEY: the card's is first (Part 9, 9.7)."""
 
 
-def _open_trade(desk: Desk) -> Trade | None:
-    session = desk.user.session if desk.user is not None else None
-    return session.trade if session is not None else None
-
-
 def _differs(x: Exchange, _side: Side, _session: Session, desk: Desk) -> Seen | None:
     if desk.user is None or len(x.data) < 56:
         return None
-    trade = _open_trade(desk)
-    if trade is None or trade.sent or trade.load:
+    _, trade = desk.purchase(x.data[:8]) or (None, None)
+    if trade is None:
         return Seen(
             "the PSAM begins a purchase, and no purchase is open on the user card",
             "PSAM 开始消费，但用户卡上没有已初始化的消费",
@@ -44,7 +39,7 @@ def _differs(x: Exchange, _side: Side, _session: Session, desk: Desk) -> Seen | 
 
 def _debit_differs(x: Exchange, _side: Side, session: Session, desk: Desk) -> Seen | None:
     made, trade = desk.psam_trade, session.trade
-    if x.cla != MEDICAL or made is None or trade is None or made.trade is not trade or len(x.data) != 30:
+    if x.cla != MEDICAL or made is None or trade is None or made.trade is not trade or len(x.data) != 30 or x.done:
         return None
     if len(made.answer) != 16:
         return Seen(
@@ -98,7 +93,7 @@ def _unused(_side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
         or desk.failed_since(made.line)
     ):
         return
-    pulled = desk.user is not None and desk.user.session is not None and desk.user.session.pulled
+    pulled = made.card is not None and made.card.session is not None and made.card.session.pulled
     if not pulled:
         yield Seen(
             "MAC1 was made, a terminal sequence was spent, and DEBIT FOR PURCHASE never came",
@@ -128,12 +123,13 @@ def _mistrusted(x: Exchange, side: Side, _session: Session, _desk: Desk) -> Seen
     )
 
 
-def _other_terminal(x: Exchange, _side: Side, _session: Session, desk: Desk) -> Seen | None:
-    if x.cla != MEDICAL or not desk.terminal or x.data[-12:] == desk.terminal:
+def _other_terminal(x: Exchange, side: Side, _session: Session, desk: Desk) -> Seen | None:
+    _, trade = desk.purchase(x.data[:8]) or (None, None)
+    if trade is None or trade.terminal in (side.terminal, "") or not side.terminal:
         return None
     return Seen(
-        f"the card gets the terminal number {x.data[-12:]}, and the PSAM has {desk.terminal}",
-        f"发给卡片的终端机编号是 {x.data[-12:]}，而 PSAM 中是 {desk.terminal}",
+        f"the card got the terminal number {trade.terminal} on line {trade.line}, and the PSAM has {side.terminal}",
+        f"第 {trade.line} 行发给卡片的终端机编号是 {trade.terminal}，而 PSAM 中是 {side.terminal}",
     )
 
 
@@ -155,31 +151,34 @@ def _no_purchase(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> Se
 
 
 def _other_city(x: Exchange, _side: Side, _session: Session, desk: Desk) -> Seen | None:
-    code = desk.user.identification[:6] if desk.user is not None else ""
+    codes = [code for card in desk.cards if (code := card.identification[:6]).isdigit()]
     levels = x.p1 >> 5
-    if not x.done or not code.isdigit() or levels <= CITY or len(x.data) < 32:
+    if not x.done or not codes or levels <= CITY or len(x.data) < 32:
         return None
     given = x.data[16:32]
-    digits = code.encode().hex().upper()
-    right = {digits + "7378"}
-    if code.startswith(ZHEJIANG):
-        right.add(digits[:8] + "30307378")
-    if given in right:
+    if any(given in _city_factors(code) for code in codes):
         return None
     return Seen(
-        f"the city's factor is {given}, and the card is of {code}: the session key is that of another city",
-        f"二级分散因子为 {given}，而卡片属于 {code}：产生的是其他城市的过程密钥",
+        f"the city's factor is {given}, and the card is of {codes[0]}: the session key is that of another city",
+        f"二级分散因子为 {given}，而卡片属于 {codes[0]}：产生的是其他城市的过程密钥",
     )
 
 
+def _city_factors(code: str) -> tuple[str, ...]:
+    """Return the factors of the city of an identification code that begins with these six digits."""
+    digits = code.encode().hex().upper()
+    short = (digits[:8] + "30307378",) if code.startswith(ZHEJIANG) else ()
+    return (digits + "7378", *short)
+
+
 def _other_algorithm(x: Exchange, _side: Side, session: Session, desk: Desk) -> Seen | None:
-    card = desk.user.algorithm if desk.user is not None else ""
-    if not card or not session.algorithm or card == session.algorithm:
+    cards = [card.algorithm for card in desk.cards if card.algorithm]
+    if not cards or not session.algorithm or session.algorithm in cards:
         return None
     session.algorithm = ""
     return Seen(
-        f"the card's algorithm is {card} (9F0C/86), and {x.name} works in the PSAM's other environment",
-        f"卡片的算法标识是 {card}（9F0C/86），而 {x.name} 在 PSAM 的另一算法环境中执行",
+        f"the card's algorithm is {cards[0]} (9F0C/86), and {x.name} works in the PSAM's other environment",
+        f"卡片的算法标识是 {cards[0]}（9F0C/86），而 {x.name} 在 PSAM 的另一算法环境中执行",
     )
 
 
@@ -278,7 +277,8 @@ PSAM: Final = (
         "Read file 0016 of the PSAM and send it with INITIALIZE.",
         "读取 PSAM 的 0016 文件，用于初始化命令。",
         _other_terminal,
-        frozenset(("INITIALIZE FOR PURCHASE",)),
+        INIT,
+        psam=True,
     ),
     Rule(
         "cipher-without-session-key",

@@ -7,10 +7,18 @@ from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Desk, Session, Side
 from .transport import hexadecimal
-from .update import HOLDER_FILE, record_of, shows_another_card
+from .update import (
+    BY_NUMBER,
+    DENIED,
+    HOLDER_FILE,
+    MODE,
+    READING,
+    TRADE_RECORDS,
+    UPDATING,
+    record_of,
+    shows_another_card,
+)
 
-READING: Final = frozenset(("READ RECORD", "READ BINARY"))
-UPDATING: Final = frozenset(("UPDATE RECORD", "UPDATE BINARY"))
 STARTING: Final = frozenset(("INITIALIZE FOR LOAD", "INITIALIZE FOR PURCHASE"))
 OF_THE_CARD: Final = frozenset((*UPDATING, *STARTING, "PIN CHANGE/UNBLOCK", "GET TRANSACTION PROOF", *READING))
 """Commands before which the terminal has to know whose card it is (terminal interface, 2.1.3 and others)."""
@@ -18,7 +26,9 @@ OF_THE_CARD: Final = frozenset((*UPDATING, *STARTING, "PIN CHANGE/UNBLOCK", "GET
 HOLDER_FILES: Final = frozenset((HOLDER_FILE, "SSSE/EF07", "SSSE/EF08", "SSSE/EF0D"))
 """Files of the environment that are about the holder: basic data, fingerprint, photo, personnel number."""
 
-TRADE_RECORDS: Final = "DF04/EF08"
+NEIGHBOURS: Final = (0x02, 0x03)
+"""Modes that read the next or previous record of an identifier: another one each time (Part 5, table 32)."""
+
 WITH_EXTENSION: Final = ("2.0", "3.0")
 RKSSSE: Final = 0x0A
 ISSUE_DATE, EXPIRY_DATE = "05", "06"
@@ -39,9 +49,10 @@ def _unauthenticated(x: Exchange, side: Side, _session: Session, _desk: Desk) ->
 
 
 def _not_identified(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if session.identified or session.issuing or not session.whole or not x.done:
+    if session.identified or not session.whole or not x.done:
         return None
-    if x.name in READING and not is_personal(x.file):
+    if x.name in READING and (not is_personal(x.file) or x.file == TRADE_RECORDS):
+        # iReadDebitRecord is not told whose card it should be (terminal interface, 9.1).
         return None
     session.identified = True
     return Seen(
@@ -51,7 +62,7 @@ def _not_identified(x: Exchange, _side: Side, session: Session, _desk: Desk) -> 
 
 
 def _holder_unproven(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if x.file != HOLDER_FILE or side.version != "3.0" or RKSSSE in session.proven or x.corrected:
+    if x.file != HOLDER_FILE or side.version != "3.0" or RKSSSE in session.proven or x.word != DENIED:
         return None
     return Seen(
         "the card is of version 3.0, and its holder's file is read without proof of RKSSSE",
@@ -91,12 +102,14 @@ def _twice(x: Exchange, side: Side, session: Session, _desk: Desk) -> Seen | Non
     line = session.read.get(record_of(x, session))
     if line is None or not x.done or x.p1 == 0 or side.psam or shows_another_card(x, side):
         return None
+    if x.name == "READ RECORD" and x.p2 & MODE in NEIGHBOURS:
+        return None
     return Seen(f"the same was read on line {line} of this session", f"本次会话第 {line} 行已读取过相同内容")
 
 
 def _past_the_end(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     end = session.ended.get(x.file)
-    if end is None or x.p2 & 7 != 4 or x.p1 <= end:
+    if end is None or x.p2 & MODE != BY_NUMBER or x.p1 <= end or x.word != 0x6A83:
         return None
     return Seen(
         f"{x.file} has no record {end} (6A83), and record {x.p1} is asked for",
@@ -114,7 +127,7 @@ def _trade_records(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> 
 
 
 def _form(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> Seen | None:
-    if x.word not in (0x6A80, 0x6A84, 0x6A85):
+    if x.word not in (0x6A80, 0x6A85):
         return None
     return Seen(
         f"{x.name} of {x.file} was refused ({hexadecimal(x.word)}): the data do not have the form of the record",
@@ -124,7 +137,7 @@ def _form(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> Seen | No
 
 def _repeated_success(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     last = session.last
-    if last is None or last.name != x.name or last.apdu != x.apdu or not (last.done or last.tries is not None):
+    if last is None or last.name != x.name or last.apdu != x.apdu or x.masked or not last.done:
         return None
     return Seen(
         f"line {last.line} has written the same ({hexadecimal(last.word)} is a success of an update)",

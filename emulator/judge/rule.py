@@ -47,7 +47,7 @@ class Rule:
         on: names of the commands that it looks at; empty for all.
         end: looks at sessions that end; None for a rule about commands.
         psam: whether it is about PSAMs (True), user cards (False) or both (None).
-        social: whether it is about the social-security environment only.
+        social: whether it is about the social-security environment of an issued card only.
     """
 
     id: str

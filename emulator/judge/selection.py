@@ -7,7 +7,7 @@ from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Desk, Session, Side
 from .transport import hexadecimal
-from .update import TRADING, USING, selects_ef, shows_another_card
+from .update import FILES, MODE, TRADING, USING, selects_ef, shows_another_card
 
 CRYPTOGRAPHIC: Final = frozenset(("INTERNAL AUTHENTICATION", "EXTERNAL AUTHENTICATION", "PIN CHANGE/UNBLOCK", *TRADING))
 """Commands whose data depend on the card's algorithm."""
@@ -18,6 +18,11 @@ OF_ENVIRONMENT: Final = frozenset(
 """Commands that work in the social-security environment and below."""
 
 SELECT: Final = frozenset(("SELECT",))
+OF_DIRECTORY: Final = frozenset(("SELECT", *USING)) - {"PIN CHANGE/UNBLOCK", "CARD BLOCK"}
+"""Commands that work in the current directory, or on what lies in it."""
+
+NOT_THERE: Final = (0x6A82, 0x6A88, 0x6985, 0x6986, 0x6D00, 0x6E00)
+"""Status words of a directory that has not the file, the key or the command."""
 
 
 def _no_reset(x: Exchange, side: Side, _session: Session, desk: Desk) -> Seen | None:
@@ -40,7 +45,7 @@ def _other_card(x: Exchange, side: Side, _session: Session, _desk: Desk) -> Seen
 
 
 def _no_environment(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if session.environment or session.issuing or not session.whole or not x.refused or x.word == 0x6A81:
+    if session.environment or not session.whole or x.word not in NOT_THERE:
         return None
     return Seen(
         f"{x.name} was refused ({hexadecimal(x.word)}): the environment SSSE was not selected after the reset",
@@ -59,11 +64,30 @@ def _cut_name(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen |
     )
 
 
+def _old_file(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
+    missed = session.missed
+    if missed is None or not _means_current_file(x):
+        return None
+    there = "/".join(filter(None, (session.df, session.ef))) or "MF"
+    return Seen(
+        f"SELECT on line {missed.line} failed ({hexadecimal(missed.word)}); {there} is still selected, and {x.name} "
+        f"works on it",
+        f"第 {missed.line} 行的 SELECT 失败（{hexadecimal(missed.word)}），当前仍是 {there}，{x.name} 对其执行",
+    )
+
+
+def _means_current_file(x: Exchange) -> bool:
+    """Return whether a command reads or updates the current file, not one that it names by its SFI (Part 5, 6.9 on)."""
+    if x.name.endswith("BINARY"):
+        return not x.p1 & 0x80
+    return x.name in FILES and not x.p2 & ~MODE
+
+
 def _old_directory(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     missed = session.missed
-    if missed is None or (x.name == "SELECT" and not (selects_ef(x) and not selects_ef(missed))):
+    if missed is None or selects_ef(missed) or _means_current_file(x) or x.word == 0x9303:
         return None
-    if x.name not in ("SELECT", *USING):
+    if x.name == "SELECT" and not selects_ef(x):
         return None
     there = session.df or "MF"
     return Seen(
@@ -75,7 +99,7 @@ def _old_directory(x: Exchange, _side: Side, session: Session, _desk: Desk) -> S
 
 def _blocked(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     blocked = session.blocked
-    if blocked is None or x.name in ("SELECT", "GET RESPONSE"):
+    if blocked is None or x.name == "SELECT" or x.word != blocked.word:
         return None
     return Seen(
         f"{blocked.name} on line {blocked.line} got 9303: the application is locked for good. {x.name} follows",
@@ -85,7 +109,7 @@ def _blocked(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | 
 
 def _card_blocked(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     blocked = session.card_blocked
-    if blocked is None or blocked.line != getattr(session.last, "line", 0):
+    if blocked is None or blocked is not session.last or x.word != blocked.word:
         return None
     return Seen(
         f"SELECT on line {blocked.line} got 6A81: the card is locked. {x.name} follows",
@@ -94,7 +118,7 @@ def _card_blocked(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Se
 
 
 def _algorithm(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    if session.fci or session.environment != "social" or not session.whole or session.issuing:
+    if session.fci or session.environment != "social" or not session.whole:
         return None
     session.fci = True
     return Seen(
@@ -176,14 +200,31 @@ SELECTION: Final = (
     Rule(
         "failed-select-ignored",
         "error",
-        "The old directory is used after a failed SELECT",
-        "SELECT 失败后使用原目录",
+        "The old file is used after a failed SELECT",
+        "SELECT 失败后使用原文件",
         "Part 5, 6.11; Part 3, 6.5",
         "A failed SELECT changes nothing: data come from, or go to, the file that was selected before.",
         "SELECT 失败不改变当前文件，读写的是原来的文件。",
         "End the function if SELECT is refused, or select something else.",
         "SELECT 被拒绝时结束，或选择其他文件。",
+        _old_file,
+        FILES,
+        psam=None,
+        social=False,
+    ),
+    Rule(
+        "old-directory-used",
+        "warning",
+        "The old directory is used after a failed SELECT",
+        "SELECT 失败后使用原目录",
+        "Part 5, 6.11; Part 3, 6.5",
+        "A failed SELECT changes nothing: a file of the same identifier is taken for that of the missing directory. "
+        "A terminal that wants the old directory is right.",
+        "SELECT 失败不改变当前目录，标识相同的文件会被当作所缺目录中的文件。若终端本来就要使用原目录，则没有错误。",
+        "Select the wanted directory again after a SELECT that was refused.",
+        "SELECT 被拒绝后，重新选择要使用的目录。",
         _old_directory,
+        OF_DIRECTORY,
         psam=None,
         social=False,
     ),

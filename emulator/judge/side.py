@@ -43,6 +43,7 @@ class Trade:
         terminal: number of the terminal, in hex.
         random, sequence, version, algorithm: from the card's answer, in hex; empty before it came.
         sent: line of DEBIT FOR PURCHASE or CREDIT FOR LOAD; 0 before.
+        interrupted: the command that ended it before it was done; None if none did.
         booked: whether the card carried it out.
         answer: MAC2 and TAC or the TAC alone, in hex; empty before they came.
     """
@@ -56,6 +57,7 @@ class Trade:
     version: str = ""
     algorithm: str = ""
     sent: int = 0
+    interrupted: Exchange | None = None
     booked: bool = False
     answer: str = ""
 
@@ -68,13 +70,14 @@ class PsamTrade:
         line: line of INIT SAM FOR PURCHASE.
         data: its data field, in hex.
         answer: terminal trade sequence and MAC1, in hex; empty before they came.
-        trade: the trade of the user card; None if it is in no reader of this trace.
+        card, trade: the user card and its trade; None if it is in no reader of this trace.
         credited: whether the PSAM got MAC2.
     """
 
     line: int
     data: str
     answer: str = ""
+    card: "Side | None" = None
     trade: Trade | None = None
     credited: bool = False
 
@@ -117,15 +120,15 @@ class Session:
         partial: a SELECT by the beginning of a name; None if there is none.
         blocked: a command answered with 9303; card_blocked: a SELECT answered with 6A81.
         proven: key identifiers that were proven, by EXTERNAL AUTHENTICATION.
-        failed: an EXTERNAL AUTHENTICATION that failed, until one succeeds; failed_keys: their key identifiers.
-        denied: files whose access the card has refused (6982), since the last proof.
+        failed: an EXTERNAL AUTHENTICATION that failed, until one succeeds; failed_keys: keys of which that cost a try.
+        denied: accesses that the card has refused (6982), since the last proof, with their lines.
         challenges: fetched random numbers, the latest last.
         spent: the command that used the latest challenge.
         bad_mac: a command whose MAC was refused.
         no_memory: a command answered with 6581.
         pin_asked: whether the terminal has asked whether a PIN is set.
         pin_none: whether the card has answered that none is.
-        pin_failed: a VERIFY that failed, until one succeeds; pin_failures: how many failed.
+        pin_failed: a VERIFY or CHANGE PIN that failed, until one succeeds; pin_failures: how many failed.
         pin_verified: line of the VERIFY that succeeded; 0 if none did.
         internal: the last INTERNAL AUTHENTICATION.
         identified: whether identification code or card number were read.
@@ -134,7 +137,7 @@ class Session:
         name_read, extension_read: lines of the reading of name and name extension; 0 if not read.
         trade: the trade that is open or was done last.
         balances: lines of GET BALANCE by which amount.
-        issuing: whether an issuing machine is at work: its order is another one.
+        issuing: whether an issuing machine is at work.
         algorithm: of a PSAM's environment: ``01`` to ``03``; empty if not known.
     """
 
@@ -157,7 +160,7 @@ class Session:
     card_blocked: Exchange | None = None
     proven: set[int] = field(default_factory=set)
     failed: Exchange | None = None
-    failed_keys: set[int] = field(default_factory=set)
+    failed_keys: set[str] = field(default_factory=set)
     denied: dict[str, int] = field(default_factory=dict)
     challenges: deque[Challenge] = field(default_factory=lambda: deque(maxlen=8))
     spent: Exchange | None = None
@@ -185,6 +188,11 @@ class Session:
         return self.whole and not self.commands and self.last is None
 
     @property
+    def foreign(self) -> bool:
+        """Return whether the rules of the social-security environment do not hold: elsewhere, or while it is issued."""
+        return self.environment == FINANCIAL or self.issuing
+
+    @property
     def challenge(self) -> Challenge | None:
         """Return the latest random number of the card; None before there is one."""
         return self.challenges[-1] if self.challenges else None
@@ -208,6 +216,7 @@ class Side:
         uncertain: a trade whose answer never came, until its proof is asked for.
         algorithm: the card's, ``01`` to ``03``; empty if not known.
         mistrusted: line at which the PSAM refused the card's MAC2; 0 if it did not.
+        terminal: terminal number that was read from a PSAM; empty if none was.
     """
 
     reader: str
@@ -224,12 +233,13 @@ class Side:
     uncertain: Trade | None = None
     algorithm: str = ""
     mistrusted: int = 0
+    terminal: str = ""
 
     def another_card(self, line: int = 0) -> None:
         """Forget the card: another one is in the reader now."""
         self.inserted = line
         self.psam = False
-        self.identification = self.version = self.randoms = self.algorithm = ""
+        self.identification = self.version = self.randoms = self.algorithm = self.terminal = ""
         self.tags.clear()
         self.locked_keys.clear()
         self.authenticated = False
@@ -247,7 +257,6 @@ class Desk:
         user: the reader whose user card had the last command.
         psam_trade: the last purchase of a PSAM.
         deliveries: the last session keys of a PSAM.
-        terminal: terminal number that was read from a PSAM; empty if none was.
         sequences: last terminal trade sequence that each terminal number has used with each algorithm, with its trade.
         refusal: line of the last refusal of any card.
         no_key: line of the last try for a key that the PSAM does not have; 0 once one is found.
@@ -259,7 +268,6 @@ class Desk:
     user: Side | None = None
     psam_trade: PsamTrade | None = None
     deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=16))
-    terminal: str = ""
     sequences: dict[str, tuple[str, Trade]] = field(default_factory=dict)
     refusal: int = 0
     no_key: int = 0
@@ -268,6 +276,24 @@ class Desk:
     def failed_since(self, line: int) -> bool:
         """Return whether a card has refused something since a line, so that the function ended."""
         return max(self.refusal, self.no_key) > line
+
+    @property
+    def cards(self) -> tuple[Side, ...]:
+        """Return the readers with a user card, the one that had the last command first."""
+        return tuple(
+            sorted((side for side in self.sides.values() if not side.psam), key=lambda side: side is not self.user)
+        )
+
+    def purchase(self, random: str) -> tuple[Side, Trade] | None:
+        """Return the purchase that is open on a user card: the one with this random number, else the latest."""
+        found = [
+            (side, trade)
+            for side in self.cards
+            if side.session is not None
+            and (trade := side.session.trade) is not None
+            and not (trade.load or trade.sent or trade.interrupted)
+        ]
+        return next((each for each in found if each[1].random == random), found[0] if found else None)
 
     def side(self, reader: str) -> Side:
         """Return what is known of a reader."""

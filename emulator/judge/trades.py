@@ -7,12 +7,9 @@ from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Desk, Session, Side
 from .transport import hexadecimal
-from .update import BOOKING, MEDICAL, TRADING
+from .update import BOOKING, MEDICAL
 
 STARTING: Final = frozenset(("INITIALIZE FOR LOAD", "INITIALIZE FOR PURCHASE"))
-KEEPING: Final = frozenset(("GET RESPONSE", "GET BALANCE", "GET TRANSACTION PROOF", *TRADING))
-"""Commands that leave a trade open (Part 5, 7, table 49)."""
-
 ACCOUNT: Final = 0x01
 """P2 of GET BALANCE for the account, which INITIALIZE answers, too."""
 
@@ -28,12 +25,14 @@ def _no_pin(x: Exchange, _side: Side, _session: Session, _desk: Desk) -> Seen | 
 
 def _interrupted(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     trade = session.trade
-    if trade is None or trade.sent or x.name in KEEPING:
+    ended = trade.interrupted if trade is not None else None
+    if x.cla != MEDICAL or trade is None or ended is None or x.done:
         return None
-    session.trade = None
     return Seen(
-        f"the trade of line {trade.line} was initialised and not done, and {x.name} ends it",
-        f"第 {trade.line} 行初始化的交易尚未完成，被 {x.name} 中断",
+        f"{x.name} comes for the trade of line {trade.line}, and {ended.name} on line {ended.line} has ended it "
+        f"({hexadecimal(x.word)})",
+        f"{x.name} 针对第 {trade.line} 行初始化的交易，而该交易已被第 {ended.line} 行的 {ended.name} 中断"
+        f"（{hexadecimal(x.word)}）",
     )
 
 
@@ -41,13 +40,19 @@ def _left(_side: Side, session: Session, desk: Desk) -> Iterator[Seen]:
     trade = session.trade
     if trade is None or trade.sent or session.pulled or desk.failed_since(trade.line) or desk.over:
         return
-    what = "CREDIT FOR LOAD" if trade.load else "DEBIT FOR PURCHASE"
-    yield Seen(f"a trade was initialised, and {what} never came", f"交易已初始化，但没有发送 {what}", trade.line)
+    if trade.load or not any(side.psam for side in desk.sides.values()):
+        # The host, or the HSM, may have refused it (Part 7, 11.4), which no trace shows.
+        return
+    yield Seen(
+        "a purchase was initialised, and DEBIT FOR PURCHASE never came",
+        "消费已初始化，但没有发送 DEBIT FOR PURCHASE",
+        trade.line,
+    )
 
 
 def _not_begun(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     trade = session.trade
-    if x.cla != MEDICAL or not session.whole:
+    if x.cla != MEDICAL or not session.whole or x.done:
         return None
     if trade is not None and not trade.sent and trade.load is (x.name == "CREDIT FOR LOAD"):
         return None
@@ -101,7 +106,7 @@ def _uncertain(side: Side, _session: Session, desk: Desk) -> Iterator[Seen]:
 
 def _other_proof(x: Exchange, side: Side, _session: Session, _desk: Desk) -> Seen | None:
     trade = side.uncertain
-    if trade is None or not trade.sequence or not x.data or x.data == trade.sequence:
+    if trade is None or not trade.sequence or not x.data or x.data == trade.sequence or x.done:
         return None
     return Seen(
         f"the proof of trade {x.data} is asked for, and the one without answer is {trade.sequence}",
@@ -115,7 +120,7 @@ def _needless_balance(x: Exchange, _side: Side, session: Session, _desk: Desk) -
         return None
     if line is not None:
         return Seen(f"line {line} has answered the same balance", f"第 {line} 行已读取同一余额")
-    if session.trade is not None and x.p2 == ACCOUNT:
+    if session.trade is not None and not session.trade.booked and x.p2 == ACCOUNT:
         return Seen(
             f"INITIALIZE on line {session.trade.line} has answered the balance",
             f"第 {session.trade.line} 行的初始化命令已返回余额",
@@ -167,11 +172,12 @@ TRADES: Final = (
         "Another command between INITIALIZE and the trade",
         "初始化与交易之间插入其他命令",
         "Part 5, 7 (table 49), 7.5.1 and 7.6.1",
-        "INITIALIZE holds for the next command only. The trade ends, and DEBIT or CREDIT gets 6901.",
+        "INITIALIZE holds for the next command only. The trade has ended, and DEBIT or CREDIT gets 6901.",
         "初始化只对下一条命令有效；交易被终止，其后的交易命令返回 6901。",
         "Read and select before INITIALIZE; then only the PSAM is asked.",
         "读取和选择在初始化之前完成，之后只与 PSAM 交互。",
         _interrupted,
+        BOOKING,
     ),
     Rule(
         "trade-abandoned",
@@ -277,15 +283,15 @@ TRADES: Final = (
     Rule(
         "balance-before-trade",
         "note",
-        "The balance is read before a trade that answers it",
-        "交易前先读取余额",
-        "Part 5, 7.5.4 and 7.6.4",
-        "An exchange more than the trade needs.",
-        "比交易所需多一次交互。",
+        "The balance is read before a load, which answers it",
+        "帐户划入前先读取余额",
+        "Part 5, 7.5.4",
+        "An exchange more than the load needs. A purchase may need it: INITIALIZE takes the amount from the account.",
+        "比帐户划入所需多一次交互。消费之前可能需要余额，以确定个人帐户支付金额。",
         "INITIALIZE at once: its answer has the balance.",
         "直接初始化，其应答中有余额。",
         _balance_before,
-        STARTING,
+        frozenset(("INITIALIZE FOR LOAD",)),
     ),
     Rule(
         "terminal-sequence-repeated",

@@ -6,7 +6,7 @@ from typing import Final
 from .exchange import Exchange
 from .rule import Rule, Seen
 from .side import Desk, Session, Side
-from .update import TRADING, TRIED
+from .update import TRADING, TRIED, writes
 
 PINS: Final = frozenset(("VERIFY", "CHANGE PIN"))
 LIMIT: Final = 0x100
@@ -47,7 +47,8 @@ def _wrong_le_at_the_end(_side: Side, session: Session, _desk: Desk) -> Iterator
 
 def _not_fetched(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     asked = session.waiting
-    if asked is None or x.name == "GET RESPONSE" or asked.name in ("SELECT", *TRADING):
+    if asked is None or x.name == "GET RESPONSE" or asked.name in ("SELECT", *TRADING) or session.parts:
+        # Whoever needs less may fetch less (Part 2, 9.3.1.4).
         return None
     return Seen(
         f"{asked.word & 0xFF} bytes of {asked.name} (line {asked.line}) waited, and {x.name} dropped them",
@@ -65,13 +66,12 @@ def _nothing_waits(x: Exchange, _side: Side, session: Session, _desk: Desk) -> S
 
 
 def _other_length(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
-    waits = session.left
-    if session.waiting is None or x.le is None:
-        return None
-    if x.le % LIMIT == waits % LIMIT:
+    waits, wanted = session.left or LIMIT, x.le or LIMIT
+    if session.waiting is None or wanted <= waits:
         return None
     return Seen(
-        f"{waits} bytes wait, and GET RESPONSE asks for {x.le}", f"待取 {waits} 字节，GET RESPONSE 却要求 {x.le} 字节"
+        f"{waits} bytes wait, and GET RESPONSE asks for {wanted}",
+        f"待取 {waits} 字节，GET RESPONSE 却要求 {wanted} 字节",
     )
 
 
@@ -113,7 +113,8 @@ def _repeated(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen |
 
 def _gap(x: Exchange, _side: Side, session: Session, _desk: Desk) -> Seen | None:
     last = session.no_memory
-    if last is None or not x.name.startswith(("UPDATE ", "APPEND ", "CREDIT ", "DEBIT ")):
+    if last is None or not writes(x) or (x.apdu[:8] == last.apdu[:8] and x.file == last.file):
+        # The same may be tried again: no clause says what a terminal does then (Part 7, 6.7; Part 10, 5.4.3).
         return None
     return Seen(
         f"{last.name} on line {last.line} got 6581: the memory failed. {x.name} writes on",

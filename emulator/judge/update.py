@@ -48,14 +48,26 @@ TRIED: Final = frozenset(("DELIVERY SESSION KEY", "INIT SAM FOR PURCHASE"))
 """Commands with which a terminal tries how many levels a key has, so that refusals are no failures (Part 9, 8)."""
 
 ISSUER_FILE, HOLDER_FILE, TERMINAL_NUMBER = "SSSE/EF05", "SSSE/EF06", "/EF16"
+TRADE_RECORDS: Final = "DF04/EF08"
+DENIED: Final = 0x6982
+MODE, BY_NUMBER = 0x07, 0x04
+"""Bits of P2 of READ RECORD and UPDATE RECORD; what they are where P1 is a record's number (Part 5, tables 32, 44)."""
+
 EXTENSION: Final = (0x03, 0x4E)
 """Number and identifier of the record of the name extension (V2.0 notice, table 9)."""
 
 ISSUING: Final = frozenset((0xE0, 0xE1, 0xD4))
 """Instructions of issuing machines: create, delete, write a key."""
 
+NO_COMMAND: Final = (0x6D00, 0x6E00)
+"""Status words that say that a card has no such command."""
+
 Update = Callable[[Exchange, str, Side, Desk], None]
 """Takes a command that was carried out, all of its response data in hex, and what is known."""
+
+PIN_DIRECTORIES: Final = ("DF01/", "DF02/", "DF03/", "DF04/", "DF05/")
+"""Where the files lie that some card of the standard opens with the PIN (Part 6, tables 5 to 8; V2.0 notice, tables 4
+to 8 and B3); those of the environment, of DF06 and of DF07 are free or have a read key."""
 
 PULLING: Final = frozenset(("pull", "power-cut", "partial-batch", "lost-answer", "truncate", "one-byte"))
 """Faults after which the terminal has no answer."""
@@ -91,10 +103,12 @@ def take(x: Exchange, side: Side, session: Session, desk: Desk) -> None:
     _forget(x, session)
     session.last = x
     session.commands += 1
-    if x.ins in ISSUING and x.cla & 0x80 and not side.psam:
+    if x.ins in ISSUING and x.cla & 0x80 and not side.psam and x.word not in NO_COMMAND:
         session.issuing = True
     if x.refused:
         _refused(x, side, session, desk)
+    if elsewhere(x, session):
+        return
     if x.name == "READ RECORD" and x.file == HOLDER_FILE and x.p1 in EXTENSION and not x.corrected:
         # Asked for: an older card has none.
         session.extension_read = x.line
@@ -108,15 +122,54 @@ def take(x: Exchange, side: Side, session: Session, desk: Desk) -> None:
             _answered(x, x.answer, side, desk)
 
 
+def elsewhere(x: Exchange, session: Session) -> bool:
+    """Return whether a command is of another application, which has its own PIN, keys and random numbers."""
+    return session.environment == FINANCIAL and x.name != "SELECT"
+
+
 def _forget(x: Exchange, session: Session) -> None:
     """Forget a failure once the terminal has gone on after it: it is found once."""
+    _interrupt(x, session)
+    if x.name == "GET CHALLENGE" or writes(x):
+        session.bad_mac = None
     if x.name == "SELECT":
         return
     if x.name in USING or x.corrected:
-        session.missed = session.partial = session.failed = session.pin_failed = None
+        session.missed = session.partial = None
     session.no_memory = None
-    if x.name != "GET CHALLENGE":
-        session.bad_mac = None
+    if elsewhere(x, session):
+        return
+    if needs_pin(x):
+        session.pin_failed = None
+    if needs_key(x):
+        session.failed = None
+
+
+def _interrupt(x: Exchange, session: Session) -> None:
+    """Take what ends a trade before it is done (Part 5, 7.5.1, 7.6.1 and table 49)."""
+    trade = session.trade
+    if trade is not None and not trade.sent and x.name not in KEEPING:
+        trade.interrupted = trade.interrupted or x
+
+
+def needs_pin(x: Exchange) -> bool:
+    """Return whether a command shows that its file or trade asks for the PIN.
+
+    A trade does, if the holder has set one (Part 5, 7.3.1; Part 7, 11 and 12). Of a file the card's refusal shows it.
+    """
+    if x.cla == MEDICAL:
+        return x.name == "GET BALANCE" or x.name in TRADING
+    return x.name in READING and x.word == DENIED and x.file.startswith(PIN_DIRECTORIES)
+
+
+def needs_key(x: Exchange) -> bool:
+    """Return whether the card has refused what a proven key opens."""
+    return x.word == DENIED and x.name in KEYED
+
+
+def writes(x: Exchange) -> bool:
+    """Return whether a command changes the card, or tries to."""
+    return x.name.startswith(("UPDATE ", "APPEND ", "CREDIT ", "DEBIT ")) or (x.cla & 0x0F == 0x04 and bool(x.data))
 
 
 def _fetched(x: Exchange, side: Side, session: Session, desk: Desk) -> None:
@@ -145,13 +198,13 @@ def _answered(x: Exchange, data: str, side: Side, desk: Desk) -> None:
 def _refused(x: Exchange, side: Side, session: Session, desk: Desk) -> None:
     if x.name in TRIED:
         desk.no_key = x.line
-    elif x.data or x.name != "VERIFY":
+    else:
         desk.refusal = x.line
     by_word = _BY_WORD.get(x.word)
     if by_word is not None:
         by_word(x, session)
     by_name = _REFUSED.get(x.name)
-    if by_name is not None:
+    if by_name is not None and not elsewhere(x, session):
         by_name(x, "", side, desk)
 
 
@@ -160,7 +213,12 @@ def _is_blocked(x: Exchange, session: Session) -> None:
 
 
 def _is_denied(x: Exchange, session: Session) -> None:
-    remember(session.denied, x.file, x.line)
+    remember(session.denied, access(x), x.line)
+
+
+def access(x: Exchange) -> str:
+    """Return what a command wants to do with a file: reading and updating have rules of their own."""
+    return f"{x.name.split()[0]} {x.file}"
 
 
 def _is_locked(x: Exchange, session: Session) -> None:
@@ -178,7 +236,7 @@ def _has_no_memory(x: Exchange, session: Session) -> None:
 
 
 def _is_past_the_end(x: Exchange, session: Session) -> None:
-    if x.name == "READ RECORD":
+    if x.name == "READ RECORD" and x.p2 & MODE == BY_NUMBER:
         remember(session.ended, x.file, x.p1)
 
 
@@ -190,14 +248,16 @@ def _not_selected(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
 def _not_proven(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
     session = session_of(side)
     session.failed = x
-    session.failed_keys.add(x.p2)
+    if x.tries is not None:
+        session.failed_keys.add(key_place(x, session))
     if x.word in (0x6983, 0x63C0):
         remember(side.locked_keys, key_place(x, session), x.line)
 
 
 def key_place(x: Exchange, session: Session) -> str:
-    """Return which key an EXTERNAL AUTHENTICATION means: its identifier, with the DF if it is one of an application."""
-    return f"{session.df}/{x.p2:02X}" if x.p2 & 0x80 else f"{x.p2:02X}"
+    """Return which key an EXTERNAL AUTHENTICATION means: the DF if it is an application's, identifier and version."""
+    version = x.data[32:]
+    return f"{session.df if x.p2 & 0x80 else ''}/{x.p2:02X}/{version}"
 
 
 def _pin_refused(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
@@ -206,6 +266,10 @@ def _pin_refused(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
         session.pin_asked = True
     elif x.tries is not None:
         session.pin_failed, session.pin_failures = x, session.pin_failures + 1
+    _tries_left(x, side)
+
+
+def _tries_left(x: Exchange, side: Side) -> None:
     if x.word in (0x6983, 0x63C0):
         side.locked_pin = x.line
     elif x.tries:
@@ -218,10 +282,13 @@ def _trade_refused(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
 
 
 def _not_credited(x: Exchange, _data: str, _side: Side, desk: Desk) -> None:
-    if desk.psam_trade is not None:
-        desk.psam_trade.credited = True
-    if desk.user is not None:
-        desk.user.mistrusted = x.line
+    made = desk.psam_trade
+    if made is None:
+        return
+    made.credited = True
+    if made.card is not None and (x.word == 0x9302 or x.tries is not None):
+        # The text of Part 9, 9.10.1 has 63CF, table 31 has 9302.
+        made.card.mistrusted = x.line
 
 
 # -- random numbers -------------------------------------------------------------------------------------
@@ -251,14 +318,14 @@ def _challenge(x: Exchange, session: Session, desk: Desk) -> None:
         if not (x.done or x.tries is not None or x.word in CONSUMING):
             return
         for each in session.challenges:
-            if each is session.challenge or each.value == original(x):
+            if each is session.challenge or original(x).startswith(each.value):
                 each.used = True
         session.spent = x
         for delivery in desk.deliveries:
             delivery.used = True
     elif x.name == "INTERNAL AUTHENTICATION":
         for each in session.challenges:
-            if each.value in (x.data[:16], x.data[16:32]):
+            if x.data[:16].startswith(each.value) or x.data[16:32].startswith(each.value):
                 each.used = True
         for delivery in desk.deliveries:
             delivery.used = True
@@ -288,12 +355,11 @@ def _selected(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
     session = session_of(side)
     session.missed = session.partial = session.blocked = None
     df, _, session.ef = x.file.partition("/")
-    if df != session.df:
+    if df != (session.df or ("MF" if session.whole else df)):
         for each in session.challenges:
             each.lost = each.lost or x.line
         session.proven = {key for key in session.proven if not key & 0x80}
-        session.trade = None
-        session.df = df
+    session.df = df
     # Whether it is a PSAM may turn out later only.
     session.algorithm = PSAM_NAMES.get(x.data, session.algorithm)
     if not selects_ef(x):
@@ -340,13 +406,17 @@ def _verified(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
     if x.data:
         session.pin_verified, session.pin_failed = x.line, None
         side.locked_pin = 0
-    else:
-        session.pin_asked = session.pin_none = True
+        return
+    session.pin_asked = True
+    _tries_left(x, side)
+    if x.word == 0x9000 and not session.pin_verified:
+        session.pin_none, session.pin_failed = True, None
 
 
 def _pin_changed(_x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
     session = session_of(side)
-    session.pin_failed, session.pin_none = None, False
+    session.pin_asked, session.pin_none = True, False
+    session.pin_failed, session.pin_verified = None, 0
     side.locked_pin = 0
 
 
@@ -354,7 +424,8 @@ def _proven(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
     session = session_of(side)
     session.proven.add(x.p2)
     session.failed = None
-    session.failed_keys.discard(x.p2)
+    session.failed_keys.discard(key_place(x, session))
+    side.locked_keys.pop(key_place(x, session), None)
     session.denied.clear()
 
 
@@ -368,7 +439,7 @@ def _answers_internal(x: Exchange, data: str, side: Side, _desk: Desk) -> None:
 # -- reading --------------------------------------------------------------------------------------------
 
 
-def _got_data(x: Exchange, data: str, side: Side, desk: Desk) -> None:
+def _got_data(x: Exchange, data: str, side: Side, _desk: Desk) -> None:
     session = session_of(side)
     remember(session.read, record_of(x, session), x.line)
     if x.file == ISSUER_FILE:
@@ -376,12 +447,24 @@ def _got_data(x: Exchange, data: str, side: Side, desk: Desk) -> None:
     elif x.file == HOLDER_FILE:
         session.name_read = session.name_read or (x.line if data.startswith("09") else 0)
     elif side.psam and x.file.endswith(TERMINAL_NUMBER) and len(data) == 12:
-        desk.terminal = data
+        side.terminal = data
 
 
 def record_of(x: Exchange, session: Session) -> str:
     """Return a text that is the same for every reading of the same record or bytes."""
-    return f"{x.file or session.ef}/{x.name[5]}{x.apdu[4:8]}"
+    return f"{x.file or session.ef}/{x.name[5]}{x.apdu[4:]}"
+
+
+def _written(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
+    """Forget what was known of a file: it has other contents now, and perhaps a record more."""
+    session = session_of(side)
+    _forget_file(x.file, session)
+    session.ended.pop(x.file, None)
+
+
+def _forget_file(file: str, session: Session) -> None:
+    for record in [each for each in session.read if each.startswith(f"{file}/")]:
+        del session.read[record]
 
 
 def shows_another_card(x: Exchange, side: Side) -> bool:
@@ -441,10 +524,12 @@ def _sent(x: Exchange, session: Session, desk: Desk) -> None:
 
 
 def _booked(x: Exchange, _data: str, side: Side, _desk: Desk) -> None:
-    trade = session_of(side).trade
-    if x.cla == MEDICAL and trade is not None:
-        trade.booked = True
-        side.uncertain = trade
+    session = session_of(side)
+    if x.cla == MEDICAL and session.trade is not None:
+        session.trade.booked = True
+        side.uncertain = session.trade
+        session.balances.clear()
+        _forget_file(TRADE_RECORDS, session)
 
 
 def _got_booked(x: Exchange, data: str, side: Side, _desk: Desk) -> None:
@@ -479,8 +564,8 @@ def _delivered(x: Exchange, _data: str, _side: Side, desk: Desk) -> None:
 
 def _psam_begun(x: Exchange, _data: str, _side: Side, desk: Desk) -> None:
     desk.no_key = 0
-    trade = desk.user.session.trade if desk.user is not None and desk.user.session is not None else None
-    desk.psam_trade = PsamTrade(x.line, x.data, trade=trade)
+    card, trade = desk.purchase(x.data[:8]) or (None, None)
+    desk.psam_trade = PsamTrade(x.line, x.data, card=card, trade=trade)
 
 
 def _got_psam_begun(_x: Exchange, data: str, _side: Side, desk: Desk) -> None:
@@ -516,6 +601,23 @@ USING: Final = frozenset(
 )
 """Commands that use what was selected and proven before."""
 
+READING: Final = frozenset(("READ RECORD", "READ BINARY"))
+UPDATING: Final = frozenset(("UPDATE RECORD", "UPDATE BINARY"))
+FILES: Final = READING | UPDATING
+KEYED: Final = frozenset(
+    (
+        *FILES,
+        "PIN CHANGE/UNBLOCK",
+        "APPLICATION BLOCK",
+        "CARD BLOCK",
+        "UPDATE STARTING DAY",
+    )
+)
+"""Commands for which a key may have to be proven."""
+
+KEEPING: Final = frozenset(("GET RESPONSE", "GET BALANCE", "GET TRANSACTION PROOF", *TRADING))
+"""Commands that leave a trade open (Part 5, 7, table 49)."""
+
 _BY_WORD: Final[Mapping[int, Callable[[Exchange, Session], None]]] = {
     0x9303: _is_blocked,
     0x6982: _is_denied,
@@ -541,6 +643,8 @@ _REFUSED: Final[Mapping[str, Update]] = {
 _CARRIED_OUT: Final[Mapping[str, Update]] = {
     "SELECT": _selected,
     "VERIFY": _verified,
+    "UPDATE RECORD": _written,
+    "UPDATE BINARY": _written,
     "CHANGE PIN": _pin_changed,
     "PIN CHANGE/UNBLOCK": _pin_changed,
     "EXTERNAL AUTHENTICATION": _proven,

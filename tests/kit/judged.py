@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 import sscard
 from emulator.judge.judge import judge
 from emulator.judge.rule import Finding
+from emulator.rig.stock import Stock
 from emulator.terminal import Settings
 from emulator.terminal.basic import ISSUER_KEY
 from emulator.terminal.card import UserCard
@@ -19,6 +20,9 @@ CHALLENGE: Final = "0084000008"
 TIME: Final = "20260301121500"
 PURCHASE: Final = "000000000000010000000100"
 """Amounts of a purchase in hex: nothing from the account, 2.56 yuan each paid by holder and fund."""
+
+STOCK: Final = Stock()
+"""Cards of all benches: each kind is issued once."""
 
 
 def select(fid: str, p1: str = "02") -> str:
@@ -36,7 +40,7 @@ class JudgeBench:
 
     def __init__(self, profile: str = "ssc-2.0", **options: Any) -> None:
         """Make card and PSAM."""
-        self.rig = sscard.Rig(["empty", "psam"], seed="judge")
+        self.rig = sscard.Rig(["empty", "psam"], seed="judge", stock=STOCK)
         self.rig.readers[0].insert(self.rig.issue(profile, **options))
         self.card: UserCard
         self.psam: Psam

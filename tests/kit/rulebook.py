@@ -31,6 +31,9 @@ what the card said of it: a trace of any terminal will do, but it must be one of
 `--rule ID` looks for one rule only and can be repeated, `--json` prints one JSON object a line for each finding,
 `--language zh` prints Chinese. A trace that is cut or foreign is refused with file and line, and exit status 2.
 
+Nobody is accused of what is right on some card of the standard. Where a rule depends on the card, as whether a file is
+free to read, the card's own answer decides: what it carries out was allowed.
+
 What a trace does not show is not judged: whether the terminal compared the card's proof in an HSM, what it showed to
 the holder, whether it looked at its black list. What happened before the trace begins, where lines are missing, and
 after a card was pulled out, is nobody's fault.
@@ -51,6 +54,8 @@ after a card was pulled out, is nobody's fault.
 
 `--rule ID` 只查找一条规则，可以重复；`--json` 每行输出一个 JSON 对象；`--language zh`
 输出中文。被截断的文件或其他内容的文件会被拒绝，给出文件和行号，退出状态为 2。
+
+在规范的某种卡上正确的做法，不会被判为错误。规则取决于卡片时（例如文件是否可自由读取），以卡片的应答为准：卡片执行了的，就是允许的。
 
 跟踪记录中看不到的不作判定：终端是否用加密机比对了卡片的鉴别数据、向持卡人显示了什么、是否检查了黑名单。跟踪记录开始之前、缺行之处以及卡片被拔出之后的情况，不算终端的错误。
 """,

@@ -101,6 +101,8 @@ def test_personalising_is_no_terminal() -> None:
         rig.readers[0].insert(sscard.Card.blank())
         connection = rig.readers[0].open()
         sscard.personalise(finished, connection.transmit)
+        for apdu in (SSSE, select("EF06"), "00B2010414"):  # it reads what it has written
+            assert sscard.exchange(connection.transmit, bytes.fromhex(apdu))[1] == 0x9000
         connection.close()
         assert [f"{each.line} {each.rule} {each.text}" for each in rig.trace.judge()] == []
 
@@ -213,12 +215,12 @@ def test_bad_input_is_one_sentence_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_log_of_another_tool_is_judged_by_its_bytes(tmp_path: Path) -> None:
-    """A terminal of another maker with a physical card: a wrong PIN, and the record is read nevertheless."""
+    """A terminal of another maker with a physical card: a wrong PIN, and what the PIN opens is read nevertheless."""
     path = tmp_path / "dump.txt"
     path.write_text(
         "# ATR: 3B6D000000814A44468660519984214605\n# PROTOCOL: T=0\n"
         "00A404000F7378312E73682EC9E7BBE1B1A3D5CF\n9000\n0020000000\n63C3\n"
-        "0020000003999999\n63C2\n00B2010404\n6982\n"
+        "0020000003999999\n63C2\n00A4000002DF01\n9000\n00A4020002EF05\n9000\n00B2010404\n6982\n"
     )
     done = run("judge", path)
     assert done.exit_code == 1

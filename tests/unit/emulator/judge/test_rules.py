@@ -5,11 +5,13 @@ The examples are driven over cards of this project; their traces are real ones.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
 
 import sscard
+from emulator.judge.judge import judge
 from emulator.judge.rules import GROUPS, RULES, RuleError, chosen
 from tests.kit.judged import CHALLENGE, PURCHASE, SSSE, TIME, TRIES, VERIFY, JudgeBench, select
 
@@ -77,8 +79,8 @@ def _(b: JudgeBench) -> None:
 def _(b: JudgeBench) -> None:
     b.genuine()
     assert b.raw(select("DF01", "00")) == "610A"
-    assert b.raw("00C0000004").endswith("6106")
-    assert b.raw("00C0000006").endswith("9000")
+    assert b.raw("00C0000010") == "6C0A"
+    assert b.raw("00C000000A").endswith("9000")
     b.end()
 
 
@@ -144,7 +146,8 @@ def _(b: JudgeBench) -> None:
     b.u(select("EF07"))
     b.rig.card.fault("memory-failure", on="UPDATE RECORD")
     assert b.raw("00DC010403290131") == "6581"
-    assert b.raw("00DC010403290132") == "9000"
+    b.u(select("EF09"))
+    assert b.raw("00DC03040432023130") == "9000"
     b.end()
 
 
@@ -223,13 +226,22 @@ def _(b: JudgeBench) -> None:
 @bad("failed-select-ignored")
 def _(b: JudgeBench) -> None:
     b.genuine()
+    b.u(select("EF06"))
+    assert b.u(select("EF0D"))[1] == "6A82"
+    assert b.u("00B2010400")[1] == "9000"
+    b.end()
+
+
+@bad("old-directory-used")
+def _(b: JudgeBench) -> None:
+    b.genuine()
     assert b.u(select("DF0B", "00"))[1] == "6A82"
     b.u(select("EF06"))
     b.u("00B2010400")
     b.end()
 
 
-@good("failed-select-ignored")
+@good("failed-select-ignored", "old-directory-used")
 def _(b: JudgeBench) -> None:
     b.genuine()
     assert b.u(select("DF0B", "00"))[1] == "6A82"
@@ -352,7 +364,7 @@ def _(b: JudgeBench) -> None:
     b.end()
 
 
-@bad("wrong-pin-ignored", "read-without-proof")
+@bad("wrong-pin-ignored")
 def _(b: JudgeBench) -> None:
     b.genuine()
     b.use("DF01")
@@ -786,7 +798,7 @@ def _begun(b: JudgeBench) -> str:
     return b.initialise()
 
 
-@bad("trade-interrupted", "trade-not-initialised")
+@bad("trade-interrupted")
 def _(b: JudgeBench) -> None:
     made = b.mac1(_begun(b))
     b.u(select("EF08"))
@@ -890,7 +902,7 @@ def _(b: JudgeBench) -> None:
     b.verify()
     b.use("DF04")
     b.u("B026000104")
-    b.pay()
+    assert b.u("B02800010B" + "01" + "00000100" + b.psam.terminal_number)[1] == "9000"
     b.end()
 
 
@@ -1022,6 +1034,34 @@ def test_nothing_is_found_in_the_good_example(rule: str) -> None:
     with JudgeBench() as bench:
         GOOD[rule](bench)
         assert [f"{each.line} {each.rule}: {each.text}" for each in bench.findings()] == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "locked-application-used",
+        "locked-card-used",
+        "wrong-pin-ignored",
+        "psam-other-random",
+        "failed-authentication-ignored",
+        "locked-key-tried",
+        "security-status-ignored",
+        "holder-file-without-rkssse",
+        "read-past-the-end",
+        "trade-interrupted",
+        "trade-not-initialised",
+        "proof-of-another-trade",
+        "debit-differs-from-psam",
+    ],
+)
+def test_what_a_card_carries_out_is_not_called_wrong(rule: str) -> None:
+    """The same terminal with a card that does what it is told: then nothing was in the way."""
+    with JudgeBench(**CARDS[rule]) as bench:
+        BAD[rule](bench)
+        events = list(bench.rig.trace)
+        line = next(each.line for each in bench.findings() if each.rule == rule)
+    events[line - 1] = replace(events[line - 1], sw="9000")
+    assert line not in [each.line for each in judge(events) if each.rule == rule]
 
 
 def test_every_rule_has_both_examples() -> None:

@@ -31,7 +31,8 @@ def mistakes(bench: JudgeBench) -> None:
     """A PIN without asking, a wrong one ignored, and a card that is pulled out by a fault."""
     bench.genuine()
     bench.u(VERIFY.replace("123456", "999999"))
-    bench.u(select("EF06"))
+    bench.use("DF01")
+    bench.u(select("EF05"))
     bench.u("00B2010400")
     bench.rig.card.fault("pull", on="GET CHALLENGE", back=0.0)
     with pytest.raises(sscard.TerminalError):
