@@ -25,6 +25,10 @@ OK: Final = 0x9000
 DENIED: Final = 0x6982
 ALGORITHMS: Final = {"3DES": "01", "SM4": "03"}
 """Tag 86 of the FCI by the suite of a card (terminal interface, 10.1)."""
+LOCKED: Final = 0x6283
+"""SELECT of a financial application that is locked (EMV Book 1, 12.3)."""
+PURSE_NAME: Final = bytes.fromhex("A00000000386980701")
+DEBIT_NAME: Final = bytes.fromhex("A000000333010101")
 SELECT_SSSE: Final = b"\x00\xa4\x04\x00\x0f" + SSSE_NAME
 PIN: Final = "PIN"
 _SECRET: Final = (0x20, 0x5E)
@@ -61,6 +65,7 @@ class Means:
         hsm: holds the root keys; None without.
         psam: the reader of a PSAM; None without.
         pin: the PIN, 4 to 16 digits; empty if it is not known.
+        financial_pin: the PIN of the financial applications, 4 to 12 digits; empty if it is not known.
         fork: returns a new virtual card with the same memory; None for a card that is not ours.
         identity: what keys of the card are derived from; None if it is not known.
         refused: keys with their versions, 0 for none, that the card has refused: they are not tried again.
@@ -69,6 +74,7 @@ class Means:
     hsm: Hsm | None = None
     psam: Reader | None = None
     pin: str = field(default="", repr=False)
+    financial_pin: str = field(default="", repr=False)
     fork: Callable[[], Ours] | None = None
     identity: HsmCard | None = None
     refused: set[tuple[KeyRef, int]] = field(default_factory=set)

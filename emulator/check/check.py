@@ -6,15 +6,25 @@ from typing import Any, Final, Literal
 
 from keys.errors import SscardError
 
-Need = Literal["roots", "psam", "pin", "writes", "ours"]
+Need = Literal["roots", "psam", "pin", "financial-pin", "writes", "ours"]
 NEEDS: Final[dict[Need, tuple[str, str]]] = {
     "roots": ("needs root keys: --roots", "需要根密钥：--roots"),
     "psam": ("needs a PSAM: --psam", "需要 PSAM：--psam"),
     "pin": ("needs the PIN: --pin", "需要个人密码：--pin"),
+    "financial-pin": (
+        "needs the PIN of the financial applications: --financial-pin",
+        "需要金融应用的个人密码：--financial-pin",
+    ),
     "writes": ("writes or may cost a try: --allow-writes", "会写入或消耗尝试次数：--allow-writes"),
     "ours": ("cuts the power: possible with virtual cards only", "切断电源：只能用于虚拟卡"),
 }
 """What a check may need, and what is said where it is not there."""
+
+Part = Literal["social", "psam", "financial", "purse", "debit"]
+"""A part of a card: its social-security environment, a PSAM, the financial environment and its two applications."""
+
+PSAM: Final[tuple[Part, ...]] = ("psam",)
+BOTH: Final[tuple[Part, ...]] = ("social", "psam")
 
 Result = Literal["passed", "failed", "not tested"]
 RESULTS: Final[tuple[Result, ...]] = ("passed", "failed", "not tested")
@@ -42,7 +52,7 @@ class Check:
         clause: where the standard says so.
         run: tries it with a `Bench`; raises `Failed` or `NotTested`.
         needs: what it needs besides the card.
-        psam: whether it is about PSAMs (True), user cards (False) or both (None).
+        parts: which parts of cards it is about; it is run if the card has one of them.
     """
 
     id: str
@@ -51,7 +61,7 @@ class Check:
     clause: str
     run: Callable[[Any], None]
     needs: frozenset[Need] = frozenset()
-    psam: bool | None = False
+    parts: tuple[Part, ...] = ("social",)
 
 
 @dataclass(frozen=True, slots=True)

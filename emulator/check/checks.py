@@ -6,9 +6,11 @@ from typing import Final, NamedTuple
 from .check import Check, CheckError
 from .commands import FUNCTIONS, PARAMETERS
 from .files import FIREWALL, STRUCTURE
+from .financial import FINANCIAL_CHECKS
 from .keys import KEYS
 from .module import MODULE
 from .power import POWER
+from .purse import PURSE_CHECKS
 from .trades import TRADES
 
 
@@ -35,6 +37,8 @@ GROUPS: Final[tuple[Group, ...]] = (
     Group("structure", "Record layout and security of each DF", "各应用的记录格式和安全", STRUCTURE),
     Group("keys", "Key versions", "密钥版本", KEYS),
     Group("psam", "PSAM", "PSAM", MODULE),
+    Group("financial", "Financial environment", "金融环境", FINANCIAL_CHECKS),
+    Group("purse", "Passbook and purse", "电子存折/电子钱包", PURSE_CHECKS),
 )
 """The checks by topic."""
 

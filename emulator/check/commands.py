@@ -11,7 +11,7 @@ from cardfs.profile.files import EfPlan
 from cardfs.profile.loader import KeyPlan
 
 from .bench import OK, SELECT_SSSE, Bench, is_binary, is_free, proven_by_nothing, select_fid, select_name
-from .check import Check, Failed, Need, NotTested
+from .check import BOTH, Check, Failed, Need, NotTested
 
 WRITES: Final = frozenset[Need](("writes",))
 PIN: Final = frozenset[Need](("writes", "pin"))
@@ -334,7 +334,7 @@ def _reset_ends(b: Bench) -> None:
 
 
 FUNCTIONS: Final = (
-    Check("atr", "The answer to reset has its form", "复位应答的格式正确", "Part 2, 8.3.1 and 8.4", _atr, psam=None),
+    Check("atr", "The answer to reset has its form", "复位应答的格式正确", "Part 2, 8.3.1 and 8.4", _atr, parts=BOTH),
     Check(
         "select-environment",
         "SELECT finds the environment by name",
@@ -510,7 +510,7 @@ PARAMETERS: Final = (
         "CLA 不支持时被拒绝",
         "Part 5, table 5",
         _refuses("a command of class F0", 0x6E00, "F0B2010400", df=""),
-        psam=None,
+        parts=BOTH,
     ),
     Check(
         "instruction",
@@ -518,7 +518,7 @@ PARAMETERS: Final = (
         "INS 不支持时被拒绝",
         "Part 5, table 5",
         _refuses("a command of instruction 74", 0x6D00, "0074000000", df=""),
-        psam=None,
+        parts=BOTH,
     ),
     Check(
         "select-parameters",
@@ -554,7 +554,7 @@ PARAMETERS: Final = (
         "取随机数命令拒绝错误的 P1、P2",
         "Part 5, 6.5",
         _refuses("GET CHALLENGE with P1 01 or P2 01", 0x6A86, "0084010008", "0084000108", df=""),
-        psam=None,
+        parts=BOTH,
     ),
     Check(
         "challenge-lengths",
@@ -562,7 +562,7 @@ PARAMETERS: Final = (
         "取随机数命令拒绝其他长度",
         "Part 5, 6.5",
         _refuses("GET CHALLENGE with Le 05", 0x6700, "0084000005", df=""),
-        psam=None,
+        parts=BOTH,
     ),
     Check(
         "internal-parameters",

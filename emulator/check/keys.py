@@ -1,6 +1,7 @@
 """Checks of keys: versions of the authentication keys, and what a wrong one costs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from cardfs.profile.loader import KeyPlan
@@ -33,15 +34,21 @@ def internal(b: Bench, version: int) -> bool:
     return answer.data == suite.authentication_data(value, _RANDOM[:8], _RANDOM[8:])
 
 
-def roots_fit(b: Bench) -> bool:
-    """Return whether the root keys derive any version of the card's IRK."""
+def require_roots(b: Bench) -> None:
+    """Raise `NotTested` unless the root keys derive some version of the card's IRK; costs no try."""
+    if b.means.identity is None:
+        b.identify()  # says what is missing
     for version in (1, 2, 3):
-        try:
+        with suppress(Failed, NotTested):
             if internal(b, version):
-                return True
-        except (Failed, NotTested):
-            continue
-    return False
+                return
+    raise NotTested("the root keys are not those of this card: its IRK is another")
+
+
+def require_pin(b: Bench) -> None:
+    """Verify the PIN; raise `NotTested` if it is of no use."""
+    b.enter("SSSE")
+    b.verify()
 
 
 def _internal(b: Bench, version: int) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from .bench import DENIED, OK, SELECT_SSSE, Bench, select_fid, select_name
-from .check import Check, Failed, Need
+from .check import PSAM, Check, Failed, Need
 from .commands import require_name
 
 WRITES: Final = frozenset[Need](("writes",))
@@ -104,7 +104,7 @@ MODULE: Final = (
         "选择 PSAM 环境",
         "Part 9, 9.1",
         _environment,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-application",
@@ -112,7 +112,7 @@ MODULE: Final = (
         "选择 PSAM 应用",
         "Part 9, 5 and 9.1",
         _application,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-public-information",
@@ -120,7 +120,7 @@ MODULE: Final = (
         "卡片公共信息文件",
         "Part 9, 5.2",
         _public,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-terminal-number",
@@ -128,10 +128,15 @@ MODULE: Final = (
         "终端信息文件",
         "Part 9, 5.3",
         _number,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
-        "psam-sequence", "0019 has the terminal trade sequence", "终端交易序号文件", "Part 9, 5.4", _sequence, psam=True
+        "psam-sequence",
+        "0019 has the terminal trade sequence",
+        "终端交易序号文件",
+        "Part 9, 5.4",
+        _sequence,
+        parts=PSAM,
     ),
     Check(
         "psam-information",
@@ -139,7 +144,7 @@ MODULE: Final = (
         "应用信息文件",
         "Part 9, 5.5, 5.6 and 5.7",
         _information,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-keys-hidden",
@@ -147,7 +152,7 @@ MODULE: Final = (
         "密钥文件不可读",
         "Part 9, 5.8, 5.9 and 5.10",
         _hidden,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-cipher-order",
@@ -155,7 +160,7 @@ MODULE: Final = (
         "未产生过程密钥时加密被拒绝",
         "Part 9, 9.8",
         _cipher,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-factors",
@@ -163,7 +168,7 @@ MODULE: Final = (
         "分散因子个数错误被拒绝",
         "Part 9, 9.7",
         _factors,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-credit-order",
@@ -172,7 +177,7 @@ MODULE: Final = (
         "Part 9, 9.10",
         _credit,
         WRITES,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-sequence-protected",
@@ -181,7 +186,7 @@ MODULE: Final = (
         "Part 9, 5.4",
         _protected,
         WRITES,
-        psam=True,
+        parts=PSAM,
     ),
     Check(
         "psam-update-rules",
@@ -190,6 +195,6 @@ MODULE: Final = (
         "Part 9, 5.2 and 5.3",
         _rules,
         WRITES,
-        psam=True,
+        parts=PSAM,
     ),
 )

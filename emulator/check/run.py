@@ -5,23 +5,43 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from xml.etree import ElementTree
 
 from cardfs.issuing.roots import Roots
-from cardfs.profile.loader import Profile, load_profile, shipped_profiles
+from cardfs.profile.loader import Profile
 
-from ..terminal import Hsm, InProcess, Settings, TerminalError
-from ..terminal.card import UserCard
+from ..terminal import Hsm, InProcess, TerminalError
 from ..terminal.link import Reader
-from ..terminal.psam import recognise
-from .bench import ALGORITHMS, Bench, Means, Ours
-from .check import NEEDS, RESULTS, Check, CheckError, Failed, Need, NotTested, Outcome
+from . import keys, purse
+from .bench import Bench, Means, Ours
+from .check import NEEDS, RESULTS, Check, CheckError, Failed, Need, NotTested, Outcome, Part
 from .checks import Group, chosen
-from .keys import roots_fit
+from .recognise import card_type, parts
 
-_UNFIT: Final = "the root keys are not those of this card: its IRK is another"
+
+class Trial(NamedTuple):
+    """What is tried once before the checks, so that a wrong PIN or wrong root keys cost one try at most.
+
+    Attributes:
+        part: of the card. ``need``: what is tried.
+        needs: what must be there for it; if one was found of no use, it is not tried.
+        run: raises `NotTested` or `Failed` if it is of no use with this card.
+    """
+
+    part: Part
+    need: Need
+    needs: frozenset[Any]
+    run: Callable[[Bench], None]
+
+
+TRIALS: Final = (
+    Trial("social", "roots", frozenset(("roots",)), keys.require_roots),
+    Trial("social", "pin", frozenset(("pin", "writes")), keys.require_pin),
+    Trial("purse", "financial-pin", frozenset(("financial-pin", "writes")), purse.require_pin),
+    Trial("purse", "roots", frozenset(("financial-pin", "writes", "roots")), purse.require_roots),
+)
+"""In this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,7 @@ def run(
     profile: str | PathLike[str] | Profile | None = None,
     roots: Roots | None = None,
     pin: str = "",
+    financial_pin: str | None = None,
     allow_writes: bool = False,
     groups: Iterable[str] = (),
     progress: Callable[[Outcome], None] = lambda _: None,
@@ -105,6 +126,8 @@ def run(
         profile: type of card, a shipped name or a TOML file; recognised if left out.
         roots: root keys, from `load_roots`.
         pin: the PIN, 4 to 16 digits.
+        financial_pin: the PIN of the financial applications, 4 to 12 digits. Left out it is ``pin``, unless the card is
+            a physical one with a social-security environment, whose PIN is likely another one.
         allow_writes: whether checks that write, or may cost a try, are run on a card that is not virtual.
         groups: names of `GROUPS`; all if left out.
         progress: gets each outcome.
@@ -121,67 +144,71 @@ def run(
     def place() -> Reader:
         return InProcess(fork(), name or "this process") if fork else reader  # type: ignore[return-value]
 
-    kind = _profile(place(), profile)
-    if not kind.is_psam and "SSSE" not in kind.ids:
-        raise CheckError(
-            f"{kind.name} has no social-security environment: the checks are for social-security cards and PSAMs"
-        )
-    hsm = Hsm(roots) if roots is not None and not kind.is_psam else None
-    means = Means(hsm, psam, pin, fork)
+    kind = card_type(place(), profile)
+    there = parts(kind)
+    if financial_pin is None:
+        financial_pin = pin if fork or "social" not in there else ""
+    hsm = Hsm(roots) if roots is not None and "psam" not in there else None
+    means = Means(hsm, psam, pin, financial_pin, fork)
     unmet = {
         need
-        for need, there in (
+        for need, met in (
             ("roots", hsm),
             ("psam", psam),
             ("pin", pin),
+            ("financial-pin", financial_pin),
             ("writes", fork or allow_writes),
             ("ours", fork),
         )
-        if not there
+        if not met
     }
-    unfit: dict[Need, str] = {}
-    if hsm is not None:
-        means, unfit["roots"] = _identified(place(), kind, means)
-    if not kind.is_psam and not unmet & {"pin", "writes"}:
-        unfit["pin"] = _pin_refused(Bench(place(), kind, means))
+    if hsm is not None and "social" in there:
+        means = _identified(place(), kind, means)
+    unfit: dict[tuple[Part, Need], str] = {}
+    for trial in TRIALS:
+        known = not trial.needs & unmet and not any((trial.part, need) in unfit for need in trial.needs)
+        if trial.part in there and known and (why := _of_no_use(trial, Bench(place(), kind, means))):
+            unfit[trial.part, trial.need] = why
     outcomes = []
     for group in wanted:
         for check in group.checks:
-            if check.psam in (None, kind.is_psam):
+            if there & set(check.parts):
                 outcomes.append(_one(check, group, unmet, unfit, lambda: Bench(place(), kind, means)))
                 progress(outcomes[-1])
     return Report(name or place().name, kind.name, tuple(outcomes))
 
 
-def _identified(reader: Reader, kind: Profile, means: Means) -> tuple[Means, str]:
-    """Return the means with what keys are derived from, and why root keys are of no use here, empty if they are."""
+def _identified(reader: Reader, kind: Profile, means: Means) -> Means:
+    """Return the means with what keys of the social-security environment are derived from, if the card shows it."""
     bench = Bench(reader, kind, means)
     try:
-        known = replace(means, identity=bench.identify())
-    except NotTested as reason:
-        return means, str(reason)
-    finally:
-        bench.close()
-    bench = Bench(reader, kind, known)
-    try:
-        return known, "" if roots_fit(bench) else _UNFIT
+        return replace(means, identity=bench.identify())
+    except NotTested:
+        return means
     finally:
         bench.close()
 
 
-def _pin_refused(bench: Bench) -> str:
-    """Verify the PIN once, so that a wrong one costs one try and no more; return why it is of no use, or nothing."""
+def _of_no_use(trial: Trial, bench: Bench) -> str:
+    """Return why what was given is of no use with this card, or nothing."""
     try:
-        bench.enter("SSSE")
-        bench.verify()
-    except NotTested as reason:
+        trial.run(bench)
+    except (Failed, NotTested) as reason:
         return str(reason)
+    except TerminalError as error:
+        return f"the card gave no answer: {error}"
     finally:
         bench.close()
     return ""
 
 
-def _one(check: Check, group: Group, unmet: set[Any], unfit: dict[Need, str], make: Callable[[], Bench]) -> Outcome:
+def _one(
+    check: Check,
+    group: Group,
+    unmet: set[Any],
+    unfit: dict[tuple[Part, Need], str],
+    make: Callable[[], Bench],
+) -> Outcome:
     """Run one check."""
 
     def outcome(result: Any, why: str = "", command: str = "", answer: str = "") -> Outcome:
@@ -190,8 +217,8 @@ def _one(check: Check, group: Group, unmet: set[Any], unfit: dict[Need, str], ma
     missing = [each for each in NEEDS if each in check.needs & unmet]
     if missing:
         return outcome("not tested", "; ".join(NEEDS[each][0] for each in missing))
-    for need, why in unfit.items():
-        if why and need in check.needs:
+    for (part, need), why in unfit.items():
+        if part in check.parts and need in check.needs:
             return outcome("not tested", why)
     bench = make()
     try:
@@ -205,42 +232,3 @@ def _one(check: Check, group: Group, unmet: set[Any], unfit: dict[Need, str], ma
     finally:
         bench.close()
     return outcome("passed")
-
-
-def _profile(reader: Reader, given: str | PathLike[str] | Profile | None) -> Profile:
-    """Return the card type that is given, else that which the card shows (terminal interface, 10)."""
-    if isinstance(given, Profile):
-        return given
-    if given is not None:
-        return load_profile(given if isinstance(given, str) else Path(given))
-    connection = reader.open()
-    try:
-        kind = recognise(connection, Settings())
-        if kind == "psam":
-            return load_profile("psam")
-        if kind != "user":
-            raise CheckError("this is not a social-security card: it has no environment of that name; name --profile")
-        return _of_user_card(UserCard(connection, Settings()))
-    finally:
-        connection.close()
-
-
-def _of_user_card(card: UserCard) -> Profile:
-    """Return the shipped card type of a user card, by its version and its algorithm."""
-    try:
-        data = card.begin()
-    except TerminalError as error:
-        raise CheckError(f"the type of this card is not recognised ({error}); name --profile") from None
-    version = data.version[:3] or "1.0"
-    fitting = [
-        kind
-        for kind in map(load_profile, shipped_profiles())
-        if not kind.is_psam and "SSSE" in kind.ids and kind.specification[:3] == version
-    ]
-    exact = [kind for kind in fitting if ALGORITHMS[kind.suite] == data.algorithm]
-    if not fitting:
-        raise CheckError(f"no shipped card type has version {version}; name --profile")
-    if exact:
-        return exact[0]
-    suites = {identifier: suite for suite, identifier in ALGORITHMS.items()}
-    return replace(fitting[0], suite=suites.get(data.algorithm, fitting[0].suite))

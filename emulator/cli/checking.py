@@ -26,6 +26,12 @@ _ZH: Final = {"passed": "通过", "failed": "失败", "not tested": "未测试"}
 @click.option("--psam", help="PSAM for purchases: a PC/SC reader; with --card a card.")
 @click.option("--roots", type=click.Path(path_type=Path), help="TOML file of root keys.")
 @click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN; it is used with --allow-writes only.")
+@click.option(
+    "--financial-pin",
+    envvar="SSCARD_FINANCIAL_PIN",
+    show_envvar=True,
+    help="The PIN of the financial applications.  [default: --pin; none for a physical social-security card]",
+)
 @click.option("--profile", help="Type of card: a shipped name or a TOML file.  [default: recognised]")
 @click.option("--allow-writes", is_flag=True, help="Also run checks that write, or may cost a try.")
 @click.option("--group", "groups", multiple=True, metavar="GROUP", help="Run this group only; repeatable.")
@@ -39,6 +45,7 @@ def check(
     psam: str | None,
     roots: Path | None,
     pin: str | None,
+    financial_pin: str | None,
     profile: str | None,
     groups: tuple[str, ...],
     json_file: Path | None,
@@ -65,9 +72,11 @@ def check(
         click.echo("\n".join(_lines(outcome, language)))
 
     if source is not None:
-        report = _image(source, psam, roots, pin, profile, groups, show)
+        report = _image(source, psam, roots, pin, financial_pin, profile, groups, show)
     else:
-        report = _reader(reader or "", psam, roots, pin, profile, groups, show, allow_writes=allow_writes)
+        report = _reader(
+            reader or "", psam, roots, pin, financial_pin, profile, groups, show, allow_writes=allow_writes
+        )
     for (path, option), text in zip(files, (report.json(), report.junit()), strict=True):
         if path is not None:
             write_file(path, text, option, force=force)
@@ -94,6 +103,7 @@ def _image(
     psam: str | None,
     roots: Path | None,
     pin: str | None,
+    financial_pin: str | None,
     profile: str | None,
     groups: tuple[str, ...],
     show: "Callable[[Outcome], None]",
@@ -102,7 +112,9 @@ def _image(
     from ..rig.rig import Rig
 
     with Rig([source, psam or "empty"], roots=roots) as rig:
-        return rig.check(rig.readers[0], groups=groups, profile=profile, pin=pin, progress=show)
+        return rig.check(
+            rig.readers[0], groups=groups, profile=profile, pin=pin, financial_pin=financial_pin, progress=show
+        )
 
 
 def _reader(
@@ -110,6 +122,7 @@ def _reader(
     psam: str | None,
     roots: Path | None,
     pin: str | None,
+    financial_pin: str | None,
     profile: str | None,
     groups: tuple[str, ...],
     show: "Callable[[Outcome], None]",
@@ -128,6 +141,7 @@ def _reader(
         profile=profile,
         roots=load_roots(roots) if roots else None,
         pin=pin or "",
+        financial_pin=financial_pin,
         allow_writes=allow_writes,
         groups=groups,
         progress=show,

@@ -426,6 +426,7 @@ class Rig:
         groups: Iterable[str] = (),
         profile: str | PathLike[str] | Profile | None = None,
         pin: str | None = None,
+        financial_pin: str | None = None,
         allow_writes: bool = False,
         progress: "Callable[[Outcome], None]" = lambda _: None,
     ) -> "Report":
@@ -439,6 +440,8 @@ class Rig:
             groups: names of groups of checks, ``commands`` or ``trades``; all if left out.
             profile: type of card, a shipped name or a TOML file; recognised if left out.
             pin: the PIN of the card; that of new cards if left out, of a physical card none.
+            financial_pin: the PIN of the financial applications; ``pin`` if left out and the card is virtual or has no
+                other one.
             allow_writes: whether a physical card may be written and may lose tries.
             progress: gets each outcome.
 
@@ -466,6 +469,7 @@ class Rig:
             profile=profile,
             roots=self._root_keys() if card is not None or self._roots is not None else None,
             pin=pin or (DEMO_PIN if card is not None else ""),
+            financial_pin=financial_pin,
             allow_writes=allow_writes,
             groups=groups,
             progress=progress,

@@ -1,157 +1,28 @@
-"""Mutant cards: for each check of cards one that fails it and no other.
+"""`MUTANTS`: for each check of cards a card that fails it and no other."""
 
-A mutant is a card of this project whose answers something changes on their way, or one that another card type is
-expected of.
-"""
+from typing import Final
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from emulator.check.check import Check
 
-import sscard
-from cardfs.issuing.roots import load_roots
-from cardfs.model.files import label
-from cardfs.profile.loader import DEMO, load_profile
-from emulator.check.run import Report, run
+from .mutant import (
+    DENIED,
+    OK,
+    Plan,
+    Seen,
+    Spoil,
+    after,
+    after_cut,
+    both,
+    checked,
+    cut_short,
+    flip,
+    has,
+    of_version,
+    word,
+)
+from .purse_mutants import PURSE_MUTANTS
 
-PIN: Final = "123456"
-ROOTS: Final = load_roots(DEMO / "roots.toml")
-DENIED: Final = 0x6982
-OK: Final = 0x9000
 _SETTINGS: Final = {"access": {"df05_read": "PIN"}}
-
-
-@dataclass
-class Seen:
-    """A command with its answer, and what was before it.
-
-    Attributes:
-        origin: the command that the answer belongs to: the one before GET RESPONSE.
-        previous: the command before ``origin``.
-        file: label of the current file after it, ``DF01/EF05``.
-        session, card: notes until the next reset, and for the life of the card.
-    """
-
-    command: bytes = b""
-    answer: bytes = b""
-    origin: bytes = b""
-    previous: bytes = b""
-    df: str = ""
-    file: str = ""
-    session: dict[str, Any] = field(default_factory=dict)
-    card: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def word(self) -> int:
-        """Status word."""
-        return int.from_bytes(self.answer[-2:])
-
-    def starts(self, text: str) -> bool:
-        """Return whether the origin begins with these bytes."""
-        return self.origin.startswith(bytes.fromhex(text))
-
-
-Spoil = Callable[[Seen], bytes | None]
-"""Returns another answer; None leaves it."""
-
-
-class Mutant:
-    """A card whose answers are changed on their way."""
-
-    def __init__(self, card: sscard.Card, spoil: Spoil, labels: dict[str, str], atr: bytes = b"") -> None:
-        """Change the answers of a card; ``labels`` are those of its DFs by path."""
-        self._card, self._spoil, self._labels, self._seen = card, spoil, labels, Seen()
-        self.atr = atr or card.atr
-
-    def power_on(self) -> None:
-        """Power up; a new session begins."""
-        self._seen.session.clear()
-        self._card.power_on()
-
-    def power_off(self) -> None:
-        """Take the power; the session ends."""
-        self._seen.session.clear()
-        self._card.power_off()
-
-    def reset(self) -> None:
-        """Reset; a new session begins."""
-        self._seen.session.clear()
-        self._card.reset()
-
-    def fault(self, name: str, /, **chosen: Any) -> Any:
-        """Arm a fault of the card."""
-        return self._card.fault(name, **chosen)
-
-    def disarm(self) -> None:
-        """Take faults away: the power was cut."""
-        self._seen.card["cut"] = True
-        self._card.disarm()
-
-    def transmit(self, command: bytes) -> bytes:
-        """Answer a command, changed if the mutation says so."""
-        seen = self._seen
-        if command[:2] in (b"\xb0\x2a", b"\xb0\x2c"):
-            seen.card["trade"] = command[:2].hex().upper()
-        answer = self._card.transmit(command)
-        if command[1:2] != b"\xc0":
-            seen.origin, seen.previous = command, seen.origin
-        last = self._card.last
-        seen.df = self._labels[last.df] if last is not None else ""
-        seen.file = f"{seen.df}/{label(last.ef)}" if last is not None and last.ef else seen.df
-        seen.command, seen.answer = command, answer
-        changed = self._spoil(seen)
-        return answer if changed is None else changed
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a mutant is made.
-
-    Attributes:
-        spoil: changes answers.
-        profile: type of the card; ``issue``: options of issuing; ``expected``: settings of the type expected of it.
-        psam: whether the run has a PSAM.
-        atr: the answer to reset is changed.
-    """
-
-    spoil: Spoil = lambda _: None
-    profile: str = "ssc-2.0"
-    issue: dict[str, Any] = field(default_factory=dict)
-    expected: dict[str, Any] = field(default_factory=dict)
-    psam: bool = True
-    atr: bool = False
-
-
-def word(new: int, *commands: str, of: int | None = None, df: str = "", file: str = "", only: Any = None) -> Spoil:
-    """Return what answers another status word, without data, to commands that begin so."""
-
-    def spoil(seen: Seen) -> bytes | None:
-        there = (not df or seen.df == df) and (not file or seen.file == file)
-        fits = there and any(seen.starts(each) for each in commands) and (of is None or seen.word == of)
-        return new.to_bytes(2) if fits and (only is None or only(seen)) else None
-
-    return spoil
-
-
-def flip(at: int, *commands: str, df: str = "", file: str = "", only: Any = None) -> Spoil:
-    """Return what changes one byte of the data that answer commands that begin so."""
-
-    def spoil(seen: Seen) -> bytes | None:
-        there = (not df or seen.df == df) and (not file or seen.file == file)
-        if not there or not any(seen.starts(each) for each in commands) or len(seen.answer) <= 2:
-            return None
-        if only is not None and not only(seen):
-            return None
-        data = bytearray(seen.answer)
-        data[at] ^= 0x01
-        return bytes(data)
-
-    return spoil
-
-
-def cut_short(*commands: str) -> Spoil:
-    """Return what leaves the first byte out of the data."""
-    return lambda seen: seen.answer[1:] if len(seen.answer) > 2 and any(map(seen.starts, commands)) else None
 
 
 def _algorithm(seen: Seen) -> bytes | None:
@@ -212,33 +83,8 @@ def _pin_here_only(seen: Seen) -> bytes | None:
     return DENIED.to_bytes(2) if refused else None
 
 
-def _after(command: str) -> Callable[[Seen], bool]:
-    """Return whether the command before begins so."""
-    return lambda seen: seen.previous.startswith(bytes.fromhex(command))
-
-
-def _both(one: Spoil, other: Spoil) -> Spoil:
-    """Return what changes one thing or the other."""
-    return lambda seen: one(seen) or other(seen)
-
-
-def _has(part: bytes) -> Callable[[Seen], bool]:
-    """Return whether the command has these bytes."""
-    return lambda seen: part in seen.origin
-
-
-def _of_version(number: int) -> Callable[[Seen], bool]:
-    """Return whether the command names a version of a key."""
-    return lambda seen: len(seen.origin) >= 22 and seen.origin[21] == number
-
-
 _RANDOM: Final = bytes(range(16))
 _KEYS: Final = bytes(range(1, 17))
-
-
-def _cut(spoil: Spoil) -> Spoil:
-    """Return what changes answers after a power cut only."""
-    return lambda seen: spoil(seen) if seen.card.get("cut") else None
 
 
 def _cut_in(command: str) -> Spoil:
@@ -308,7 +154,7 @@ MUTANTS: Final[dict[str, Plan]] = {
     "pin-tries": Plan(word(0x63C1, "00200000", of=0x63C2, only=lambda seen: len(seen.origin) > 5)),
     "change-pin": Plan(word(0x6A80, "805E")),
     "update-record": Plan(word(0x6581, "00DC", of=OK, file="SSSE/EF06")),
-    "challenge-missing": Plan(word(0x63C2, "00820004", of=0x6984, only=_has(_RANDOM))),
+    "challenge-missing": Plan(word(0x63C2, "00820004", of=0x6984, only=has(_RANDOM))),
     "challenge-once": Plan(word(OK, "0082", of=0x6984, df="SSSE", only=lambda seen: _RANDOM not in seen.origin)),
     "reset-ends-proofs": Plan(_survives_reset),
     "class": Plan(word(0x6D00, "F0B2")),
@@ -335,21 +181,23 @@ MUTANTS: Final[dict[str, Plan]] = {
     "pin-alone": Plan(_pin_opens),
     "pin-everywhere": Plan(_pin_here_only),
     "challenge-ends": Plan(word(0x63C2, "0082", of=0x6984, df="DF01")),
-    "power-update": Plan(_cut(flip(2, "00B2", file="SSSE/EF06"))),
-    "power-change-pin": Plan(_cut(word(0x63C1, "0020000003", only=lambda seen: seen.session.setdefault("from", True)))),
-    "power-try": Plan(_cut(word(0x63C3, "0020000000", of=0x63C2))),
+    "power-update": Plan(after_cut(flip(2, "00B2", file="SSSE/EF06"))),
+    "power-change-pin": Plan(
+        after_cut(word(0x63C1, "0020000003", only=lambda seen: seen.session.setdefault("from", True)))
+    ),
+    "power-try": Plan(after_cut(word(0x63C3, "0020000000", of=0x63C2))),
     "power-load": Plan(_cut_in("B02A")),
     "power-purchase": Plan(_cut_in("B02C")),
     "trade-order": Plan(word(0x6985, "B02A", of=0x6901)),
     "trade-pin": Plan(word(0x6985, "B0260001", of=DENIED)),
     "trade-key-index": Plan(word(0x6A88, "B028", of=0x9403)),
     "load-mac1": Plan(flip(12, "B0280001")),
-    "load": Plan(flip(3, "B0260001", only=_after("B02A"))),
+    "load": Plan(flip(3, "B0260001", only=after("B02A"))),
     "load-tac": Plan(flip(0, "B02A")),
     "load-wrong-mac": Plan(word(0x6985, "B02A", of=0x9302)),
-    "purchase": Plan(flip(3, "B0260001", only=_after("B02C"))),
-    "purchase-mac2": Plan(_both(flip(4, "B02C"), flip(0, "B02E")), psam=False),
-    "purchase-tac": Plan(_both(flip(0, "B02C"), flip(4, "B02E"))),
+    "purchase": Plan(flip(3, "B0260001", only=after("B02C"))),
+    "purchase-mac2": Plan(both(flip(4, "B02C"), flip(0, "B02E")), psam=False),
+    "purchase-tac": Plan(both(flip(0, "B02C"), flip(4, "B02E"))),
     "purchase-wrong-mac": Plan(word(0x6985, "B02C", of=0x9302)),
     "purchase-record": Plan(flip(5, "00B20104", file="DF04/EF08")),
     "purchase-too-much": Plan(word(0x6985, "B028", of=0x9401)),
@@ -379,14 +227,14 @@ MUTANTS: Final[dict[str, Plan]] = {
         for number, ef in ((1, "06"), (2, "06"), (3, "06"), (4, "05"), (6, "05"), (7, "05"))
     },
     "records-df05": Plan(flip(0, "00B20104", file="DF05/EF05"), issue={"settings": _SETTINGS}, expected=_SETTINGS),
-    **{f"internal-version-{number}": Plan(flip(0, "0088000011", only=_of_version(number))) for number in (1, 2, 3)},
-    "internal-version-absent": Plan(flip(0, "0088000010", only=_has(_KEYS))),
+    **{f"internal-version-{number}": Plan(flip(0, "0088000011", only=of_version(number))) for number in (1, 2, 3)},
+    "internal-version-absent": Plan(flip(0, "0088000010", only=has(_KEYS))),
     "internal-version-unknown": Plan(word(0x6A80, "0088", of=0x6A88)),
     **{
-        f"external-version-{number}": Plan(word(0x63C2, "0082000411", of=OK, only=_of_version(number)))
+        f"external-version-{number}": Plan(word(0x63C2, "0082000411", of=OK, only=of_version(number)))
         for number in (1, 2, 3)
     },
-    "external-wrong": Plan(word(0x6300, "0082", only=_has(_KEYS))),
+    "external-wrong": Plan(word(0x6300, "0082", only=has(_KEYS))),
     "application-keys": Plan(word(0x63C2, "0082", of=OK, df="DF07")),
     "psam-environment": _module(_environment_name),
     "psam-application": _module(
@@ -404,36 +252,21 @@ MUTANTS: Final[dict[str, Plan]] = {
         lambda seen: seen.answer[1:] if seen.file == "DF01/EF19" and len(seen.answer) == 6 else None
     ),
     "psam-information": _module(word(DENIED, "00B0", file="DF01/EF1B")),
-    "psam-keys-hidden": _module(_both(word(OK, "00A40200020011"), word(OK, "00B0000008"))),
+    "psam-keys-hidden": _module(both(word(OK, "00A40200020011"), word(OK, "00B0000008"))),
     "psam-cipher-order": _module(word(0x6985, "80FA")),
     "psam-factors": _module(word(0x6700, "BFDE")),
     "psam-credit-order": _module(word(0x9302, "8072")),
     "psam-sequence-protected": _module(word(OK, "00D6", of=DENIED, file="DF01/EF19")),
     "psam-update-rules": _module(word(OK, "00D6", of=DENIED, file="MF/EF16")),
+    **PURSE_MUTANTS,
 }
 """By check: the card that fails it and only it."""
 
-_CARDS: Final[dict[str, sscard.Card]] = {}
 
-
-def card(profile: str, **options: Any) -> sscard.Card:
-    """Return a card of a type; the same one each time, to be forked."""
-    name = f"{profile} {options}"
-    if name not in _CARDS:
-        _CARDS[name] = sscard.Card.issue(profile, pin="" if profile == "psam" else PIN, **options)
-    return _CARDS[name]
-
-
-def checked(plan: Plan) -> Report:
-    """Run every check with a mutant."""
-    whole = card(plan.profile, **plan.issue)
-    atr = b"\x3f" + whole.atr[1:] if plan.atr else b""
-    labels = {path: df.label for path, df in whole.contents.dfs.items()}
-    overrides = [{"settings": plan.expected}] if plan.expected else []
-    return run(
-        fork=lambda: Mutant(whole.fork(), plan.spoil, labels, atr),
-        psam=sscard.InProcess(card("psam").fork()) if plan.psam else None,
-        profile=load_profile(plan.profile, *overrides),
-        roots=ROOTS,
-        pin=PIN,
-    )
+def assert_fails_alone(check: Check) -> None:
+    """Assert that the mutant of a check fails it and no other, and that the outcome says why."""
+    report = checked(MUTANTS[check.id])
+    assert [outcome.id for outcome in report.failed] == [check.id]
+    (failed,) = report.failed
+    assert failed.why
+    assert failed.clause == check.clause

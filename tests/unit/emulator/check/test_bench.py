@@ -8,7 +8,7 @@ import sscard
 from cardfs.profile.loader import load_profile
 from emulator.check.bench import Bench, Means
 from emulator.check.check import Failed, NotTested
-from tests.kit.mutants import ROOTS, card
+from tests.kit.mutant import ROOTS, card
 
 
 def _bench(pin: str = "") -> Bench:

@@ -6,7 +6,8 @@ import sscard
 from emulator.check.check import CheckError
 from emulator.check.checks import CHECKS, GROUPS, chosen
 from emulator.check.run import run
-from tests.kit.mutants import MUTANTS, PIN, ROOTS, card
+from tests.kit.mutant import PIN, ROOTS, card
+from tests.kit.mutants import MUTANTS
 
 
 def test_every_check_has_a_mutant() -> None:

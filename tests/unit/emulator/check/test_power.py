@@ -4,13 +4,9 @@ import pytest
 
 from emulator.check.check import Check
 from emulator.check.power import POWER
-from tests.kit.mutants import MUTANTS, checked
+from tests.kit.mutants import assert_fails_alone
 
 
 @pytest.mark.parametrize("check", POWER, ids=lambda check: check.id)
 def test_a_mutant_fails_this_check_and_no_other(check: Check) -> None:
-    report = checked(MUTANTS[check.id])
-    assert [outcome.id for outcome in report.failed] == [check.id]
-    (failed,) = report.failed
-    assert failed.why
-    assert failed.clause == check.clause
+    assert_fails_alone(check)

@@ -12,7 +12,8 @@ from emulator.check.check import CheckError, Outcome
 from emulator.check.checks import CHECKS
 from emulator.check.run import run
 from emulator.rig.catalogue.making import make
-from tests.kit.mutants import MUTANTS, PIN, ROOTS, Plan, Seen, card, checked
+from tests.kit.mutant import PIN, ROOTS, Plan, Seen, card, checked
+from tests.kit.mutants import MUTANTS
 
 HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74}
 

@@ -1,0 +1,12 @@
+"""Checks of passbook and purse: a mutant card fails each check and only it."""
+
+import pytest
+
+from emulator.check.check import Check
+from emulator.check.purse import PURSE_CHECKS
+from tests.kit.mutants import assert_fails_alone
+
+
+@pytest.mark.parametrize("check", PURSE_CHECKS, ids=lambda check: check.id)
+def test_a_mutant_fails_this_check_and_no_other(check: Check) -> None:
+    assert_fails_alone(check)
