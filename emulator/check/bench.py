@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from cardfs.model import tlv
 from cardfs.model.atr import historical_bytes
 from cardfs.model.codecs import pin_to_cn
 from cardfs.model.files import SSSE_NAME, Structure, parent
@@ -374,6 +375,14 @@ def is_binary(plan: EfPlan) -> bool:
 def is_free(rule: Rule) -> bool:
     """Return whether a rule asks for nothing."""
     return frozenset() in rule.alternatives
+
+
+def find_object(data: bytes, what: str, *path: int) -> bytes | None:
+    """Return a data object by the tags on the way to it, or None; raise `Failed` if there are no whole data objects."""
+    try:
+        return tlv.find(data, *path)
+    except tlv.TlvError as error:
+        raise Failed(f"{what} holds no whole data objects: {error}") from None
 
 
 def read_first(plan: EfPlan) -> bytes:

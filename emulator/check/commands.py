@@ -10,7 +10,7 @@ from cardfs.model.fci import ALGORITHM, ISSUER_DATA, NAME, PROPRIETARY, TEMPLATE
 from cardfs.profile.files import EfPlan
 from cardfs.profile.loader import KeyPlan
 
-from .bench import OK, SELECT_SSSE, Bench, is_binary, is_free, proven_by_nothing, select_fid, select_name
+from .bench import OK, SELECT_SSSE, Bench, find_object, is_binary, is_free, proven_by_nothing, select_fid, select_name
 from .check import BOTH, Check, Failed, Need, NotTested
 
 WRITES: Final = frozenset[Need](("writes",))
@@ -37,11 +37,7 @@ def _atr(b: Bench) -> None:
 
 def require_name(fci: bytes, wanted: bytes, what: str) -> None:
     """Raise `Failed` unless an FCI has a DF name."""
-    try:
-        found = tlv.find(fci, TEMPLATE, NAME)
-    except tlv.TlvError as error:
-        raise Failed(f"the FCI of {what} is no whole data object: {error}") from None
-    if found != wanted:
+    if find_object(fci, f"the FCI of {what}", TEMPLATE, NAME) != wanted:
         raise Failed(f"tag 84 in the FCI of {what} is not its name")
 
 

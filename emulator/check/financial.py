@@ -5,7 +5,7 @@ from typing import Final
 from cardfs.model import tlv
 from cardfs.model.fci import DIRECTORY_SFI, PROPRIETARY, TEMPLATE
 
-from .bench import DEBIT_NAME, LOCKED, OK, PURSE_NAME, Bench, select_name
+from .bench import DEBIT_NAME, LOCKED, OK, PURSE_NAME, Bench, find_object, select_name
 from .check import Check, Failed, NotTested, Part
 from .commands import require_name
 from .files import PSE
@@ -27,13 +27,6 @@ def _objects(data: bytes, what: str) -> list[tuple[int, bytes]]:
         raise Failed(f"{what} holds no whole data objects: {error}") from None
 
 
-def _find(data: bytes, what: str, *path: int) -> bytes | None:
-    try:
-        return tlv.find(data, *path)
-    except tlv.TlvError as error:
-        raise Failed(f"{what} holds no whole data objects: {error}") from None
-
-
 def _select(b: Bench) -> None:
     fci = b.expect(select_name(PSE), "SELECT of the financial environment by name").data
     require_name(fci, PSE, "the financial environment")
@@ -42,7 +35,7 @@ def _select(b: Bench) -> None:
 def _listed(b: Bench) -> list[bytes]:
     """Return the names in the directory (EMV Book 1, 12.2.3)."""
     fci = b.need(select_name(PSE), "SELECT of the financial environment")
-    sfi = _find(fci, "the FCI", TEMPLATE, PROPRIETARY, DIRECTORY_SFI)
+    sfi = find_object(fci, "the FCI", TEMPLATE, PROPRIETARY, DIRECTORY_SFI)
     if sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
         raise Failed("tag 88 in the FCI is no short file identifier from 1 to 10")
     found = []
@@ -51,12 +44,12 @@ def _listed(b: Bench) -> list[bytes]:
         if record.word == 0x6A83:
             break
         b.require(record, f"READ RECORD {number} of the directory")
-        entries = _find(record.data, f"record {number} of the directory", tlv.RECORD_TEMPLATE)
+        entries = find_object(record.data, f"record {number} of the directory", tlv.RECORD_TEMPLATE)
         if entries is None:
             raise Failed(f"record {number} of the directory is no template 70")
         for tag, entry in _objects(entries, f"record {number} of the directory"):
             if tag == _ENTRY:
-                found.append(_find(entry, f"record {number} of the directory", _NAME) or b"")
+                found.append(find_object(entry, f"record {number} of the directory", _NAME) or b"")
     return found
 
 
@@ -80,7 +73,7 @@ def _contactless(b: Bench) -> None:
         raise NotTested(f"{b.profile.name} has no environment for contactless terminals")
     fci = b.expect(select_name(PPSE), "SELECT of 2PAY.SYS.DDF01").data
     require_name(fci, PPSE, "2PAY.SYS.DDF01")
-    entries = _find(fci, "the FCI", TEMPLATE, PROPRIETARY, _ISSUER)
+    entries = find_object(fci, "the FCI", TEMPLATE, PROPRIETARY, _ISSUER)
     if entries is None or not any(tag == _ENTRY for tag, _ in _objects(entries, "tag BF0C")):
         raise Failed("tag BF0C in the FCI of 2PAY.SYS.DDF01 lists no application")
 

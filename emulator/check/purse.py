@@ -7,14 +7,13 @@ import datetime
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cardfs.model import tlv
 from cardfs.model.codecs import pin_to_cn
 from cardfs.model.fci import ISSUER_DATA, PROPRIETARY, TEMPLATE
 from keys.diversify import diversify
 from keys.purse import line_mac, offline_key, online_key, tac, trade_mac
-from keys.suites import SUITES, Suite
+from keys.suites import FACTOR_LENGTH, SUITES, Suite
 
-from .bench import DENIED, OK, PURSE_NAME, Bench, select_name
+from .bench import DENIED, OK, PURSE_NAME, Bench, find_object, select_name
 from .check import Check, Failed, Need, NotTested, Part
 from .commands import another_pin, require_name
 
@@ -103,6 +102,10 @@ def key(b: Bench, root: str) -> tuple[Suite, bytes]:
     if hsm.roots.level == "card":
         return suite, value
     serial = b.need(bytes.fromhex("00B0950C08"), "READ BINARY of the application serial number")
+    if len(serial) != FACTOR_LENGTH:
+        raise NotTested(
+            f"READ BINARY answered {len(serial)} bytes of the application serial number, not {FACTOR_LENGTH}"
+        )
     return suite, diversify(suite, value, (serial,))
 
 
@@ -133,7 +136,7 @@ def _after_trade(b: Bench) -> None:
 def balance(b: Bench, account: Account) -> int:
     """Return the balance of an account in fen."""
     data = b.need(bytes((0x80, 0x5C, 0x00, account.p2, 0x04)), f"GET BALANCE of the {account.name}")
-    return int.from_bytes(data)
+    return int.from_bytes(data[:4])
 
 
 def _now() -> bytes:
@@ -261,7 +264,7 @@ def _basic(b: Bench) -> None:
     data = b.expect(bytes.fromhex("00B0950000"), "READ BINARY of 0015").data
     if len(data) != BASIC_LENGTH:
         raise Failed(f"0015 has {len(data)} bytes, not {BASIC_LENGTH}")
-    if tlv.find(fci, TEMPLATE, PROPRIETARY, ISSUER_DATA) != data:
+    if find_object(fci, "the FCI", TEMPLATE, PROPRIETARY, ISSUER_DATA) != data:
         raise Failed("tag 9F0C in the FCI is not the file 0015")
     if data[8] not in (1, 2, 3):
         raise Failed(f"the application type in 0015 is {data[8]:02X}, not 01, 02 or 03")
@@ -340,6 +343,8 @@ def _update(b: Bench, *, challenge: bool = True, wrong: bool = False) -> bytes:
     suite, value = key(b, "FDAMK")
     held = b.need(bytes.fromhex("00B0960000"), "READ BINARY of 0016")
     random = b.need(bytes.fromhex("0084000004"), "GET CHALLENGE") if challenge else bytes(4)
+    if len(random) != 4:
+        raise NotTested(f"GET CHALLENGE came before and answered {len(random)} bytes, not 4")
     head = bytes((0x04, 0xD6, 0x96, 0x00, len(held) + 4))
     zero = b.profile.settings.edep.command_iv == "zero"
     return head + held + _spoiled(line_mac(suite, value, bytes(4) if zero else random, head + held), wrong=wrong)

@@ -18,11 +18,15 @@ _HEAD: Final = {
 from the table of the checks. Each is proven by a mutant card, which fails it and no other.
 
 The groups follow the public outline of LD/T 6001.2, .3 and .5. Of these only the tables of contents are public: the
-clauses are those of the card standard, and passing is no conformity to LD/T 6001.
+clauses are those of the card standard, and passing is no conformity to LD/T 6001. The text of JR/T 0025, which the
+financial environment follows, was not at hand: of its checks the clauses are those of the FMCOS 2.0 manual and of EMV.
 
-What a check needs besides the card: *roots*, root keys; *pin*, the PIN; *psam*, a PSAM; *writes*, that it may write or
-cost a try (`--allow-writes`; always with virtual cards, which are copied); *ours*, a virtual card, whose power is cut.
-What is missing makes it *not tested*.
+A card is checked by the groups that fit it: a PSAM by its own, a card with a financial environment by the last ones as
+well.
+
+What a check needs besides the card: *roots*, root keys; *pin*, the PIN; *financial-pin*, that of the financial
+applications; *psam*, a PSAM; *writes*, that it may write or cost a try (`--allow-writes`; always with virtual cards,
+which are copied); *ours*, a virtual card, whose power is cut. What is missing makes it *not tested*.
 """,
     "zh": """# 卡片检查项
 
@@ -30,10 +34,13 @@ What is missing makes it *not tested*.
 [检查一张卡](../how-to/check.md)。本页由检查项的表生成。每一项都由一张变异卡证明：该卡只有这一项失败。
 
 分组依照 LD/T 6001.2、.3 和 .5
-的公开目录。这些标准公开的只有目录：条款出自卡规范，通过检查并不表示符合 LD/T 6001。
+的公开目录。这些标准公开的只有目录：条款出自卡规范，通过检查并不表示符合 LD/T 6001。金融环境依照
+JR/T 0025，其文本未能取得：相应检查项的条款出自 FMCOS 2.0 手册和 EMV。
 
-除卡之外的需要：*roots* 根密钥；*pin* 个人密码；*psam* PSAM；*ours* 虚拟卡，其电源会被切断；*writes*
-允许写入或消耗尝试次数（虚拟卡检查的是副本，总是允许，其他卡需要
+一张卡只做适合它的分组：PSAM 做它自己的一组，带金融环境的卡还做最后几组。
+
+除卡之外的需要：*roots* 根密钥；*pin* 个人密码；*financial-pin* 金融应用的个人密码；*psam* PSAM；*ours*
+虚拟卡，其电源会被切断；*writes* 允许写入或消耗尝试次数（虚拟卡检查的是副本，总是允许，其他卡需要
 `--allow-writes`）。缺少时结果为“未测试”。
 """,
 }

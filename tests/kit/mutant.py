@@ -18,6 +18,8 @@ PIN: Final = "123456"
 ROOTS: Final = load_roots(DEMO / "roots.toml")
 DENIED: Final = 0x6982
 OK: Final = 0x9000
+TRADES: Final = (b"\xb0\x2a", b"\xb0\x2c", b"\x80\x52", b"\x80\x54")
+"""CLA and INS of what completes a trade: CREDIT and DEBIT, of the account and of the purse."""
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Mutant:
     def transmit(self, command: bytes) -> bytes:
         """Answer a command, changed if the mutation says so."""
         seen = self._seen
-        if command[:2] in (b"\xb0\x2a", b"\xb0\x2c"):
+        if command[:2] in TRADES:
             seen.card["trade"] = command[:2].hex().upper()
         answer = self._card.transmit(command)
         if command[1:2] != b"\xc0":
@@ -176,6 +178,15 @@ def of_version(number: int) -> Callable[[Seen], bool]:
 def after_cut(spoil: Spoil) -> Spoil:
     """Return what changes answers after a power cut only."""
     return lambda seen: spoil(seen) if seen.card.get("cut") else None
+
+
+def cut_in(command: str, spoil: Spoil) -> Spoil:
+    """Return what spoils answers after a power cut in a trade: CLA and INS of the last one before the reset."""
+
+    def spoiled(seen: Seen) -> bytes | None:
+        return spoil(seen) if seen.card.get("cut") and seen.card.get("trade") == command else None
+
+    return spoiled
 
 
 _CARDS: Final[dict[str, sscard.Card]] = {}

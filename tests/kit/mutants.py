@@ -14,6 +14,7 @@ from .mutant import (
     after_cut,
     both,
     checked,
+    cut_in,
     cut_short,
     flip,
     has,
@@ -85,16 +86,6 @@ def _pin_here_only(seen: Seen) -> bytes | None:
 
 _RANDOM: Final = bytes(range(16))
 _KEYS: Final = bytes(range(1, 17))
-
-
-def _cut_in(command: str) -> Spoil:
-    """Return what spoils the balance after a power cut in a command: the last one before the reset."""
-
-    def spoil(seen: Seen) -> bytes | None:
-        torn = seen.card.get("cut") and seen.card.get("trade") == command
-        return flip(0, "B0260001")(seen) if torn else None
-
-    return spoil
 
 
 def _module(spoil: Spoil) -> Plan:
@@ -186,8 +177,8 @@ MUTANTS: Final[dict[str, Plan]] = {
         after_cut(word(0x63C1, "0020000003", only=lambda seen: seen.session.setdefault("from", True)))
     ),
     "power-try": Plan(after_cut(word(0x63C3, "0020000000", of=0x63C2))),
-    "power-load": Plan(_cut_in("B02A")),
-    "power-purchase": Plan(_cut_in("B02C")),
+    "power-load": Plan(cut_in("B02A", flip(0, "B0260001"))),
+    "power-purchase": Plan(cut_in("B02C", flip(0, "B0260001"))),
     "trade-order": Plan(word(0x6985, "B02A", of=0x6901)),
     "trade-pin": Plan(word(0x6985, "B0260001", of=DENIED)),
     "trade-key-index": Plan(word(0x6A88, "B028", of=0x9403)),
@@ -266,7 +257,7 @@ MUTANTS: Final[dict[str, Plan]] = {
 def assert_fails_alone(check: Check) -> None:
     """Assert that the mutant of a check fails it and no other, and that the outcome says why."""
     report = checked(MUTANTS[check.id])
-    assert [outcome.id for outcome in report.failed] == [check.id]
+    assert [outcome.id for outcome in report.failed] == [check.id], [(each.id, each.why) for each in report.failed]
     (failed,) = report.failed
     assert failed.why
     assert failed.clause == check.clause

@@ -2,10 +2,9 @@
 
 from typing import Any, Final
 
-from .mutant import DENIED, OK, Plan, Seen, Spoil, after, after_cut, both, cut_short, flip, word
+from emulator.check.bench import DEBIT_NAME, PURSE_NAME
 
-_LISTED: Final = bytes.fromhex("A000000333010101")
-_KINDS: Final = {"load": 1, "purchase": 5}
+from .mutant import DENIED, OK, Plan, Seen, Spoil, after, both, cut_in, cut_short, flip, word
 
 
 def _bank(spoil: Spoil, **more: Any) -> Plan:
@@ -29,8 +28,9 @@ def _no_restoring(seen: Seen) -> bytes | None:
     """A right PIN does not put the counter back."""
     if not seen.starts("0020") or seen.word & 0xFFF0 != 0x63C0:
         return None
-    seen.card["wrong"] = seen.card.get("wrong", 0) + 1
-    return (0x63C3 - seen.card["wrong"]).to_bytes(2)
+    wrong: int = seen.card.get("wrong", 0) + 1
+    seen.card["wrong"] = wrong
+    return (0x63C3 - wrong).to_bytes(2)
 
 
 def _same_random(seen: Seen) -> bytes | None:
@@ -54,8 +54,8 @@ _ENTRIES: Final = lambda seen: seen.previous.startswith(bytes.fromhex("00B2"))  
 
 PURSE_MUTANTS: Final[dict[str, Plan]] = {
     "financial-select": _bank(_swap("00A404000E", b"1PAY", b"9PAY")),
-    "financial-directory": _bank(_swap("00B2", b"\x4f\x08" + _LISTED, b"\x4f\x08" + bytes.fromhex("A000000003101001"))),
-    "financial-entries": _bank(word(0x6A82, "00A4040008" + _LISTED.hex(), only=_ENTRIES)),
+    "financial-directory": _bank(_swap("00B2", b"\x4f\x08" + DEBIT_NAME, b"\x4f\x08" + PURSE_NAME[:8])),
+    "financial-entries": _bank(word(0x6A82, "00A4040008" + DEBIT_NAME.hex(), only=_ENTRIES)),
     "financial-contactless": _bank(
         _swap("00A404000E325041592E", b"2PAY", b"9PAY"),
         issue={"settings": {"financial": {"contactless": True}}},
@@ -64,11 +64,11 @@ PURSE_MUTANTS: Final[dict[str, Plan]] = {
     "financial-challenge": _bank(_same_random),
     "financial-absent": _bank(word(OK, "00A404", of=0x6A82)),
     "purse-select": _bank(_swap("00A4040009", b"\x84\x09\xa0", b"\x84\x09\xa1")),
-    "purse-basic-data": _bank(flip(20, "00B0950000")),
-    "purse-holder": _bank(cut_short("00B0960000")),
+    "purse-basic-data": _bank(flip(20, "00B09500")),
+    "purse-holder": _bank(cut_short("00B09600")),
     "purse-log-pin": _bank(word(OK, "00B201C4", of=DENIED)),
     "purse-balance": _bank(word(DENIED, "805C0002", only=_unverified)),
-    "purse-pin": _bank(word(0x6985, "8050020", of=DENIED)),
+    "purse-pin": _bank(word(0x6985, "80500201", of=DENIED)),
     "purse-key-index": _bank(word(0x6A88, "8050", of=0x9403)),
     "purse-too-much": _bank(word(0x6985, "8050", of=0x9401)),
     "purse-parameters": _bank(word(0x9403, "80500103")),
@@ -95,7 +95,7 @@ PURSE_MUTANTS: Final[dict[str, Plan]] = {
     "purse-composite": _bank(_of_trade("80500302", flip(0, "8054"))),
     "purse-unload": _bank(flip(0, "805403")),
     "purse-overdraft": _bank(word(0x6985, "8058")),
-    "purse-cut-load": _bank(after_cut(_of_trade("8050", flip(3, "805C0002")))),
-    "purse-cut-purchase": _bank(after_cut(flip(3, "805C0002"))),
+    "purse-cut-load": _bank(cut_in("8052", flip(3, "805C0002"))),
+    "purse-cut-purchase": _bank(cut_in("8054", flip(3, "805C0002"))),
 }
 """By check: the card that fails it and only it."""

@@ -8,7 +8,9 @@ from emulator.check.check import NEEDS, Check
 from emulator.check.checks import CHECKS
 from tests.kit.checkbook import PAGES, page
 
-SOURCE = re.compile(r"(?:Part (?:[2-9]|10)|V2\.0 notice|terminal interface), .+")
+SOURCE = re.compile(
+    r"(?:Part (?:[2-9]|10)|V2\.0 notice|terminal interface|FMCOS 2\.0 manual|EMV Book [1-3]), .+|JR/T 0025"
+)
 
 
 @pytest.mark.parametrize("language", PAGES)

@@ -8,18 +8,21 @@ from xml.etree import ElementTree
 import pytest
 
 import sscard
-from emulator.check.check import CheckError, Outcome
+from cardfs.profile.loader import load_profile
+from emulator.check.check import NEEDS, CheckError, Outcome
 from emulator.check.checks import CHECKS
 from emulator.check.run import run
 from emulator.rig.catalogue.making import make
 from tests.kit.mutant import PIN, ROOTS, Plan, Seen, card, checked
 from tests.kit.mutants import MUTANTS
 
-HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74}
+HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74, 0x50, 0x5A, 0x5C}
+OTHER = replace(ROOTS, values={name: bytes(byte ^ 0x5A for byte in value) for name, value in ROOTS.values.items()})
+OURS_AND_PIN = (NEEDS["financial-pin"][0], NEEDS["ours"][0])
 
 
 def test_without_leave_nothing_is_written_and_no_try_is_spent() -> None:
-    for profile in ("ssc-1.0", "ssc-2.0", "ssc-3.0", "psam"):
+    for profile in ("ssc-1.0", "ssc-2.0", "ssc-3.0", "psam", "pboc"):
         one = card(profile).fork()
         before = one.snapshot()
         sent: list[bytes] = []
@@ -60,8 +63,7 @@ def test_with_leave_a_card_is_as_before_but_for_its_account() -> None:
 def test_other_root_keys_spend_no_try() -> None:
     one = card("ssc-2.0").fork()
     before = one.snapshot()
-    other = replace(ROOTS, values={name: bytes(byte ^ 0x5A for byte in value) for name, value in ROOTS.values.items()})
-    report = run(sscard.InProcess(one), roots=other, allow_writes=True, groups=["keys"])
+    report = run(sscard.InProcess(one), roots=OTHER, allow_writes=True, groups=["keys"])
     assert report.ok
     assert "the root keys are not those of this card: its IRK is another" in {each.why for each in report.outcomes}
     assert one.snapshot() == before
@@ -77,7 +79,19 @@ def test_another_pin_spends_one_try() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pin-none", "pin-shortest", "pin-locked", "card-3.0-3des", "card-ssf33", "key-rk1df01-locked"]
+    "name",
+    [
+        "pin-none",
+        "pin-shortest",
+        "pin-locked",
+        "card-3.0-3des",
+        "card-ssf33",
+        "key-rk1df01-locked",
+        "financial",
+        "purse-suspended",
+        "purse-blocked",
+        "financial-locked",
+    ],
 )
 def test_what_a_card_may_be_is_no_failure(name: str) -> None:
     assert run(fork=make(name).fork, roots=ROOTS, pin=PIN).failed == ()
@@ -96,7 +110,7 @@ def test_a_failure_stands_in_json_and_junit() -> None:
     assert len(list(suite.iter("skipped"))) == report.counts["not tested"]
 
 
-@pytest.mark.parametrize("profile", ["ssc-1.0", "ssc-2.0", "ssc-3.0", "psam"])
+@pytest.mark.parametrize("profile", ["ssc-1.0", "ssc-2.0", "ssc-3.0", "psam", "pboc"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_card_that_answers_nonsense_fails_and_ends_no_run(profile: str, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same each time
@@ -132,6 +146,51 @@ def test_a_rig_checks_copies() -> None:
         assert (module.profile, module.counts["failed"]) == ("psam", 0)
 
 
-def test_a_type_without_a_social_security_environment_is_refused() -> None:
-    with sscard.Rig([sscard.Card.issue("pboc")]) as rig, pytest.raises(CheckError, match="pboc has no social-security"):
-        run(rig.readers[0], profile="pboc")
+@pytest.mark.parametrize(("kind", "there"), [("edep", {"purse"}), ("debit_credit", set()), ("both", {"purse"})])
+def test_financial_applications_are_recognised(kind: str, there: set[str]) -> None:
+    for whole in (card("pboc", settings={"financial": {"kind": kind}}), card("ssc-2.0", financial=kind)):
+        report = run(sscard.InProcess(whole.fork()), groups=["financial", "purse"])
+        assert report.ok
+        assert {each.group for each in report.outcomes} == {"financial"} | there
+
+
+def test_the_financial_applications_of_a_physical_card_have_a_pin_of_their_own() -> None:
+    one = card("ssc-2.0", financial="both").fork()
+    before = one.snapshot()
+    report = run(sscard.InProcess(one), roots=ROOTS, pin=PIN, allow_writes=True, groups=["purse"])
+    why = {each.why for each in report.outcomes if "financial-pin" in CHECKS[each.id].needs}
+    assert why == {"needs the PIN of the financial applications: --financial-pin", "; ".join(OURS_AND_PIN)}
+    assert one.snapshot() == before
+    wrong = run(
+        sscard.InProcess(one), roots=ROOTS, pin=PIN, financial_pin="999999", allow_writes=True, groups=["purse"]
+    )
+    assert wrong.ok
+    assert {
+        tries for (ref, _), tries in one.contents.tries.items() if ref.name == "PIN" and "DDF2/3F01" in ref.owner
+    } == {2}
+
+
+def test_other_root_keys_leave_a_purse_as_it_is() -> None:
+    one = card("pboc").fork()
+    before = one.snapshot()
+    report = run(sscard.InProcess(one), roots=OTHER, pin=PIN, allow_writes=True, groups=["purse"])
+    assert report.ok
+    reason = "the root keys are not those of this card: no MAC1 of the purse comes from them"
+    assert {each.why for each in report.outcomes if "roots" in CHECKS[each.id].needs} >= {reason}
+    assert one.snapshot() == before
+
+
+def test_a_purse_is_as_before_but_for_counters_and_log() -> None:
+    one = card("pboc").fork()
+    before = one.contents
+    assert run(sscard.InProcess(one), roots=ROOTS, pin=PIN, allow_writes=True, groups=["purse"]).ok
+    after = one.contents
+    changed = {path for path in before.contents if before.contents[path] != after.contents[path]}
+    assert changed == {"3F00/DDF2/3F01/0001", "3F00/DDF2/3F01/0002", "3F00/DDF2/3F01/0018"}
+    assert (after.tries, after.keys) == (before.tries, before.keys)
+
+
+def test_a_type_that_no_check_knows_is_refused() -> None:
+    kind = replace(load_profile("pboc"), ids={"MF": "3F00"})
+    with pytest.raises(CheckError, match="pboc has neither a social-security nor a financial environment"):
+        run(fork=card("pboc").fork, profile=kind)
