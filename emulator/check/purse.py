@@ -13,7 +13,7 @@ from keys.diversify import diversify
 from keys.purse import line_mac, offline_key, online_key, tac, trade_mac
 from keys.suites import FACTOR_LENGTH, SUITES, Suite
 
-from .bench import DENIED, OK, PURSE_NAME, Bench, find_object, select_name
+from .bench import DENIED, LOCKED, OK, PURSE_NAME, Bench, find_object, select_name
 from .check import Check, Failed, Need, NotTested, Part
 from .commands import another_pin, require_name
 
@@ -255,8 +255,11 @@ def _of_each(check: Callable[[Bench, Account], None]) -> Callable[[Bench], None]
 
 
 def _select(b: Bench) -> None:
-    fci = enter(b)
-    require_name(fci, PURSE_NAME, "passbook and purse")
+    answer = b.send(select_name(PURSE_NAME))
+    if answer.word == LOCKED:
+        raise NotTested("passbook and purse are locked")
+    b.require(answer, "SELECT of passbook and purse by name")
+    require_name(answer.data, PURSE_NAME, "passbook and purse")
 
 
 def _basic(b: Bench) -> None:

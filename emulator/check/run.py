@@ -133,7 +133,7 @@ def run(
         progress: gets each outcome.
 
     Raises:
-        CheckError: there is no such group, or the card is of no known type.
+        CheckError: there is no such group, the groups have no check for this card, or it is of no known type.
         InputError: there is no such profile.
         TerminalError: there is no card.
     """
@@ -146,6 +146,8 @@ def run(
 
     kind = card_type(place(), profile)
     there = parts(kind)
+    if not any(there & set(check.parts) for group in wanted for check in group.checks):
+        raise CheckError(f"no check of {' or '.join(group.id for group in wanted)} is about a card of type {kind.name}")
     if financial_pin is None:
         financial_pin = pin if fork or "social" not in there else ""
     hsm = Hsm(roots) if roots is not None and "psam" not in there else None

@@ -129,6 +129,8 @@ def test_a_card_that_answers_nonsense_fails_and_ends_no_run(profile: str, seed: 
 def test_what_cannot_be_checked_is_one_sentence() -> None:
     with pytest.raises(CheckError, match="there is no card to be checked"):
         run()
+    with pytest.raises(CheckError, match=r"^no check of trades or psam is about a card of type pboc$"):
+        run(fork=card("pboc").fork, groups=["psam", "trades"])
     blank = sscard.Card.blank()
     with pytest.raises(CheckError, match="not a social-security card"):
         run(fork=blank.fork)
@@ -194,3 +196,8 @@ def test_a_type_that_no_check_knows_is_refused() -> None:
     kind = replace(load_profile("pboc"), ids={"MF": "3F00"})
     with pytest.raises(CheckError, match="pboc has neither a social-security nor a financial environment"):
         run(fork=card("pboc").fork, profile=kind)
+
+
+def test_a_purse_that_is_expected_and_not_there_fails() -> None:
+    report = run(fork=card("ssc-2.0").fork, profile=load_profile("pboc"), groups=["financial", "purse"])
+    assert [each.id for each in report.failed] == ["financial-select", "purse-select"]
