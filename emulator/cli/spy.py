@@ -60,7 +60,6 @@ def spy(
     require_unmasked(trace, unmasked=unmasked, force=force)
     end_cleanly(128 + signal.SIGTERM if command else 0)
     plan = scenario_of(1, **conditions)
-    # Before the stack: the PC/SC library of this process asks once where pcscd is, and that is where the card is.
     with closing(Relay(source, profile)) as relay:
         if plan is not None:
             plan.prepare(relay, 0)

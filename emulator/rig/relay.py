@@ -1,7 +1,10 @@
 """`Relay`: a physical card in a reader of a rig. Every exchange passes through here on its way, seen and described.
 
-The physical card stays in its PC/SC reader, where this process is the only one that uses it. Power and resets are
-passed on. If the card is taken out of its reader it leaves the reader of the rig, too, and comes back with it.
+The physical card stays in its PC/SC reader, where nobody else uses it meanwhile. Power and resets are passed on. If the
+card is taken out of its reader it leaves the reader of the rig, too, and comes back with it.
+
+PC/SC is asked through a process of its own (`emulator.reader.outside`): the library of this one may lead to the
+private stack of a rig.
 """
 
 import threading
@@ -19,6 +22,7 @@ from ..card.engine import Outcome
 from ..card.row import Row
 from ..card.session import Session
 from ..ports import AsIs, CardRemoved
+from ..reader.outside import Outside
 from ..terminal import TerminalError
 from ..terminal.pcsc import checked, error_of, library, reader_names
 from ..trace.event import Event
@@ -26,6 +30,7 @@ from .any_card import AnyCard, Place
 from .fault import Fault, FaultError
 from .foreign import DEFAULT_PROFILE, Foreign, structure
 from .kinds import KINDS, RETURN_AFTER
+from .route import ROUTE
 
 PATIENCE: Final = 1.0
 """Seconds that PC/SC is asked at once whether a card has come or gone."""
@@ -41,6 +46,7 @@ class Physical:
 
     Args:
         name: the whole name of the reader.
+        scard: the PC/SC library.
         foreign: follows the card.
         report: gets a sentence when the card is lost.
 
@@ -48,11 +54,11 @@ class Physical:
         TerminalError: there is no PC/SC service.
     """
 
-    def __init__(self, name: str, foreign: Foreign, report: Callable[[str], None]) -> None:
+    def __init__(self, name: str, scard: Any, foreign: Foreign, report: Callable[[str], None]) -> None:
         self.name: Final = name
         self._report = report
         self._foreign = foreign
-        self._scard = library()
+        self._scard = scard
         self._context = checked(self._scard.SCardEstablishContext(self._scard.SCARD_SCOPE_USER))
         self._handle: Any = None
         self._protocol = 0
@@ -159,6 +165,7 @@ class Watch:
 
     Args:
         name: the whole name of the reader.
+        scard: the PC/SC library.
 
     Attributes:
         present: whether a card is in it.
@@ -168,9 +175,9 @@ class Watch:
         TerminalError: there is no PC/SC service.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, scard: Any) -> None:
         self._name = name
-        self._scard = library()
+        self._scard = scard
         self._context: Any = None
         self._state = 0
         self._count = 0
@@ -268,20 +275,22 @@ class Relay(AnyCard):
     """
 
     def __init__(self, reader: str, profile: str | PathLike[str] | Profile = DEFAULT_PROFILE) -> None:
-        self.name: Final = reader_names(reader)[0]
-        self._physical = Physical(self.name, Foreign(structure(profile)), self.note)
-        self._watch: Watch | None = None
-        super().__init__(self._physical)
+        foreign = Foreign(structure(profile))
+        self._library = Outside(library(), ROUTE.outside())
         try:
+            self.name: Final = reader_names(reader, self._library)[0]
+            self._physical = Physical(self.name, self._library, foreign, self.note)
+            self._watch: Watch | None = None
+            super().__init__(self._physical)
             self._look()
         except BaseException:
-            self._physical.close()
+            self._library.close()
             raise
 
     def _look(self) -> Watch:
         """Look at the reader, now if nobody does."""
         if self._watch is None:
-            self._watch = Watch(self.name)
+            self._watch = Watch(self.name, self._library)
             self._physical.atr = self._watch.atr
         return self._watch
 
@@ -319,6 +328,7 @@ class Relay(AnyCard):
         """Let go of card and reader."""
         self.left()
         self._physical.close()
+        self._library.close()
 
     def _require(self, fault: Fault) -> None:
         if fault.kind.layer != "wire":

@@ -189,11 +189,10 @@ class Rig:
     def relay(self, reader: str, profile: str | PathLike[str] = DEFAULT_PROFILE) -> Relay:
         """Return the way to a physical card in another PC/SC reader; it goes into a reader of this rig as a card does.
 
-        What passes is in the trace, faults on the wire and timing are possible; of its memory nothing is seen. The
-        PC/SC library of this process must lead to that reader: on PC/SC of its own a rig is made with the relay in it.
+        What passes is in the trace, faults on the wire and timing are possible; of its memory nothing is seen.
 
         Args:
-            reader: name of the PC/SC reader, or its beginning.
+            reader: name of the PC/SC reader, or its beginning; readers of rigs of this process are none.
             profile: what type of card it is taken for, a shipped name or a TOML file: its trace follows it.
 
         Raises:

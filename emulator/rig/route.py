@@ -49,6 +49,15 @@ class Route:
         """Return the folder with the link, empty if there is none."""
         return "" if self._folder is None else str(self._folder)
 
+    def outside(self) -> dict[str, str]:
+        """Return the environment of a program that shall find the pcscd that this process had before any stack."""
+        environment = dict(os.environ)
+        if self._folder is not None and environment.get(VARIABLE) == str(self._folder / NAME):
+            del environment[VARIABLE]
+            if self._before is not None:
+                environment[VARIABLE] = self._before
+        return environment
+
     def prepare(self) -> None:
         """Set the variable before anything asks for it; the link leads nowhere yet."""
         if self._folder is not None and self._owner == os.getpid():

@@ -171,9 +171,14 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
     raise _nothing_in(found)
 
 
-def reader_names(wanted: str | None = None) -> list[str]:
-    """Return the PC/SC readers, or those whose names begin as wanted; raise `TerminalError` (-11) if there is none."""
-    scard = library()
+def reader_names(wanted: str | None = None, scard: Any = None) -> list[str]:
+    """Return the PC/SC readers, or those whose names begin as wanted; raise `TerminalError` (-11) if there is none.
+
+    Args:
+        wanted: the name, or its beginning; None for all.
+        scard: the PC/SC library to ask; that of this process if left out.
+    """
+    scard = scard or library()
     context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
     try:
         code, names = scard.SCardListReaders(context, [])

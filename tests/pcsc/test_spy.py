@@ -325,3 +325,38 @@ def test_in_a_rig_a_physical_card_comes_and_goes_too(stack: PcscStack) -> None:
         *("inserted", "removed") * 2,
         "inserted",
     ]
+
+
+LATER = """
+import sys
+import sscard
+from emulator.control.controller import Controller
+
+def ask(reader, command="00010000"):
+    print(reader.transmit(bytes.fromhex(command)).hex(), flush=True)
+
+with sscard.Rig(["empty", "demo"], transport="pcsc") as rig:
+    first, second = rig.readers
+    ask(second, "0084000008")  # now the PC/SC library of this process leads to the rig
+    relay = rig.relay(sys.argv[1])
+    first.insert(relay)
+    ask(first)
+    first.swap(sscard.Card.issue())
+    second.swap(relay)
+    ask(second)
+    control = Controller(rig)  # what `sscard rig` does over HTTP
+    control.remove(1)
+    control.swap(0, "from:" + sys.argv[1])
+    print(control.transmit(0, "00010000")["answer"])
+"""
+
+
+def test_a_physical_card_goes_into_a_rig_on_pcsc_at_any_time(stack: PcscStack) -> None:
+    """Both stacks have readers of the same names: the card is the one outside, not one of the rig's own."""
+    card = EchoCard(b"\x01")
+    with stack.card(card):
+        done = child.run([sys.executable, "-c", LATER, stack.readers[0]], env=outside(stack))
+    assert done.stderr == ""
+    assert done.stdout.split()[1:] == ["01000100009000", "01000100009000", "0100010000"]
+    assert card.calls.count("00010000") == 3
+    assert card.calls[-1] == "off"

@@ -12,7 +12,6 @@ import sscard
 from emulator.ports import AsIs
 from emulator.rig import relay as module
 from emulator.rig.relay import Relay, Watch
-from emulator.terminal import pcsc
 from emulator.terminal.errors import NO_CARD
 
 READER = "A reader 00 00"
@@ -40,6 +39,9 @@ class Library:
 
     def SCardEstablishContext(self, _scope: int) -> tuple[int, int]:  # noqa: N802
         return self.establishes, 1
+
+    def close(self) -> None:
+        """End nothing: it is no process."""
 
     def SCardReleaseContext(self, _context: int) -> int:  # noqa: N802
         return 0
@@ -97,8 +99,7 @@ class Library:
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Library:
     fake = Library()
-    for each in (pcsc, module):
-        monkeypatch.setattr(each, "library", lambda: fake)
+    monkeypatch.setattr(module, "Outside", lambda _scard, _environment: fake)
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     return fake
 
@@ -182,7 +183,7 @@ def test_an_answer_without_a_status_word_stays_as_it_is(relay: Relay, library: L
 
 
 def test_a_watch_tells_what_comes_and_goes(library: Library) -> None:
-    watch = Watch(READER)
+    watch = Watch(READER, library)
     assert (watch.present, watch.atr) == (True, ATR)
     got, wait = told(watch)
     library.put(False)
@@ -201,7 +202,7 @@ def test_a_watch_tells_what_comes_and_goes(library: Library) -> None:
 
 @pytest.mark.parametrize("code", [NO_SERVICE, NO_READER])
 def test_a_reader_that_goes_takes_its_card_with_it_and_may_come_back(library: Library, code: int) -> None:
-    watch = Watch(READER)
+    watch = Watch(READER, library)
     got, wait = told(watch)
     library.looks = library.establishes = code
     wait(1)

@@ -61,3 +61,17 @@ def test_it_keeps_its_place_from_stack_to_stack_since_the_library_asks_once(rout
     assert list(tmp_path.iterdir()) == []
     route.remove()
     assert os.environ[VARIABLE] == "before"
+
+
+def test_what_was_before_the_stacks_is_known(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert route.outside()[VARIABLE] == "before"
+    route.enter("/a")
+    assert os.environ[VARIABLE] != "before"
+    assert route.outside() == {**os.environ, VARIABLE: "before"}
+    monkeypatch.setenv(VARIABLE, "elsewhere")
+    assert route.outside()[VARIABLE] == "elsewhere"
+    route.remove()
+    monkeypatch.delenv(VARIABLE)
+    route.enter("/a")
+    assert VARIABLE not in route.outside()
+    route.remove()
