@@ -64,6 +64,7 @@ class Card(AnyCard):
         self._core: cards.Card
         self._store = image.store
         self._bug: tuple[Exception | None, str] = (None, "")
+        self._known: tuple[dict[CellKey, Cell], CardContents] | None = None
         super().__init__(cards.Card(image, random))
 
     # -- making -------------------------------------------------------------------------------
@@ -221,13 +222,23 @@ class Card(AnyCard):
 
         It has no faults, no trace and no timing of its own.
         """
-        held = self._store.load()
-        return Card(Image(cells.read_cells(held), MemoryStore(held)), random=self._random)
+        held, contents = self._memory()
+        return Card(Image(contents, MemoryStore(held)), random=self._random)
+
+    def _memory(self) -> tuple[dict[CellKey, Cell], CardContents]:
+        """Return the memory as it is kept and read; forks and restarts that find it the same read it once.
+
+        Nobody may change what is returned; `Image` and `MemoryStore` copy the tables.
+        """
+        held, known = self._store.load(), self._known
+        if known is None or known[0] != held:
+            self._known = known = held, cells.read_cells(held)
+        return known
 
     def _start_over(self) -> None:
         """Read the memory again, as a card does that gets power."""
         self._bug = (self.bug, self.bug_command)
-        self._core = cards.Card(Image(cells.read_cells(self._store.load()), self._store), self._random)
+        self._core = cards.Card(Image(self._memory()[1], self._store), self._random)
         self._connect()
 
     def _require(self, fault: Fault) -> None:

@@ -129,6 +129,21 @@ def test_a_fork_goes_its_own_way(tmp_path: Path) -> None:
         assert word(fork, WRONG) == 0x63C1
 
 
+def test_a_fork_is_the_card_as_it_is_now() -> None:
+    card = sscard.Card.issue()
+    for left in (0x63C2, 0x63C1):
+        word(card, SELECT)
+        assert word(card, WRONG) == left
+        first, second = card.fork(), card.fork()
+        assert first.snapshot() == second.snapshot() == card.snapshot()
+        for fork in (first, second):
+            word(fork, SELECT)
+            assert word(fork, WRONG) == left - 1
+            fork.restore(card.snapshot())
+            word(fork, SELECT)
+            assert word(fork, bytes.fromhex("0020000000")) == left
+
+
 def test_a_snapshot_shows_no_secret() -> None:
     snapshot = sscard.Card.issue().snapshot()
     assert repr(snapshot) == "Snapshot()"
