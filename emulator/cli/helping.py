@@ -128,6 +128,7 @@ HELP: Final[Mapping[str, Help]] = {
         "Send a trace again, and show what the card answers otherwise",
         (
             "replay trace.jsonl --card my.sscard",
+            "replay trace.jsonl --card my.sscard --json",
             "replay trace.jsonl --reader 'Virtual PCD 00 00' --of 'Virtual PCD 00 00'",
         ),
     ),

@@ -1,5 +1,6 @@
 """Commands `trace`, `explain` and `replay`: recorded exchanges, of ours and of other tools."""
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -151,9 +152,19 @@ def _bytes(text: str, least: int = 4) -> bytes | None:
 @click.option("--card", "image", type=FILE, help="Card image or catalogue:ID to ask; it stays as it is.")
 @click.option("--of", "reader", default="", help="Name of the one reader of the trace that is meant, or its beginning.")
 @PROFILE
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line for each command with a difference."
+)
 @click.pass_context
 def replay(
-    ctx: click.Context, trace: Path, name: str | None, image: Path | None, reader: str, profile: str | None
+    ctx: click.Context,
+    trace: Path,
+    name: str | None,
+    image: Path | None,
+    reader: str,
+    profile: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Send the commands of a trace again, and print by command what the card answers otherwise.
 
@@ -164,6 +175,7 @@ def replay(
     from ..formats.forms import read_events
     from ..rig import replay as replaying
     from ..rig.foreign import DEFAULT_PROFILE
+    from ..trace.visible import visible
 
     if (name is None) == (image is None):
         raise UsageFault("replay: name the card to ask, with --card IMAGE or with --reader NAME")
@@ -173,10 +185,11 @@ def replay(
     for step in steps:
         counts["same" if step.same else "differs" if step.sent else "not sent"] += 1
         if not step.same:
-            click.echo(str(step))
+            click.echo(visible(json.dumps(step.table(), ensure_ascii=False)) if as_json else str(step))
     same, differs, unsent = counts.values()
     more = f", {unsent} not sent" if unsent else ""
-    click.echo(f"{same + differs + unsent} commands: {same} answered as recorded, {differs} otherwise{more}")
+    if not as_json:
+        click.echo(f"{same + differs + unsent} commands: {same} answered as recorded, {differs} otherwise{more}")
     ctx.exit(1 if differs or unsent else 0)
 
 

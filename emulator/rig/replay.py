@@ -97,6 +97,23 @@ class Step:
         """Return whether the card answers as recorded."""
         return not self.text
 
+    def table(self) -> dict[str, Any]:
+        """Return the step as a table that JSON can write; no answer if it was not sent."""
+        event = self.event
+        return {
+            "number": self.number,
+            "kind": event.kind,
+            "name": event.name,
+            "file": event.file,
+            "fields": event.fields,
+            "sent": self.sent,
+            "apdu": event.apdu,
+            "recorded": self.recorded,
+            "answered": event.answer + event.sw,
+            "text": self.text,
+            "reason": event.reason,
+        }
+
     def __str__(self) -> str:
         """Return the step as lines for people."""
         event = self.event

@@ -187,6 +187,31 @@ def test_a_trace_on_another_card(tmp_path: Path, unmasked: Path) -> None:
     assert "123456" not in result.stdout
 
 
+def test_differences_for_a_program_to_read(image: Path, tmp_path: Path, unmasked: Path) -> None:
+    """As `judge --json`: an object a line for what differs, and no other line."""
+    same = sscard("replay", unmasked, "--card", image, "--json")
+    assert (same.exit_code, same.stdout) == (0, "")
+    other = tmp_path / "other.sscard"
+    face.Card.issue(pin="654321").save(other)
+    result = sscard("replay", unmasked, "--card", other, "--json")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert result.exit_code == 1
+    assert first == {
+        "number": 3,
+        "kind": "command",
+        "name": "VERIFY",
+        "file": "DF04",
+        "fields": "PIN masked",
+        "sent": True,
+        "apdu": "0020000003******",
+        "recorded": "9000",
+        "answered": "63C2",
+        "text": "63C2, recorded 9000",
+        "reason": "the PIN is wrong",
+    }
+    assert (second["number"], second["sent"], second["answered"]) == (5, True, "6982")
+
+
 def test_a_day_of_several_readers(tmp_path: Path, day: Day) -> None:
     trace, image = tmp_path / "day.jsonl", tmp_path / "day.sscard"
     day.trace.save(trace)
