@@ -17,6 +17,8 @@ CRYPTOGRAM_LENGTH: Final = 8
 SCRIPT_MAC_LENGTH: Final = 4
 DISCRETIONARY_MAC_LENGTH: Final = 4
 PIN_BLOCK_LENGTH: Final = 8
+PIN_DIGITS: Final = range(4, 13)
+"""How many digits a PIN block carries: 4 to 12, though two more would fit (EMV Book 3, table 24; ISO 9564-1)."""
 
 AMOUNT, AMOUNT_OTHER, COUNTRY, TVR = 0x9F02, 0x9F03, 0x9F1A, 0x95
 CURRENCY, DATE, TYPE, UNPREDICTABLE = 0x5F2A, 0x9A, 0x9C, 0x9F37
@@ -235,13 +237,13 @@ def open_pin(suite: Suite, session: bytes | ExpandedKey, half: bytes, enciphered
         raise CipherDataWrong("a PIN block has 8 bytes")
     text = _xor(block, _mask(half, current)).hex().upper()
     pin = text[2:].rstrip("F")
-    if not 4 <= len(pin) <= 12 or not pin.isdigit() or int(text[:2], 16) != len(pin):
+    if len(pin) not in PIN_DIGITS or not pin.isdigit() or int(text[:2], 16) != len(pin):
         raise CipherDataWrong("the deciphered data are not a PIN block")
     return pin
 
 
 def _checked(pin: str) -> str:
-    if not 4 <= len(pin) <= 12 or not (pin.isascii() and pin.isdigit()):
+    if len(pin) not in PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
         raise ValueError("a PIN has 4 to 12 digits")
     return pin
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from keys.cryptograms import PIN_DIGITS
 from keys.records import Key, KeyId, Usage
 
 from ..model.codecs import CodecError, empty, encode, pin_to_cn
@@ -22,9 +23,8 @@ AUTHENTICATION_CODE: Final = "FFFFFFFF"
 """How it is computed is not public; a test card holds FF bytes."""
 UNDISTINGUISHED: Final = "3"
 """Card category of regions that do not tell holders apart (V2.0 notice, 8.1.1.2)."""
-FINANCIAL_PIN_DIGITS: Final = 12
-"""Most digits of a PIN beside a financial environment: VERIFY of the purse has 6 bytes, a PIN block of EMV 12 digits
-(Book 3, 6.5.12)."""
+FINANCIAL_PIN_DIGITS: Final = PIN_DIGITS[-1]
+"""Most digits of a PIN beside a financial environment: a PIN block carries so many, and so does VERIFY of the purse."""
 
 
 def issue_social(draft: Draft) -> Part:
