@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from .check import Check, CheckError
 from .commands import FUNCTIONS, PARAMETERS
+from .debit import DEBIT_CHECKS
 from .files import FIREWALL, STRUCTURE
 from .financial import FINANCIAL_CHECKS
 from .keys import KEYS
@@ -39,6 +40,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     Group("psam", "PSAM", "PSAM", MODULE),
     Group("financial", "Financial environment", "金融环境", FINANCIAL_CHECKS),
     Group("purse", "Passbook and purse", "电子存折/电子钱包", PURSE_CHECKS),
+    Group("debit", "Debit/credit with electronic cash", "借贷记与电子现金", DEBIT_CHECKS),
 )
 """The checks by topic."""
 

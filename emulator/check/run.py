@@ -13,7 +13,7 @@ from cardfs.profile.loader import Profile
 
 from ..terminal import Hsm, InProcess, TerminalError
 from ..terminal.link import Reader
-from . import keys, purse
+from . import debit, keys, purse
 from .bench import Bench, Means, Ours
 from .check import NEEDS, RESULTS, Check, CheckError, Failed, Need, NotTested, Outcome, Part
 from .checks import Group, chosen
@@ -40,6 +40,8 @@ TRIALS: Final = (
     Trial("social", "pin", frozenset(("pin", "writes")), keys.require_pin),
     Trial("purse", "financial-pin", frozenset(("financial-pin", "writes")), purse.require_pin),
     Trial("purse", "roots", frozenset(("financial-pin", "writes", "roots")), purse.require_roots),
+    Trial("debit", "financial-pin", frozenset(("financial-pin", "writes")), debit.require_pin),
+    Trial("debit", "roots", frozenset(("writes", "roots")), debit.require_roots),
 )
 """In this order."""
 
@@ -169,7 +171,8 @@ def run(
     unfit: dict[tuple[Part, Need], str] = {}
     for trial in TRIALS:
         known = not trial.needs & unmet and not any((trial.part, need) in unfit for need in trial.needs)
-        if trial.part in there and known and (why := _of_no_use(trial, Bench(place(), kind, means))):
+        used = any(trial.part in each.parts and trial.need in each.needs for group in wanted for each in group.checks)
+        if trial.part in there and used and known and (why := _of_no_use(trial, Bench(place(), kind, means))):
             unfit[trial.part, trial.need] = why
     outcomes = []
     for group in wanted:

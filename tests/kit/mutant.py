@@ -18,8 +18,8 @@ PIN: Final = "123456"
 ROOTS: Final = load_roots(DEMO / "roots.toml")
 DENIED: Final = 0x6982
 OK: Final = 0x9000
-TRADES: Final = (b"\xb0\x2a", b"\xb0\x2c", b"\x80\x52", b"\x80\x54")
-"""CLA and INS of what completes a trade: CREDIT and DEBIT, of the account and of the purse."""
+TRADES: Final = (b"\xb0\x2a", b"\xb0\x2c", b"\x80\x52", b"\x80\x54", b"\x80\xae", b"\x04\xda")
+"""CLA and INS of what completes a trade: CREDIT and DEBIT, of the account and of the purse; GENERATE AC, PUT DATA."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Plan:
     Attributes:
         spoil: changes answers.
         profile: type of the card; ``issue``: options of issuing; ``expected``: settings of the type expected of it.
-        psam: whether the run has a PSAM.
+        psam, roots: whether the run has a PSAM, and root keys.
         atr: the answer to reset is changed.
     """
 
@@ -120,6 +120,7 @@ class Plan:
     issue: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
     psam: bool = True
+    roots: bool = True
     atr: bool = False
 
 
@@ -210,6 +211,6 @@ def checked(plan: Plan) -> Report:
         fork=lambda: Mutant(whole.fork(), plan.spoil, labels, atr),
         psam=sscard.InProcess(card("psam").fork()) if plan.psam else None,
         profile=load_profile(plan.profile, *overrides),
-        roots=ROOTS,
+        roots=ROOTS if plan.roots else None,
         pin=PIN,
     )

@@ -4,6 +4,7 @@ from typing import Final
 
 from emulator.check.check import Check
 
+from .debit_mutants import DEBIT_MUTANTS
 from .mutant import (
     DENIED,
     OK,
@@ -250,6 +251,7 @@ MUTANTS: Final[dict[str, Plan]] = {
     "psam-sequence-protected": _module(word(OK, "00D6", of=DENIED, file="DF01/EF19")),
     "psam-update-rules": _module(word(OK, "00D6", of=DENIED, file="MF/EF16")),
     **PURSE_MUTANTS,
+    **DEBIT_MUTANTS,
 }
 """By check: the card that fails it and only it."""
 

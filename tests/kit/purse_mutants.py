@@ -62,7 +62,7 @@ PURSE_MUTANTS: Final[dict[str, Plan]] = {
         expected={"financial": {"contactless": True}},
     ),
     "financial-challenge": _bank(_same_random),
-    "financial-absent": _bank(word(OK, "00A404", of=0x6A82)),
+    "financial-absent": _bank(word(OK, "00A40400", of=0x6A82)),
     "purse-select": _bank(_swap("00A4040009", b"\x84\x09\xa0", b"\x84\x09\xa1")),
     "purse-basic-data": _bank(flip(20, "00B09500")),
     "purse-holder": _bank(cut_short("00B09600")),

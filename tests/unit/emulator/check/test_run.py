@@ -16,7 +16,7 @@ from emulator.rig.catalogue.making import make
 from tests.kit.mutant import PIN, ROOTS, Plan, Seen, card, checked
 from tests.kit.mutants import MUTANTS
 
-HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74, 0x50, 0x5A, 0x5C}
+HARMLESS = {0xA4, 0xB0, 0xB2, 0x84, 0x88, 0xC0, 0x20, 0x82, 0x26, 0x28, 0x74, 0x50, 0x5A, 0x5C, 0xCA, 0xA8, 0xAE}
 OTHER = replace(ROOTS, values={name: bytes(byte ^ 0x5A for byte in value) for name, value in ROOTS.values.items()})
 OURS_AND_PIN = (NEEDS["financial-pin"][0], NEEDS["ours"][0])
 
@@ -39,6 +39,7 @@ def test_without_leave_nothing_is_written_and_no_try_is_spent() -> None:
             if profile != "psam":
                 assert command[1] in HARMLESS, command.hex()
             assert not (command[1] == 0x20 and len(command) > 5), "VERIFY with data"
+            assert not (command[1] == 0xA8 and not any(command[2:4])), "GET PROCESSING OPTIONS, which counts"
             assert not (command[1] == 0x82 and command[3] != 0x7F), "EXTERNAL AUTHENTICATION with a key that is there"
         for outcome in report.outcomes:
             if "writes" in CHECKS[outcome.id].needs:
@@ -148,10 +149,12 @@ def test_a_rig_checks_copies() -> None:
         assert (module.profile, module.counts["failed"]) == ("psam", 0)
 
 
-@pytest.mark.parametrize(("kind", "there"), [("edep", {"purse"}), ("debit_credit", set()), ("both", {"purse"})])
+@pytest.mark.parametrize(
+    ("kind", "there"), [("edep", {"purse"}), ("debit_credit", {"debit"}), ("both", {"purse", "debit"})]
+)
 def test_financial_applications_are_recognised(kind: str, there: set[str]) -> None:
     for whole in (card("pboc", settings={"financial": {"kind": kind}}), card("ssc-2.0", financial=kind)):
-        report = run(sscard.InProcess(whole.fork()), groups=["financial", "purse"])
+        report = run(sscard.InProcess(whole.fork()), groups=["financial", "purse", "debit"])
         assert report.ok
         assert {each.group for each in report.outcomes} == {"financial"} | there
 
