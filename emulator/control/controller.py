@@ -161,7 +161,8 @@ class Controller:
                 with reader.still(STILL):
                     if isinstance(known.card, Card) and snapshot is not None:
                         known.card.restore(snapshot)
-                    known.card.timing = timing
+                reader.renew()
+                known.card.timing = timing
         return self.readers()
 
     def transmit(self, place: int, apdu: str) -> dict[str, Any]:
@@ -211,6 +212,7 @@ class Controller:
             if snapshot not in known.snapshots:
                 raise ControlError(f"reader {place} has no snapshot {snapshot}{_those(known.snapshots)}", 404)
             _memory(place, known.card).restore(known.snapshots[snapshot])
+        self._renew(place)
         return self.reader(place)
 
     # -- faults -------------------------------------------------------------------------------
@@ -271,6 +273,7 @@ class Controller:
         if known is None or fault not in found:
             raise ControlError(f"reader {place} has no fault {fault}{_those(found)}", 404)
         known.card.disarm(found[fault])
+        self._renew(place)
         return self.faults(place)
 
     def disarm_all(self, place: int) -> list[dict[str, Any]]:
@@ -279,7 +282,14 @@ class Controller:
         known = self._places[place].last
         if known is not None:
             known.card.disarm()
+        self._renew(place)
         return self.faults(place)
+
+    def _renew(self, place: int) -> None:
+        """Let clients see the answer to reset that the card gives now; wait for nobody where they know it."""
+        if self._reader(place).is_stale:
+            with self._changing(place) as reader:
+                reader.renew()
 
     def _numbered(self, known: _Known) -> dict[int, Fault]:
         """Give numbers to the faults of a card, also to those that were armed by others; return them in order."""

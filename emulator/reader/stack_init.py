@@ -312,7 +312,10 @@ class Init:
         return differing
 
     def disconnect(self, reader: str, *, power: bool) -> str:
-        """Connect to a card and let go of it with a reset, or alone with it and take its power; return what failed."""
+        """Connect to a card and let go of it with a reset, or alone with it and take its power; return what failed.
+
+        With a card whose answer to reset names no protocol nobody can connect, but to the reader alone: that resets it.
+        """
         from smartcard import scard  # noqa: PLC0415
 
         mode = scard.SCARD_SHARE_SHARED if power else scard.SCARD_SHARE_EXCLUSIVE
@@ -320,6 +323,8 @@ class Init:
         code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
         if code == scard.SCARD_S_SUCCESS:
             code, card, _ = scard.SCardConnect(context, reader, mode, protocols)
+            if power and code & 0xFFFFFFFF == scard.SCARD_E_PROTO_MISMATCH & 0xFFFFFFFF:
+                code, card, _ = scard.SCardConnect(context, reader, scard.SCARD_SHARE_DIRECT, 0)
             if code == scard.SCARD_S_SUCCESS:
                 code = scard.SCardDisconnect(card, scard.SCARD_RESET_CARD if power else scard.SCARD_UNPOWER_CARD)
             scard.SCardReleaseContext(context)

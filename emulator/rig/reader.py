@@ -91,6 +91,14 @@ class Reader:
         """The relay in the reader, also while its physical card is out of it; None without one."""
         return self._card if isinstance(self._card, Relay) else None
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether clients know an answer to reset that the card gives no more.
+
+        A fault had spoiled it, or the card has got another one with its memory.
+        """
+        return self._card is not None and self._transport.is_stale(self.place)
+
     @overload
     def insert(self, card: Card | None = None) -> Card: ...
 
@@ -212,6 +220,19 @@ class Reader:
         """
         self._transport.reset(self.place)
 
+    def renew(self) -> None:
+        """Pull the card out and put it in again if it `is_stale`, faults and timing as they are; else do nothing.
+
+        Raises:
+            StackError: PC/SC does not see it in time.
+        """
+        with self._lock:
+            if self.is_stale:
+                card = self.remove()
+                timing = card.timing
+                self.insert(card)
+                card.timing = timing
+
     def open(self) -> Connection:
         """Reset the card cold and return a connection, for a terminal; raise `TerminalError` if there is no card."""
         return self._transport.open(self.place)
@@ -263,16 +284,18 @@ class Reader:
         return self._known().fault(name, **chosen)
 
     def disarm(self, fault: Fault | None = None) -> None:
-        """Take a fault of the card away, or all of them."""
+        """Take a fault of the card away, or all of them; clients see the card's own answer to reset again."""
         self._known().disarm(fault)
+        self.renew()
 
     def snapshot(self) -> Snapshot:
         """Return the memory of the card as it is now; see `Card.snapshot`."""
         return self._memory().snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put the memory of the card back; see `Card.restore`."""
+        """Put the memory of the card back; see `Card.restore`. Clients see its answer to reset."""
         self._memory().restore(snapshot)
+        self.renew()
 
     @property
     def last(self) -> Outcome | None:

@@ -54,6 +54,9 @@ class Transport(Protocol):
     def present(self, place: int) -> bool:
         """Return whether a card is in the reader: a fault may have taken it out."""
 
+    def is_stale(self, place: int) -> bool:
+        """Return whether clients know another answer to reset than the card in the reader gives now."""
+
     def open(self, place: int) -> Connection:
         """Reset the card cold and return a connection for a terminal; raise `TerminalError` if there is none."""
 
@@ -86,17 +89,20 @@ class Seat:
         since: when that was, in seconds of `time.monotonic`.
         back: after how many seconds it returns by itself; None for never.
         powered: whether the card has power.
+        told: the answer to reset that clients know; None before anybody has asked.
+        lost: whether the card has left by itself, and got no power since.
     """
 
     def __init__(self, card: Insertable, lock: "threading.RLock", note: Note) -> None:
         self.card = card
         self._lock = lock
         self._note = note
-        self._left = False
+        self.lost = False
         self.away = False
         self.since = 0.0
         self.back: float | None = None
         self.powered = False
+        self.told: bytes | None = None
 
     @property
     def present(self) -> bool:
@@ -115,8 +121,9 @@ class Seat:
         self.powered = True
         with self._leaving(), self._lock:
             self.card.power_on()
-        if self._left:
-            self._left = self.away = False
+            self.told = self.card.atr
+        if self.lost:
+            self.lost = self.away = False
             self._note("inserted")
 
     def power_off(self) -> None:
@@ -129,6 +136,7 @@ class Seat:
         """Warm reset; raise `CardRemoved` if the card is gone."""
         with self._leaving(), self._lock:
             self.card.reset()
+            self.told = self.card.atr
 
     def transmit(self, command: bytes) -> bytes:
         """Pass a command on; raise `CardRemoved` if a fault takes the card out."""
@@ -149,13 +157,17 @@ class Seat:
             raise
 
     def _leave(self, removed: CardRemoved) -> None:
-        self._left = self.away = True
+        self.lost = self.away = True
         self.since, self.back = time.monotonic(), removed.back
         self._note("removed")
 
     def with_card(self, card: Insertable) -> "Seat":
         """Return a seat of the same reader with another card."""
         return Seat(card, self._lock, self._note)
+
+
+def _is_stale(seat: Seat | None) -> bool:
+    return seat is not None and seat.present and seat.told not in (None, seat.card.atr)
 
 
 # -- in this process ----------------------------------------------------------------------------------
@@ -198,6 +210,10 @@ class ProcessTransport:
         """Return whether there is a card."""
         seat = self._seats[place]
         return seat is not None and seat.present
+
+    def is_stale(self, place: int) -> bool:
+        """Return whether the card has told another answer to reset than it would now."""
+        return _is_stale(self._seats[place])
 
     def open(self, place: int) -> "ProcessConnection":
         """Reset the card cold."""
@@ -383,9 +399,13 @@ class PcscTransport:
         self.stack.reset(place)
 
     def present(self, place: int) -> bool:
-        """Return whether there is a card."""
+        """Return whether PC/SC sees a card: one that comes back by itself is there when it gets power."""
         seat = self._seats[place]
-        return seat is not None and seat.present
+        return seat is not None and not seat.lost
+
+    def is_stale(self, place: int) -> bool:
+        """Return whether PC/SC shows another answer to reset: it keeps what it was told when the card got power."""
+        return _is_stale(self._seats[place])
 
     def open(self, place: int) -> Connection:
         """Reset the card cold through PC/SC."""

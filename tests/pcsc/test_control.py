@@ -131,6 +131,43 @@ print("all seen")
     await_nothing(tmp_path)
 
 
+def test_what_a_fault_has_done_to_a_reader_ends_with_it(tmp_path: Path) -> None:
+    """PC/SC keeps an answer to reset, and a card that comes back is late: a call returns when both are as it says."""
+    script = (
+        LOOK
+        + """
+import time
+atr = control.ask("GET", "/readers/0")["card"]["atr"]
+name = control.ask("GET", "/readers/0")["name"]
+
+def connects():
+    code, card, _ = scard.SCardConnect(context, name, scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T0)
+    return code == 0 and scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD) == 0
+
+for method, path in [("POST", "/reset"), ("DELETE", "/readers/0/faults"), ("DELETE", "/readers/0/faults/{}")]:
+    number = control.ask("POST", "/readers/0/faults", {"name": "garbage-atr"})["fault"]
+    control.ask("POST", "/readers/0/reset")
+    assert (look(0), connects()) == ("FF001337", False), (path, look(0))
+    control.ask("POST", "/readers/0/reset")
+    control.ask(method, path.format(number))
+    assert (look(0), connects()) == (atr, True), (path, look(0))
+
+control.ask("POST", "/readers/0/faults", {"name": "lost-answer", "back": 0.1})
+try:
+    control.ask("POST", "/readers/0/transmit", {"apdu": "0084000004"})
+except Exception:
+    pass
+end = time.monotonic() + 20
+while not control.ask("GET", "/readers/0")["card"]:
+    assert time.monotonic() < end
+assert look(0) == atr
+print("all seen")
+"""
+    )
+    done = rig("--reader", "demo", "--", sys.executable, "-c", script, env=environment(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all seen\n", "")
+
+
 def test_the_automation_hears_of_what_a_client_does(tmp_path: Path) -> None:
     """A program that knows nothing of control connects and sends; `sscard ctl events` ends at the signal."""
     with serving(tmp_path, "--reader", "demo", "--fault", "status on='GET CHALLENGE' sw=6581") as (process, client):

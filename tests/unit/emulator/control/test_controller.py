@@ -284,6 +284,35 @@ def test_reset_finds_cards_that_have_changed_their_readers(tmp_path: Path) -> No
         assert [reader.card for reader in rig.readers] == before
 
 
+def insertions(rig: sscard.Rig) -> int:
+    """How often clients have seen a card come."""
+    return [event.kind for event in rig.trace].count("inserted")
+
+
+@pytest.mark.parametrize("way", ["reset", "disarm", "disarm_all"])
+def test_a_spoiled_answer_to_reset_goes_with_its_fault(control: Controller, rig: sscard.Rig, way: str) -> None:
+    fault = control.arm(0, "garbage-atr")["fault"]
+    control.reset_card(0)
+    before = insertions(rig)
+    arguments = {"reset": (), "disarm": (0, fault), "disarm_all": (0,)}[way]
+    getattr(control, way)(*arguments)
+    assert insertions(rig) == before + 1, "clients keep what they were told until the card goes"
+    control.reset()
+    assert insertions(rig) == before + 1, "nothing is wrong any more"
+
+
+def test_a_memory_with_another_answer_to_reset_is_seen(control: Controller, rig: sscard.Rig) -> None:
+    number = control.snapshot(0)["snapshot"]
+    rig.card.restore(sscard.Card.issue(seed="other").snapshot())
+    control.reset_card(0)
+    control.timing(0, "contact-115200")
+    before = insertions(rig)
+    assert control.restore(0, number)["card"]["timing"] == "contact-115200"
+    assert insertions(rig) == before + 1
+    control.restore(0, number)
+    assert insertions(rig) == before + 1
+
+
 # -- several at once -------------------------------------------------------------------------------------
 
 
