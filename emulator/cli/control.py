@@ -242,7 +242,7 @@ def _body(operation: "Operation", values: tuple[str, ...]) -> dict[str, Any]:
             name, value = operation.body[0].name, text
         try:
             body[name] = json.loads(value) if kinds.get(name, "string") != "string" else value
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UsageFault(f"ctl {operation.name}: {name} must be JSON") from None
     return body
 

@@ -66,12 +66,12 @@ def events_of(trace: Path, profile: str | None, psam: str) -> "Iterator[Event]":
     Raises:
         TraceError: it is none.
     """
+    from ..formats import jsonl
     from ..formats.forms import read_events
     from ..rig.explain import described
     from ..rig.foreign import DEFAULT_PROFILE
-    from ..trace.reading import read_lines
 
-    events = read_lines(sys.stdin.buffer, "<stdin>") if str(trace) == "-" else read_events(trace)
+    events = jsonl.read(sys.stdin.buffer, "<stdin>") if str(trace) == "-" else read_events(trace)
     return described(events, profile or DEFAULT_PROFILE, psam)
 
 

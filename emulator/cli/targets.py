@@ -113,7 +113,7 @@ def require_trace(path: Path) -> None:
         line = file.readline(_FIRST_LINE)
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict) or not {"time", "kind"} <= event.keys():
         raise UsageFault(f"{path}: this file is not a trace, and --trace appends only to one; name another file")

@@ -110,10 +110,10 @@ def explain(subject: str, answer: str, reader: str, profile: str | None, psam: s
 
     path = Path(subject)
     if path.exists() or _bytes(subject) is None:
+        if not path.exists() and (answer or not subject.strip("0123456789abcdefABCDEF ")):
+            raise UsageFault(f"{subject}: a command has hex digits, two for each byte, and four bytes at least")
         if answer:
             raise UsageFault(f"{answer}: only a command in hex has an answer beside it, and {subject} is a file")
-        if not path.exists() and not subject.strip("0123456789abcdefABCDEF "):
-            raise UsageFault(f"{subject}: a command has hex digits, two for each byte, and four bytes at least")
         _show(Explainer(profile or DEFAULT_PROFILE, psam).events(_events(path, reader)))
         return
     response = _bytes(answer, 2) if answer else None

@@ -70,6 +70,8 @@ class Client:
             for line in response:
                 if line.startswith(b"data: "):
                     yield json.loads(line[6:])
+        except (ValueError, RecursionError):
+            raise self._stranger() from None
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from None
         finally:
@@ -81,7 +83,7 @@ class Client:
         try:
             text = response.read().decode()
             answer: Any = json.loads(text) if kind == "application/json" else text
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._stranger() from None
         if response.status >= 400:
             if not isinstance(answer, dict) or not isinstance(answer.get("error"), str):

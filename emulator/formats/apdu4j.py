@@ -5,7 +5,7 @@ masked.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, Final
 
@@ -18,8 +18,11 @@ from .single import one_card
 from .source import exchange, lines, unanswered
 
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
-_TOOK: Final = re.compile(r"# (\d+)ms(?: (.+))?")
-_COMMAND: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
+_TOOK: Final = re.compile(r"# (?:Received in )?(?:(\d{1,9})s)?(\d{1,12})ms(?: (.+))?")
+"""How long the card took; apdu4j of before 2026 writes the longer form, from a second on with the seconds apart."""
+_BYTES: Final = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+_SHORT: Final = 8
+"""Digits of a command that is whole."""
 _ATR: Final = "# ATR:"
 _PROTOCOL: Final = "# PROTOCOL:"
 _HEADER: Final = (_ATR.encode(), _PROTOCOL.encode())
@@ -29,8 +32,12 @@ _RESETS: Final = {f"# {kind}": kind for kind in ("reset", "power off")}
 def begins(head: bytes) -> bool:
     """Return whether a file that begins so may be one."""
     filled = (line.strip() for line in head.split(b"\n") if line.strip())
-    first = next((line for line in filled if not line.startswith(b"#") or line.startswith(_HEADER)), b"")
-    return first.startswith(_HEADER) or bool(_COMMAND.fullmatch(first))
+    told = (line for line in filled if not line.startswith(b"#") or line.startswith(_HEADER))
+    first, second = next(told, b""), next(told, b"")
+    if not _BYTES.fullmatch(first):
+        return first.startswith(_HEADER)
+    # Hardly any digits may be a text of any kind.
+    return len(first) >= _SHORT or bool(len(second) >= 4 and _BYTES.fullmatch(second))
 
 
 class _Reader:
@@ -48,13 +55,13 @@ class _Reader:
     def comment(self, line: str) -> Event | None:
         """Take a comment; return the event that it stands for."""
         if line.startswith(_ATR):
-            return Event(0.0, "power on", answer=_hex(line.removeprefix(_ATR)))
+            return Event(0.0, "power on", answer=self._masked(masks.masked, line.removeprefix(_ATR)))
         if line in _RESETS:
             return Event(0.0, _RESETS[line])
         took = _TOOK.fullmatch(line)
         if took and self.command:
-            self._seconds = int(took[1]) / 1000
-            if took[2]:
+            self._seconds = int(took[1] or 0) + int(took[2]) / 1000
+            if took[3]:
                 # apdu4j writes what went wrong there, and no answer follows.
                 command, self.command = self.command, ""
                 return unanswered(command)
@@ -64,16 +71,19 @@ class _Reader:
 
     def bytes_of(self, line: str) -> Event | None:
         """Take a line of hex; return the exchange that it completes. Raise ValueError."""
-        shown, self._note = masks.masked(_hex(line), self._note), ""
         if not self.command:
-            if len(shown) < 8:
-                raise ValueError("a command has four bytes at least")
-            self.command, self._seconds = shown, 0.0
+            self.command, self._seconds = self._masked(masks.masked_command, line), 0.0
             return None
+        shown = self._masked(masks.masked_answer, line)
         if len(shown) < 4:
             raise ValueError("an answer has a status word of two bytes at least")
         command, self.command = self.command, ""
         return exchange(command, shown, seconds=self._seconds)
+
+    def _masked(self, mask: Callable[[str, str], str], text: str) -> str:
+        """Return the hex digits of a line, masked as the comment before says."""
+        shown, self._note = mask(_hex(text), self._note), ""
+        return shown
 
 
 def _hex(text: str) -> str:
@@ -102,7 +112,9 @@ def write(events: Iterable[Event]) -> Iterator[bytes]:
     """Yield the lines; raise `TraceError` for a trace of several readers."""
     begun = False
     for event in one_card(events):
-        if event.kind == "command":
+        if event.kind == "command" and not event.apdu:
+            yield _lines([f"# a command without bytes, answered {event.answer}{event.sw}"])
+        elif event.kind == "command":
             begun = True
             yield _lines(_exchange(event))
         elif event.kind in ("power on", "reset") and event.answer:
@@ -116,7 +128,7 @@ def _head(event: Event, *, first: bool) -> Iterator[str]:
     if not first and event.kind == "reset":
         yield "# reset"
         return
-    yield f"{_ATR} {event.answer}"
+    yield from _noted(event.answer, _ATR)
     if first:
         with suppress(ValueError, IndexError):
             yield f"{_PROTOCOL} T={protocols(bytes.fromhex(event.answer))[0]}"
@@ -124,13 +136,17 @@ def _head(event: Event, *, first: bool) -> Iterator[str]:
 
 
 def _exchange(event: Event) -> Iterator[str]:
-    for shown in (event.apdu, event.answer + event.sw):
-        note = masks.note(shown)
-        if note:
-            yield f"# {note}"
-        yield masks.filled(shown)
-        if shown is event.apdu:
-            yield f"# {event.seconds * 1000:.0f}ms"
+    yield from _noted(event.apdu)
+    yield f"# {event.seconds * 1000:.0f}ms"
+    yield from _noted(event.answer + event.sw)
+
+
+def _noted(shown: str, before: str = "") -> Iterator[str]:
+    """Yield the line of bytes, and before it which of them are masked."""
+    note = masks.note(shown)
+    if note:
+        yield f"# {note}"
+    yield f"{before} {masks.filled(shown)}".lstrip()
 
 
 def _lines(texts: Iterable[str]) -> bytes:

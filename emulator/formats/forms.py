@@ -1,5 +1,6 @@
 """The forms of traces, in one table; files are recognised by what is in them, not by their names."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -90,6 +91,8 @@ def read_events(path: str | PathLike[str]) -> Iterator[Event]:
     name, found = str(path), False
     try:
         with Path(path).open("rb") as file:
+            if file.peek().startswith(BOM_UTF8):  # what Windows' editors put before text
+                file.read(len(BOM_UTF8))
             for event in _form(file.peek(), name)(file, name):
                 found = True
                 yield event

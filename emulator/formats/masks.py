@@ -25,16 +25,33 @@ def note(shown: str) -> str:
     return f"masked: bytes {', '.join(runs)} stand as FF"
 
 
-def masked(shown: str, text: str) -> str:
-    """Return hex with the bytes masked that a note in a text names; unchanged if there is none."""
+def masked(shown: str, text: str, first: int = 0, behind: int = 0) -> str:
+    """Return hex with the bytes masked that a note in a text names; unchanged if there is none.
+
+    Args:
+        shown: in hex.
+        text: may hold a note.
+        first: bytes at the beginning that are never masked: the header of a command.
+        behind: bytes at the end that are never masked: the status word of an answer.
+    """
     found = _NOTE.search(text)
     if found is None:
         return shown
     digits = [shown[at : at + 2] for at in range(0, len(shown), 2)]
     for at in _places(found[1]):
-        if 0 <= at < len(digits):
+        if first <= at < len(digits) - behind:
             digits[at] = MASK
     return "".join(digits)
+
+
+def masked_command(shown: str, text: str) -> str:
+    """Return a command in hex, masked as a note in a text says."""
+    return masked(shown, text, first=4)
+
+
+def masked_answer(shown: str, text: str) -> str:
+    """Return an answer in hex with the status word at its end, masked as a note in a text says."""
+    return masked(shown, text, behind=2)
 
 
 def _places(runs: str) -> Iterator[int]:

@@ -37,6 +37,8 @@ _SENT, _RECEIVED = 0, 1
 _ATR, _APDU = "iso7816.atr", "iso7816"
 _LONGEST: Final = 1 << 24
 """Bytes of the longest block that is read."""
+_LONGEST_VALUE: Final = 0xFFFF
+"""Bytes of the longest value of an option."""
 _MOST_NOTES: Final = 16
 """Notes that wait for the next packet."""
 
@@ -58,7 +60,7 @@ def write(events: Iterable[Event]) -> Iterator[bytes]:
         packets = list(_packets(event, notes))
         if packets and event.reader not in interfaces:
             interfaces[event.reader] = len(interfaces)
-            name = [(_NAME, event.reader.encode())] if event.reader else []
+            name = [(_NAME, _text(event.reader))] if event.reader else []
             yield _block(_INTERFACE, struct.pack("<HHI", LINK_TYPE, 0, 0), [*name, (_RESOLUTION, b"\x06")])
         for packet in packets:
             yield packet.block(interfaces[event.reader])
@@ -92,7 +94,7 @@ class _Packet:
         moment = max(0, round(self.time * 1e6))
         body = struct.pack("<IIIII", interface, moment >> 32, moment & 0xFFFFFFFF, len(data), len(data))
         flags = struct.pack("<I", 1 if self.direction == _RECEIVED else 2)
-        comments = [(_COMMENT, one_line(each).encode()[:0xFFFF]) for each in self.comments if each]
+        comments = [(_COMMENT, _text(one_line(each))) for each in self.comments if each]
         return _block(_PACKET, body + data + bytes(-len(data) % 4), [(_FLAGS, flags), *comments])
 
 
@@ -106,11 +108,17 @@ def _packets(event: Event, notes: list[str]) -> Iterator[_Packet]:
         received = bytes.fromhex(masks.filled(response))
         yield _Packet(event.time, _APDU, _RECEIVED, received, [_why(event), masks.note(response)])
     elif event.kind in ("power on", "reset") and event.answer:
-        yield _Packet(event.time, _ATR, _RECEIVED, bytes.fromhex(event.answer), [*notes, event.kind])
+        atr = bytes.fromhex(masks.filled(event.answer))
+        yield _Packet(event.time, _ATR, _RECEIVED, atr, [*notes, event.kind, masks.note(event.answer)])
         notes.clear()
     elif len(notes) < _MOST_NOTES:
         where = f" [{event.reader}]" if event.reader else ""
         notes.append(f"{event.kind} {event.fields}".rstrip() + where)
+
+
+def _text(text: str) -> bytes:
+    """Return a text as the value of an option, cut to what one holds."""
+    return text.encode()[:_LONGEST_VALUE].decode(errors="ignore").encode()
 
 
 def _what(event: Event) -> str:
@@ -140,7 +148,7 @@ class _Interface:
 
     name: str
     second: float
-    pending: str = ""
+    pending: str | None = None
     since: float = 0.0
 
 
@@ -172,7 +180,13 @@ class _Capture:
                 f"read from link type {LINK_TYPE} (Wireshark Upper PDU) only"
             )
         options = self._options(body[8:])
-        resolution = options.get(_RESOLUTION, b"\x06")[0]
+        resolutions = options.get(_RESOLUTION, b"\x06")
+        if len(resolutions) != 1:
+            raise ValueError(
+                f"interface {number} says with {len(resolutions)} bytes how exact its times are (if_tsresol), and it "
+                "takes one: the file is damaged"
+            )
+        resolution = resolutions[0]
         second = 2.0 ** (resolution & 0x7F) if resolution & 0x80 else 10.0**resolution
         self.interfaces.append(_Interface(options.get(_NAME, b"").decode("utf-8", "replace"), second))
 
@@ -192,11 +206,12 @@ class _Capture:
         if time >= LATEST:
             raise ValueError(f"packet {self.packets} has a time after 9998")
         if dissector == _ATR:
-            yield Event(time, "reset" if "reset" in comment.split() else "power on", answer=data, reader=interface.name)
+            kind, answer = "reset" if "reset" in comment.split() else "power on", masks.masked(data, comment)
+            yield Event(time, kind, answer=answer, reader=interface.name)
         elif direction == _SENT:
-            yield from self._sent(interface, masks.masked(data, comment), time)
+            yield from self._sent(interface, masks.masked_command(data, comment), time)
         else:
-            yield from self._received(interface, masks.masked(data, comment), time)
+            yield from self._received(interface, masks.masked_answer(data, comment), time)
 
     def _tags(self, data: bytes) -> tuple[str, int, str]:
         """Return dissector, direction and bytes in hex of a packet."""
@@ -221,20 +236,18 @@ class _Capture:
         return dissector, direction, data[at:].hex().upper()
 
     def _sent(self, interface: _Interface, data: str, time: float) -> Iterator[Event]:
-        if interface.pending:
+        if interface.pending is not None:
             yield unanswered(interface.pending, time, interface.name)
-        if len(data) < 8:
-            raise ValueError(f"packet {self.packets}: a command has four bytes at least")
         interface.pending, interface.since = data, time
 
     def _received(self, interface: _Interface, data: str, time: float) -> Iterator[Event]:
-        command, interface.pending = interface.pending, ""
-        if not command:
+        command, interface.pending = interface.pending, None
+        if command is None:
             yield Event(time, "note", fields="an answer without its command", reader=interface.name)
         elif len(data) < 4:
             yield unanswered(command, time, interface.name)
         else:
-            yield exchange(command, data, time, time - interface.since, interface.name)
+            yield exchange(command, data, time, max(0.0, time - interface.since), interface.name)
 
     def _options(self, data: bytes) -> dict[int, bytes]:
         """Return the options of a block; comments, of which there may be several, as one."""
@@ -263,7 +276,7 @@ def read(stream: BinaryIO, name: str) -> Iterator[Event]:
         except ValueError as error:
             raise TraceError(f"{name}: {error}") from None
     for interface in capture.interfaces:
-        if interface.pending:
+        if interface.pending is not None:
             yield unanswered(interface.pending, interface.since, interface.name)
 
 

@@ -5,6 +5,7 @@ went to follows from the client that sent it.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
@@ -13,12 +14,16 @@ from ..trace.event import LATEST, Event
 from .source import exchange, lines, unanswered
 
 _COLOUR: Final = re.compile(rb"\x1b\[[\d;]*m")
-_BEGINS: Final = re.compile(rb"pcscdaemon\.c:|winscard(?:_svc)?\.c:|(?:^|\s)APDU: [0-9A-F]{2} ", re.MULTILINE)
-_LINE: Final = re.compile(r"(?:^|.*?\s)(?P<since>\d{8,12}) (?:\[\d+\] )?(?:\S+?:\d+:(?P<place>\w+)\(\) )?(?P<rest>.*)")
-_BYTES: Final = re.compile(r"(?:.*\s)?(?P<what>APDU|SW|Card ATR): (?P<bytes>[0-9A-F ]*)")
+_BEGINS: Final = re.compile(rb"pcscdaemon\.c:|winscard(?:_svc)?\.c:|(?:^|\s)APDU: [0-9A-F]{2}(?:\s|$)", re.MULTILINE)
+_SINCE: Final = re.compile(r"(?:^|\s)(\d{8,12}) ")
+"""Microseconds since the line before; pcscd writes none to the system's log."""
+_PLACE: Final = re.compile(r"(?:^|\s)\S+?:\d+:(?P<place>\w+)\(\) (?P<rest>.*)")
+_BYTES: Final = re.compile(r"(?:.*\s)?(?P<what>APDU|SW|Card ATR):(?: (?P<bytes>[0-9A-F ]*))?")
 _CLIENT: Final = re.compile(r"Received command: (\w+) from client (\d+)")
 _READER: Final = re.compile(r"Authorized client for '(.*)'")
-_DONE: Final = re.compile(r"TRANSMIT for client (\d+), rv=")
+_DONE: Final = re.compile(r"TRANSMIT (?:rv=(?P<before>\w+) )?for client (?P<client>\d+)(?:, rv=(?P<behind>\w+))?")
+"""The end of an exchange: pcscd up to 1.9.8 writes the result before the client, and none to the system's log."""
+_SUCCESS: Final = frozenset((None, "0x0", "SCARD_S_SUCCESS"))
 _INSERTED: Final = re.compile(r"Card inserted into (.*)")
 _REMOVED: Final = re.compile(r"Card [Rr]emoved [Ff]rom (.*)")
 _RESETS: Final = {"SCardConnect": "power on", "SCardReconnect": "reset", "SCardDisconnect": "reset"}
@@ -46,18 +51,20 @@ class _Log:
         self._readers: dict[str, str] = {}
         self._inserted = ""
         self._kind = ""
-        self._answer = ""
+        self._sending: deque[str] = deque(maxlen=_MOST_CLIENTS)
+        self._answers: deque[str] = deque(maxlen=_MOST_CLIENTS)
 
     def take(self, line: str) -> Iterator[Event]:
         """Take a line; yield what is complete with it. Raise ValueError if its bytes are cut off."""
-        head = _LINE.match(line)
-        if head is not None:
-            self.time = min(self.time + int(head["since"]) / 1e6, LATEST - 1)
+        said = _PLACE.search(line)
+        since = _SINCE.search(line, 0, said.start() + 1 if said else len(line))
+        if since is not None:
+            self.time = min(self.time + int(since[1]) / 1e6, LATEST - 1)
         bytes_of = _BYTES.fullmatch(line)
         if bytes_of is not None:
-            yield from self._bytes(bytes_of["what"], bytes_of["bytes"])
-        elif head is not None:
-            yield from self._said(head["place"] or "", head["rest"])
+            yield from self._bytes(bytes_of["what"], bytes_of["bytes"] or "")
+        elif said is not None:
+            yield from self._said(said["place"], said["rest"])
 
     # -- bytes --------------------------------------------------------------------------------
 
@@ -68,14 +75,13 @@ class _Log:
         if what == "Card ATR":
             yield from self._atr(digits)
         elif what == "APDU":
-            before = self.pending.pop(self._client, None)
+            client = self._sending.popleft() if self._sending else self._client
+            before = self.pending.pop(client, None)
             if before is not None:
-                yield unanswered(before[0], self.time, self._reader(self._client))
-            if len(digits) < 8:
-                raise ValueError("a command has four bytes at least")
-            self.pending[self._client] = (digits, self.time)
+                yield unanswered(before[0], self.time, self._reader(client))
+            self.pending[client] = (digits, self.time)
         elif len(self.pending) > 1:
-            self._answer = digits  # the line "TRANSMIT for client" says whose it is
+            self._answers.append(digits)  # the line "TRANSMIT for client" says whose it is
         else:
             yield from self._answered(next(iter(self.pending), ""), digits)
 
@@ -112,14 +118,21 @@ class _Log:
         received, done, reader = _CLIENT.fullmatch(text), _DONE.match(text), _READER.fullmatch(text)
         if received is not None:
             self._client = received[2]
+            if received[1] == "TRANSMIT":
+                self._sending.append(self._client)
         elif reader is not None:
             if len(self._readers) >= _MOST_CLIENTS:
                 self._readers.pop(next(iter(self._readers)))
             self._readers[self._client] = reader[1]
-        elif done is not None and done[1] in self.pending:
-            # Without an answer by now it never comes.
-            answer, self._answer = self._answer, ""
-            yield from self._answered(done[1], answer)
+        elif done is not None:
+            yield from self._done(done["client"], good={done["before"], done["behind"]} <= _SUCCESS)
+
+    def _done(self, client: str, *, good: bool) -> Iterator[Event]:
+        if client in self._sending:  # refused before anything was sent
+            self._sending.remove(client)
+        elif client in self.pending:
+            # Without an answer by now it never comes. Of several the first one: who answers first says so first.
+            yield from self._answered(client, self._answers.popleft() if good and self._answers else "")
 
     def _of_card(self, place: str, text: str) -> Iterator[Event]:
         if text.endswith("complete."):

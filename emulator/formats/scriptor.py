@@ -39,7 +39,10 @@ def _command(event: Event) -> Iterator[str]:
     if what:
         yield _comment(what)
     bytes_of = " ".join(event.apdu[at : at + 2] for at in range(0, len(event.apdu), 2))
-    yield _comment(f"masked, so it is not sent: {event.apdu}") if MASK in event.apdu else bytes_of
+    if MASK in event.apdu:
+        yield _comment(f"masked, so it is not sent: {event.apdu}")
+    else:
+        yield bytes_of or _comment("a command without bytes, so it is not sent")
     why = f"  why: {event.reason}" if event.reason else ""
     yield _comment(f"< {event.answer} {event.sw}{why}" if event.answer else f"< {event.sw}{why}")
 

@@ -335,6 +335,7 @@ class _Replay:
         self._tape = tape
         self._number = 0
         self._drawn: tuple[str, Drawn] | None = None
+        self._unsent_before = False
         self._other: set[str] = set()
 
     def steps(self) -> Iterator[Step]:
@@ -349,6 +350,7 @@ class _Replay:
     def _restart(self, event: Event) -> Iterator[Step]:
         self._other.clear()
         self._drawn = None
+        self._unsent_before = False
         atr = self._target.restart(event.kind).hex().upper()
         if event.answer and atr != event.answer:
             now = Event(event.time, event.kind, answer=atr)
@@ -360,8 +362,12 @@ class _Replay:
         if row is None or not row.fetches:
             self._drawn = None if row is None or row.draws is None else (_kind(row), row.draws)
         proves = _proves(row, command)
-        if proves in self._other:
-            return self._unsent(event, raw, row, proves)
+        if self._unsent_before and row is not None and row.fetches:
+            return self._unsent(event, raw, row, "it fetches the answer of a command that was not sent")
+        self._unsent_before = proves in self._other
+        if self._unsent_before:
+            text = f"it proves the recorded {proves}, and the card has drawn another one: a wrong proof may cost a try"
+            return self._unsent(event, raw, row, text)
         now = self._target.send(raw, self._random(event))
         bare = now.bare()
         recorded, answered = event.answer + event.sw, bare.answer + bare.sw
@@ -370,10 +376,9 @@ class _Replay:
         shown = MASK * (len(event.answer) // 2) + event.sw if MASK in now.answer else recorded
         return Step(self._number, now, shown, text)
 
-    def _unsent(self, event: Event, raw: bytes, row: Row | None, proves: str) -> Step:
+    def _unsent(self, event: Event, raw: bytes, row: Row | None, text: str) -> Step:
         name = row.name if row else ""
         now = Event(event.time, "command", name, apdu=raw[:5].hex().upper() + MASK * len(raw[5:]))
-        text = f"it proves the recorded {proves}, and the card has drawn another one: a wrong proof may cost a try"
         return Step(self._number, now, event.sw, text, sent=False)
 
     def _random(self, event: Event) -> bytes:

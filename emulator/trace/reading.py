@@ -44,7 +44,7 @@ def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Event]:
     for number, line in enumerate(lines, 1):
         try:
             yield _event(line)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             cut = "" if line.endswith(b"\n") else "the file ends in the middle of a line: "
             raise TraceError(f"{name}, line {number}: {cut}{_reason(line, error)}") from None
 
@@ -56,6 +56,8 @@ def _event(line: bytes) -> Event:
         raise ValueError(f"{read.kind!r} is no kind of event")
     if not 0 <= read.time.timestamp() < LATEST:
         raise ValueError("the time lies before 1970 or after 9998")
+    if not 0 <= read.seconds < LATEST:
+        raise ValueError(f"seconds must lie between 0 and {LATEST:.0f}")
     if read.kind == "command":
         _require_command(read)
     elif not _HEX.fullmatch(read.answer):
@@ -77,6 +79,8 @@ def _reason(line: bytes, error: Exception) -> str:
     """Say what is wrong with a line, without repeating it: it may be of anything."""
     if not line.strip():
         return "the line is empty"
+    if isinstance(error, RecursionError):
+        return "this is not an event of a trace (its values are nested too deep)"
     text = str(error)
     if isinstance(error, msgspec.MsgspecError) and not isinstance(error, msgspec.ValidationError):
         return f"this is not JSON ({text})"

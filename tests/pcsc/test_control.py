@@ -449,6 +449,7 @@ def test_ctl_does_every_operation_over_a_unix_socket(tmp_path: Path) -> None:
             (["swap", "0", "imgae=x"], "swap has no field 'imgae'; did you mean 'image'?"),
             (["swap", "0", "demo", "x"], "ctl swap: 'x' is not of the form FIELD=VALUE"),
             (["swap", "0", "demo", "settings={"], "ctl swap: settings must be JSON"),
+            (["swap", "0", "demo", "settings=" + "[" * 50_000], "ctl swap: settings must be JSON"),
             (["arm", "0"], "arm needs name: a kind of fault"),
             (["remov", "0"], "Did you mean 'remove'?"),
             (["remove", "x"], "'x' is not a valid integer"),

@@ -9,7 +9,8 @@ import pytest
 
 from cardfs.memory.image import Image
 from emulator.cli import main
-from emulator.cli.targets import Target
+from emulator.cli.errors import UsageFault
+from emulator.cli.targets import Target, require_trace
 from tests.kit import child
 from tests.kit.card import contents
 from tests.kit.cli import SSCARD, process, refused, sscard
@@ -72,6 +73,14 @@ def test_a_trace_is_appended_to_a_trace_only(command: str, kind: str, card: Path
     else:
         assert sentence == f"{target}: a card image, to which --trace never writes; name another file"
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [b"{", b'{"a":' * 10_000, b"1" * 10_000, b"\xff", b"null"])
+def test_what_is_appended_to_begins_as_a_trace_does(line: bytes, tmp_path: Path) -> None:
+    target = tmp_path / "notes.json"
+    target.write_bytes(line + b"\n")
+    with pytest.raises(UsageFault, match="this file is not a trace, and --trace appends only to one"):
+        require_trace(target)
 
 
 def test_a_trace_goes_on_in_an_empty_file_and_in_its_own(card: Path, tmp_path: Path) -> None:

@@ -158,10 +158,12 @@ def test_a_command_in_hex() -> None:
         (("00A400",), "00A400: a command has hex digits, two for each byte, and four bytes at least"),
         (("00840000", "9"), "9: an answer has hex digits, two for each byte, with the status word at its end"),
         (("none.jsonl",), "none.jsonl: No such file or directory"),
-        (("none.jsonl", "9000"), "9000: only a command in hex has an answer beside it, and none.jsonl is a file"),
+        (("none.jsonl", "9000"), "none.jsonl: a command has hex digits, two for each byte, and four bytes at least"),
+        (("00A4", "6700"), "00A4: a command has hex digits, two for each byte, and four bytes at least"),
+        ((BESIDE, "9000"), f"9000: only a command in hex has an answer beside it, and {BESIDE} is a file"),
     ],
 )
-def test_what_cannot_be_explained(words: tuple[str, ...], sentence: str) -> None:
+def test_what_cannot_be_explained(words: tuple[str | Path, ...], sentence: str) -> None:
     assert refused(sscard("explain", *words)) == sentence
 
 

@@ -78,14 +78,22 @@ HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: "
         HEAD + b"text/html\r\n\r\n<html>",
         HEAD + b"application/json\r\n\r\n{",
         HEAD + b"application/json\r\n\r\n\xff",
+        HEAD + b"application/json\r\n\r\n" + b"[" * 100_000,
         HEAD.replace(b"200 OK", b"404 No") + b"application/json\r\n\r\n[]",
         HEAD.replace(b"200 OK", b"500 No") + b"text/plain\r\n\r\nInternal Server Error",
     ],
-    ids=["a page", "half", "no text", "other refusals", "an error"],
+    ids=["a page", "half", "no text", "too deep", "other refusals", "an error"],
 )
 def test_what_is_no_rig_is_said(answer: bytes) -> None:
     with stranger(answer) as address, pytest.raises(ControlError, match=r"^what answers at .* is no rig"):
         Client(address).ask("GET", "/readers")
+    with stranger(answer) as address, pytest.raises(ControlError, match=r"^what answers at .* is no rig"):
+        list(Client(address).events())
+
+
+@pytest.mark.parametrize("event", [b"{", b"\xff", b"[" * 100_000], ids=["half", "no text", "too deep"])
+def test_an_event_that_no_rig_sends_is_said(event: bytes) -> None:
+    answer = HEAD + b"text/event-stream\r\n\r\ndata: " + event + b"\n\n"
     with stranger(answer) as address, pytest.raises(ControlError, match=r"^what answers at .* is no rig"):
         list(Client(address).events())
 

@@ -1,10 +1,12 @@
 """Dumps of apdu4j. Texts marked so are those of apdu4j's own tests (DumpFormatTest, DumpingBIBO)."""
 
 import io
+from pathlib import Path
 
 import pytest
 
 from emulator.formats import apdu4j
+from emulator.formats.forms import read_events
 from emulator.trace.errors import TraceError
 from emulator.trace.event import Event
 from tests.kit.traces import ATR, bytes_of
@@ -45,7 +47,6 @@ def test_an_answer_that_never_came() -> None:
     [
         ("00A40400\n", "a.dump, line 1: the file ends after a command without its answer: it is cut off"),
         ("00A40400\n9000\n00A", "a.dump, line 3: this is not a line of an apdu4j dump (hex digits are expected"),
-        ("00A4\n9000\n", "a.dump, line 1: this is not a line of an apdu4j dump (a command has four bytes"),
         ("00A40400\n90\n", "a.dump, line 2: this is not a line of an apdu4j dump (an answer has a status word"),
         ("# ATR: 3Z\n", "a.dump, line 1: this is not a line of an apdu4j dump (hex digits are expected"),
     ],
@@ -82,6 +83,29 @@ def test_two_cards_are_refused() -> None:
     one, two = (Event(0.0, "command", apdu="00840000", sw="9000", reader=name) for name in "ab")
     with pytest.raises(TraceError, match="one card is wanted"):
         write(one, two)
+
+
+def test_a_command_of_fewer_than_four_bytes(tmp_path: Path) -> None:
+    """What a terminal sent was sent: it is written, recognised and read again; a command of no bytes has no line."""
+    short = Event(1.0, "command", apdu="00A4", sw="6700")
+    path = tmp_path / "a.dump"
+    path.write_text(write(short, Event(1.0, "command", sw="6700"), Event(1.0, "command", apdu="84", sw="6700")))
+    assert bytes_of(read_events(path)) == [("", "00A4", "", "6700"), ("", "84", "", "6700")]
+    assert "# a command without bytes, answered 6700\n" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("took", "seconds"), [("40ms", 0.04), ("Received in 40ms", 0.04), ("Received in 2s7ms", 2.007), ("9" * 400, 0.0)]
+)
+def test_times_of_dumps_old_and_new(took: str, seconds: float) -> None:
+    # "# Sent" and "# Received in" are of apdu4j before 2026
+    (event,) = read(f"# Sent\n00A4040000\n# {took}\n9000\n")
+    assert (event.apdu, event.sw, event.seconds) == ("00A4040000", "9000", seconds)
+
+
+def test_a_masked_answer_to_reset_stays_masked() -> None:
+    (event,) = read(write(Event(1.0, "power on", answer="3B**00")))
+    assert event.answer == "3B**00"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# just a comment\n", "hello\n", "00A4\n", "#\n" * 50_000])

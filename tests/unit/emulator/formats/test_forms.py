@@ -61,6 +61,16 @@ def test_what_is_no_trace(data: bytes, sentence: str, tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"{path}: {sentence}")
 
 
+@pytest.mark.parametrize("name", ["jsonl", "apdu4j"])
+def test_text_may_begin_with_a_byte_order_mark(name: str, tmp_path: Path) -> None:
+    """As editors of Windows save it."""
+    events = [each for each in read_events(BESIDE) if each.reader.endswith("00 00")]
+    data = b"".join(write_events(events, name))
+    for path, begins in ((tmp_path / "with", b"\xef\xbb\xbf"), (tmp_path / "without", b"")):
+        path.write_bytes(begins + data)
+    assert list(read_events(tmp_path / "with")) == list(read_events(tmp_path / "without"))
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(TraceError, match=f"^{path}: {reason}$"):

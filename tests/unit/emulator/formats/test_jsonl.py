@@ -45,6 +45,9 @@ def test_what_is_written_is_read_again() -> None:
         (b'{"time": "0001-01-01T00:00:00Z", "kind": "reset"}\n', "the time lies before 1970 or after 9998"),
         (b'[]\n{"time"', "line 1: this is not an event of a trace"),
         (b"\xff\xfe\n", "line 1: this is not JSON"),
+        (b'{"a":' * 100_000 + b"\n", "line 1: this is not an event of a trace (its values are nested too deep)"),
+        (b'{"time": "2026-01-01T00:00:00Z", "kind": "note", "seconds": -1e300}\n', "seconds must lie between 0 and"),
+        (b'{"time": "2026-01-01T00:00:00Z", "kind": "note", "seconds": 1e300}\n', "seconds must lie between 0 and"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(data: bytes, sentence: str) -> None:

@@ -122,6 +122,31 @@ def test_a_card_in_memory_has_no_reader(tmp_path: Path) -> None:
     assert bytes_of(read((tmp_path / "a.pcapng").read_bytes())) == bytes_of(card.trace)
 
 
+@pytest.mark.parametrize("apdu", ["", "84", "00A4"])
+def test_a_command_of_fewer_than_four_bytes_is_read_again(apdu: str) -> None:
+    short = Event(1.0, "command", apdu=apdu, sw="6700")
+    assert bytes_of(read(b"".join(pcapng.write([short])))) == bytes_of([short])
+
+
+def test_a_masked_answer_to_reset_stays_masked() -> None:
+    (event,) = read(b"".join(pcapng.write([Event(1.0, "reset", answer="3B**00")])))
+    assert (event.kind, event.answer) == ("reset", "3B**00")
+
+
+@pytest.mark.parametrize(("letter", "left"), [("x", 65_535), ("器", 21_845), ("é", 32_767)])
+def test_a_name_and_a_comment_that_no_option_holds_are_cut(letter: str, left: int) -> None:
+    """An option has 65,535 bytes at most; the cut is between characters."""
+    long = Event(1.0, "command", "READ", "DF04", letter * 70_000, "00B20100", sw="9000", reader=letter * 70_000)
+    data = b"".join(pcapng.write([long]))
+    assert [each.reader for each in read(data)] == [letter * left]
+    assert "\ufffd" not in data.decode("utf-8", "replace").partition(letter)[2].rstrip("\0\ufffd")[: left + 10]
+
+
+def test_a_clock_that_is_put_back_takes_no_time_away() -> None:
+    (event,) = read(section() + interface() + packet(SENT, moment=9) + packet(RECEIVED, moment=4))
+    assert event.seconds == 0.0
+
+
 # -- captures of others, put together here by the format's own description -------------------------------
 
 
@@ -186,7 +211,10 @@ def test_commands_without_answers_are_notes() -> None:
         (section() + interface() + packet(upper(b"dns", 0, b"x")), "packet 1 is of 'dns', not of a card"),
         (section() + interface() + packet(bytes(8)), "packet 1 is of 'nothing that has a name', not of a card"),
         (section() + interface() + packet(upper(b"iso7816", None, b"x")), "packet 1 does not say which way it went"),
-        (section() + interface() + packet(upper(b"iso7816", 0, b"xyz")), "packet 1: a command has four bytes at least"),
+        (
+            section() + interface(options=struct.pack("<HHHH", 9, 0, 0, 0)),
+            "interface 0 says with 0 bytes how exact its times are (if_tsresol), and it takes one",
+        ),
         (section() + packet(SENT), "packet 1 is of interface 0, which is not described"),
         (section() + interface() + packet(SENT, whole=999), "packet 1 is cut off"),
         (section() + interface(options=LATE) + packet(SENT, high=100), "packet 1 has a time after 9998"),

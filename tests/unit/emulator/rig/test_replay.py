@@ -126,6 +126,7 @@ def test_a_reader_with_the_same_card_draws_other_numbers(day: Day) -> None:
     unsent = [each for each in steps if not each.sent]
     assert {each.event.name for each in unsent} >= {"EXTERNAL AUTHENTICATION", "CREDIT FOR LOAD", "DEBIT FOR PURCHASE"}
     assert {each.event.name for each in steps} & {"GET CHALLENGE", "SELECT", "INTERNAL AUTHENTICATION"} == set()
+    assert "6F00" not in "".join(each.text for each in steps)
     first = next(each for each in steps)
     assert not first.sent
     assert "a wrong proof may cost a try" in str(first)
@@ -155,6 +156,22 @@ def test_a_trade_of_another_random_number_is_not_completed(rig: sscard.Rig) -> N
     trace = traced(rig.card, *commands, f"00C00000{answer[1]:02X}", "B02C01000F" + "00" * 15)
     names = [(each.event.name, each.sent) for each in trace.replay(rig.readers[0])]
     assert names == [("DEBIT FOR PURCHASE", False)]
+
+
+def test_what_fetches_the_answer_of_an_unsent_command_is_unsent(rig: sscard.Rig) -> None:
+    """GET RESPONSE has nothing to fetch there, and its refusal says nothing of the card; what comes later is sent."""
+    fetch = "00C0000004"
+    commands = [SELECT, "00A4000002DF04", "0084000008", EXTERNAL, fetch, fetch, "0084000004", fetch]
+    trace = traced(rig.card, *commands, "0084000008", EXTERNAL, "", fetch)
+    steps = trace.replay(rig.readers[0])
+    assert [(each.number, each.event.name) for each in steps] == [
+        (4, "EXTERNAL AUTHENTICATION"),
+        (5, "GET RESPONSE"),
+        (6, "GET RESPONSE"),
+        (10, "EXTERNAL AUTHENTICATION"),
+    ]
+    assert not any(each.sent for each in steps)
+    assert steps[1].text == "it fetches the answer of a command that was not sent"
 
 
 def test_resets_in_a_reader(rig: sscard.Rig) -> None:
