@@ -11,13 +11,14 @@ from ..terminal import Settings, TerminalError, exchange
 from ..terminal.card import UserCard
 from ..terminal.link import Connection, Reader
 from ..terminal.psam import recognise
-from .bench import ALGORITHMS, DEBIT_NAME, LOCKED, OK, PURSE_NAME, select_name
+from .bench import ALGORITHMS, DEBIT_NAME, LOCKED, OK, PURSE_NAME, SELECT_SSSE, select_fid, select_name
 from .check import CheckError, Part
 
 BANK: Final = "pboc"
 """The card type of a card that has a financial environment alone."""
 _KINDS: Final = {(True, False): "edep", (False, True): "debit_credit", (True, True): "both"}
 """``financial.kind`` by whether there is a purse, and debit/credit."""
+_ABSENT: Final = 0x6A82
 _PARTS: Final[dict[str, Part]] = {"SSSE": "social", "PSE": "financial", "EDEP": "purse", "DEBIT": "debit"}
 
 
@@ -56,8 +57,12 @@ def _shown(reader: Reader) -> Profile:
         if kind == "user":
             return _of_user_card(connection, financial)
         if financial != "none":
-            return load_profile(BANK, _with_financial(financial))
-        raise CheckError("this is not a social-security card: it has no environment of that name; name --profile")
+            return load_profile(BANK, _with(financial))
+        answer = exchange(connection.transmit, SELECT_SSSE)[1]
+        raise CheckError(
+            f"this is not a social-security card, or it is locked: SELECT of the environment answers {answer:04X};"
+            " name --profile"
+        )
     finally:
         connection.close()
 
@@ -70,8 +75,17 @@ def _financial(connection: Connection) -> str:
     return _KINDS.get((purse, debit), "none")
 
 
-def _with_financial(kind: str) -> dict[str, object]:
-    return {"settings": {"financial": {"kind": kind}}}
+def _medical_mode(connection: Connection) -> str:
+    """Return ``structure.medical_mode`` of a card whose environment is selected, by its files (Part 6, 6.6)."""
+    if exchange(connection.transmit, select_fid(0x00, 0xDF04))[1] != OK:
+        return "offline"
+    offline, online = (exchange(connection.transmit, select_fid(0x02, fid))[1] for fid in (0xEF08, 0xEF06))
+    return "online" if offline == _ABSENT and online == OK else "offline"
+
+
+def _with(financial: str, medical: str = "offline") -> dict[str, object]:
+    """Return what is laid over a shipped card type."""
+    return {"settings": {"financial": {"kind": financial}, "structure": {"medical_mode": medical}}}
 
 
 def _of_user_card(connection: Connection, financial: str) -> Profile:
@@ -88,7 +102,8 @@ def _of_user_card(connection: Connection, financial: str) -> Profile:
     ]
     if not fitting:
         raise CheckError(f"no shipped card type has version {version}; name --profile")
-    kinds = [load_profile(name, _with_financial(financial)) for name in fitting]
+    seen = _with(financial, _medical_mode(connection))
+    kinds = [load_profile(name, seen) for name in fitting]
     for kind in kinds:
         if ALGORITHMS[kind.suite] == data.algorithm:
             return kind

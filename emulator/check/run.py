@@ -12,12 +12,15 @@ from cardfs.issuing.roots import Roots
 from cardfs.profile.loader import Profile
 
 from ..terminal import Hsm, InProcess, TerminalError
+from ..terminal.errors import NO_CARD, NO_READER, NOT_OPEN
 from ..terminal.link import Reader
 from . import debit, keys, purse
 from .bench import Bench, Means, Ours
 from .check import NEEDS, RESULTS, Check, CheckError, Failed, Need, NotTested, Outcome, Part
 from .checks import Group, chosen
 from .recognise import card_type, parts
+
+GONE: Final = (NO_CARD, NO_READER, NOT_OPEN)
 
 
 class Trial(NamedTuple):
@@ -135,11 +138,14 @@ def run(
         progress: gets each outcome.
 
     Raises:
-        CheckError: there is no such group, the groups have no check for this card, or it is of no known type.
+        CheckError: there is no such group, a PIN is none, the groups have no check for this card, it is of no known
+            type, or it went away.
         InputError: there is no such profile.
         TerminalError: there is no card.
     """
     wanted = chosen(groups)
+    _require_digits("PIN", pin, 16)
+    _require_digits("PIN of the financial applications", financial_pin or "", 12)
     if reader is None and fork is None:
         raise CheckError("there is no card to be checked")
 
@@ -183,6 +189,11 @@ def run(
     return Report(name or place().name, kind.name, tuple(outcomes))
 
 
+def _require_digits(what: str, pin: str, most: int) -> None:
+    if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= most):
+        raise CheckError(f"the {what} has 4 to {most} digits")
+
+
 def _identified(reader: Reader, kind: Profile, means: Means) -> Means:
     """Return the means with what keys of the social-security environment are derived from, if the card shows it."""
     bench = Bench(reader, kind, means)
@@ -194,6 +205,12 @@ def _identified(reader: Reader, kind: Profile, means: Means) -> Means:
         bench.close()
 
 
+def _require_there(error: TerminalError, bench: Bench) -> None:
+    """Raise `CheckError` if a card that is not virtual has gone away: that says nothing about it."""
+    if error.code in GONE and bench.means.fork is None:
+        raise CheckError(f"the card went away during the checks ({error}): put it back, and check it again")
+
+
 def _of_no_use(trial: Trial, bench: Bench) -> str:
     """Return why what was given is of no use with this card, or nothing."""
     try:
@@ -201,7 +218,8 @@ def _of_no_use(trial: Trial, bench: Bench) -> str:
     except (Failed, NotTested) as reason:
         return str(reason)
     except TerminalError as error:
-        return f"the card gave no answer: {error}"
+        _require_there(error, bench)
+        return str(error)
     finally:
         bench.close()
     return ""
@@ -233,7 +251,8 @@ def _one(
     except NotTested as reason:
         return outcome("not tested", str(reason))
     except TerminalError as error:
-        return outcome("failed", f"the card gave no answer: {error}", bench.command, bench.answer)
+        _require_there(error, bench)
+        return outcome("failed", str(error), bench.command, bench.answer)
     finally:
         bench.close()
     return outcome("passed")

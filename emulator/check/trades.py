@@ -17,6 +17,7 @@ from keys.trades import (
 )
 
 from ..terminal import Terminal, TerminalError
+from ..terminal.errors import HSM_CODES
 from .bench import DENIED, Bench
 from .check import Check, Failed, Need, NotTested
 
@@ -27,6 +28,9 @@ INDEX: Final = b"\x01"
 TERMINAL: Final = bytes.fromhex("519900000001")
 SEQUENCE: Final = bytes.fromhex("00000001")
 FEN: Final = (1).to_bytes(4)
+MOST: Final = 0xFFFFFFFF
+_UNFIT: Final = (*HSM_CODES, -0x9402, -0x9403)
+"""Codes of the terminal where PSAM and card do not fit: algorithm, region, level, key index; or a counter is spent."""
 AMOUNTS: Final = FEN + bytes(8)
 """Account, self-paid and fund amount of a purchase of one fen."""
 
@@ -188,10 +192,14 @@ def _proof(b: Bench) -> None:
 
 def _too_much(b: Bench) -> None:
     enter(b)
-    amounts = (balance(b) + 1).to_bytes(4) + bytes(8)
-    b.expect(
-        bytes.fromhex("B028010113") + INDEX + amounts + TERMINAL, "INITIALIZE FOR PURCHASE beyond the balance", 0x9401
-    )
+    held = balance(b)
+    if held == MOST:
+        raise NotTested("the account is full: no amount is beyond its balance")
+    amounts = (held + 1).to_bytes(4) + bytes(8)
+    answer = b.send(bytes.fromhex("B028010113") + INDEX + amounts + TERMINAL)
+    if answer.word == 0x9403:
+        raise NotTested("the card has no trade key with index 01")
+    b.require(answer, "INITIALIZE FOR PURCHASE beyond the balance", 0x9401)
 
 
 def _order(b: Bench) -> None:
@@ -220,6 +228,8 @@ def _with_psam(b: Bench) -> None:
     try:
         terminal.debit(info, f"0.01|0.01|{time}|")
     except TerminalError as error:
+        if error.code in _UNFIT:
+            raise NotTested(f"no purchase is possible with this PSAM and card: {error}") from None
         b.command = b.answer = ""
         raise Failed(f"a purchase with the PSAM failed: {error}") from None
     enter(b)

@@ -8,6 +8,7 @@ import click
 
 from .errors import UsageFault
 from .group import main
+from .images import is_demo_psam
 from .targets import Target, require_no_image, write_file
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _ZH: Final = {"passed": "通过", "failed": "失败", "not tested": "未测试"}
 @main.command()
 @click.option("--reader", help="PC/SC reader with the card: name or its beginning.")
 @click.option("--card", "source", metavar="IMAGE", help="A copy of a card image, demo, psam or catalogue:ID instead.")
-@click.option("--psam", help="PSAM for purchases: a PC/SC reader; with --card a card.")
+@click.option("--psam", help="PSAM for purchases: a PC/SC reader; with --card a card, or demo.")
 @click.option("--roots", type=click.Path(path_type=Path), help="TOML file of root keys.")
 @click.option("--pin", envvar="SSCARD_PIN", show_envvar=True, help="The PIN; it is used with --allow-writes only.")
 @click.option(
@@ -111,7 +112,11 @@ def _image(
     """Check copies of a virtual card."""
     from ..rig.rig import Rig
 
-    with Rig([source, psam or "empty"], roots=roots) as rig:
+    module = "psam" if psam and is_demo_psam(Path(psam)) else psam
+    with Rig([source, module or "empty"], roots=roots) as rig:
+        given = rig.readers[1].card
+        if given is not None and not given.is_psam:
+            raise UsageFault(f"--psam: {psam} is a user card, no PSAM; `--psam demo` makes one")
         return rig.check(
             rig.readers[0], groups=groups, profile=profile, pin=pin, financial_pin=financial_pin, progress=show
         )
@@ -135,9 +140,12 @@ def _reader(
     from ..check.run import run
     from ..terminal.pcsc import PcscReader, reader_names
 
+    place, module = reader_names(reader)[0], reader_names(psam)[0] if psam else None
+    if place == module:
+        raise UsageFault(f"--psam: {module!r} is the reader with the card; name the reader of the PSAM")
     return run(
-        PcscReader(reader_names(reader)[0]),
-        psam=PcscReader(reader_names(psam)[0]) if psam else None,
+        PcscReader(place),
+        psam=PcscReader(module) if module else None,
         profile=profile,
         roots=load_roots(roots) if roots else None,
         pin=pin or "",

@@ -1,7 +1,7 @@
 """Where an image can be named: the card of a file, or a test card, ``catalogue:pin-locked``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..naming import resolve
 
@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from keys.generate import RandomSource
 
     from ..rig.card import Card
+
+
+DEMO_PSAM: Final = Path("demo")
+"""The value of `--psam` that stands for a PSAM made for the run."""
+
+
+def is_demo_psam(psam: Path) -> bool:
+    """Return whether a PSAM is to be made for the run; a file of that name comes first."""
+    return psam == DEMO_PSAM and not psam.exists()
 
 
 def card_of(image: Path, random: "RandomSource") -> "Card":

@@ -14,7 +14,7 @@ from ..reader.vpcd import HOST, PORT
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import IMAGE, TRACE, main, require_unmasked, unmasked_options
-from .images import source_of
+from .images import DEMO_PSAM, is_demo_psam, source_of
 from .inserting import end_cleanly, found_command, serve
 from .issuing import demo_contents
 from .output import open_trace, print_message
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ..rig.scenario import Scenario
 
 _COLUMNS = 80
-DEMO_PSAM = Path("demo")
-"""The value of `exec --psam` that stands for a PSAM made for the run."""
 
 
 @main.command()
@@ -146,7 +144,7 @@ def execute(
     if not images:
         images = [None]
         psams = psams or (DEMO_PSAM,)
-    images += [None if _is_demo_psam(path) else source_of(path) for path in psams]
+    images += [None if is_demo_psam(path) else source_of(path) for path in psams]
     scenario = scenario_of(len(images), **conditions)
     _check_images([image for image in images if isinstance(image, Path)])
     # What is made for the run is in no file: nothing can be left behind.
@@ -218,11 +216,6 @@ def _check_images(images: list[Path]) -> None:
         seen.add(path.resolve())
     for path in images:
         Image.open(path, writable=False).close()
-
-
-def _is_demo_psam(psam: Path) -> bool:
-    """Return whether a PSAM is to be made for the run; a file of that name comes first."""
-    return psam == DEMO_PSAM and not psam.exists()
 
 
 @main.command()

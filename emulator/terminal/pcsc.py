@@ -3,8 +3,9 @@
 Errors of PC/SC become codes of the reader library (Part 8, table A1.2).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from threading import Lock, Thread
 from typing import Any, Final, NamedTuple
 
 from . import Channel, Settings, TerminalError
@@ -49,6 +50,9 @@ CODES: Final[dict[int, int]] = {
 }
 """Codes of the reader library by results of PC/SC (PC/SC Part 10, SCARD_E_ and SCARD_W_)."""
 
+PATIENCE: Final = 15.0
+"""Seconds that a connection waits for the transaction of another program to end."""
+
 NO_SERVICE: Final = (0x8010001D, 0x8010001E)
 _ABSENT: Final = (NO_CARD, NO_ANSWER, WRONG_CARD, NO_POWER)
 
@@ -71,6 +75,9 @@ class PcscConnection:
     def __init__(self, name: str, *, cold: bool, shared: bool = False) -> None:
         self._scard = library()
         self._shared = shared
+        _within_patience(lambda: self._open(name, cold=cold), self.close)
+
+    def _open(self, name: str, *, cold: bool) -> None:
         scard = self._scard
         self._context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
@@ -82,15 +89,18 @@ class PcscConnection:
                     self._protocol = checked(
                         scard.SCardReconnect(self._card, mode, protocols, scard.SCARD_UNPOWER_CARD)
                     )
-                if not shared:
-                    checked(scard.SCardBeginTransaction(self._card))
-                self.atr = bytes(checked(scard.SCardStatus(self._card))[3])
+                self._begin()
             except BaseException:
                 scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
                 raise
         except BaseException:
             scard.SCardReleaseContext(self._context)
             raise
+
+    def _begin(self) -> None:
+        if not self._shared:
+            checked(self._scard.SCardBeginTransaction(self._card))
+        self.atr = bytes(checked(self._scard.SCardStatus(self._card))[3])
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command APDU and return the response; raise `TerminalError` if the card is gone."""
@@ -102,6 +112,9 @@ class PcscConnection:
 
     def reset(self) -> None:
         """Reset the card warm and go on with it; raise `TerminalError` if that is not possible."""
+        _within_patience(self._reset, self.close)
+
+    def _reset(self) -> None:
         scard = self._scard
         if not self._shared:
             scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
@@ -109,9 +122,7 @@ class PcscConnection:
         self._protocol = checked(
             scard.SCardReconnect(self._card, scard.SCARD_SHARE_SHARED, protocols, scard.SCARD_RESET_CARD)
         )
-        if not self._shared:
-            checked(scard.SCardBeginTransaction(self._card))
-        self.atr = bytes(checked(scard.SCardStatus(self._card))[3])
+        self._begin()
 
     def close(self) -> None:
         """Take the power from the card and release it."""
@@ -120,6 +131,44 @@ class PcscConnection:
             scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD)
         scard.SCardDisconnect(self._card, scard.SCARD_UNPOWER_CARD)
         scard.SCardReleaseContext(self._context)
+
+
+def _within_patience(call: Callable[[], None], undo: Callable[[], None]) -> None:
+    """Call PC/SC in a thread: while another program has a transaction, PC/SC itself waits for ever.
+
+    Args:
+        undo: called if the call succeeds after nobody waits for it any more.
+
+    Raises:
+        TerminalError: of the call, or it has taken longer than `PATIENCE`.
+    """
+    lock, given_up = Lock(), False
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            call()
+        except BaseException as reason:
+            error = reason
+        with lock:
+            ended.append(error)
+            late = given_up
+        if late and error is None:
+            undo()
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    with lock:
+        given_up = not ended
+    if given_up:
+        raise TerminalError(
+            f"another program has had the card for itself for {PATIENCE:g} seconds: end it, or use another reader",
+            NO_READER,
+        )
+    if ended[0] is not None:
+        raise ended[0]
 
 
 class PcscReader:
@@ -219,13 +268,15 @@ def find_readers(
         with_contacts: False where the user card is in that reader.
 
     Raises:
-        TerminalError: no reader (-11), or no user card in any (-2, with what lies there instead), unless contactless
-            ones are read too. A missing PSAM is no error here.
+        TerminalError: no reader, or one for two cards (-11), or no user card in any (-2, with what lies there instead),
+            unless contactless ones are read too. A missing PSAM is no error here.
     """
     names = reader_names()
     apart = _named(names, contactless) if contactless else None
     user = _named(names, card) if card and with_contacts else None
     module = _named(names, psam) if psam and with_psam else None
+    if user is not None and user == module:
+        raise TerminalError(f"{user!r} is named for the user card and for the PSAM: they need two readers", NO_READER)
     seen: dict[str, str] = {}
     for name in names:
         complete = (user or not with_contacts) and (module or not with_psam)

@@ -13,6 +13,8 @@ from emulator.check.check import NEEDS, CheckError, Outcome
 from emulator.check.checks import CHECKS
 from emulator.check.run import run
 from emulator.rig.catalogue.making import make
+from emulator.terminal import TerminalError
+from emulator.terminal.errors import NO_CARD
 from tests.kit.mutant import PIN, ROOTS, Plan, Seen, card, checked
 from tests.kit.mutants import MUTANTS
 
@@ -82,11 +84,19 @@ def test_another_pin_spends_one_try() -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "card-t1",
+        "no-account",
+        "balance-full",
+        "irk-2",
+        "df01-locked",
+        "trade-key-2",
+        "key-ukssse-locked",
+        "region-33",
+        "card-ssf33",
         "pin-none",
         "pin-shortest",
         "pin-locked",
         "card-3.0-3des",
-        "card-ssf33",
         "key-rk1df01-locked",
         "financial",
         "purse-suspended",
@@ -95,7 +105,9 @@ def test_another_pin_spends_one_try() -> None:
     ],
 )
 def test_what_a_card_may_be_is_no_failure(name: str) -> None:
-    assert run(fork=make(name).fork, roots=ROOTS, pin=PIN).failed == ()
+    psam = sscard.InProcess(card("psam").fork())
+    report = run(fork=make(name).fork, roots=ROOTS, pin=PIN, psam=psam)
+    assert [(each.id, each.why) for each in report.failed] == []
 
 
 def test_a_failure_stands_in_json_and_junit() -> None:
@@ -204,3 +216,34 @@ def test_a_type_that_no_check_knows_is_refused() -> None:
 def test_a_purse_that_is_expected_and_not_there_fails() -> None:
     report = run(fork=card("ssc-2.0").fork, profile=load_profile("pboc"), groups=["financial", "purse"])
     assert [each.id for each in report.failed] == ["financial-select", "purse-select"]
+
+
+def test_a_locked_card_is_named_with_its_answer() -> None:
+    with pytest.raises(CheckError, match=r"or it is locked: SELECT of the environment answers 6A81; name --profile$"):
+        run(fork=make("card-locked").fork)
+
+
+@pytest.mark.parametrize("pins", [{"pin": "12"}, {"pin": "abcdef"}, {"pin": "1" * 17}, {"financial_pin": "1" * 13}])
+def test_what_is_no_pin_is_refused_before_anything_is_sent(pins: dict[str, str]) -> None:
+    with pytest.raises(CheckError, match=r"^the PIN.* has 4 to 1[26] digits$") as error:
+        run(fork=lambda: pytest.fail("the card was asked"), **pins)  # type: ignore[arg-type]
+    assert not any(value in str(error.value) for value in pins.values())
+
+
+def test_a_card_that_goes_away_ends_the_checks_with_one_sentence() -> None:
+    one = card("ssc-2.0").fork()
+    left = iter(range(200))
+
+    class Pulled(sscard.InProcess):
+        def transmit(self, command: bytes) -> bytes:
+            if next(left, None) is None:
+                raise TerminalError("the reader lost the card: No smart card inserted", NO_CARD)
+            return super().transmit(command)
+
+    seen: list[Outcome] = []
+    with pytest.raises(
+        CheckError, match=r"^the card went away during the checks \(the reader lost the card: .*\): put it"
+    ):
+        run(Pulled(one), progress=seen.append)
+    assert seen
+    assert all(outcome.result != "failed" for outcome in seen)
