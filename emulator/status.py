@@ -1,6 +1,7 @@
 """Status words: what each means, and the one table from refusals to status words (Part 5, 5.4, table 5)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from cardfs.model import errors as fs
@@ -198,6 +199,7 @@ def status_words(overrides: Mapping[Any, str]) -> dict[type[CardError], int]:
     return {error: int(overrides.get(error_name(error), f"{word:04X}"), 16) for error, word in STATUS_WORDS.items()}
 
 
+@lru_cache(1024)
 def explain(word: int) -> Meaning:
     """Return what a status word means, and its clause; an empty clause if the standard does not have the word."""
     for mask, base in ((0xFFFF, word), (0xFF00, 0x6100), (0xFF00, 0x6C00), (0xFFF0, 0x63C0)):

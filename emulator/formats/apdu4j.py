@@ -82,12 +82,15 @@ class _Reader:
 
     def _masked(self, mask: Callable[[str, str], str], text: str) -> str:
         """Return the hex digits of a line, masked as the comment before says."""
-        shown, self._note = mask(_hex(text), self._note), ""
+        digits = _hex(text)
+        if not self._note:
+            return digits
+        shown, self._note = mask(digits, self._note), ""
         return shown
 
 
 def _hex(text: str) -> str:
-    digits = "".join(text.split())
+    digits = text if text.isalnum() else "".join(text.split())
     if not _HEX.fullmatch(digits):
         raise ValueError("hex digits are expected, two for each byte")
     return digits.upper()

@@ -152,6 +152,10 @@ class _Interface:
     since: float = 0.0
 
 
+_BLOCK_HEADS: Final = {order: struct.Struct(f"{order}II").unpack for order in "<>"}
+_PACKET_HEADS: Final = {order: struct.Struct(f"{order}IIIII").unpack_from for order in "<>"}
+
+
 @dataclass(slots=True)
 class _Capture:
     """A capture, block by block; ``order`` is that of its numbers, ``<`` or ``>``."""
@@ -160,15 +164,16 @@ class _Capture:
     packets: int = 0
     interfaces: list[_Interface] = field(default_factory=list)
 
-    def take(self, kind: int, body: bytes) -> Iterator[Event]:
-        """Take a block; yield what is complete with it. Raise ValueError, or `struct.error` if the block is cut."""
+    def take(self, kind: int, body: bytes) -> Iterable[Event]:
+        """Take a block; return what is complete with it. Raise ValueError, or `struct.error` if the block is cut."""
+        if kind == _PACKET:
+            self.packets += 1
+            return self._packet(body)
         if kind == _INTERFACE:
             self._interface(body)
-        elif kind == _PACKET:
-            self.packets += 1
-            yield from self._packet(body)
         elif kind in _OTHER_PACKETS:
             raise ValueError(f"a packet in a block of type {kind}, which has no time or no interface")
+        return ()
 
     def _interface(self, body: bytes) -> None:
         link = struct.unpack_from(f"{self.order}H", body)[0]
@@ -190,8 +195,8 @@ class _Capture:
         second = 2.0 ** (resolution & 0x7F) if resolution & 0x80 else 10.0**resolution
         self.interfaces.append(_Interface(options.get(_NAME, b"").decode("utf-8", "replace"), second))
 
-    def _packet(self, body: bytes) -> Iterator[Event]:
-        number, high, low, length, whole = struct.unpack_from(f"{self.order}IIIII", body)
+    def _packet(self, body: bytes) -> Iterable[Event]:
+        number, high, low, length, whole = _PACKET_HEADS[self.order](body)
         if number >= len(self.interfaces):
             raise ValueError(f"packet {self.packets} is of interface {number}, which is not described")
         if length != whole or len(body) < 20 + length:
@@ -207,11 +212,10 @@ class _Capture:
             raise ValueError(f"packet {self.packets} has a time after 9998")
         if dissector == _ATR:
             kind, answer = "reset" if "reset" in comment.split() else "power on", masks.masked(data, comment)
-            yield Event(time, kind, answer=answer, reader=interface.name)
-        elif direction == _SENT:
-            yield from self._sent(interface, masks.masked_command(data, comment), time)
-        else:
-            yield from self._received(interface, masks.masked_answer(data, comment), time)
+            return (Event(time, kind, answer=answer, reader=interface.name),)
+        if direction == _SENT:
+            return self._sent(interface, masks.masked_command(data, comment) if comment else data, time)
+        return self._received(interface, masks.masked_answer(data, comment) if comment else data, time)
 
     def _tags(self, data: bytes) -> tuple[str, int, str]:
         """Return dissector, direction and bytes in hex of a packet."""
@@ -235,19 +239,19 @@ class _Capture:
             raise ValueError(f"packet {self.packets} does not say which way it went")
         return dissector, direction, data[at:].hex().upper()
 
-    def _sent(self, interface: _Interface, data: str, time: float) -> Iterator[Event]:
-        if interface.pending is not None:
-            yield unanswered(interface.pending, time, interface.name)
-        interface.pending, interface.since = data, time
+    @staticmethod
+    def _sent(interface: _Interface, data: str, time: float) -> Iterable[Event]:
+        before, interface.pending, interface.since = interface.pending, data, time
+        return () if before is None else (unanswered(before, time, interface.name),)
 
-    def _received(self, interface: _Interface, data: str, time: float) -> Iterator[Event]:
+    @staticmethod
+    def _received(interface: _Interface, data: str, time: float) -> Iterable[Event]:
         command, interface.pending = interface.pending, None
         if command is None:
-            yield Event(time, "note", fields="an answer without its command", reader=interface.name)
-        elif len(data) < 4:
-            yield unanswered(command, time, interface.name)
-        else:
-            yield exchange(command, data, time, max(0.0, time - interface.since), interface.name)
+            return (Event(time, "note", fields="an answer without its command", reader=interface.name),)
+        if len(data) < 4:
+            return (unanswered(command, time, interface.name),)
+        return (exchange(command, data, time, max(0.0, time - interface.since), interface.name),)
 
     def _options(self, data: bytes) -> dict[int, bytes]:
         """Return the options of a block; comments, of which there may be several, as one."""
@@ -298,7 +302,7 @@ def _read_block(head: bytes, take: Callable[[int], bytes], capture: _Capture) ->
         if not orders:
             raise ValueError("a section of the capture has no order of bytes: the file is damaged")
         capture.order, capture.interfaces = orders[0], []
-    kind, length = struct.unpack(f"{capture.order}II", head)
+    kind, length = _BLOCK_HEADS[capture.order](head)
     if length % 4 or not 12 <= length <= _LONGEST:
         raise ValueError(f"a block of the capture has {length} bytes: the file is damaged")
     rest = extra + take(length - 8 - len(extra))

@@ -13,8 +13,8 @@ from ..card.engine import Outcome
 from ..card.row import Row
 from ..formats import masks
 from ..trace.describe import describe
-from ..trace.event import Event
-from .foreign import DEFAULT_PROFILE, Foreign, structure
+from ..trace.event import MASK, Event
+from .foreign import DEFAULT_PROFILE, Foreign, accepted, structure
 
 PSAM: Final = "psam"
 _RESTARTS: Final = ("power on", "power off", "reset", "inserted", "removed")
@@ -42,11 +42,13 @@ class Explainer:
     def events(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield events in order, described; what was described when it was recorded stays as it is."""
         for event in events:
-            if event.kind in _RESTARTS:
+            if event.kind == "command":
+                yield event if event.name else self._described(event)
+            elif event.kind in _RESTARTS:
                 self._card(event.reader).restart()
                 yield replace(event, fields=f"ATR {event.answer}") if event.answer and not event.fields else event
             else:
-                yield self._described(event) if event.kind == "command" and not event.name else event
+                yield event
 
     def _card(self, reader: str) -> Foreign:
         card = self._cards.get(reader)
@@ -56,9 +58,12 @@ class Explainer:
         return card
 
     def _described(self, event: Event) -> Event:
-        raw = bytes.fromhex(masks.filled(event.apdu))
-        response = bytes.fromhex(masks.filled(event.answer + event.sw))
-        found = self._card(event.reader).describe(raw, response, event.time, event.seconds, event.reader)
+        card, sent, received = self._card(event.reader), event.apdu, event.answer + event.sw
+        if MASK not in sent and MASK not in received:
+            raw, response = bytes.fromhex(sent), bytes.fromhex(received)
+            return card.describe(raw, response, event.time, event.seconds, event.reader)
+        raw, response = bytes.fromhex(masks.filled(sent)), bytes.fromhex(masks.filled(received))
+        found = card.describe(raw, response, event.time, event.seconds, event.reader)
         apdu = event.apdu if masks.note(event.apdu) else found.apdu
         answer = event.answer if masks.note(event.answer) else found.answer
         return found if (apdu, answer) == (found.apdu, found.answer) else replace(found, apdu=apdu, answer=answer)
@@ -87,7 +92,8 @@ class Explainer:
             return replace(event, file="", sw="", meaning="", clause=row.clause if row else "", reason=reason)
         event = card.describe(command, response)
         sure = event.sw in _BY_BYTES or (row is not None and event.reason.startswith(f"{row.name} has no status word"))
-        return replace(event, file=event.file if row and row.selects else "", reason=event.reason if sure else "")
+        selected = row is not None and row.selects and accepted(int(event.sw, 16))
+        return replace(event, file=event.file if selected else "", reason=event.reason if sure else "")
 
     @staticmethod
     def _place(card: Foreign, command: bytes) -> Row | None:

@@ -8,6 +8,7 @@ from what it accepted. No value of a key takes part: whether a MAC is right nobo
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from os import PathLike
 from typing import Final
 
@@ -48,6 +49,15 @@ _EXTERNAL: Final = 0x82
 _CHALLENGE: Final = 0x84
 _OF_FILES: Final = frozenset((0xB0, 0xB2, 0xD6, 0xDC, 0xE2))
 """Instructions that make the EF current whose short identifier they name (Part 3, 5.3)."""
+_MOST_KNOWN: Final = 2048
+"""Descriptions that are remembered."""
+_LONGEST_KNOWN: Final = 600
+"""Bytes of a command and its answer of which the description is remembered."""
+_Between = tuple[str, str, str, str, str, str, str, str, str, str]
+"""The fields of an event between its time and how long it took."""
+_between: Final[Callable[[Event], _Between]] = attrgetter(
+    *("kind", "name", "file", "fields", "apdu", "answer", "sw", "meaning", "clause", "reason")
+)
 _LOCKED: Final = 0x9303
 _DENIED: Final = 0x6982
 _DECIDED: Final = (
@@ -122,6 +132,7 @@ class Foreign:
         self._unknown_proof = False
         self._previous = ""
         self._origin: Outcome | None = None
+        self._known: dict[object, _Between] = {}
 
     @property
     def profile(self) -> str:
@@ -175,7 +186,25 @@ class Foreign:
         outcome = self.take(raw, response)
         if not fetches(outcome):
             self._origin = outcome
-        return describe(outcome, self.image.snapshot(), self._origin, now, seconds, reader, unmasked=unmasked)
+        if unmasked:
+            return describe(outcome, self.image, self._origin, now, seconds, reader, unmasked=True)
+        # The files never change here, so the same outcome is described the same. Traces are full of them.
+        origin = self._origin
+        source = (origin.raw, id(origin.row)) if origin is not None and origin is not outcome else None
+        key = (raw, response, id(outcome.row), outcome.df, outcome.ef, outcome.reason, source)
+        known = self._known.get(key)
+        if known is None:
+            known = self._describe(key, outcome)
+        return Event(now, *known, seconds, reader, outcome.row.zh if outcome.row else "")
+
+    def _describe(self, key: object, outcome: Outcome) -> _Between:
+        """Return the fields of an event that come between time and seconds, and remember some of them."""
+        known = _between(describe(outcome, self.image, self._origin, 0.0))
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        if len(outcome.raw) + len(outcome.response) <= _LONGEST_KNOWN:
+            self._known[key] = known
+        return known
 
     def take(self, raw: bytes, response: bytes) -> Outcome:
         """Take the next command with its answer; return what happened, with the reason as far as it can be known."""
@@ -184,7 +213,7 @@ class Foreign:
         reason = ""
         if len(response) < 2:
             reason = f"the answer has {len(response)} bytes, and a status word has 2"
-        elif _accepted(word):
+        elif accepted(word):
             self._follow(row, command, response, word)
         else:
             reason = self._reason(row, command, word)
@@ -281,6 +310,22 @@ class Foreign:
             return self._denied(row, command)
         if not _in_table(row, word):
             return f"{row.name} has no status word {word:04X} ({row.clause})"
+        return self._of_bytes(row, command, word)
+
+    def _of_bytes(self, row: Row, command: Command, word: int) -> str:
+        """Return what of the bytes is wrong where the card says so, or that they are right by the standard."""
+        if word == self._words[status.LengthWrong]:
+            try:
+                check_lengths(row, command)
+            except status.LengthWrong as error:
+                return f"in {self.profile} {error.reason}"
+            return f"by the standard {row.name} may have this length ({row.clause})"
+        if word == self._words[status.ParametersWrong]:
+            if not row.parameters(command.p1, command.p2):
+                return f"in {self.profile} {allowed_parameters(self._table_in(self._session.df).beside(row))}"
+            return f"by the standard {row.name} may have P1 {command.p1:02X} with P2 {command.p2:02X} ({row.clause})"
+        if word in (self._words[status.UnknownClass], self._words[status.UnknownInstruction]):
+            return f"by the standard there is such a command, {row.name} ({row.clause})"
         return ""
 
     def _is_sure(self, error: CardError) -> bool:
@@ -341,6 +386,6 @@ def _in_table(row: Row, word: int) -> bool:
     return word in row.status_words or any(each in row.status_words and has(word) for each, has in _FAMILIES.items())
 
 
-def _accepted(word: int) -> bool:
+def accepted(word: int) -> bool:
     """Return whether a status word says that the command was carried out: 9000, 61xx, and the warnings 62xx."""
     return word == 0x9000 or word >> 8 in (0x61, 0x62)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
+from math import modf
 from typing import Any, Final, Protocol
 
 from .visible import visible
@@ -92,13 +94,30 @@ class Event:
 
     def json(self) -> str:
         """Return the event as a JSON object on one line, without fields that are empty; the time in ISO 8601."""
-        moment = datetime.fromtimestamp(self.time).astimezone().isoformat(timespec="microseconds")
+        second, microseconds = split_time(self.time)
+        begin, zone = _iso(second)
+        moment = f"{begin}.{microseconds:06}{zone}"
         shown = {"time": moment} | self.table() | {"time": moment}  # the time comes first, also if it is 0
         if self.seconds:
             shown["seconds"] = round(self.seconds, 6)  # what lies below is the clock's
-        return visible(json.dumps(shown, ensure_ascii=False))
+        return visible(_encode(shown))
 
 
+def split_time(time: float) -> tuple[int, int]:
+    """Return the whole seconds of a time, and the microseconds after them, rounded as `datetime` does."""
+    rest, whole = modf(time)
+    microseconds = round(rest * 1e6)
+    return (int(whole), microseconds) if microseconds < 1_000_000 else (int(whole) + 1, 0)
+
+
+@lru_cache(1024)
+def _iso(second: int) -> tuple[str, str]:
+    """Return a second in ISO 8601 without the zone, and the zone; many events are of the same second."""
+    text = datetime.fromtimestamp(second).astimezone().isoformat()
+    return text[:19], text[19:]
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 _SHOWN: Final = tuple(name for name in Event.__slots__ if name != "plain")
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
-from .event import Event
+from .event import Event, split_time
 
 INDENT: Final = 14
 _YEAR: Final = 31_536_000
@@ -15,7 +16,13 @@ def time_text(time: float) -> str:
     """Return the time of an event to the millisecond, twelve characters; blank if it has none."""
     if not time:
         return " " * 12
-    return datetime.fromtimestamp(time, UTC if time < _YEAR else None).strftime("%H:%M:%S.%f")[:12]
+    second, microseconds = split_time(time)
+    return f"{_clock(second)}.{microseconds // 1000:03}"
+
+
+@lru_cache(1024)
+def _clock(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC if second < _YEAR else None).strftime("%H:%M:%S")
 
 
 def event_lines(event: Event) -> Iterator[str]:

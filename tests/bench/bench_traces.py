@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +66,23 @@ def bench_explain(benchmark: Any, day: Day, tmp_path: Path, form: str) -> None:
     benchmark.pedantic(lambda: None)  # the time is taken below
     measured = rate(lambda: spent(write(explainer.events(read_events(path)))), commands)
     leave(benchmark, Row(f"explain a file of {form}", measured, "exchanges/s", bound=LEAST, at_least=True))
+
+
+@pytest.mark.parametrize("form", ["apdu4j", "pcapng"])
+def bench_convert_described(benchmark: Any, day: Day, tmp_path: Path, form: str) -> None:
+    """A card and a PSAM in one file that has bytes only, described while it is converted."""
+    events = [event.bare() for event in day.trace] * REPEATED
+    if form == "apdu4j":  # it holds one reader
+        events = [replace(event, reader="") for event in events]
+    path = tmp_path / "trace"
+    with path.open("wb") as file:
+        file.writelines(write_events(events, form))
+    commands = sum(event.kind == "command" for event in events)
+    explainer = Explainer(psam=day.readers[1])
+    benchmark.pedantic(lambda: None)  # the time is taken below
+    measured = rate(lambda: spent(write_events(explainer.events(read_events(path)), "jsonl")), commands)
+    row = Row(f"trace convert --profile of {form}, two cards", measured, "exchanges/s", bound=LEAST, at_least=True)
+    leave(benchmark, row)
 
 
 def bench_replay(benchmark: Any, day: Day) -> None:

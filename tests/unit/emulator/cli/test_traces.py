@@ -147,6 +147,11 @@ def test_a_command_in_hex() -> None:
         "GET CHALLENGE\n> 0084010008  < 6A86 wrong P1 P2 (Part 5, table 5)\n"
         "why: in ssc-2.0 GET CHALLENGE has P1 00 with P2 00\n"
     )
+    assert sscard("explain", "0084000008", "6700").stdout.splitlines()[2:] == [
+        "why: by the standard GET CHALLENGE may have this length (Part 5, 6.5)"
+    ]
+    assert sscard("explain", "00A4000002DF04", "610A").stdout.splitlines()[0] == "SELECT  DF04  FID DF04"
+    assert sscard("explain", "00A4000002DF04", "6A82").stdout.splitlines()[0] == "SELECT  FID DF04", "no file is known"
     assert sscard("explain", "00 84 00 00 08").stdout == "GET CHALLENGE\n> 0084000008  (Part 5, 6.5)\n"
     assert "DELIVERY SESSION KEY" in sscard("explain", "BFDE670820" + "00" * 32, "--profile", "psam").stdout
 

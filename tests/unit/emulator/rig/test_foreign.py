@@ -224,6 +224,26 @@ REFUSALS: dict[str, tuple[list[tuple[str, str] | None], tuple[str, str], str]] =
         ("0084010008", "6A86"),
         "in ssc-2.0 GET CHALLENGE has P1 00 with P2 00",
     ),
+    "a length that is right": (
+        [(SELECT, "9000")],
+        ("0084000008", "6700"),
+        "by the standard GET CHALLENGE may have this length (Part 5, 6.5)",
+    ),
+    "parameters that are right": (
+        [(SELECT, "9000")],
+        ("0084000004", "6A86"),
+        "by the standard GET CHALLENGE may have P1 00 with P2 00 (Part 5, 6.5)",
+    ),
+    "a class that is right": (
+        [(SELECT, "9000")],
+        ("0084000008", "6E00"),
+        "by the standard there is such a command, GET CHALLENGE (Part 5, 6.5)",
+    ),
+    "a length, though the parameters are wrong, too": (
+        [(SELECT, "9000")],
+        ("0084010003", "6700"),
+        "in ssc-2.0 GET CHALLENGE has Le 04, 08, 10",
+    ),
     "a command of another DF": (
         [],
         ("0088000010" + "00" * 16, "6A88"),
@@ -277,6 +297,42 @@ def test_response_data_belong_to_the_command_before(foreign: Foreign) -> None:
     foreign.restart()
     alone = ask(foreign, "00C0000008", "AABBCCDDEEFF00119000")
     assert alone.answer == "**" * 8
+
+
+def test_the_same_bytes_mean_what_the_command_before_makes_of_them(foreign: Foreign) -> None:
+    """What is remembered of an exchange is its meaning in one place only, and no time."""
+    for _ in range(2):
+        select = foreign.describe(bytes.fromhex(SELECT), bytes.fromhex("611E"), 5.0, 0.5, "one")
+        again = foreign.describe(bytes.fromhex(SELECT), bytes.fromhex("611E"), 7.0, 0.25, "two")
+        assert [(each.time, each.seconds, each.reader) for each in (select, again)] == [
+            (5, 0.5, "one"),
+            (7, 0.25, "two"),
+        ]
+        assert (select.name, select.zh) == (again.name, again.zh) == ("SELECT", "选择文件")
+        assert ask(foreign, "00C0000008", "AABBCCDDEEFF00119000").answer == "AABBCCDDEEFF0011"
+        ask(foreign, "0088000010" + "11" * 16, "6108")
+        assert ask(foreign, "00C0000008", "AABBCCDDEEFF00119000").answer == "**" * 8
+        assert ask(foreign, *READ).file == "SSSE/EF05"
+        ask(foreign, DF04, "610A")
+        assert ask(foreign, *READ).file == "DF04/EF05"
+        foreign.restart()
+
+
+def test_no_more_is_remembered_than_fits(foreign: Foreign) -> None:
+    for number in range(3000):
+        ask(foreign, "0084000008", f"{number:016X}9000")
+    assert 0 < len(foreign._known) <= 2048
+    foreign._known.clear()
+    ask(foreign, "00B0000000", "00" * 700 + "9000")
+    assert foreign._known == {}, "a long answer is not kept"
+
+
+def test_bytes_without_masks_are_kept_when_they_are_asked_for(foreign: Foreign) -> None:
+    for unmasked in (False, True, False, True):
+        verify, word = bytes.fromhex("0020000003123456"), bytes.fromhex("63C2")
+        event = foreign.describe(verify, word, unmasked=unmasked)
+        assert event.apdu == "0020000003******"
+        assert event.bare().apdu == ("0020000003123456" if unmasked else "0020000003******")
 
 
 def test_a_card_of_a_financial_environment_is_followed_there(foreign: Foreign) -> None:

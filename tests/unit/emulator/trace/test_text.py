@@ -1,7 +1,14 @@
 """Plain lines of events."""
 
-from emulator.trace.event import Event
-from emulator.trace.text import event_lines
+import json
+import random
+import time
+from datetime import datetime
+
+import pytest
+
+from emulator.trace.event import Event, _iso
+from emulator.trace.text import _clock, event_lines, time_text
 
 
 def test_a_command_that_is_refused_says_why() -> None:
@@ -21,3 +28,26 @@ def test_an_answer_stands_before_its_status_word_and_a_note_is_one_line() -> Non
     assert list(event_lines(good))[1:] == [f"{'':14}> 00B2  < 3132 9000 success"]
     (line,) = event_lines(Event(0.0, "note", fields="in the reader"))
     assert line.endswith("  note in the reader")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/St_Johns"])
+def test_times_are_those_of_datetime(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounded half to even, in the zone of the machine, summer time too."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    drawn = random.Random(15)  # noqa: S311
+    shared = (_clock, _iso)
+    for each in shared:
+        each.cache_clear()
+    try:
+        moments = [drawn.uniform(4e7, 3e9) for _ in range(200)] + [1.8e9 - 1e-7, 1.8e9 + 0.9999996, 1.8e9 + 0.0005]
+        for moment in moments:
+            local = datetime.fromtimestamp(moment).astimezone()
+            assert time_text(moment) == local.strftime("%H:%M:%S.%f")[:12]
+            written = json.loads(Event(moment, "reset").json())["time"]
+            assert written == local.isoformat(timespec="microseconds")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+        for each in shared:
+            each.cache_clear()
