@@ -1,6 +1,6 @@
-"""What importing a part of the project loads, and how long it takes; what its text may not hold.
+"""What importing a part of the project loads; what its text may not hold.
 
-The counts of modules and cycles are in `test_figures.py`.
+The counts of modules and cycles are in `test_figures.py`; how long an import takes is measured by `scripts/bench`.
 """
 
 import ast
@@ -16,23 +16,16 @@ from tests.kit import child
 
 EMULATOR = Path(emulator.__file__).parent
 
-MOST_SECONDS = 0.16
-
 _TERMINAL = """
-import sys, time
-began = time.process_time()
+import sys
 import emulator.terminal
-print(time.process_time() - began)
 print(*sorted(sys.modules))
 """
 
 
-def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
-    """A program of a terminal waits for it at every start. Time of the processor counts, the best of three."""
-    times = []
-    for _ in range(3):
-        seconds, everything = child.run([sys.executable, "-c", _TERMINAL], env=child.unmeasured()).stdout.splitlines()
-        times.append(float(seconds))
+def test_a_terminal_is_imported_without_a_card() -> None:
+    """A program of a terminal waits for it at every start."""
+    everything = child.run([sys.executable, "-c", _TERMINAL], env=child.unmeasured()).stdout
     assert not {
         "emulator.card.engine",
         "emulator.trace.traced",
@@ -40,28 +33,20 @@ def test_a_terminal_is_imported_fast_and_without_a_card() -> None:
         "cardfs.memory.store",
         "sqlite3",
     } & set(everything.split())
-    assert min(times) <= MOST_SECONDS
 
-
-MOST_SECONDS_OF_THE_FACE = 0.04
 
 _FACE = """
-import sys, time
-before, began = set(sys.modules), time.process_time()
+import sys
+before = set(sys.modules)
 import sscard
-print(time.process_time() - began)
 print(*sorted(set(sys.modules) - before))
 """
 
 
-def test_the_face_is_imported_fast_and_loads_nothing_behind_it() -> None:
+def test_the_face_loads_nothing_behind_it() -> None:
     """A name of it is loaded when it is used."""
-    times = []
-    for _ in range(3):
-        seconds, loaded = child.run([sys.executable, "-c", _FACE], env=child.unmeasured()).stdout.splitlines()
-        times.append(float(seconds))
+    loaded = child.run([sys.executable, "-c", _FACE], env=child.unmeasured()).stdout
     assert {name for name in loaded.split() if name.startswith(("keys", "cardfs", "emulator"))} == set()
-    assert min(times) <= MOST_SECONDS_OF_THE_FACE
 
 
 _CARD = """
