@@ -385,6 +385,14 @@ def find_object(data: bytes, what: str, *path: int) -> bytes | None:
         raise Failed(f"{what} holds no whole data objects: {error}") from None
 
 
+def all_objects(data: bytes, what: str) -> list[tuple[int, bytes]]:
+    """Return the data objects of a template, tag and value; raise `Failed` if they are not whole."""
+    try:
+        return list(tlv.objects(data))
+    except tlv.TlvError as error:
+        raise Failed(f"{what} holds no whole data objects: {error}") from None
+
+
 def read_first(plan: EfPlan) -> bytes:
     """Return the command that reads the first record, or the first byte, of the current file."""
     return bytes.fromhex("00B0000001" if is_binary(plan) else "00B2010400")

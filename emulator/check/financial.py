@@ -5,7 +5,7 @@ from typing import Final
 from cardfs.model import tlv
 from cardfs.model.fci import DIRECTORY_SFI, PROPRIETARY, TEMPLATE
 
-from .bench import DEBIT_NAME, LOCKED, OK, PURSE_NAME, Bench, find_object, select_name
+from .bench import DEBIT_NAME, LOCKED, OK, PURSE_NAME, Bench, all_objects, find_object, select_name
 from .check import Check, Failed, NotTested, Part
 from .commands import require_name
 from .files import PSE
@@ -17,14 +17,6 @@ _NAME: Final = 0x4F
 _ISSUER: Final = 0xBF0C
 _MOST: Final = 30
 _NAMES: Final = {"EDEP": PURSE_NAME, "DEBIT": DEBIT_NAME}
-
-
-def _objects(data: bytes, what: str) -> list[tuple[int, bytes]]:
-    """Return the data objects of a template; raise `Failed` if it holds none that are whole."""
-    try:
-        return list(tlv.objects(data))
-    except tlv.TlvError as error:
-        raise Failed(f"{what} holds no whole data objects: {error}") from None
 
 
 def _select(b: Bench) -> None:
@@ -47,7 +39,7 @@ def _listed(b: Bench) -> list[bytes]:
         entries = find_object(record.data, f"record {number} of the directory", tlv.RECORD_TEMPLATE)
         if entries is None:
             raise Failed(f"record {number} of the directory is no template 70")
-        for tag, entry in _objects(entries, f"record {number} of the directory"):
+        for tag, entry in all_objects(entries, f"record {number} of the directory"):
             if tag == _ENTRY:
                 found.append(find_object(entry, f"record {number} of the directory", _NAME) or b"")
     return found
@@ -74,7 +66,7 @@ def _contactless(b: Bench) -> None:
     fci = b.expect(select_name(PPSE), "SELECT of 2PAY.SYS.DDF01").data
     require_name(fci, PPSE, "2PAY.SYS.DDF01")
     entries = find_object(fci, "the FCI", TEMPLATE, PROPRIETARY, _ISSUER)
-    if entries is None or not any(tag == _ENTRY for tag, _ in _objects(entries, "tag BF0C")):
+    if entries is None or not any(tag == _ENTRY for tag, _ in all_objects(entries, "tag BF0C")):
         raise Failed("tag BF0C in the FCI of 2PAY.SYS.DDF01 lists no application")
 
 

@@ -24,9 +24,9 @@ from keys.cryptograms import (
 from keys.errors import SscardError
 from keys.suites import SUITES, Suite
 
-from ..bench import DEBIT_NAME, LOCKED, OK, Bench, find_object, select_name
+from ..bench import DEBIT_NAME, LOCKED, OK, Bench, all_objects, find_object, select_name
 from ..check import Failed, NotTested
-from .results import AAC, ARQC, COUNTER, FORMAT_1, FORMAT_2, TC, Cryptogram, cryptogram, require_issuer_data, whole
+from .results import AAC, ARQC, COUNTER, FORMAT_1, FORMAT_2, TC, Cryptogram, cryptogram, require_issuer_data
 from .rows import aside, before
 
 SIGN: Final = 0x10
@@ -233,7 +233,7 @@ def read(b: Bench, payment: Payment) -> list[tuple[int, bytes]]:
             covered = record
             if sfi >> 3 <= _LAST_EMV_SFI:
                 covered = _template(record, what)
-                found += whole(covered, what)
+                found += all_objects(covered, what)
             if number < first + signed:
                 payment.static += covered
     payment.objects = dict(found)

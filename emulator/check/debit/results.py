@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from cardfs.model import tlv
 
-from ..bench import find_object
+from ..bench import all_objects, find_object
 from ..check import Failed
 from .rows import before
 
@@ -66,7 +66,7 @@ def cryptogram(answer: bytes) -> Cryptogram:
     inner = find_object(answer, what, FORMAT_2)
     if inner is None:
         raise Failed("the answer to GENERATE AC is neither template 80 nor 77")
-    parts = whole(inner, what)
+    parts = all_objects(inner, what)
     found = dict(parts)
     cid, counter, value, signature = (found.get(tag, b"") for tag in (0x9F27, COUNTER, 0x9F26, 0x9F4B))
     if len(cid) != 1 or len(counter) != 2 or (len(value) != 8 and not signature):
@@ -105,11 +105,3 @@ def told(found: Cryptogram, bit: int, what: str) -> None:
         require_issuer_data(found)
     if not int.from_bytes(found.results) & bit:
         raise Failed(f"the verification results in 9F10 do not tell that {what}")
-
-
-def whole(data: bytes, what: str) -> list[tuple[int, bytes]]:
-    """Return the data objects of a template; raise `Failed` if they are not whole."""
-    try:
-        return list(tlv.objects(data))
-    except tlv.TlvError:
-        raise Failed(f"{what} holds no whole data objects") from None
