@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,8 +12,6 @@ from .images import is_demo_psam
 from .targets import Target, require_no_image, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..check.check import Outcome
     from ..check.run import Report
 
@@ -45,16 +43,13 @@ def check(
     source: str | None,
     psam: str | None,
     roots: Path | None,
-    pin: str | None,
-    financial_pin: str | None,
-    profile: str | None,
-    groups: tuple[str, ...],
     json_file: Path | None,
     junit_file: Path | None,
     language: str,
     *,
     allow_writes: bool,
     force: bool,
+    **asked: Any,
 ) -> None:
     """Check whether a card does what the standard has, command by command.
 
@@ -72,12 +67,11 @@ def check(
     def show(outcome: "Outcome") -> None:
         click.echo("\n".join(_lines(outcome, language)))
 
+    asked["progress"] = show
     if source is not None:
-        report = _image(source, psam, roots, pin, financial_pin, profile, groups, show)
+        report = _image(source, psam, roots, **asked)
     else:
-        report = _reader(
-            reader or "", psam, roots, pin, financial_pin, profile, groups, show, allow_writes=allow_writes
-        )
+        report = _reader(reader or "", psam, roots, allow_writes=allow_writes, **asked)
     for (path, option), text in zip(files, (report.json(), report.junit()), strict=True):
         if path is not None:
             write_file(path, text, option, force=force)
@@ -99,16 +93,7 @@ def _lines(outcome: "Outcome", language: str) -> "list[str]":
     return lines
 
 
-def _image(
-    source: str,
-    psam: str | None,
-    roots: Path | None,
-    pin: str | None,
-    financial_pin: str | None,
-    profile: str | None,
-    groups: tuple[str, ...],
-    show: "Callable[[Outcome], None]",
-) -> "Report":
+def _image(source: str, psam: str | None, roots: Path | None, **asked: Any) -> "Report":
     """Check copies of a virtual card."""
     from ..rig.rig import Rig
 
@@ -117,23 +102,10 @@ def _image(
         given = rig.readers[1].card
         if given is not None and not given.is_psam:
             raise UsageFault(f"--psam: {psam} is a user card, no PSAM; `--psam demo` makes one")
-        return rig.check(
-            rig.readers[0], groups=groups, profile=profile, pin=pin, financial_pin=financial_pin, progress=show
-        )
+        return rig.check(rig.readers[0], **asked)
 
 
-def _reader(
-    reader: str,
-    psam: str | None,
-    roots: Path | None,
-    pin: str | None,
-    financial_pin: str | None,
-    profile: str | None,
-    groups: tuple[str, ...],
-    show: "Callable[[Outcome], None]",
-    *,
-    allow_writes: bool,
-) -> "Report":
+def _reader(reader: str, psam: str | None, roots: Path | None, **asked: Any) -> "Report":
     """Check the card in a PC/SC reader."""
     from cardfs.issuing.roots import load_roots
 
@@ -146,11 +118,6 @@ def _reader(
     return run(
         PcscReader(place),
         psam=PcscReader(module) if module else None,
-        profile=profile,
         roots=load_roots(roots) if roots else None,
-        pin=pin or "",
-        financial_pin=financial_pin,
-        allow_writes=allow_writes,
-        groups=groups,
-        progress=show,
+        **asked | {"pin": asked["pin"] or ""},
     )

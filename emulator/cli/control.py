@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import TRACE, main, require_unmasked, unmasked_options
 from .helping import write_examples
-from .inserting import end_cleanly, ended_by_a_signal, run_beside
+from .inserting import end_cleanly, run_beside, wait_for_a_signal
 from .output import open_trace, print_message, write_line
 
 if TYPE_CHECKING:
@@ -164,11 +163,7 @@ def _wait(made: "Rig", address: str, *, panel: bool) -> int:
         click.echo(f"reader   {reader.name}  {card.profile if card else 'empty'}")
     click.echo(f"PC/SC    PCSCLITE_CSOCK_NAME={os.environ.get('PCSCLITE_CSOCK_NAME', '')}")
     sys.stdout.flush()
-    ended = threading.Event()
-    with ended_by_a_signal(ended.set):
-        # Not for ever in one call: a handler runs between two of them only.
-        while not ended.wait(0.2):
-            made.look_after()
+    wait_for_a_signal(made.look_after)
     return 0
 
 

@@ -234,6 +234,19 @@ def end_cleanly(status: int) -> None:
         signal.signal(number, lambda *_: sys.exit(status))
 
 
+def wait_for_a_signal(look: Callable[[], object]) -> None:
+    """Wait until a signal comes.
+
+    Args:
+        look: called now and then meanwhile.
+    """
+    ended = threading.Event()
+    with ended_by_a_signal(ended.set):
+        # Not for ever in one call: a handler runs between two of them only.
+        while not ended.wait(0.2):
+            look()
+
+
 @contextmanager
 def ended_by_a_signal(end: Callable[[], None]) -> Iterator[None]:
     """Call ``end`` on a signal, for what the block waits for; a second signal ends the process at once.

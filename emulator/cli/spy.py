@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import click
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import TRACE, main, require_unmasked, unmasked_options
-from .inserting import end_cleanly, ended_by_a_signal, run_beside
+from .inserting import end_cleanly, run_beside, wait_for_a_signal
 from .output import print_message
 from .trace_display import TraceDisplay
 
@@ -86,11 +85,7 @@ def _wait(rig: "Rig", relay: "Relay") -> int:
     click.echo(f"reader   {rig.readers[-1].name}")
     click.echo(f"PC/SC    PCSCLITE_CSOCK_NAME={os.environ.get('PCSCLITE_CSOCK_NAME', '')}")
     sys.stdout.flush()
-    ended = threading.Event()
-    with ended_by_a_signal(ended.set):
-        # Not for ever in one call: a handler runs between two of them only.
-        while not ended.wait(0.2):
-            rig.look_after()
+    wait_for_a_signal(rig.look_after)
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from keys.records import Usage
 from keys.suites import MAC_LENGTH
 
-from .base import CONTACT_FIRST, Base, Result, Session, Step, result
+from .base import CONTACT_FIRST, Base, Result, Step, result
 from .card import ENTER_OLD, OK, UserCard, read_new_pin, read_pin
 from .errors import INPUT_WRONG, LENGTH_WRONG, PIN_LOCKED, TerminalError
 from .files import authentication_request
@@ -66,11 +66,7 @@ class PinFunctions(Base):
         Raises:
             TerminalError: another card (-22), no PSAM (-2201) or none with these keys, or the card refuses.
         """
-        with self._session(kind) as session:
-            self._begin(session.card, card_info)
-            self._open_psam(session)
-            self._maintain(session, RELOAD, read_new_pin(self.pad))
-        return Result()
+        return self._maintain(card_info, kind, RELOAD)
 
     def unblock_pin(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Give the PIN all its tries again; the PSAM has PUK and STK (iUnblockPIN; terminal interface, 7.1).
@@ -82,11 +78,7 @@ class PinFunctions(Base):
         Raises:
             TerminalError: another card (-22), no PSAM (-2201) or none with these keys, or the card refuses.
         """
-        with self._session(kind) as session:
-            self._begin(session.card, card_info)
-            self._open_psam(session)
-            self._maintain(session, UNBLOCK, b"")
-        return Result()
+        return self._maintain(card_info, kind, UNBLOCK)
 
     def reload_pin_hsm_step1(self, card_info: str, kind: int = CONTACT_FIRST) -> Result:
         """Return what the HSM needs for PUK (iReloadPIN_HSM_Step1; terminal interface, 6.2).
@@ -127,16 +119,24 @@ class PinFunctions(Base):
 
     # -- shared operations ---------------------------------------------------------------------------------
 
-    def _maintain(self, session: Session, header: bytes, pin: bytes) -> None:
+    def _maintain(self, card_info: str, kind: int, header: bytes) -> Result:
         """Authenticate with PUK, then send PIN CHANGE/UNBLOCK under the maintenance key (Part 7, 13)."""
-        card, psam = session.card, session.psam
-        assert psam is not None  # noqa: S101 - opened before the pad was asked
-        puk, maintenance = card.layout.key("SSSE", Usage.PIN_UNBLOCK), card.layout.key("SSSE", Usage.MAC_ENC)
-        randoms = card.randoms()
-        data = psam.authentication_data(puk.root, card.data, randoms) + randoms.original
-        card.external_authentication(puk.kid or 0, data, puk.ref.name)
-        command = psam.secured(maintenance.root, card.data, card.challenge(), header, pin)
-        card.must(command, "PIN CHANGE/UNBLOCK")
+        with self._session(kind) as session:
+            card = session.card
+            self._begin(card, card_info)
+            psam = self._open_psam(session)
+            pin = self._new_pin(header)
+            puk, maintenance = card.layout.key("SSSE", Usage.PIN_UNBLOCK), card.layout.key("SSSE", Usage.MAC_ENC)
+            randoms = card.randoms()
+            data = psam.authentication_data(puk.root, card.data, randoms) + randoms.original
+            card.external_authentication(puk.kid or 0, data, puk.ref.name)
+            command = psam.secured(maintenance.root, card.data, card.challenge(), header, pin)
+            card.must(command, "PIN CHANGE/UNBLOCK")
+        return Result()
+
+    def _new_pin(self, header: bytes) -> bytes:
+        """Return the PIN that a command sets, from the pad; nothing if it sets none."""
+        return read_new_pin(self.pad) if header == RELOAD else b""
 
     def _pin_step1(self, function: str, card_info: str, kind: int) -> Result:
         with self._session(kind, keep=True) as session:
@@ -152,7 +152,7 @@ class PinFunctions(Base):
             card, puk = step.session.card, step.data["key"]
             card.external_authentication(puk.kid or 0, hexadecimal(key, 16), puk.ref.name)
             header = NAMES[function]
-            pin = read_new_pin(self.pad) if header == RELOAD else b""
+            pin = self._new_pin(header)
             maintenance = card.layout.key("SSSE", Usage.MAC_ENC)
             suite = card.data.suite
             header += bytes((MAC_LENGTH + (len(suite.data_block(pin)) if pin else 0),))

@@ -178,7 +178,7 @@ def internal_authenticate(ctx: Context) -> Answer:
 
 def read_binary(ctx: Context) -> Answer:
     """Run READ BINARY (7.5), with line protection if the file has it and the class announces it."""
-    return _read(ctx, _binary_sfi(ctx), binary.read_binary, transparent=True)
+    return _read(ctx, binary.place(ctx.command)[0], binary.read_binary, transparent=True)
 
 
 def read_record(ctx: Context) -> Answer:
@@ -188,7 +188,7 @@ def read_record(ctx: Context) -> Answer:
 
 def update_binary(ctx: Context) -> Answer:
     """Run UPDATE BINARY (7.7), with line protection if the file has it."""
-    return _write(ctx, _binary_sfi(ctx), binary.update_binary, transparent=True)
+    return _write(ctx, binary.place(ctx.command)[0], binary.update_binary, transparent=True)
 
 
 def update_record(ctx: Context) -> Answer:
@@ -204,10 +204,6 @@ def append_record(ctx: Context) -> Answer:
 def parameters_append(p1: int, p2: int) -> bool:
     """Return whether P1 is 00 and P2 an SFI, or none, with mode 100 (table 7.6) or 000 (the issuing sample)."""
     return not p1 and p2 & 7 in (Mode.NUMBER, Mode.FIRST) and p2 >> 3 != record.NO_SFI
-
-
-def _binary_sfi(ctx: Context) -> int:
-    return ctx.command.p1 & 0x1F if ctx.command.p1 & binary.BY_SFI else 0
 
 
 def _read(ctx: Context, sfi: int, handler: Handler, *, transparent: bool) -> Answer:

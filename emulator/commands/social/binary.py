@@ -3,6 +3,7 @@
 from typing import Final
 
 from cardfs.model.errors import OffsetOutside
+from cardfs.model.files import Ef
 
 from ...card.apdu import Command
 from ...card.context import DONE, Answer, Context
@@ -16,7 +17,7 @@ def parameters(p1: int, _p2: int) -> bool:
     return p1 < BY_SFI or 0x80 < p1 < 0x9F
 
 
-def _place(command: Command) -> tuple[int, int]:
+def place(command: Command) -> tuple[int, int]:
     """Return the SFI, 0 for the current EF, and the offset."""
     if command.p1 & BY_SFI:
         return command.p1 & 0x1F, command.p2
@@ -30,7 +31,7 @@ def read_binary(ctx: Context) -> Answer:
         FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
         OffsetOutside: the offset is not below the length of the file.
     """
-    sfi, offset = _place(ctx.command)
+    sfi, offset = place(ctx.command)
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=True)
     ctx.require_access(ef, ef.read, "read")
@@ -49,11 +50,19 @@ def update_binary(ctx: Context) -> Answer:
         OffsetOutside: the data would end behind the end of the file.
         SecuringUnsupported, MacMissing, ChallengeUnusable, MacWrong, SecuredDataWrong: see `update_data`.
     """
-    sfi, offset = _place(ctx.command)
+    sfi, offset = place(ctx.command)
     ef = ctx.target(sfi)
     ctx.require_structure(ef, transparent=True)
     ctx.require_update(ef)
-    data = update_data(ctx, ef)
+    return overwrite(ctx, ef, offset, update_data(ctx, ef))
+
+
+def overwrite(ctx: Context, ef: Ef, offset: int, data: bytes) -> Answer:
+    """Write bytes of a transparent EF; the file keeps its length.
+
+    Raises:
+        OffsetOutside: the data would end behind the end of the file.
+    """
     contents = ctx.image.contents[ef.path]
     assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
     end = offset + len(data)

@@ -5,9 +5,7 @@ answers data and MAC.
 """
 
 from collections.abc import Callable
-from typing import Final
 
-from cardfs.model.errors import OffsetOutside
 from cardfs.model.files import Ef, Protection, Structure
 from cardfs.model.records import Mode, written
 from keys.errors import MacMissing
@@ -20,8 +18,6 @@ from ....status import UnknownClass
 from ...social import binary, record
 from .keyring import initial_value, the_key, unwrap
 
-NO_SFI: Final = 31
-
 
 def read_binary(ctx: Context) -> Answer:
     """Run READ BINARY with a MAC; answer the data and their MAC.
@@ -30,7 +26,7 @@ def read_binary(ctx: Context) -> Answer:
         UnknownClass: the file has no line protection.
         KeyUnknown, AccessDenied, ChallengeUnusable, MacWrong; see also `binary.read_binary`.
     """
-    return _read(ctx, _binary_sfi(ctx), binary.read_binary)
+    return _read(ctx, binary.place(ctx.command)[0], binary.read_binary)
 
 
 def read_record(ctx: Context) -> Answer:
@@ -62,16 +58,9 @@ def update_binary(ctx: Context) -> Answer:
         FileUnknown, NoCurrentEf, StructureMismatch, AccessDenied
         UnknownClass, MacMissing, KeyUnknown, ChallengeUnusable, MacWrong: line protection refuses the command.
     """
-    ef, data = _data(ctx, _binary_sfi(ctx), transparent=True)
-    command = ctx.command
-    offset = command.p2 if command.p1 & binary.BY_SFI else command.p1 << 8 | command.p2
-    contents = ctx.image.contents[ef.path]
-    assert isinstance(contents, bytes)  # noqa: S101 - its structure is transparent
-    end = offset + len(data)
-    if end > len(contents):
-        raise OffsetOutside(f"bytes {offset} to {end} in a file of {len(contents)} bytes")
-    ctx.change().put_contents(ef.path, contents[:offset] + data + contents[end:])
-    return DONE
+    sfi, offset = binary.place(ctx.command)
+    ef, data = _data(ctx, sfi, transparent=True)
+    return binary.overwrite(ctx, ef, offset, data)
 
 
 def update_record(ctx: Context) -> Answer:
@@ -92,7 +81,7 @@ def append_record(ctx: Context) -> Answer:
 
 def append_parameters(p1: int, p2: int) -> bool:
     """Return whether P1 is 00, and P2 an SFI, or none, with mode 100."""
-    return not p1 and p2 & 7 == Mode.NUMBER and p2 >> 3 != NO_SFI
+    return not p1 and p2 & 7 == Mode.NUMBER and p2 >> 3 != record.NO_SFI
 
 
 def _write_record(ctx: Context, mode: Mode | None, p1: int) -> Answer:
@@ -134,7 +123,3 @@ def _data(ctx: Context, sfi: int, *, transparent: bool) -> tuple[Ef, bytes]:
 def _require_protection(ctx: Context, ef: Ef) -> None:
     if ef.secured_update is Protection.NONE:
         raise UnknownClass(f"{ctx.image.label(ef.path)} has no line protection")
-
-
-def _binary_sfi(ctx: Context) -> int:
-    return ctx.command.p1 & 0x1F if ctx.command.p1 & binary.BY_SFI else 0
