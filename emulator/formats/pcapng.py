@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from ..trace.errors import TraceError
 from ..trace.event import LATEST, Event
-from ..trace.visible import one_line
+from ..trace.visible import one_line, quoted
 from . import masks
 from .source import exchange, unanswered
 
@@ -234,7 +234,8 @@ class _Capture:
             elif tag == _DIRECTION:
                 direction = int.from_bytes(value)
         if dissector not in (_ATR, _APDU):
-            raise ValueError(f"packet {self.packets} is of {dissector or 'nothing that has a name'!r}, not of a card")
+            what = quoted(dissector or "nothing that has a name")
+            raise ValueError(f"packet {self.packets} is of {what}, not of a card")
         if dissector == _APDU and direction not in (_SENT, _RECEIVED):
             raise ValueError(f"packet {self.packets} does not say which way it went")
         return dissector, direction, data[at:].hex().upper()

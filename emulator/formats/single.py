@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ..trace.errors import TraceError
 from ..trace.event import Event
+from ..trace.visible import quoted
 
 
 def one_card(events: Iterable[Event]) -> Iterator[Event]:
@@ -15,8 +16,8 @@ def one_card(events: Iterable[Event]) -> Iterator[Event]:
                 reader = event.reader
             elif event.reader != reader:
                 raise TraceError(
-                    f"the trace has commands in {reader!r} and in {event.reader!r}, and one card is wanted: choose a "
-                    "reader (--of)"
+                    f"the trace has commands in {quoted(reader)} and in {quoted(event.reader)}, and one card is "
+                    "wanted: choose a reader (--of)"
                 )
         yield event
 
@@ -40,5 +41,5 @@ def of_reader(events: Iterable[Event], wanted: str) -> Iterator[Event]:
         elif len(others) < 16:
             others.add(event.reader)
     if not found:
-        there = ", ".join(repr(each) for each in sorted(others)) or "no reader at all"
+        there = ", ".join(quoted(each) for each in sorted(others)) or "no reader at all"
         raise TraceError(f"the trace has no reader that begins with {wanted!r}; there are {there}")

@@ -285,7 +285,7 @@ def require_unmasked(events: Iterable[Event]) -> None:
         if event.kind == "command":
             number += 1
             if MASK in event.apdu:
-                name = event.name or event.apdu[:8]
+                name = event.name[:40] or event.apdu[:8]
                 raise ReplayError(
                     f"command {number} of the trace, {name}, is masked, so it cannot be replayed: record with "
                     "--unmasked (Python: Trace(unmasked=True))"

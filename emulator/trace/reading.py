@@ -11,6 +11,7 @@ import msgspec
 
 from .errors import TraceError
 from .event import LATEST, Event
+from .visible import quoted
 
 KINDS: Final = frozenset(("command", "power on", "power off", "reset", "fault", "note", "inserted", "removed"))
 """What an event can be."""
@@ -53,7 +54,7 @@ def _event(line: bytes) -> Event:
     """Return the event of a line; raise ValueError, or `msgspec.MsgspecError`, if it is none."""
     read = _DECODER.decode(line)
     if read.kind not in KINDS:
-        raise ValueError(f"{read.kind!r} is no kind of event")
+        raise ValueError(f"{quoted(read.kind)} is no kind of event")
     if not 0 <= read.time.timestamp() < LATEST:
         raise ValueError("the time lies before 1970 or after 9998")
     if not 0 <= read.seconds < LATEST:

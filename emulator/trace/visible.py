@@ -13,6 +13,10 @@ _INVISIBLE: Final = re.compile(
 )
 
 
+_MOST: Final = 80
+"""Characters of a file that a sentence repeats."""
+
+
 def visible(text: str) -> str:
     """Return text with control, zero-width and direction-changing characters escaped; tabs and newlines stay."""
     return _INVISIBLE.sub(_number, text)
@@ -21,6 +25,11 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text with these characters, newlines and tabs escaped."""
     return visible(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
+
+
+def quoted(text: str) -> str:
+    """Return text of a file in quotes for a sentence, cut: it may be as long as the file."""
+    return repr(text if len(text) <= _MOST else f"{text[:_MOST]}…")
 
 
 def _number(found: re.Match[str]) -> str:

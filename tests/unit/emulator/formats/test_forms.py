@@ -1,5 +1,6 @@
 """The table of forms: what a file is shows from its contents; what is none is refused."""
 
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from emulator.cli.traces import _FORMS
 from emulator.formats.forms import FORMS, WRITTEN, read_events, write_events
+from emulator.formats.single import of_reader
 from emulator.trace.errors import TraceError
 from tests.kit.places import DATA
 from tests.kit.traces import bytes_of
@@ -59,6 +61,23 @@ def test_what_is_no_trace(data: bytes, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(TraceError) as refused:
         list(read_events(path))
     assert str(refused.value).startswith(f"{path}: {sentence}")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"kind": "x" * 70_000}],
+        [{"kind": "command", "apdu": "00840000", "sw": "9000", "reader": letter * 70_000} for letter in "xy"],
+    ],
+    ids=["kind", "readers"],
+)
+def test_a_sentence_is_short_whatever_the_file_holds(lines: list[dict[str, str]], tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("".join(json.dumps({"time": "2026-01-01T00:00:00Z"} | line) + "\n" for line in lines))
+    with pytest.raises(TraceError) as refused:
+        list(write_events(of_reader(read_events(path), "" if len(lines) > 1 else "x"), "apdu4j"))
+    assert "x" * 80 + "…'" in str(refused.value)
+    assert len(str(refused.value)) < 500
 
 
 @pytest.mark.parametrize("name", ["jsonl", "apdu4j"])
