@@ -111,6 +111,7 @@ class Stack:
         self._slots = slots
         self._spaces: list[str] = []
         self._service = str(COMM)
+        self._folder = ""
         self._report = report
         self._private_only = private_only
         self._timeout = timeout
@@ -214,6 +215,7 @@ class Stack:
         self.mode, self.pid, self.readers = "private" if way == "apart" else way, answer["pid"], answer["readers"]
         self.port = answer["port"]
         self._service = answer["socket"]
+        self._folder = answer["folder"]
 
     def look(self) -> None:
         """Do nothing if the stack works; raise `StackError` if its first process or its pcscd has ended."""
@@ -238,9 +240,9 @@ class Stack:
         if self._init is not None:
             await_end(self._init)
             self._init = None
-        if self._service != str(COMM):
+        if self._folder:
             # The first process does so, too; unless it was killed.
-            shutil.rmtree(Path(self._service).parent, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._control is None:

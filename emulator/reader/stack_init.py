@@ -88,7 +88,16 @@ class Init:
                 self.configure()
                 self.start()
             readers = self.find_readers(RUNNING_TIMEOUT if self.mode == "running" else self.timeout)
-            self.send({"pid": pid, "readers": readers, "port": self.port, "socket": str(self.socket_path())})
+            folder = str(self.folder) if self.mode in ("apart", "own") else ""
+            self.send(
+                {
+                    "pid": pid,
+                    "readers": readers,
+                    "port": self.port,
+                    "socket": str(self.socket_path()),
+                    "folder": folder,
+                }
+            )
             self.serve()
         except (Trouble, OSError, ImportError) as error:
             self.send({"failed": str(error), "refused": self.mode == "apart" or isinstance(error, Refused)})
