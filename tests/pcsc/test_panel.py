@@ -259,6 +259,27 @@ def test_the_panel_sends_as_a_client_does_and_shows_files(page: Page, bench: Ben
     assert bench.atr(0)
 
 
+def test_eight_tabs_of_one_browser_work_beside_each_other(chromium: Browser) -> None:
+    """A browser opens six connections to a server; each tab needs one for what is clicked."""
+    with served() as (rig, server):
+        context = chromium.new_context(locale="en-GB")
+        context.set_default_timeout(LIMIT)
+        tabs = [context.new_page() for _ in range(8)]
+        for tab in tabs:
+            tab.goto(server.address, wait_until="commit")
+        for tab in tabs:
+            expect(tab.locator("#link")).to_have_attribute("data-link", "on")
+        rig.card.transmit(bytes.fromhex(CHALLENGE))
+        for tab in tabs:
+            expect(tab.locator(".row").last).to_contain_text("GET CHALLENGE")
+        tabs[0].close()
+        pressed(tabs[7], reader(tabs[7], 0), "Remove")
+        for tab in tabs[1:]:
+            expect(reader(tab, 0).locator(".kind")).to_have_text("empty")
+            expect(tab.locator("#count")).to_have_text(f"{len(rig.trace)}")
+        context.close()
+
+
 # Many rows, and text from anywhere --------------------------------------------------------------------
 
 
@@ -409,6 +430,20 @@ def test_the_colours_follow_the_system_until_somebody_chooses(chromium: Browser)
         expect(root).to_have_attribute("data-theme", "dark")
         page.reload()
         expect(root).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_a_narrow_window_shows_all_of_its_width(chromium: Browser, locale: str) -> None:
+    narrow = {"width": 420, "height": 860}
+    with served() as (rig, server), opened(chromium, server.address, locale=locale, viewport=narrow) as page:
+        rig.card.transmit(bytes.fromhex(WRONG_PIN))
+        expect(page.locator(".row.refused")).to_be_visible()
+        for tab in ("state", "files", "faults", "snapshots"):
+            page.locator(f"#tab-{tab}").click()
+            assert page.evaluate("document.documentElement.scrollWidth") == 420
+        page.evaluate("scrollTo(0, 0)")
+        for button in ("rig-reset", "language", "theme", "help"):
+            expect(page.locator(f"#{button}")).to_be_in_viewport(ratio=1)
 
 
 def test_everything_goes_by_keyboard(chromium: Browser) -> None:

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 PAGES = {"/": "index.html"} | {
-    f"/{name}": name for name in ("panel.css", "panel.js", "list.js", "texts.js", "icon.svg")
+    f"/{name}": name for name in ("panel.css", "panel.js", "list.js", "stream.js", "texts.js", "icon.svg")
 }
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 """Nothing from elsewhere, and no script within a page: text from a card stays text."""

@@ -1,6 +1,7 @@
 // The live panel of a rig. It uses nothing but the public requests of the control; text from a card stays text.
 
 import { List } from "./list.js";
+import { listen } from "./stream.js";
 import { TEXTS } from "./texts.js";
 
 const MOST = 10000; // events that the panel keeps, as many as the rig
@@ -8,7 +9,6 @@ const SLACK = 1000; // so many more are dropped at once, not one by one
 const CALM = 150; // milliseconds between an event and a look at the card
 const POLL = 2000; // milliseconds between looks at the readers: a card may come back by itself
 const RETRY = 1000; // milliseconds until a lost connection is tried again
-const SIGNALS = ["command", "card ready", "card powered", "card removed", "fault fired", "power off", "reset", "note"];
 const THEMES = ["auto", "light", "dark"];
 const TABS = ["state", "files", "faults", "snapshots"];
 const MONEY = [
@@ -746,33 +746,44 @@ function clear() {
 
 // -- following --------------------------------------------------------------------------------
 
-// Take everything that was missed, then follow. A rig that numbers anew is another one: forget what was.
-async function follow() {
-  try {
-    const missed = await ask("GET", `trace?format=json&after=${Math.max(0, last - 1)}`);
-    if (last && missed[0]?.number !== last) {
-      [events, fresh, last, cleared] = [[], [], 0, 0];
-      refilter(true);
-      return follow();
-    }
-    missed.forEach(take);
-    flush();
-    await start();
-  } catch {
-    return lost();
-  }
-  const stream = new EventSource(`events?after=${last}`);
-  stream.onopen = () => linked("on");
-  for (const signal of SIGNALS) stream.addEventListener(signal, (message) => take(JSON.parse(message.data)));
-  stream.onerror = () => {
-    stream.close();
-    lost();
-  };
+// Hear of events, and of the link to the rig.
+let held = null; // events that come while those of before are asked for
+let round = 0; // number of the newest attempt to ask for them
+function hear({ link, event }) {
+  if (link === "on") catchUp();
+  else if (link) lost();
+  else if (held) held.push(JSON.parse(event));
+  else take(JSON.parse(event));
 }
 
 function lost() {
+  round++;
+  held = null;
   linked("off");
-  setTimeout(follow, RETRY);
+}
+
+// Take everything that was missed. A rig that numbers anew is another one: forget what was.
+async function catchUp() {
+  const mine = ++round;
+  held = [];
+  try {
+    let missed = await ask("GET", `trace?format=json&after=${Math.max(0, last - 1)}`);
+    if (last && missed[0]?.number !== last) {
+      [events, fresh, last, cleared] = [[], [], 0, 0];
+      refilter(true);
+      missed = await ask("GET", "trace?format=json");
+    }
+    if (mine !== round) return; // the link was lost meanwhile
+    [...missed, ...held].forEach(take);
+    held = null;
+    flush();
+    await start();
+    if (mine === round) linked("on");
+  } catch {
+    if (mine !== round) return;
+    linked("off");
+    setTimeout(() => mine === round && catchUp(), RETRY);
+  }
 }
 
 function linked(link) {
@@ -907,4 +918,4 @@ setInterval(() => !document.hidden && view.link === "on" && look(false), POLL);
 document.addEventListener("visibilitychange", () => !document.hidden && lookSoon());
 
 translate();
-follow();
+listen(hear);
