@@ -4,7 +4,6 @@ Names stand flat where only one file has them, else in a table of their file, ``
 of a cyclic file are an array of tables, newest first: ``[[DF02.EF07]]`` or ``[[employment_record]]``.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from ..model.codecs import CodecError, card_number, encode
 from ..model.elements import decides_itself, filled
+from ..model.errors import nearest
 from ..model.files import Element, Structure
 from ..profile.files import EfPlan
 from ..profile.inputs import Document, IssueError, NoSuchElement, read_document
@@ -269,5 +269,5 @@ def _split(text: str, length: int) -> tuple[str, str]:
 
 def suggest(name: str, names: Iterable[str]) -> str:
     """Return the end of an error that names the most similar name; empty if none is similar."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    near = nearest(name, names)
+    return f"; did you mean {near!r}?" if near else ""

@@ -1,6 +1,9 @@
-"""Refusals of the file system, and errors of images; see `keys.errors` for the root."""
+"""Refusals of the file system, errors of images, and the nearest right name; see `keys.errors` for the root."""
 
+import difflib
+from collections.abc import Iterable
 from os import PathLike
+from typing import Final
 
 from keys.errors import CardError, SscardError
 
@@ -107,3 +110,39 @@ class DamagedImage(ImageError):
 
 class LogError(ImageError):
     """The write-ahead log of an image is missing, or belongs to another image."""
+
+
+# -- names that there are not ------------------------------------------------------------------
+
+LONGEST: Final = 200
+"""Characters of a name beyond which nobody looks for the one that was meant."""
+FEW: Final = 20
+"""Names that a sentence can list."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the most similar name, whatever its case; empty if none is similar.
+
+    Example:
+        >>> nearest("DEMO", ["demo", "psam"])
+        'demo'
+    """
+    known = {each.casefold(): each for each in names}
+    close = difflib.get_close_matches(name[:LONGEST].casefold(), known, n=1)
+    return known[close[0]] if close else ""
+
+
+def hint(name: str, names: Iterable[str]) -> str:
+    """Return the end of a sentence: the most similar name, else all if they are few.
+
+    Example:
+        >>> "there is no fault 'pul'" + hint("pul", ["pull", "pad"])
+        "there is no fault 'pul'; did you mean 'pull'?"
+        >>> hint("x", ["pull", "pad"])
+        '; there are: pull, pad'
+    """
+    names = list(names)
+    near = nearest(name, names)
+    if near:
+        return f"; did you mean {near!r}?"
+    return f"; there are: {', '.join(names) or 'none'}" if len(names) < FEW else ""

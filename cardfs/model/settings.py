@@ -4,12 +4,12 @@ The names and defaults are one list with the table in the README. A profile writ
 ``[settings.read]`` / ``le_mismatch = "shorter"``; an unknown name or value is refused.
 """
 
-import difflib
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import fields
+
+from .errors import nearest
 
 Tries = Annotated[int, Meta(ge=1, le=15)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
@@ -293,13 +293,9 @@ def near_setting(dotted: str) -> str:
     """Return the end of an error that names the most similar setting or section; empty if none is similar."""
     first, _, last = dotted.removeprefix("settings.").partition(".")
     sections = {each.name: each.type for each in fields(Settings)}
-    near = _nearest(first, sections)
+    near = nearest(first, sections)
     kind = sections.get(near)
     if last and isinstance(kind, type) and issubclass(kind, Struct):
-        inner = _nearest(last, kind.__struct_fields__)
+        inner = nearest(last, kind.__struct_fields__)
         near = f"{near}.{inner}" if inner else "" if near == first else near
     return f"; did you mean settings.{near}?" if near else ""
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(name, list(names), n=1)), "")

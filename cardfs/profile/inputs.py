@@ -4,11 +4,13 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from keys.errors import SscardError
+
+from ..model.errors import hint
 
 DEEPEST: Final = 16
 """Levels of tables and arrays that a TOML file may have; profiles have five."""
@@ -216,6 +218,9 @@ def convert(data: object, kind: type[T]) -> T:
         reason, path = match["reason"], match["path"] or ""
         unknown, missing = _UNKNOWN.search(reason), _MISSING.search(reason)
         bad_key = _QUOTED.search(reason) if match["key"] else None
+        value = _QUOTED.search(reason) if reason.startswith("Invalid enum value") else None
+        if value and (choices := _choices(kind, path)):
+            reason += hint(value[1], choices)
     raise Misfit(
         path,
         reason[:1].lower() + reason[1:],
@@ -223,3 +228,12 @@ def convert(data: object, kind: type[T]) -> T:
         missing=missing[1] if missing else "",
         bad_key=bad_key[1] if bad_key else "",
     )
+
+
+def _choices(kind: Any, path: str) -> list[str]:
+    """Return the words that a value can be, from its place in a type; nothing where that is not known."""
+    for name in re.findall(r"\w+", path):
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            return []
+        kind = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}.get(name)
+    return [str(each) for each in get_args(kind)] if get_origin(kind) is Literal else []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..model.errors import nearest
 from .inputs import Document, ProfileError, read_document
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
@@ -100,7 +101,9 @@ def find_profile(name: str, folder: Path | None = None) -> Path:
     path = (folder or Path()) / name
     if not os.path.isfile(path):  # noqa: PTH113 - unlike the method of a path it refuses no name
         known = ", ".join(shipped_profiles())
-        raise ProfileError(name, f"neither a file nor a shipped profile ({known})")
+        near = nearest(name, shipped_profiles())
+        meant = f"; did you mean {near!r}?" if near else ""
+        raise ProfileError(name, f"neither a file nor a shipped profile ({known}){meant}")
     return path
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from cardfs.model.errors import hint
+
 from .check import Check, CheckError
 from .commands import FUNCTIONS, PARAMETERS
 from .debit import DEBIT_CHECKS
@@ -57,5 +59,5 @@ def chosen(names: Iterable[str]) -> tuple[Group, ...]:
     wanted, known = set(names), {group.id for group in GROUPS}
     unknown = sorted(wanted - known)
     if unknown:
-        raise CheckError(f"there is no group {unknown[0]!r}; there are: {', '.join(group.id for group in GROUPS)}")
+        raise CheckError(f"there is no group {unknown[0]!r}{hint(unknown[0], (group.id for group in GROUPS))}")
     return tuple(group for group in GROUPS if not wanted or group.id in wanted)

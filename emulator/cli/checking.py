@@ -110,9 +110,9 @@ def _reader(reader: str, psam: str | None, roots: Path | None, **asked: Any) -> 
     from cardfs.issuing.roots import load_roots
 
     from ..check.run import run
-    from ..terminal.pcsc import PcscReader, reader_names
+    from ..terminal.pcsc import PcscReader, reader_named
 
-    place, module = reader_names(reader)[0], reader_names(psam)[0] if psam else None
+    place, module = reader_named(reader), reader_named(psam) if psam else None
     if place == module:
         raise UsageFault(f"--psam: {module!r} is the reader with the card; name the reader of the PSAM")
     return run(

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cardfs.model.errors import hint
+
+from ..control.operations import OPERATIONS, OTHER_EVENTS, SIGNALS, TRACE_FORMS
 from .errors import UsageFault
 from .faults import fault_options, scenario_of
 from .group import TRACE, main, require_unmasked, unmasked_options
 from .helping import write_examples
 from .inserting import end_cleanly, run_beside, wait_for_a_signal
 from .output import open_trace, print_message, write_line
+from .traces import BINARY
 
 if TYPE_CHECKING:
     from ..control.operations import Operation
@@ -34,7 +38,6 @@ EXTRA: Final = (
 
 @main.command(
     "rig",
-    options_metavar="[OPTIONS] [--",
     context_settings={"allow_interspersed_args": False},
 )
 @click.option(
@@ -181,8 +184,6 @@ class _Control(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def _fill(self) -> None:
-        from ..control.operations import OPERATIONS
-
         for operation in OPERATIONS.values():
             self.commands.setdefault(operation.name, _command(operation))
 
@@ -247,13 +248,17 @@ def _print(answer: Any) -> None:
 
 
 @ctl.command()
-@click.option("--format", "form", type=click.Choice(["text", "jsonl", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(TRACE_FORMS), default="text", show_default=True)
 @click.option("--after", type=click.IntRange(0), default=0, help="Leave out the first events.")
 @click.pass_context
 def trace(ctx: click.Context, form: str, after: int) -> None:
     """Print what passed between the readers and their cards."""
+    if form in BINARY and sys.stdout.isatty():
+        raise UsageFault(f"--format {form}: this is no text for a terminal; send it to a file: > trace.{form}")
     answer = _client(ctx).ask("GET", f"/trace?format={form}&after={after}")
-    click.echo(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, indent=2), nl=False)
+    click.echo(
+        answer if isinstance(answer, str | bytes) else json.dumps(answer, ensure_ascii=False, indent=2), nl=False
+    )
 
 
 @ctl.command()
@@ -262,6 +267,9 @@ def trace(ctx: click.Context, form: str, after: int) -> None:
 @click.pass_context
 def events(ctx: click.Context, after: int | None, until: str | None) -> None:
     """Print what happens as it happens, as JSON lines."""
+    signals = (*SIGNALS.values(), *OTHER_EVENTS)
+    if until is not None and until not in signals:
+        raise UsageFault(f"--until: there is no signal {until!r}{hint(until, signals)}")
     for event in _client(ctx).events(after):
         click.echo(json.dumps(event, ensure_ascii=False))
         if event["signal"] == until:

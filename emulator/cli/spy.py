@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 @main.command(
-    options_metavar="[OPTIONS] [--",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("--from", "source", required=True, metavar="READER", help="PC/SC reader with the physical card.")

@@ -203,9 +203,9 @@ def _of_image(image: Path) -> "Card":
 
 def _in_reader(name: str) -> "Reader":
     from ..terminal import TerminalError
-    from ..terminal.pcsc import PcscReader, reader_names
+    from ..terminal.pcsc import PcscReader, reader_named
 
     try:
-        return PcscReader(reader_names(name)[0])
+        return PcscReader(reader_named(name))
     except TerminalError as error:
         raise UsageFault(str(error)) from None

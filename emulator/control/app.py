@@ -5,8 +5,9 @@ in ``Host``, and one that comes from a page must come from this server's own (``
 """
 
 import asyncio
-import difflib
 import json
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -22,6 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cardfs.model.errors import LONGEST, hint, nearest
 from keys.errors import SscardError
 
 from ..formats.forms import write_events
@@ -46,8 +48,8 @@ UNREAD: Final = 30.0
 """Seconds after which a client is dropped that does not read its stream."""
 
 LOCAL: Final = frozenset(("localhost", "127.0.0.1", "::1", ""))
-_LONGEST_NAME: Final = 200
-"""Characters of a path beyond which nobody looks for the one that was meant."""
+LONGEST_SENTENCE: Final = 600
+"""Characters of a refusal, of which the middle is left out if somebody has sent a longer name."""
 
 
 class Guard:
@@ -105,6 +107,10 @@ class _Number(Convertor[int]):
 register_url_convertor("number", _Number())
 
 
+def _is_number(part: str) -> bool:
+    return re.fullmatch(_Number.regex, part) is not None
+
+
 def build(
     controller: Controller, hub: Hub, *, hosts: frozenset[str] | None = LOCAL, more: list[BaseRoute] | None = None
 ) -> ASGIApp:
@@ -146,6 +152,7 @@ def _route(path: str) -> str:
 
 async def _operate(controller: Controller, operation: Operation, request: Request) -> Response:
     try:
+        _refuse_query(operation, request)
         fields = check_fields(operation, await _body(request))
         numbers = [request.path_params[name] for name in operation.numbers]
         return JSONResponse(await run_in_threadpool(getattr(controller, operation.act), *numbers, **fields))
@@ -157,6 +164,16 @@ async def _operate(controller: Controller, operation: Operation, request: Reques
         return _refused(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
     except SscardError as error:
         return _refused(str(error), HTTPStatus.BAD_REQUEST)
+
+
+def _refuse_query(operation: Operation, request: Request) -> None:
+    for name in request.query_params:
+        known = [field.name for field in operation.body]
+        if name in known or operation.open_body:
+            raise ControlError(
+                f"{name[:LONGEST]}: {operation.name} takes its fields as JSON in the body, not in the query"
+            )
+        raise ControlError(f"{operation.name} has no field {name[:LONGEST]!r}{hint(name, known)}")
 
 
 async def _body(request: Request) -> Any:
@@ -175,11 +192,20 @@ async def _body(request: Request) -> Any:
     if not body.strip():
         return {}
     try:
-        given = json.loads(bytes(body), parse_constant=_no_number)
+        given = json.loads(bytes(body), parse_constant=_no_number, object_pairs_hook=_table)
         json.dumps(given, ensure_ascii=False).encode()  # half a character stands for none
     except (ValueError, RecursionError) as error:
         raise ControlError(f"the body is no JSON: {error}") from None
     return given
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:LONGEST]!r} is given twice")
+    return table
 
 
 def _no_number(name: str) -> None:
@@ -196,7 +222,7 @@ def check_fields(operation: Operation, given: Any) -> dict[str, Any]:
         if name not in known:
             if operation.open_body:
                 continue
-            raise ControlError(f"{operation.name} has no field {name[:_LONGEST_NAME]!r}{_nearest(name, known)}")
+            raise ControlError(f"{operation.name} has no field {name[:LONGEST]!r}{hint(name, known)}")
         kind = known[name].kind
         if not isinstance(value, kinds[kind]) or (kind == "integer" and isinstance(value, bool)):
             raise ControlError(f"{name}: a JSON {kind} was expected")
@@ -206,20 +232,17 @@ def check_fields(operation: Operation, given: Any) -> dict[str, Any]:
     return given
 
 
-def _nearest(name: str, names: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names) or 'none'}"
-
-
 # -- streams ----------------------------------------------------------------------------------------------
 
 
 def _query(stream: str, request: Request) -> dict[str, str]:
     """Return the fields of the query; raise `ControlError` for one that there is not."""
     known = STREAMS[stream].query
-    for name in request.query_params:
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
-            raise ControlError(f"{STREAMS[stream].path} has no field {name[:_LONGEST_NAME]!r}{_nearest(name, known)}")
+            raise ControlError(f"{STREAMS[stream].path} has no field {name[:LONGEST]!r}{hint(name, known)}")
+        if times > 1:
+            raise ControlError(f"{name} is given twice")
     return dict(request.query_params)
 
 
@@ -234,7 +257,7 @@ async def _trace(hub: Hub, request: Request) -> Response:
     after = _number("after", query.get("after", "0"))
     form = query.get("format", "jsonl")
     if form not in FORMS:
-        raise ControlError(f"there is no format {form[:_LONGEST_NAME]!r}{_nearest(form, FORMS)}")
+        raise ControlError(f"there is no format {form[:LONGEST]!r}{hint(form, FORMS)}")
     # In another thread: a long trace takes its time, and others ask meanwhile.
     return await run_in_threadpool(FORMS[form], hub, after)
 
@@ -323,14 +346,14 @@ async def _index(_request: Request) -> Response:
 async def _no_such_path(request: Request, _error: Any) -> Response:
     path = str(request.scope["path"])
     short = path.rstrip("/")
-    near = difflib.get_close_matches(short, _paths(path), n=1) if len(path) <= _LONGEST_NAME else []
-    hint = f"; did you mean {near[0]}?" if near else "; /openapi.json lists all"
-    return _refused(f"there is no {path[:_LONGEST_NAME]}{hint}", HTTPStatus.NOT_FOUND)
+    near = nearest(short, _paths(path)) if len(path) <= LONGEST else ""
+    meant = f"; did you mean {near}?" if near else "; /openapi.json lists all"
+    return _refused(f"there is no {path[:LONGEST]}{meant}", HTTPStatus.NOT_FOUND)
 
 
 def _paths(asked: str) -> list[str]:
     """Return all paths, with the numbers of the one that was asked for."""
-    numbers = iter([part for part in asked.split("/") if part.isdecimal()])
+    numbers = iter([part for part in asked.split("/") if _is_number(part)])
     given = {"{reader}": next(numbers, "0")} | {name: next(numbers, "1") for name in ("{fault}",)}
     given["{snapshot}"] = given["{fault}"]
     templates = [*(each.path for each in OPERATIONS.values()), *(each.path for each in STREAMS.values())]
@@ -351,7 +374,7 @@ async def _no_such_method(request: Request, _error: Any) -> Response:
 def _fits(template: str, path: str) -> bool:
     parts, given = template.split("/"), path.split("/")
     return len(parts) == len(given) and all(
-        there.isdecimal() if part.startswith("{") else part == there for part, there in zip(parts, given, strict=True)
+        _is_number(there) if part.startswith("{") else part == there for part, there in zip(parts, given, strict=True)
     )
 
 
@@ -365,6 +388,8 @@ async def _defect(_request: Request, error: Exception) -> Response:
 
 
 def _refused(why: str, status: int) -> Response:
+    if len(why) > LONGEST_SENTENCE:
+        why = f"{why[: LONGEST_SENTENCE // 2]} … {why[-LONGEST_SENTENCE // 2 :]}"
     shown = visible(why).encode(errors="backslashreplace").decode()
     return JSONResponse({"error": shown}, status)
 

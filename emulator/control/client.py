@@ -43,7 +43,7 @@ class Client:
             raise ControlError(f"{address!r} is no address of a rig: http://127.0.0.1:PORT or unix:/path")
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Send a request and return what it answers: JSON, or text where that is asked for."""
+        """Send a request and return what it answers: JSON, or text or bytes where that is asked for."""
         connection = self._connect()
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -81,8 +81,10 @@ class Client:
         """Return what an answer holds; raise `ControlError` for a refusal, and for what no rig answers."""
         kind = response.headers.get_content_type()
         try:
-            text = response.read().decode()
-            answer: Any = json.loads(text) if kind == "application/json" else text
+            content = response.read()
+            if kind == "application/octet-stream" and response.status < 400:
+                return content
+            answer: Any = json.loads(content) if kind == "application/json" else content.decode()
         except (ValueError, RecursionError):
             raise self._stranger() from None
         if response.status >= 400:

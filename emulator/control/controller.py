@@ -5,7 +5,6 @@ threads: what changes a reader waits for its lock, and what looks into a card or
 command that the card works on. Both waits have a limit.
 """
 
-import difflib
 import itertools
 import os
 import threading
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from cardfs.model.errors import nearest
 from cardfs.profile.source import SHIPPED, shipped_profiles
 
 from ..naming import NEW, resolve
@@ -113,7 +113,7 @@ class Controller:
                 raise ControlError(f"reader {place} holds a card already: remove it first, or swap", 409)
             last = self._places[place].last
             if last is None or image or options:
-                self._put(place, self._card(image or "demo", options))
+                self._put(place, self._card(image, options))
             else:
                 reader.insert(last.card)
         return self.reader(place)
@@ -173,6 +173,7 @@ class Controller:
             raise ControlError("apdu: it must be hexadecimal") from None
         if not SHORTEST <= len(command) <= LONGEST:
             raise ControlError(f"apdu: a command has {SHORTEST} to {LONGEST} bytes, not {len(command)}")
+        self._inserted(place)
         reader = self._reader(place)
         with _held(self._places[place].sending, f"reader {place} is busy with another command"):
             answer = reader.transmit(command)
@@ -361,28 +362,42 @@ class Controller:
             return last
 
     def _card(self, image: str, options: dict[str, Any]) -> AnyCard:
-        """Make a new card, open an image, or find the way to a physical card."""
+        """Make a new card, open an image, or find the way to a physical card; without an image it is a new card."""
         if image.startswith(FROM):
+            if image == FROM:
+                raise ControlError(f"image: {FROM}READER names a PC/SC reader, and no name stands behind {FROM!r}")
             profile = options.pop("profile", DEFAULT_PROFILE)
             if options:
                 raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is a physical one")
             return self.rig.relay(image.removeprefix(FROM), profile)
-        if options and image not in NEW:
+        if options and image and image not in NEW:
             kind = resolve(image, made=lambda _: "a test card", file=lambda _: "an image file")
             raise ControlError(f"{', '.join(options)}: only a new card takes this, and {image} is {kind}")
         return resolve(
-            image,
-            new=lambda profile: self.rig.issue(**{"profile": profile, **options}),
+            image or "demo",
+            new=lambda profile: self._issue(image, {"profile": profile, **options}),
             made=self.rig.test_card,
             file=self._open,
         )
 
+    def _issue(self, image: str, options: dict[str, Any]) -> Card:
+        """Make a new card; refuse what it would not have."""
+        card = self.rig.issue(**options)
+        if image and card.is_psam is not (image == "psam"):
+            kind = "a PSAM" if card.is_psam else "a user card"
+            raise ControlError(
+                f"image is {image!r}, and profile {options['profile']!r} is {kind}: leave one of them out"
+            )
+        if card.is_psam and "pin" in options:
+            raise ControlError("pin: a PSAM has no holder and no PIN: leave it out")
+        return card
+
     def _open(self, image: Path) -> Card:
         path = self._folder / image
         if not os.path.isfile(path):  # noqa: PTH113 - unlike the method of a path it refuses no name
-            near = difflib.get_close_matches(path.name[:255], _images(path.parent), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else _OTHERS
-            raise ControlError(f"{str(image)[:255]}: there is no such image file{hint}", 404)
+            near = nearest(path.name, (*NEW, *_images(path.parent)))
+            meant = f"; did you mean {near!r}?" if near else _OTHERS
+            raise ControlError(f"{str(image)[:255]}: there is no such image file{meant}", 404)
         return self.rig.open(path)
 
     def _put(self, place: int, card: AnyCard) -> None:

@@ -16,17 +16,10 @@ from ..rig.trace import LIMIT, Trace
 from ..trace.event import Event
 from ..trace.visible import visible
 from .controller import event_table
+from .operations import SIGNALS
 
 BATCH: Final = 256
 """Events that are sent to a follower in one piece."""
-
-SIGNALS: Final = {
-    "inserted": "card ready",
-    "power on": "card powered",
-    "removed": "card removed",
-    "fault": "fault fired",
-}
-"""What the automation of a terminal waits for, by the kind of event; the others are called by their kind."""
 
 
 class Follower:

@@ -267,6 +267,20 @@ STREAMS: Final[Mapping[str, Stream]] = {
 }
 """What is no operation: the trace and the events."""
 
+TRACE_FORMS: Final[tuple[str, ...]] = tuple(STREAMS["trace"].query["format"]["enum"])
+"""The forms of a trace, the usual one first."""
+
+SIGNALS: Final[Mapping[str, str]] = {
+    "inserted": "card ready",
+    "power on": "card powered",
+    "removed": "card removed",
+    "fault": "fault fired",
+}
+"""What the automation of a terminal waits for, by the kind of event."""
+
+OTHER_EVENTS: Final = ("command", "power off", "reset", "note")
+"""Kinds of events that are called by their kind."""
+
 
 # -- what is answered -------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import json
 import socket
 import threading
 import time
@@ -9,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..reader.vpcd import take_no_signals
 from ..rig.rig import Rig
@@ -73,7 +76,7 @@ class Server:
             lifespan="off",
             timeout_graceful_shutdown=END,
             loop="asyncio",
-            http="h11",
+            http=_Protocol,
             ws="none",
         )
         self._server = uvicorn.Server(config)
@@ -109,6 +112,18 @@ class Server:
     ) -> None:
         """Close the server."""
         self.close()
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1, whose own refusals have the form of all others."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP request, and close the connection."""
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        body = json.dumps({"error": f"this is no request in HTTP/1.1: {msg}"}).encode()
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 def _bind(host: str, port: int) -> socket.socket:

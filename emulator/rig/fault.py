@@ -1,6 +1,6 @@
 """Faults: something goes wrong on purpose at a chosen moment. What can go wrong stands in `emulator.rig.kinds`."""
 
-import difflib
+import re
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +8,8 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
+from cardfs.model.errors import hint
+from cardfs.model.files import LABELS, NAMES
 from keys.errors import SscardError
 
 from ..card.engine import Card
@@ -16,6 +18,9 @@ from ..commands.sets import SETS
 from .kinds import KINDS, REQUIRED, Call, Kind, Parameter, keys_named, whole, words
 
 ALL: Final = "all"
+_DFS: Final = "|".join(("MF", *NAMES.values(), *LABELS.values()))
+_LABEL: Final = re.compile(rf"({_DFS}|[0-9A-F]{{4}})(/(EF[0-9A-F]{{2}}|[0-9A-F]{{4}}))?", re.IGNORECASE)
+"""What a file can be called."""
 
 
 class FaultError(SscardError, ValueError):
@@ -66,10 +71,14 @@ class Fault:
     ) -> None:
         kind = KINDS.get(name)
         if kind is None:
-            raise FaultError(f"there is no fault {name!r}{nearest(name, KINDS)}")
+            raise FaultError(f"there is no fault {name!r}{hint(name, KINDS)}")
         self.kind = kind
+        if kind.spoils_atr and (on, file, nth, times) != (None, None, 1, None):
+            raise FaultError(f"fault {name} has no selector: leave {', '.join(SELECTOR)} out")
         self.on = _read(SELECTORS["on"], name, on)
         self.file = _read(SELECTORS["file"], name, file)
+        if self.file is not None and not _LABEL.fullmatch(self.file):
+            raise FaultError(f"fault {name}: no file is called {self.file!r}: write DF04/EF05, or DF04 for all in it")
         self.nth = _read(SELECTORS["nth"], name, nth)
         self.times = kind.times if times is None else _read(SELECTORS["times"], name, times)
         self.seen = 0
@@ -188,7 +197,7 @@ def require_key(fault: Fault, engine: Card) -> None:
     """Refuse a fault of a key that a card does not have; raise `FaultError`."""
     if any(each.name == "key" for each in fault.kind.parameters) and not keys_named(engine, fault["key"]):
         names = sorted({at[0].name for at in list(engine.image.keys)})
-        raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{nearest(fault['key'], names)}")
+        raise FaultError(f"fault {fault.name}: the card has no key {fault['key']!r}{hint(fault['key'], names)}")
 
 
 def _within(label: str, wanted: str) -> bool:
@@ -253,7 +262,7 @@ def _read_all(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {each.name: each for each in kind.parameters}
     for key in given:
         if key not in known:
-            raise FaultError(f"fault {kind.name} has no parameter {key!r}{nearest(key, (*SELECTOR, *known))}")
+            raise FaultError(f"fault {kind.name} has no parameter {key!r}{hint(key, (*SELECTOR, *known))}")
     values = {}
     for name, parameter in known.items():
         if name not in given and parameter.default is REQUIRED:
@@ -271,7 +280,7 @@ def _prefix(name: str, on: str | None) -> bytes | None:
     except ValueError:
         prefix = b""
     if not prefix:
-        raise FaultError(f"fault {name}: no card has a command {on!r}{nearest(on.upper(), command_names().values())}")
+        raise FaultError(f"fault {name}: no card has a command {on!r}{hint(on.upper(), command_names().values())}")
     return prefix
 
 
@@ -284,13 +293,6 @@ def command_names() -> dict[str, str]:
 def command_rows() -> Iterator[Row]:
     """Yield the commands of all command sets; one name may come several times."""
     yield from chain(*SETS.rows.values(), *SETS.codings.values())
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the end of a sentence on an unknown name: the one that was meant, else all if they are few."""
-    names = list(names)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}" if len(names) < 20 else ""
 
 
 def shown(value: Any) -> str:

@@ -24,7 +24,7 @@ from ..card.session import Session
 from ..ports import AsIs, CardRemoved
 from ..reader.outside import Outside
 from ..terminal import TerminalError
-from ..terminal.pcsc import checked, error_of, library, reader_names
+from ..terminal.pcsc import checked, error_of, library, reader_named
 from ..trace.event import Event
 from .any_card import AnyCard, Place
 from .fault import Fault, FaultError
@@ -263,14 +263,15 @@ class Relay(AnyCard):
     and of its commands are refused, and its trace follows a profile.
 
     Args:
-        reader: name of the PC/SC reader with the physical card, or its beginning; it may be empty at first.
+        reader: name of the PC/SC reader with the physical card, or its beginning, as `reader_named` takes it; it may be
+            empty at first.
         profile: what type of card it is taken for: a shipped name, a TOML file, or what `load_profile` returns.
 
     Attributes:
         name: the whole name of the reader.
 
     Raises:
-        TerminalError: there is no such reader, or no PC/SC service.
+        TerminalError: there is no such reader, or several, or no PC/SC service.
         InputError: there is no such profile.
     """
 
@@ -278,7 +279,7 @@ class Relay(AnyCard):
         foreign = Foreign(structure(profile))
         self._library = Outside(library(), ROUTE.outside())
         try:
-            self.name: Final = reader_names(reader, self._library)[0]
+            self.name: Final = reader_named(reader, self._library)
             self._physical = Physical(self.name, self._library, foreign, self.note)
             self._watch: Watch | None = None
             super().__init__(self._physical)

@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from cardfs.issuing.roots import Roots, load_roots
+from cardfs.model.errors import ImageError, nearest
 from cardfs.profile.loader import DEMO, Profile
 from keys.generate import RandomSource, SeededRandom, system_random
 
-from ..naming import resolve
+from ..naming import NEW, resolve
 from ..terminal import Hsm, InProcess, Settings, Terminal
 from ..trace.event import Event
 from .any_card import AnyCard
@@ -196,7 +197,7 @@ class Rig:
             profile: what type of card it is taken for, a shipped name or a TOML file: its trace follows it.
 
         Raises:
-            TerminalError: there is no such reader, or no PC/SC service; an `SscardError`.
+            TerminalError: there is no such reader, or several, or no PC/SC service; an `SscardError`.
             InputError: there is no such profile.
         """
         made = Relay(reader, profile)
@@ -249,7 +250,14 @@ class Rig:
             return None
         if isinstance(source, str) and source.startswith(FROM):
             return self.relay(source.removeprefix(FROM))
-        return resolve(source, new=self.issue, made=self.test_card, file=self.open)
+        return resolve(source, new=self.issue, made=self.test_card, file=self._named)
+
+    def _named(self, path: Path) -> Card:
+        """Open an image file; where there is none name the new card that was meant."""
+        near = nearest(str(path), NEW)
+        if near and not path.exists():
+            raise ImageError(path, f"there is no such image file; did you mean {near!r}?")
+        return self.open(path)
 
     @property
     def card(self) -> Card:
@@ -280,7 +288,9 @@ class Rig:
         return tuple(card for card in self._seen.values() if isinstance(card, Card))
 
     def require_free(self, card: AnyCard) -> None:
-        """Refuse a card that is in a reader already; raise `RigError`."""
+        """Refuse a card that is in a reader already, or one behind a reader of this rig; raise `RigError`."""
+        if isinstance(card, Relay) and self._link.owns(card.name):
+            raise RigError(f"{card.name!r} is a reader of this rig: name the one that the physical card is in")
         for reader in self.readers:
             if card in (reader.inserted, reader.relay):
                 raise RigError(f"this card is in {reader.name!r} already: a card can be in one reader only")

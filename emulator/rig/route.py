@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+COMM: Final = "/run/pcscd/pcscd.comm"
+"""Where the library looks without the variable."""
 VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 NAME: Final = "pcscd.comm"
 LONGEST: Final = 107
@@ -57,6 +59,13 @@ class Route:
             if self._before is not None:
                 environment[VARIABLE] = self._before
         return environment
+
+    def leads_outside_to(self, socket_path: str) -> bool:
+        """Return whether the pcscd that `outside` finds is the one of a stack."""
+        # Not by their paths: a stack in namespaces has the same one, behind a link of /proc.
+        with contextlib.suppress(OSError):
+            return Path(self.outside().get(VARIABLE) or COMM).samefile(socket_path)
+        return False
 
     def prepare(self) -> None:
         """Set the variable before anything asks for it; the link leads nowhere yet."""

@@ -23,11 +23,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from cardfs.model.errors import hint
 from cardfs.profile.inputs import Document, InputError, read_document
 from keys.generate import RandomSource, SeededRandom, system_random
 
 from .any_card import AnyCard
-from .fault import Fault, FaultError, nearest, read_words
+from .fault import Fault, FaultError, read_words
 from .timing import NONE, TimingError, wire
 
 KEYS: Final = ("timing", "seed", "fault")
@@ -173,7 +174,7 @@ def read_scenario(path: str | PathLike[str]) -> Scenario:
     document = read_document(Path(path), ScenarioError)
     for key in document.data:
         if key not in KEYS:
-            raise ScenarioError(document.name, f"there is no {key!r} in a scenario{nearest(key, KEYS)}")
+            raise ScenarioError(document.name, f"there is no {key!r} in a scenario{hint(key, KEYS)}")
     seed = document.data.get("seed")
     if seed is not None and not (isinstance(seed, str | int) and not isinstance(seed, bool)):
         raise ScenarioError(f"{document.name}: seed", "write a text or a number")

@@ -10,12 +10,12 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cardfs.model.errors import hint
 from keys.errors import SscardError
 
 from ..naming import resolve
 from ..reader.errors import StackError
 from .card import DEMO_PIN, Card
-from .fault import nearest
 from .rig import Kind, Rig
 from .route import ROUTE
 from .stock import Stock
@@ -74,7 +74,7 @@ def require_wishes(names: Iterable[str]) -> None:
     """Refuse a name that no wish has; raise `TestingError` with the nearest right one."""
     for name in names:
         if name not in WISHES:
-            raise TestingError(f"the marker sscard has no {name!r}{nearest(name, WISHES)}")
+            raise TestingError(f"the marker sscard has no {name!r}{hint(name, WISHES)}")
 
 
 # -- what tests share ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from cardfs.model.errors import hint
 from keys.errors import SscardError
 
 from ..card.row import Row
@@ -119,7 +120,7 @@ def wire(name: str) -> Wire | None:
     if name == NONE:
         return None
     if name not in TIMINGS:
-        raise TimingError(f"there is no timing {name!r}; there are: {', '.join((*TIMINGS, NONE))}")
+        raise TimingError(f"there is no timing {name!r}{hint(name, (*TIMINGS, NONE))}")
     return TIMINGS[name]
 
 

@@ -54,6 +54,9 @@ class Transport(Protocol):
     def present(self, place: int) -> bool:
         """Return whether a card is in the reader: a fault may have taken it out."""
 
+    def owns(self, name: str) -> bool:
+        """Return whether a reader that PC/SC shows outside of the rig is one of these."""
+
     def is_stale(self, place: int) -> bool:
         """Return whether clients know another answer to reset than the card in the reader gives now."""
 
@@ -210,6 +213,10 @@ class ProcessTransport:
         """Return whether there is a card."""
         seat = self._seats[place]
         return seat is not None and seat.present
+
+    def owns(self, name: str) -> bool:  # noqa: ARG002 - as others have it
+        """Return False: PC/SC shows none of these."""
+        return False
 
     def is_stale(self, place: int) -> bool:
         """Return whether the card has told another answer to reset than it would now."""
@@ -402,6 +409,10 @@ class PcscTransport:
         """Return whether PC/SC sees a card: one that comes back by itself is there when it gets power."""
         seat = self._seats[place]
         return seat is not None and not seat.lost
+
+    def owns(self, name: str) -> bool:
+        """Return whether it is one of these: where no stack is private they stand beside the machine's."""
+        return name in self.names and ROUTE.leads_outside_to(self.stack.socket_path)
 
     def is_stale(self, place: int) -> bool:
         """Return whether PC/SC shows another answer to reset: it keeps what it was told when the card got power."""

@@ -196,7 +196,7 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
     """Connect to the card in a reader.
 
     Args:
-        wanted: name of the reader or its beginning; None for the first one with a card.
+        wanted: name of the reader or its beginning, as `reader_named` takes it; None for the first one with a card.
 
     Yields:
         the reader's name, the card's ATR, and a channel.
@@ -204,7 +204,7 @@ def open_reader(wanted: str | None) -> Iterator[tuple[str, bytes, Channel]]:
     Raises:
         TerminalError: no PC/SC service, no such reader, no card.
     """
-    found = reader_names(wanted)
+    found = reader_names() if wanted is None else [reader_named(wanted)]
     for name in found:
         try:
             connection = PcscConnection(name, cold=False)
@@ -239,6 +239,19 @@ def reader_names(wanted: str | None = None, scard: Any = None) -> list[str]:
     if not found:
         raise _no_reader(names, wanted)
     return found
+
+
+def reader_named(wanted: str, scard: Any = None) -> str:
+    """Return the one PC/SC reader that is meant.
+
+    Args:
+        wanted: its whole name, or a beginning that no other reader has, or no other one with a card in it.
+        scard: as of `reader_names`.
+
+    Raises:
+        TerminalError: there is no such reader (-11), or there are several.
+    """
+    return _named(reader_names(wanted, scard), wanted, scard)
 
 
 class Readers(NamedTuple):
@@ -310,11 +323,26 @@ def _recognised(name: str, settings: Settings) -> str:
         connection.close()
 
 
-def _named(names: Sequence[str], wanted: str) -> str:
-    for name in names:
-        if name.startswith(wanted):
-            return name
-    raise _no_reader(names, wanted)
+def _named(names: Sequence[str], wanted: str, scard: Any = None) -> str:
+    found = [wanted] if wanted in names else [name for name in names if name.startswith(wanted)]
+    if not found:
+        raise _no_reader(names, wanted)
+    if len(found) > 1:
+        found = _with_a_card(found, scard or library()) or found
+    if len(found) > 1:
+        there = ", ".join(repr(name) for name in found)
+        raise TerminalError(f"PC/SC shows several readers that begin with {wanted!r}: {there}; name one", NO_READER)
+    return found[0]
+
+
+def _with_a_card(names: Sequence[str], scard: Any) -> list[str]:
+    """Return those readers that hold a card now."""
+    context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_USER))
+    try:
+        code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
+    finally:
+        scard.SCardReleaseContext(context)
+    return [] if code else [name for name, state, _ in states if state & scard.SCARD_STATE_PRESENT]
 
 
 def _no_reader(names: Sequence[str], wanted: str | None) -> TerminalError:

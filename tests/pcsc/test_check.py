@@ -34,7 +34,7 @@ def test_a_card_in_a_reader_is_checked_and_stays_as_it_is(stack: PcscStack, tmp_
 
 def test_one_reader_is_not_taken_for_card_and_psam(stack: PcscStack) -> None:
     done = child.run(
-        [SSCARD, "check", "--reader", "Virtual", "--psam", stack.readers[0], "--allow-writes"],
+        [SSCARD, "check", "--reader", stack.readers[0], "--psam", stack.readers[0], "--allow-writes"],
         env=child.environment(PCSCLITE_CSOCK_NAME=stack.socket_path),
     )
     assert done.returncode == 2

@@ -341,7 +341,7 @@ def test_a_rig_without_a_command_leaves_nothing_when_it_is_killed(tmp_path: Path
         (["--reader", "demo", "--fault", "pull reader=1"], "--fault: no card in reader 1; readers with a card: 0"),
         (["--fault", "pul"], "did you mean 'pull'?"),
         (["--timing", "slow"], "there is no timing 'slow'"),
-        (["--reader", "demmo"], "demmo: there is no such"),
+        (["--reader", "psma"], "psma: there is no such image file; did you mean 'psam'?"),
         (["--raeder", "demo"], "No such option '--raeder'"),
         (["--reader", "empty"] * 17, "a rig has 1 to 16 readers, not 17"),
     ],
@@ -435,6 +435,10 @@ def test_ctl_does_every_operation_over_a_unix_socket(tmp_path: Path) -> None:
         assert answers["arm"]["text"] == "status on='GET CHALLENGE' sw=6581"
         assert [answers["disarm"], answers["disarm-all"], answers["snapshots"]] == [[], [], [2]]
         assert answers["reset"][0]["card"]["timing"] == "none"
+        capture = tmp_path / "capture"
+        child.run(["sh", "-c", f"{SSCARD} ctl --address {client.address} trace --format pcapng > {capture}"])
+        assert capture.read_bytes()[:4] == bytes.fromhex("0A0D0D0A")
+        capture.unlink()
         done = ctl(client, "trace")
         assert "SELECT" in done.stdout
         assert done.stdout.endswith("\n")
@@ -453,6 +457,10 @@ def test_ctl_does_every_operation_over_a_unix_socket(tmp_path: Path) -> None:
             (["arm", "0"], "arm needs name: a kind of fault"),
             (["remov", "0"], "Did you mean 'remove'?"),
             (["remove", "x"], "'x' is not a valid integer"),
+            (
+                ["events", "--until", "card removd"],
+                "--until: there is no signal 'card removd'; did you mean 'card removed'?",
+            ),
         ):
             done = ctl(client, *wrong)
             assert (done.returncode, done.stdout) == (2, ""), done

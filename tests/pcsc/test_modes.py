@@ -139,6 +139,18 @@ def test_a_running_pcscd_is_used_and_said(stack: PcscStack, shared: dict[str, st
     assert said.endswith("\nA card can be inserted and read here, in the running pcscd.\n")
 
 
+def test_a_rig_takes_none_of_its_own_readers_for_one_with_a_physical_card(
+    stack: PcscStack, shared: dict[str, str]
+) -> None:
+    """On the running pcscd they stand beside all others."""
+    script = f'for each in 0 1; do {SSCARD} ctl insert 0 "from:Virtual PCD 00 0$each"; done; {SSCARD} ctl reader 0'
+    command = [SSCARD, "rig", "--reader", "empty", "--reader", "empty", "--", "sh", "-c", script]
+    done = stack.run(command, env=shared)
+    for each in (0, 1):
+        assert f"sscard: 'Virtual PCD 00 0{each}' is a reader of this rig: name the one that" in done.stdout
+    assert '"card": null' in done.stdout
+
+
 def test_an_own_pcscd_is_started_and_ended(stack: PcscStack, shared: dict[str, str]) -> None:
     """On a machine on which no pcscd runs yet."""
     seconds = mark()

@@ -26,8 +26,7 @@ from emulator.commands.personalise import t514
 from emulator.commands.psam.rows import PSAM_ROWS
 from emulator.commands.sets import SETS
 from emulator.commands.social.rows import ROWS, SECURED_READING_ROWS
-from emulator.control.hub import SIGNALS
-from emulator.control.operations import OPERATIONS
+from emulator.control.operations import OPERATIONS, OTHER_EVENTS, SIGNALS
 from emulator.rig import scenario
 from emulator.status import MEANINGS, STATUS_WORDS, error_name
 from emulator.trace.event import Event
@@ -207,8 +206,17 @@ def test_the_tables_of_control_are_those_of_the_code(page: str, language: Langua
     assert f"\n\n{streams(language)}\n\n" in text
     for signal in SIGNALS.values():
         assert f"| `{signal}` | " in text
+    comma = {"en": ", ", "zh": "、"}[language]
+    assert comma.join(f"`{kind}`" for kind in OTHER_EVENTS) in text
     fields = {field.name for each in OPERATIONS.values() for field in each.body}
-    assert set(re.findall(r"^\| `(\w+)` \| `[^|]*` \| (?:string|object) \|", text, re.MULTILINE)) == fields
+    written = dict(re.findall(r"^\| `(\w+)` \| `[^|]*` \| (?:string|object) \| (.*) \|$", text, re.MULTILINE))
+    assert written.keys() == fields
+    for field in (field for each in OPERATIONS.values() for field in each.body):
+        values = set(re.findall("`([^/`]+)`", field.text)) - {
+            "none",
+            "contact-9600",
+        }  # these two stand in a table of their own
+        assert values <= set(re.findall("`([^`]+)`", written[field.name])), "it takes what the page says"
 
 
 @pytest.mark.parametrize(("page", "language"), [("docs/how-to/traces.md", "en"), ("docs/zh/how-to/traces.md", "zh")])

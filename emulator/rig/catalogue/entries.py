@@ -5,7 +5,6 @@ pattern: an entry for each row of that list in ``[rows]``, with the row's values
 """
 
 import datetime
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, to_builtins
 
+from cardfs.model.errors import nearest
 from cardfs.profile.inputs import Document, InputError, Misfit, convert, read_document
 
 from ...naming import PREFIX
@@ -187,8 +187,8 @@ def find(name: str) -> Entry:
     wanted = name.removeprefix(PREFIX)
     entry = catalogue().get(wanted)
     if entry is None:
-        near = difflib.get_close_matches(wanted, catalogue(), n=1)
-        hint = f"did you mean {PREFIX}{near[0]}?" if near else "`sscard cards` lists them"
+        near = nearest(wanted, catalogue())
+        hint = f"did you mean {PREFIX}{near}?" if near else "`sscard cards` lists them"
         raise CatalogueError(f"{PREFIX}{wanted}", f"the catalogue has no such card; {hint}")
     return entry
 

@@ -166,7 +166,7 @@ JSON = [
     (b'{"image": 5}', "image: a JSON string was expected"),
     (b'{"image": null}', "image: a JSON string was expected"),
     (b'{"settings": []}', "settings: a JSON object was expected"),
-    (b'{"image": "demmo"}', "demmo: there is no such image file; a new card is 'demo', a new PSAM 'psam'"),
+    (b'{"image": "nix"}', "nix: there is no such image file; a new card is 'demo', a new PSAM 'psam'"),
     (b'{"profile": "ssc-2.1"}', "ssc-2.1"),
     (json.dumps({"profile": "a" * 300}).encode(), "neither a file nor a shipped profile"),
     (b'{"pin": "x"}', "pin"),
@@ -181,6 +181,19 @@ JSON = [
     (b'{"values": {"name": []}}', "name"),
     (b'{"values": {"nmae": "x"}}', "nmae"),
     (b'{"image": "a.sscard", "pin": "1234"}', "a.sscard"),
+    (b'{"image": "dem"}', "dem: there is no such image file; did you mean 'demo'?"),
+    (b'{"image": "DEMO"}', "did you mean 'demo'?"),
+    (b'{"profile": "ssc-2.O"}', "did you mean 'ssc-2.0'?"),
+    (b'{"financial": "edpe"}', "financial.kind: invalid enum value 'edpe'; did you mean 'edep'?"),
+    (b'{"image": "psam", "profile": "ssc-2.0"}', "image is 'psam', and profile 'ssc-2.0' is a user card: leave one"),
+    (b'{"image": "demo", "profile": "psam"}', "image is 'demo', and profile 'psam' is a PSAM: leave one"),
+    (b'{"image": "psam", "pin": "1234"}', "pin: a PSAM has no holder and no PIN: leave it out"),
+    (b'{"profile": "psam", "pin": "1234"}', "pin: a PSAM has no holder and no PIN"),
+    (b'{"image": "from:"}', "no name stands behind 'from:'"),
+    (b'{"image": "psam", "image": "demo"}', "the body is no JSON: 'image' is given twice"),
+    (json.dumps({"profile": "a" * 100_000}).encode(), "neither a file nor a shipped profile"),
+    (json.dumps({"a" * 100_000: 1}).encode(), "; there are: image, profile"),
+    (json.dumps({"settings": {"a" * 100_000: 1}}).encode(), "settings"),
 ]
 
 
@@ -224,6 +237,14 @@ def test_a_wrong_body_is_refused_with_a_sentence(shared: ControlBench, body: byt
         ("GET", "/trace?after=" + "9" * 5000, 400, "after: the number of an event was expected"),
         ("GET", "/events?after=1.5", 400, "after: the number of an event was expected"),
         ("GET", "/events?x=1", 400, "/events has no field 'x'; there are: after"),
+        ("GET", "/trace?after=1&after=2", 400, "after is given twice"),
+        ("GET", "/readers/0?x=1", 400, "reader has no field 'x'"),
+        ("POST", "/reset?x", 400, "reset has no field 'x'"),
+        ("POST", "/readers/2/insert?image=psam", 400, "image: insert takes its fields as JSON in the body, not in the"),
+        ("POST", "/readers/0/faults?on=VERIFY", 400, "on: arm takes its fields as JSON in the body"),
+        ("GET", "/readers/99999999999", 404, "there is no /readers/99999999999; did you mean /readers/0?"),
+        ("GET", "/readers/%D9%A3", 404, "did you mean /readers/0?"),
+        ("POST", "/readers/2/transmit", 400, "transmit needs apdu"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -247,12 +268,28 @@ def test_a_wrong_request_is_refused_with_a_sentence(
         ({"name": "pull", "self": 1}, "no parameter 'self'"),
         ({"name": "pull", "place": 1}, "no parameter 'place'"),
         ({"name": "pull", "operation": 1}, "no parameter 'operation'"),
+        ({"name": "garbage-atr", "on": "VERIFY"}, "fault garbage-atr has no selector: leave on, file, nth, times out"),
+        ({"name": "garbage-atr", "times": 2}, "fault garbage-atr has no selector"),
+        ({"name": "pull", "file": "XX"}, "fault pull: no file is called 'XX': write DF04/EF05, or DF04 for all in it"),
+        ({"name": "pull", "file": "DF04/"}, "no file is called 'DF04/'"),
+        ({"name": "a" * 100_000}, "there is no fault 'aaa"),
     ],
     ids=str,
 )
 def test_a_wrong_fault_is_refused_with_a_sentence(shared: ControlBench, body: dict[str, Any], sentence: str) -> None:
     answer = shared.ask("POST", "/readers/0/faults", body)
     assert (answer.status, sentence in answer.error) == (400, True), answer
+    assert len(answer.error) < 700
+
+
+def test_a_wrong_timing_is_refused_with_the_nearest(shared: ControlBench) -> None:
+    answer = shared.ask("PUT", "/readers/0/timing", {"timing": "contact-960"})
+    assert answer.error == "there is no timing 'contact-960'; did you mean 'contact-9600'?"
+
+
+def test_a_command_for_an_empty_reader_names_it(shared: ControlBench) -> None:
+    answer = shared.ask("POST", "/readers/2/transmit", {"apdu": "0084000008"})
+    assert (answer.status, answer.error) == (409, "reader 2 is empty")
 
 
 def test_a_long_body_is_refused_and_not_kept(shared: ControlBench) -> None:
@@ -279,8 +316,9 @@ def test_what_is_no_http_is_refused_by_the_server(shared: ControlBench, request_
         link.settimeout(20)
         link.sendall(request_)
         link.shutdown(socket.SHUT_WR)
-        got = link.recv(100)
+        got = link.makefile("rb").read()
     assert not got or b" 400 " in got.partition(b"\r\n")[0]
+    assert not got or got.partition(b"\r\n\r\n")[2].startswith(b'{"error": "this is no request in HTTP/1.1: ')
     assert shared.ask("GET", "/readers").status == 200
 
 

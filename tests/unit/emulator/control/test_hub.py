@@ -7,7 +7,8 @@ import threading
 import pytest
 
 import sscard
-from emulator.control.hub import BATCH, SIGNALS, Hub
+from emulator.control.hub import BATCH, Hub
+from emulator.control.operations import SIGNALS
 from emulator.trace.event import Event
 
 PATIENCE = 0.05

@@ -1,12 +1,25 @@
 """The table of operations: complete, in both languages, and the same as routes, methods and the OpenAPI document."""
 
 import inspect
+import json
 import re
+from importlib.resources import files
 
 import pytest
 
+from emulator.control import panel
+from emulator.control.app import FORMS
 from emulator.control.controller import Controller
-from emulator.control.operations import OPERATIONS, SCHEMAS, STREAMS, Operation, openapi
+from emulator.control.operations import (
+    OPERATIONS,
+    OTHER_EVENTS,
+    SCHEMAS,
+    SIGNALS,
+    STREAMS,
+    TRACE_FORMS,
+    Operation,
+    openapi,
+)
 from emulator.rig.timing import TIMINGS
 
 IDS = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
@@ -66,6 +79,13 @@ def test_the_document_has_every_operation_with_its_fields_and_its_answer() -> No
 def test_every_reference_of_the_document_leads_to_a_schema() -> None:
     names = set(re.findall(r"#/components/schemas/(\w+)", str(openapi("0"))))
     assert names == SCHEMAS.keys()
+
+
+def test_the_forms_and_signals_are_those_of_server_and_panel() -> None:
+    assert tuple(FORMS) == TRACE_FORMS
+    script = files(panel).joinpath("stream.js").read_text("utf-8")
+    [listed] = re.findall(r"^const SIGNALS = \[(.*)\];$", script, re.MULTILINE)
+    assert set(json.loads(f"[{listed}]")) == {*SIGNALS.values(), *OTHER_EVENTS}
 
 
 def test_texts_name_a_timing_that_there_is() -> None:

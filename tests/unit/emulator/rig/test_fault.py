@@ -97,7 +97,7 @@ def test_a_file_is_known_before_the_command_runs() -> None:
     assert (read.name, read.file) == ("READ RECORD", "SSSE/EF05")
     assert Fault("delay", file="SSSE/EF05").means(read)
     assert Fault("delay", file="ssse").means(read)
-    assert not Fault("delay", file="SSSE/EF0").means(read)
+    assert not Fault("delay", file="SSSE/EF06").means(read)
     assert Fault("delay", file="DF04").means(read, files=["DF04/EF08"])
 
 

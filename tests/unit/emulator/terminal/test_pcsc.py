@@ -92,6 +92,57 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert (caught.value.code, caught.value.text) == (-5, "加载动态库错")
 
 
+class Shelf:
+    """A PC/SC library with readers, some with a card."""
+
+    SCARD_SCOPE_USER = SCARD_STATE_UNAWARE = 0
+    SCARD_STATE_PRESENT = 0x20
+
+    def __init__(self, readers: dict[str, bool]) -> None:
+        self.readers = readers
+
+    def SCardEstablishContext(self, _scope: int) -> list[int]:  # noqa: N802
+        return [0, 7]
+
+    def SCardReleaseContext(self, _context: int) -> int:  # noqa: N802
+        return 0
+
+    def SCardListReaders(self, _context: int, _groups: list[str]) -> list[Any]:  # noqa: N802
+        return [0, list(self.readers)]
+
+    def SCardGetStatusChange(self, _context: int, _limit: int, asked: list[tuple[str, int]]) -> list[Any]:  # noqa: N802
+        return [0, [(name, 0x20 if self.readers[name] else 0x10, []) for name, _ in asked]]
+
+
+@pytest.mark.parametrize(
+    ("readers", "found"),
+    [
+        ({"Virtual 1": False, "Other": True}, "Virtual 1"),
+        ({"Virtual 0": False, "Virtual 1": True}, "Virtual 1"),
+        ({"Virtual 0": True, "Virtual": False}, "Virtual"),
+    ],
+    ids=["the only one that begins so", "the only one of them with a card", "the whole name"],
+)
+def test_a_reader_is_found_by_the_beginning_of_its_name(readers: dict[str, bool], found: str) -> None:
+    assert pcsc.reader_named("Virtual", Shelf(readers)) == found
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_several_readers_that_begin_so_are_listed(monkeypatch: pytest.MonkeyPatch, *, full: bool) -> None:
+    shelf = Shelf({"Virtual 0": full, "Virtual 1": full, "Other": True})
+    sentence = "PC/SC shows several readers that begin with 'Virtual': 'Virtual 0', 'Virtual 1'; name one"
+    monkeypatch.setattr(pcsc, "library", lambda: shelf)
+    for ask in (
+        lambda: pcsc.reader_named("Virtual"),
+        lambda: pcsc.find_readers("Virtual", None, Settings()),
+        lambda: pcsc.find_readers("Other", "Virtual", Settings()),
+        lambda: pcsc.open_reader("Virtual").__enter__(),
+    ):
+        with pytest.raises(TerminalError) as caught:
+            ask()
+        assert (caught.value.code, str(caught.value)) == (-11, sentence)
+
+
 # The command line -----------------------------------------------------------------------------------
 
 
