@@ -48,4 +48,6 @@ def test_a_failure_is_exit_status_1(tmp_path: Path) -> None:
 def test_bad_input_is_one_sentence() -> None:
     assert refused(sscard("check")) == "name the card: --reader NAME or --card IMAGE, one of them"
     assert refused(sscard("check", "--card", "demo", "--group", "x")).startswith("there is no group 'x'; there are: ")
+    near = refused(sscard("check", "--card", "demo", "--group", "comands"))
+    assert near == "there is no group 'comands'; did you mean 'commands'?"
     assert "did you mean catalogue:pin-locked" in refused(sscard("check", "--card", "catalogue:pin-lockd"))

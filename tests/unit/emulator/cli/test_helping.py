@@ -35,6 +35,13 @@ def test_every_command_has_its_help_and_there_is_none_for_others() -> None:
     assert sorted(HELP) == PATHS
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_the_brackets_of_a_usage_line_are_closed(path: str) -> None:
+    usage = shown(*path.split()).partition("\n\n")[0]
+    assert usage.startswith("Usage: ")
+    assert usage.count("[") == usage.count("]")
+
+
 def test_commands_stand_under_their_titles() -> None:
     text = shown()
     titles = [line.rstrip(":") for line in text.splitlines() if line.rstrip(":") in GROUPS]
