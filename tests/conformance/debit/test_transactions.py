@@ -303,16 +303,6 @@ def test_a_pin_that_is_not_set_is_never_right_and_costs_nothing() -> None:
     assert bench.tries == 3
 
 
-@pytest.mark.parametrize("digits", ["739154628091", "7391546280917", "73915462809173", "7391546280917354"])
-def test_a_pin_of_more_than_twelve_digits_fits_no_pin_block(digits: str) -> None:
-    """A PIN block has 4 to 12 digits (EMV Book 3, table 24): more on the card are wrong data, and no try is lost."""
-    bench = DebitBench(pin=bytes.fromhex(digits.ljust(-(-len(digits) // 2) * 2, "F")))
-    bench.start()
-    block = f"2{len(digits):X}{digits}".ljust(16, "F")[:16]
-    assert bench.send("0020008008" + block) == ("9000" if len(digits) <= 12 else "6985")
-    assert bench.tries == 3
-
-
 # -- the cryptogram ------------------------------------------------------------------------------
 
 

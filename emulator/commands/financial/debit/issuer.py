@@ -18,6 +18,7 @@ from .state import Cvr, Issuer, Stage, remember, state_of
 CRYPTOGRAM_LENGTH: Final = 8
 ISSUER_FAILED: Final = 0x6300
 LOCKED_BEFORE: Final = 0x6984
+PIN_BLOCK_LENGTH: Final = 8
 MOST_TRIES: Final = 0x0F
 
 
@@ -105,9 +106,9 @@ def pin_block(pin: bytes) -> bytes:
     """Return the plain PIN block, 8 bytes, of a PIN in cn (EMV Book 3, table 24).
 
     Raises:
-        IssuerDataWrong: the PIN has other than 4 to 12 digits.
+        IssuerDataWrong: the PIN has more than 14 digits.
     """
     number = pin.hex().removesuffix("f")
-    if len(number) not in cryptograms.PIN_DIGITS:
-        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, and a PIN block carries 4 to 12")
-    return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * cryptograms.PIN_BLOCK_LENGTH, "f"))
+    if len(number) > 2 * PIN_BLOCK_LENGTH - 2:
+        raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, too many for a PIN block")
+    return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * PIN_BLOCK_LENGTH, "f"))
