@@ -107,7 +107,7 @@ MEANINGS: Final[dict[int, Meaning]] = {
     0x9000: Meaning("success", "Part 5, 5.4", "成功"),
     0x6100: Meaning("{} bytes wait for GET RESPONSE", "Part 2, 9.3.2", "还有 {} 字节，用取响应命令读取"),
     0x6283: Meaning("the application is locked", "JR/T 0025", "应用已锁定"),
-    0x6300: Meaning("issuer authentication failed", "JR/T 0025", "发卡方认证失败"),
+    0x6300: Meaning("issuer authentication failed", "JR/T 0025", "发卡行认证失败"),
     0x63C0: Meaning("verification failed, tries left: {}", "Part 5, table 5", "校验失败，剩余次数 {}"),
     0x6581: Meaning("memory failure", "Part 5, table 5", "存储器故障"),
     0x6700: Meaning("wrong length", "Part 5, table 5", "长度错误"),

@@ -137,7 +137,7 @@ class SqliteStore:
             else:
                 self._change_all(changes)
         except sqlite3.Error as error:
-            raise StoreFailed(f"{self._path}: {_why(error)}") from error
+            raise StoreFailed(f"{self._path}: the image cannot be written: {_why(error)}") from error
         self._unsettled += 1
         if erases or self._unsettled >= _SETTLE_AFTER:
             # The write is durable. What cannot be brought home now, with a full disk, is tried again later.

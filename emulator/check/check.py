@@ -71,7 +71,7 @@ class Outcome:
     Attributes:
         id, group, title, zh, clause: of the check.
         result: ``passed``, ``failed`` or ``not tested``.
-        why: one sentence; empty if it passed.
+        why, why_zh: one sentence, in English and in Chinese; empty if it passed.
         command, answer: the exchange that failed, in hex; a PIN is not shown. Empty unless it failed.
     """
 
@@ -82,6 +82,7 @@ class Outcome:
     clause: str
     result: Result
     why: str = ""
+    why_zh: str = ""
     command: str = ""
     answer: str = ""
 

@@ -117,7 +117,8 @@ def _number(b: Bench) -> None:
     for number, element in enumerate(plan.elements, 1):
         record = b.expect(bytes((0x00, 0xB2, number, 0x04, 0x00)), f"READ RECORD {number} of SSSE/EF05").data
         if record[:1] != bytes((element.tag or 0,)):
-            raise Failed(f"record {number} of SSSE/EF05 begins with {record[:1].hex().upper()}, not {element.tag:02X}")
+            begins = record[:1].hex().upper() or "nothing"
+            raise Failed(f"record {number} of SSSE/EF05 begins with {begins}, not {element.tag:02X}")
 
 
 def _same(b: Bench, wanted: bytes, command: str, what: str) -> None:
@@ -142,14 +143,16 @@ def _next(b: Bench) -> None:
     for element in plan.elements:
         record = b.expect(bytes.fromhex("00B2000200"), f"READ RECORD next, tag {element.tag:02X}").data
         if record[:1] != bytes((element.tag or 0,)):
-            raise Failed(f"READ RECORD next answered tag {record[:1].hex().upper()}, not {element.tag:02X}")
+            raise Failed(
+                f"READ RECORD next answered tag {record[:1].hex().upper() or 'nothing'}, not {element.tag:02X}"
+            )
     b.expect(bytes.fromhex("00B2000200"), "READ RECORD next after the last", 0x6A83)
 
 
 def _past(b: Bench) -> None:
     plan, _ = _issuer(b)
     number = len(plan.elements) + 1
-    b.expect(bytes((0x00, 0xB2, number, 0x04, 0x00)), f"READ RECORD {number} of {number - 1}", 0x6A83)
+    b.expect(bytes((0x00, 0xB2, number, 0x04, 0x00)), f"READ RECORD {number}, behind the last", 0x6A83)
 
 
 def _le(b: Bench) -> None:

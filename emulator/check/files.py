@@ -89,8 +89,9 @@ def _read_records(b: Bench, plan: EfPlan) -> None:
         record = b.expect(bytes((0x00, 0xB2, number, 0x04, 0x00)), f"READ RECORD {number} of {plan.id}").data
         head = bytes((element.tag or 0, element.length))
         if record[:2] != head or len(record) != element.length + 2:
+            begins = record[:2].hex().upper() or "nothing"
             raise Failed(
-                f"record {number} of {plan.id} is {record[:2].hex().upper()} with {len(record)} bytes, "
+                f"record {number} of {plan.id} is {begins} with {len(record)} bytes, "
                 f"not {head.hex().upper()} with {element.length + 2} ({element.zh})"
             )
 

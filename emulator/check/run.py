@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from cardfs.issuing.roots import Roots
 from cardfs.profile.loader import Profile
 
+from ..chinese.chinese import chinese
 from ..terminal import Hsm, InProcess, TerminalError
 from ..terminal.errors import NO_CARD, NO_READER, NOT_OPEN
 from ..terminal.link import Reader
@@ -234,12 +235,13 @@ def _one(
 ) -> Outcome:
     """Run one check."""
 
-    def outcome(result: Any, why: str = "", command: str = "", answer: str = "") -> Outcome:
-        return Outcome(check.id, group.id, check.title, check.zh, check.clause, result, why, command, answer)
+    def outcome(result: Any, why: str = "", command: str = "", answer: str = "", *, zh: str = "") -> Outcome:
+        said = (result, why, zh or chinese(why), command, answer)
+        return Outcome(check.id, group.id, check.title, check.zh, check.clause, *said)
 
-    missing = [each for each in NEEDS if each in check.needs & unmet]
+    missing = [NEEDS[each] for each in NEEDS if each in check.needs & unmet]
     if missing:
-        return outcome("not tested", "; ".join(NEEDS[each][0] for each in missing))
+        return outcome("not tested", "; ".join(why for why, _ in missing), zh="；".join(zh for _, zh in missing))
     for (part, need), why in unfit.items():
         if part in check.parts and need in check.needs:
             return outcome("not tested", why)

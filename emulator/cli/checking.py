@@ -87,7 +87,7 @@ def _lines(outcome: "Outcome", language: str) -> "list[str]":
     mark = _ZH[outcome.result] if zh else _MARKS[outcome.result]
     lines = [f"{mark}  {outcome.id}: {outcome.zh if zh else outcome.title} ({outcome.clause})"]
     if outcome.why:
-        lines.append(f"    {outcome.why}")
+        lines.append(f"    {outcome.why_zh if zh else outcome.why}")
     if outcome.command:
         lines.append(f"    {outcome.command} -> {outcome.answer}")
     return lines

@@ -18,6 +18,7 @@ from ..card.describer import Exchange
 from ..card.engine import Card, Outcome
 from ..card.row import Row
 from ..card.session import Session
+from ..chinese.chinese import chinese
 from ..ports import AsIs, CardRemoved
 from ..trace.mask import fits
 
@@ -335,7 +336,7 @@ class Kind(NamedTuple):
     Attributes:
         layer: where it acts.
         parameters: what it can be told, beside the selector.
-        text, zh: what the client sees.
+        text: what the client sees; `zh` is the same in Chinese.
         on_write: what it does with a durable write of the card.
         on_command: what it does with a command.
         spoils_atr: whether it replaces the answer to reset, for as long as it is armed.
@@ -347,12 +348,16 @@ class Kind(NamedTuple):
     layer: Layer
     parameters: tuple[Parameter, ...]
     text: str
-    zh: str
     on_write: OnWrite | None = None
     on_command: OnCommand | None = None
     spoils_atr: bool = False
     times: int | None = 1
     silent: bool = False
+
+    @property
+    def zh(self) -> str:
+        """Return in Chinese what the client sees."""
+        return chinese(self.text)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -363,7 +368,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "memory",
             (_MOMENT, _BACK),
             "The card is gone before or after a durable write of the command; it keeps all of the write, or nothing.",
-            "命令的一次非易失性写入之前或之后卡断电；该写入要么全部生效，要么全部不生效。",
             on_write=_power_cut,
         ),
         Kind(
@@ -371,7 +375,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "memory",
             (),
             "The memory refuses a write; the card answers 6581 or what the command's table has.",
-            "存储器写入失败；卡返回 6581 或该命令状态字表所列的值。",
             on_write=_memory_failure,
         ),
         Kind(
@@ -379,7 +382,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "memory",
             (_BACK,),
             "The card is gone within a write, and half of it is done: a card without anti-tearing.",
-            "写入中途断电且只写入一半：没有防拔保护的卡。",
             on_write=_partial_batch,
         ),
         Kind(
@@ -387,7 +389,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "card",
             (Parameter("sw", _hex(2, 2), REQUIRED, "4 hex digits", "the status word", "状态字"),),
             "The status word, without data; the command is not carried out.",
-            "只返回该状态字，不返回数据；命令不执行。",
             on_command=_status,
         ),
         Kind(
@@ -400,7 +401,6 @@ KINDS: Final[Mapping[str, Kind]] = {
                 ),
             ),
             "The PIN or key has so many tries left: the next wrong value gets 63Cx one lower, 0 left 6983.",
-            "PIN 或密钥只剩这么多次：下一次错误返回少一次的 63Cx，剩 0 次返回 6983。",
             on_command=_tries_left,
         ),
         Kind(
@@ -408,7 +408,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "card",
             (_KEY,),
             "The key does not work in this command, as if a newer version had retired it.",
-            "该密钥在本命令中不可用，如同已被新版本取代。",
             on_command=_key_expired,
         ),
         Kind(
@@ -416,7 +415,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "card",
             (Parameter("value", _hex(1, 256), b"\x00", "hex", "the bytes that repeat", "重复的字节"),),
             "GET CHALLENGE and whatever else draws random bytes gives the same ones each time.",
-            "取随机数及其他使用随机数的命令每次得到相同的值。",
             on_command=_stuck_random,
             times=None,
         ),
@@ -425,7 +423,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "card",
             (),
             "The last bit of the response data is wrong: a MAC, a cryptogram or a TAC that does not verify.",
-            "响应数据的最后一位错误：MAC、密文或 TAC 校验不通过。",
             on_command=_wrong_mac,
         ),
         Kind(
@@ -433,7 +430,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (Parameter("seconds", _seconds, 1.0, "0 to 600", "how long", "秒数"),),
             "The answer comes late.",
-            "应答延迟。",
             on_command=_delay,
         ),
         Kind(
@@ -441,7 +437,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (Parameter("bytes", whole(1, 65536), 1, "1 to 65536", "bytes that are cut off", "截掉的字节数"),),
             "The end of the answer is missing, the status word first; one byte at least is left.",
-            "应答尾部缺失，状态字最先缺失；至少保留一个字节。",
             on_command=_truncate,
         ),
         Kind(
@@ -449,7 +444,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (Parameter("value", _hex(1, 1), b"\x90", "2 hex digits", "the byte", "该字节"),),
             "An answer of one byte.",
-            "应答只有一个字节。",
             on_command=_one_byte,
         ),
         Kind(
@@ -460,7 +454,6 @@ KINDS: Final[Mapping[str, Kind]] = {
                 Parameter("value", _hex(1, 1), b"\x00", "2 hex digits", "the byte that is repeated", "重复的字节"),
             ),
             "Bytes behind the status word.",
-            "状态字之后多出字节。",
             on_command=_pad,
         ),
         Kind(
@@ -468,7 +461,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (_BACK._replace(default=RETURN_AFTER),),
             "The command is carried out and its answer never arrives; the reader loses the card, which comes back.",
-            "命令已执行但应答丢失；读写器失去该卡，随后卡重新出现。",
             on_command=_lost_answer,
         ),
         Kind(
@@ -476,7 +468,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (_MOMENT, _BACK),
             "The card is pulled out of the reader before or after the command is carried out.",
-            "在命令执行之前或之后卡被拔出读写器。",
             on_command=_pull,
         ),
         Kind(
@@ -484,7 +475,6 @@ KINDS: Final[Mapping[str, Kind]] = {
             "wire",
             (Parameter("atr", _hex(1, 33), b"\xff\x00\x13\x37", "hex", "the answer to reset", "复位应答"),),
             "An answer to reset that no card gives, for as long as the fault is armed; it has no selector.",
-            "不合规范的复位应答，故障撤销之前一直如此；没有选择条件。",
             spoils_atr=True,
             times=None,
         ),

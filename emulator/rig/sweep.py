@@ -49,7 +49,7 @@ class _Watch(Fault):
 
     def __init__(self, card: Card, look: Look) -> None:
         super().__init__("memory-failure", times="all")
-        self.kind = Kind("watch", "memory", (), "", "", on_write=self._write, silent=True)
+        self.kind = Kind("watch", "memory", (), "", on_write=self._write, silent=True)
         self.writes: list[tuple[str, Any, Any]] = []
         self._card = card
         self._look = look

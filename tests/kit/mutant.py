@@ -13,6 +13,7 @@ from cardfs.issuing.roots import load_roots
 from cardfs.model.files import label
 from cardfs.profile.loader import DEMO, load_profile
 from emulator.check.run import Report, run
+from tests.kit.sentences import english_in
 
 PIN: Final = "123456"
 ROOTS: Final = load_roots(DEMO / "roots.toml")
@@ -201,16 +202,24 @@ def card(profile: str, **options: Any) -> sscard.Card:
     return _CARDS[name]
 
 
+_OF_THE_TERMINAL: Final = "a purchase with the PSAM failed: "
+"""What stands behind it is any sentence of the terminal, and most of these are English only."""
+
+
 def checked(plan: Plan) -> Report:
-    """Run every check with a mutant."""
+    """Run every check with a mutant; what they find is there in Chinese, too."""
     whole = card(plan.profile, **plan.issue)
     atr = b"\x3f" + whole.atr[1:] if plan.atr else b""
     labels = {path: df.label for path, df in whole.contents.dfs.items()}
     overrides = [{"settings": plan.expected}] if plan.expected else []
-    return run(
+    report = run(
         fork=lambda: Mutant(whole.fork(), plan.spoil, labels, atr),
         psam=sscard.InProcess(card("psam").fork()) if plan.psam else None,
         profile=load_profile(plan.profile, *overrides),
         roots=ROOTS if plan.roots else None,
         pin=PIN,
     )
+    for outcome in report.outcomes:
+        if not outcome.why.startswith(_OF_THE_TERMINAL):
+            assert not english_in(outcome.why_zh), f"emulator/chinese/findings.py: {outcome.why} gives {outcome.why_zh}"
+    return report

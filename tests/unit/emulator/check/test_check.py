@@ -4,7 +4,7 @@ from emulator.check.check import Outcome
 
 
 def test_an_outcome_is_a_table_that_json_can_write() -> None:
-    outcome = Outcome("a", "commands", "A", "甲", "Part 5, 5.3", "failed", "why", "00A4", "6A82")
+    outcome = Outcome("a", "commands", "A", "甲", "Part 5, 5.3", "failed", "why", "原因", "00A4", "6A82")
     assert outcome.table() == {
         "id": "a",
         "group": "commands",
@@ -13,6 +13,7 @@ def test_an_outcome_is_a_table_that_json_can_write() -> None:
         "clause": "Part 5, 5.3",
         "result": "failed",
         "why": "why",
+        "why_zh": "原因",
         "command": "00A4",
         "answer": "6A82",
     }

@@ -1,0 +1,1 @@
+"""Sentences in Chinese: reasons of refusals, findings of checks and texts of faults, by their form."""
