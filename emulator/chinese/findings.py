@@ -14,6 +14,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "{profile} has no {what}": "{profile}没有{what}",
     "the card gave no answer": "卡片没有应答",
     "the card gave no answer: {error*}": "卡片没有应答：{error}",
+    "the card offers T=1, and answered {word}; 6Cxx is of T=0": "卡片支持 T=1，返回 {word}；6Cxx 属于 T=0",
     "there are no root keys": "没有根密钥",
     "the root keys are not those of this card: its IRK is another": "根密钥不是此卡的根密钥：卡片的 IRK 不同",
     "{key} was refused before, and no second try is spent": "{key}此前已被拒绝，不再消耗一次尝试",
@@ -108,6 +109,8 @@ FINDINGS: Final[Mapping[str, str]] = {
     "no other application has a file that needs a proof": "其他应用没有须认证的文件",
     "with {profile} the PIN counts in one DF": "{profile}的个人密码只在一个 DF 中有效",
     # Keys.
+    "the card has no version {version} of {key}: it is retired": "卡片没有 {key} 的版本 {version}：已被取代",
+    "the first version of {key} is retired": "{key} 的第一个版本已被取代",
     "{what} is not what the root keys give": "{what}与根密钥的计算结果不符",
     "with {profile} a version that is left out means the current one": "{profile}不带版本号时使用当前版本",
     "{command} was refused after it": "此后的{command}被拒绝",
@@ -124,6 +127,10 @@ FINDINGS: Final[Mapping[str, str]] = {
     "GET TRANSACTION PROOF does not answer MAC and TAC of the last purchase": (
         "GET TRANSACTION PROOF 返回的不是最近一笔消费的 MAC 和 TAC"
     ),
+    "the account is full: no amount is beyond its balance": "帐户余额已达上限：没有超出余额的金额",
+    "the purse is full: no amount is beyond its balance": "电子钱包余额已达上限：没有超出余额的金额",
+    "the card has no trade key with index {index}": "卡片没有索引为 {index} 的交易密钥",
+    "no purchase is possible with this PSAM and card: {error*}": "此 PSAM 和此卡不能进行消费：{error}",
     "a purchase with the PSAM failed: {error*}": "用 PSAM 消费失败：{error}",
     "a purchase with the PSAM has left no record in {file}": "用 PSAM 消费后，{file}中没有记录",
     # The financial environment.
@@ -172,7 +179,6 @@ FINDINGS: Final[Mapping[str, str]] = {
     "{what} asks for {count} bytes, more than the {most} that a command carries": (
         "{what}要求 {count} 字节，超过一条命令的 {most} 字节"
     ),
-    "{what} holds no whole data objects": "{what}中的数据对象不完整",
     "{what} is not one template {tag}": "{what}不是单个模板 {tag}",
     "{what} is neither template 80 nor 77": "{what}既不是模板 80 也不是模板 77",
     "{what} has {count} bytes, not 11 or more": "{what}有 {count} 字节，至少应为 11 字节",
@@ -262,12 +268,16 @@ FINDINGS: Final[Mapping[str, str]] = {
     ),
     "GET DATA answers no limit that a script could write back": "GET DATA 没有返回可由脚本写回的限额",
     "the card does not show how many tries the PIN has, tag {tag}": "卡片不返回个人密码的剩余次数（标签 {tag}）",
-    "VERIFY was refused with {word}: is this the PIN of debit/credit?": "VERIFY 被拒绝（{word}）：这是借贷记的个人密码吗？",
+    "VERIFY was refused with {word}: is this the PIN of debit/credit?": (
+        "VERIFY 被拒绝（{word}）：这是借贷记的个人密码吗？"
+    ),
     "the PIN has {count} tries: a wrong one would leave the last": "个人密码共 {count} 次：错误一次就只剩最后一次",
     "after a wrong PIN tag {tag} is not one less": "个人密码错误之后，标签 {tag} 没有减一",
     "after the right PIN tag {tag} is not back at its most": "个人密码正确之后，标签 {tag} 没有恢复到最大值",
     # Debit/credit: signatures.
-    "tag {tag} has {count} bytes, the key that signs it {length}": "标签 {tag} 有 {count} 字节，签名密钥为 {length} 字节",
+    "tag {tag} has {count} bytes, the key that signs it {length}": (
+        "标签 {tag} 有 {count} 字节，签名密钥为 {length} 字节"
+    ),
     "tag {tag} cannot be recovered with the key above it": "标签 {tag} 不能用上级密钥恢复",
     "the hash in tag {tag} is not that of the data": "标签 {tag} 中的哈希值与数据不符",
     "tag {tag} certifies the key of another account number than tag {other}": (

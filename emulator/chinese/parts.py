@@ -9,6 +9,7 @@ PARTS: Final[Mapping[str, str]] = {
     "of any value": "任意",
     "nothing": "无",
     # P1 and P2.
+    "{first} with P2 {second} ({clause*})": "{first}（P2 {second}；{clause}）",
     "{first} with P2 {second}": "{first}（P2 {second}）",
     "{some}; P1 {last*}": "{some}；P1 {last}",
     "8 x SFI + {modes}, SFI {files}": "8 × SFI + {modes}，SFI {files}",

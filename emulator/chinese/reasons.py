@@ -146,9 +146,7 @@ REASONS: Final[Mapping[str, str]] = {
     "a PIN has 2 to 6 bytes": "个人密码应为 2 至 6 字节",
     "a PIN block has 8 bytes": "PIN 分组应为 8 字节",
     "the deciphered data are not a PIN block": "解密后的数据不是 PIN 分组",
-    "the PIN on the card has {count} digits, and a PIN block carries {some}": (
-        "卡中的个人密码有 {count} 位，而 PIN 分组只能容纳 {some} 位"
-    ),
+    "the PIN on the card has {count} digits, too many for a PIN block": "卡中的个人密码有 {count} 位，PIN 分组容纳不下",
     "with P2 {p2} Lc is {lengths}": "P2 为 {p2} 时 Lc 应为 {lengths}",
     # Medical trades.
     "a trade needs the PIN, and it is not verified": "交易须先校验个人密码",
@@ -400,6 +398,9 @@ REASONS: Final[Mapping[str, str]] = {
     "{file} update is free: this card differs": "{file}可自由更新，此卡与其不同",
     "{file} read needs {rule}, which is proven: this card differs": "读取{file}需要{rule}，且已验证，此卡与其不同",
     "{file} update needs {rule}, which is proven: this card differs": "更新{file}需要{rule}，且已验证，此卡与其不同",
+    "by the standard {name} may have P1 {values*}": "按规范，{name}可以使用 P1 {values}",
+    "by the standard {name} may have this length ({clause*})": "按规范，{name}可以是此长度（{clause}）",
+    "by the standard there is such a command, {name} ({clause*})": "规范中有此命令：{name}（{clause}）",
     "the current DF is none of {profile}": "当前 DF 不是卡型 {profile} 中的 DF",
     "its INITIALIZE command comes directly before {name}; {before} did": (
         "{name}的前一条命令应是它的初始化命令，而不是{before}"

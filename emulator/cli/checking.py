@@ -10,6 +10,7 @@ from .errors import UsageFault
 from .group import main
 from .images import is_demo_psam
 from .targets import Target, require_no_image, write_file
+from .traces import LANGUAGE
 
 if TYPE_CHECKING:
     from ..check.check import Outcome
@@ -37,7 +38,7 @@ _ZH: Final = {"passed": "通过", "failed": "失败", "not tested": "未测试"}
 @click.option("--json", "json_file", type=Target(), metavar="FILE", help="Write the results as JSON.")
 @click.option("--junit", "junit_file", type=Target(), metavar="FILE", help="Write the results as JUnit XML.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@LANGUAGE
 def check(
     reader: str | None,
     source: str | None,

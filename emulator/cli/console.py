@@ -18,7 +18,7 @@ from keys.records import KeyRef, KeyState, Usage
 
 from ..terminal import Reading
 from ..trace.event import Event
-from ..trace.text import time_text
+from ..trace.text import Language, padded, time_text, worded
 from ..trace.visible import one_line, visible
 from .output import Styled
 
@@ -39,17 +39,18 @@ WHY: Final = "color(130)"
 """Colours that can be read on white and on black alike; nothing is dim."""
 
 
-def trace_text(event: Event) -> Text:
+def trace_text(event: Event, language: Language = "en") -> Text:
     """Return one event as text: a command in two lines, and a third one for the reason of a refusal."""
+    event, words = worded(event, language)
     line = Text().append(f"{time_text(event.time)}  ", style=QUIET)
     if event.kind == "fault":
-        line.append(f"fault {event.fields}", style=f"bold {WHY}")
-        line.append(f" in {event.file}" if event.file else "", style=WHERE)
+        line.append(f"{words.kind} {event.fields}", style=f"bold {WHY}")
+        line.append(words.where, style=WHERE)
         return line.append(f"\n{'':{_INDENT}}> {event.apdu}  ").append(event.reason, style=WHY)
     if event.kind != "command":
-        return line.append(event.kind + (f" {event.fields}" if event.fields else ""), style=f"italic {QUIET}")
+        return line.append(words.kind + (f" {event.fields}" if event.fields else ""), style=f"italic {QUIET}")
     good = not event.refused
-    line.append(f"{event.name:<24}", style="bold")
+    line.append(padded(event.name, 24), style="bold")
     line.append(f"{event.file:<10} ", style=WHERE)
     line.append(event.fields)
     line.append(f"\n{'':{_INDENT}}> {event.apdu}  < {event.answer + ' ' if event.answer else ''}", style="")
@@ -58,7 +59,7 @@ def trace_text(event: Event) -> Text:
     line.append(f" {event.meaning}{clause}", style="" if good else BAD)
     line.append(f"  {event.seconds * 1000:.2f} ms", style=QUIET)
     if event.reason and not good:
-        line.append(f"\n{'':{_INDENT}}why: {event.reason}", style=WHY)
+        line.append(f"\n{'':{_INDENT}}{words.why}{event.reason}", style=WHY)
     return line
 
 

@@ -11,20 +11,17 @@ import click
 
 from .group import main
 from .targets import Target, write_file
-from .traces import PROFILE, PSAM
+from .traces import LANGUAGE, PROFILE, PSAM
 
 if TYPE_CHECKING:
     from ..judge.rule import Finding
-    from ..report.texts import Language
     from ..trace.event import Event
+    from ..trace.text import Language
 
 FILE: Final = click.argument(
     "record", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), metavar="TRACE"
 )
 RULE: Final = click.option("--rule", "rules", multiple=True, metavar="ID", help="Look for this rule only; repeatable.")
-LANGUAGE: Final = click.option(
-    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese."
-)
 _MARGIN: Final = "    "
 
 

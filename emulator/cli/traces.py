@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..rig.card import Card
     from ..rig.replay import Reader
     from ..trace.event import Event
+    from ..trace.text import Language
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 BINARY: Final = ("pcapng",)
@@ -28,6 +29,9 @@ PROFILE: Final = click.option(
     "--profile", help="Card type by which to describe commands that have bytes only.  [default: ssc-2.0]"
 )
 PSAM: Final = click.option("--psam", default="", help="Name of the reader with the PSAM, or its beginning.")
+LANGUAGE: Final = click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese."
+)
 
 
 @main.group("trace", cls=GroupedHelp)
@@ -97,7 +101,8 @@ def _print(pieces: Iterable[bytes]) -> None:
 @_OF
 @PROFILE
 @PSAM
-def explain(subject: str, answer: str, reader: str, profile: str | None, psam: str) -> None:
+@LANGUAGE
+def explain(subject: str, answer: str, reader: str, profile: str | None, psam: str, language: "Language") -> None:
     """Explain a trace, also of a physical card, or one command: what it means, and why it was refused.
 
     TRACE is any file that `sscard trace convert` reads. Commands of other tools' files have bytes only: they are
@@ -114,27 +119,27 @@ def explain(subject: str, answer: str, reader: str, profile: str | None, psam: s
             raise UsageFault(f"{subject}: a command has hex digits, two for each byte, and four bytes at least")
         if answer:
             raise UsageFault(f"{answer}: only a command in hex has an answer beside it, and {subject} is a file")
-        _show(Explainer(profile or DEFAULT_PROFILE, psam).events(_events(path, reader)))
+        _show(Explainer(profile or DEFAULT_PROFILE, psam).events(_events(path, reader)), language)
         return
     response = _bytes(answer, 2) if answer else None
     if answer and response is None:
         raise UsageFault(f"{answer}: an answer has hex digits, two for each byte, with the status word at its end")
     event = Explainer(profile or DEFAULT_PROFILE).alone(_bytes(subject) or b"", response)
-    click.echo("\n".join(re.sub(" {3,}", "  ", line.strip()) for line in event_lines(event)))
+    click.echo("\n".join(re.sub(" {3,}", "  ", line.strip()) for line in event_lines(event, language)))
 
 
-def _show(events: "Iterable[Event]") -> None:
+def _show(events: "Iterable[Event]", language: "Language") -> None:
     """Print events, with colours on a terminal."""
     from ..formats.text import write
 
     if not sys.stdout.isatty():
-        _print(write(events))
+        _print(write(events, language))
         return
     from .console import console, trace_text
 
     out = console()
     for event in events:
-        out.print(trace_text(event), soft_wrap=True)
+        out.print(trace_text(event, language), soft_wrap=True)
 
 
 def _bytes(text: str, least: int = 4) -> bytes | None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from cardfs.model.errors import nearest
 from cardfs.profile.source import SHIPPED, shipped_profiles
 
+from ..chinese.chinese import chinese
 from ..naming import NEW, resolve
 from ..rig.any_card import AnyCard
 from ..rig.card import Card, Snapshot
@@ -451,8 +452,8 @@ def _fault_table(number: int, fault: Fault) -> dict[str, Any]:
 
 
 def event_table(event: Event) -> dict[str, Any]:
-    """Return an event as a table that JSON can write; empty fields are left out."""
-    return event.table()
+    """Return an event as a table that JSON can write, its reason in Chinese, too; empty fields are left out."""
+    return event.table() | ({"reason_zh": chinese(event.reason)} if event.reason else {})
 
 
 @cache

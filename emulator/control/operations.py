@@ -308,7 +308,21 @@ _BOOLEAN: Final = {"type": "boolean"}
 _HEX: Final = {"type": "string", "pattern": "^([0-9A-F]{2})*$"}
 _TABLE: Final = {"type": "object"}
 _TEXTS: Final = (
-    *("kind", "name", "zh", "file", "fields", "apdu", "answer", "sw", "meaning", "clause", "reason", "reader"),
+    *(
+        "kind",
+        "name",
+        "zh",
+        "file",
+        "fields",
+        "apdu",
+        "answer",
+        "sw",
+        "meaning",
+        "clause",
+        "reason",
+        "reason_zh",
+        "reader",
+    ),
 )  # of an event
 
 TEST_CARD: Final = ("id", "group", "title", "zh", "purpose", "purpose_zh", "right", "right_zh", "clause")

@@ -7,14 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from ..chinese.chinese import chinese
 from ..judge.rule import SEVERITIES, Finding
 from ..judge.rules import RULES
 from ..status import explain
 from ..trace.event import Event
+from ..trace.text import Language
 from ..trace.visible import visible
 from .changes import Change
 from .content import Content, Row, Section, Visit
-from .texts import TEXTS, Language, Texts
+from .texts import TEXTS, Texts
 from .timeline import timeline
 
 MOST_ROWS: Final = 12_000
@@ -285,10 +287,15 @@ class _Page:
     def _label(self, event: Event) -> str:
         if event.kind != "command":
             label = self._t.kinds.get(event.kind, event.kind)
-            return f"{label} <small>{text(event.fields)}</small>" if event.fields else label
+            fields = self._said(event.fields) if event.kind == "note" else event.fields
+            return f"{label} <small>{text(fields)}</small>" if fields else label
         if self._t.lang == "en" or not event.zh:
             return text(event.name)
         return f"{text(event.zh)}<small>{text(event.name)}</small>"
+
+    def _said(self, sentence: str) -> str:
+        """Return a sentence of the trace in the language of the page."""
+        return sentence if self._t.lang == "en" else chinese(sentence)
 
     def _word(self, event: Event) -> str:
         if not event.sw:
@@ -304,7 +311,7 @@ class _Page:
             yield f'<p class="wire">&gt; {text(event.apdu)}{answer}</p>'
         if event.reason and (event.refused or event.kind == "fault"):
             clause = f" ({text(event.clause)})" if event.clause else ""
-            yield f'<p class="why">{self._t.reason}: {text(event.reason)}{clause}</p>'
+            yield f'<p class="why">{self._t.reason}: {text(self._said(event.reason))}{clause}</p>'
 
     def _call(self, finding: Finding) -> str:
         t = self._t

@@ -1,9 +1,9 @@
 """Texts of the page in both languages; what the trace and the judge say comes from themselves."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-Language = Literal["en", "zh"]
+from ..trace.text import KINDS_ZH, Language
 
 
 class Texts(NamedTuple):
@@ -155,8 +155,8 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         line=lambda n: f"第 {n} 行",
         timeline="时间线",
         timeline_note="从左到右按跟踪记录的顺序。横条表示卡片上电。点击标记跳到相应行。",
-        reader="读卡器",
-        only_reader="读卡器",
+        reader="读写器",
+        only_reader="读写器",
         cards="卡片",
         card="卡片",
         identification="卡的识别码",
@@ -182,15 +182,7 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         ),
         reason="原因",
         fault="故障",
-        kinds={
-            "power on": "上电",
-            "power off": "下电",
-            "reset": "热复位",
-            "inserted": "插入卡片",
-            "removed": "拔出卡片",
-            "note": "说明",
-            "fault": "故障",
-        },
+        kinds=KINDS_ZH,
         shows={"all": "全部", "main": "不含 T=0 细节", "refused": "拒绝", "found": "判定结果"},
         theme="浅色 / 深色",
         expand="全部展开",

@@ -34,7 +34,7 @@ from .visits import Visits
 if TYPE_CHECKING:
     from ..check.check import Outcome
     from ..check.run import Report
-    from ..report.texts import Language
+    from ..trace.text import Language
 
 Kind = Literal["process", "pcsc"]
 Source = Card | Relay | str | PathLike[str] | None

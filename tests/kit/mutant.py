@@ -202,8 +202,8 @@ def card(profile: str, **options: Any) -> sscard.Card:
     return _CARDS[name]
 
 
-_OF_THE_TERMINAL: Final = "a purchase with the PSAM failed: "
-"""What stands behind it is any sentence of the terminal, and most of these are English only."""
+_OF_THE_TERMINAL: Final = ("a purchase with the PSAM failed: ", "no purchase is possible with this PSAM and card: ")
+"""What stands behind these is any sentence of the terminal, and most of these are English only."""
 
 
 def checked(plan: Plan) -> Report:

@@ -46,15 +46,15 @@ _UNKNOWN: Final[Texts] = frozenset((UNKNOWN,))
 _LATIN: Final = re.compile(r"[A-Za-z]*[a-z]{2,}[A-Za-z]*|\bPIN\b")
 """What a Chinese sentence has in names only: a word that is no abbreviation; and PIN, which is 个人密码."""
 
-_KEPT: Final = ("cn", "mmdd", "Part", "records-ssse", "free-files", "roots.toml", "PIN 分组")
+_KEPT: Final = ("cn", "mmdd", "Part", "records-ssse", "free-files", "roots.toml", "PIN 分组", "6Cxx")
 """What else stays: forms of data, clauses, ids of checks, files."""
 
 
 @cache
 def _names() -> re.Pattern[str]:
-    """Match names that stay as they are: of commands, card types and faults."""
+    """Match names that stay as they are: of commands, card types, faults and options."""
     names = {*command_names().values(), *shipped_profiles(), *KINDS, *_KEPT}
-    return re.compile("|".join(re.escape(each) for each in sorted(names, key=len, reverse=True)))
+    return re.compile("|".join((r"--[a-z-]+", *(re.escape(each) for each in sorted(names, key=len, reverse=True)))))
 
 
 def english_in(sentence: str) -> list[str]:

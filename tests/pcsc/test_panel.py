@@ -411,12 +411,19 @@ def test_both_languages_have_every_text(chromium: Browser) -> None:
             expect(page.locator("#exchange-title")).to_have_text("命令交互")
             row = page.locator(".row.refused").last
             expect(row).to_contain_text("校验个人密码")
-            expect(row).to_contain_text("引用数据未找到")
+            expect(row.locator(".why")).to_have_text("MF 没有个人密码；SSSE 有")
+            row.locator(".line").click()
+            expect(row.locator(".opened")).to_contain_text("引用数据未找到")
+            expect(row.locator(".opened")).to_contain_text("MF 没有个人密码；SSSE 有")
+            page.locator("#filter").fill("没有个人密码")
+            expect(page.locator(".row")).to_have_count(1)
+            page.locator("#filter").fill("")
             page.get_by_role("tab", name="故障").click()
             expect(page.locator("#parameter-sw")).to_have_attribute("placeholder", "4 位十六进制数")
             page.get_by_role("button", name="English").click()
             expect(page.locator("#exchange-title")).to_have_text("Exchange")
             expect(page.locator(".row.refused").last).to_contain_text("VERIFY")
+            expect(page.locator(".row.refused").last.locator(".why")).to_have_text("MF has no PIN; SSSE has one")
             assert page.locator("html").get_attribute("lang") == "en"
             for tab in ("state", "files", "faults", "snapshots"):
                 page.locator(f"#tab-{tab}").click()

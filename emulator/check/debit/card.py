@@ -66,7 +66,9 @@ def _partial(b: Bench) -> None:
         b.require(answer, "SELECT by the beginning of a name", OK, LOCKED)
         name = find_object(answer.data, "the FCI", TEMPLATE, 0x84) or b""
         if not name.startswith(start) or name in seen:
-            raise Failed(f"SELECT by the beginning of a name finds {name.hex().upper()}, another or the same again")
+            raise Failed(
+                f"SELECT by the beginning of a name finds {name.hex().upper() or 'nothing'}, another or the same again"
+            )
         seen.add(name)
         answer = b.send(b"\x00\xa4\x04\x02" + bytes((len(start),)) + start)
         if answer.word == 0x6A82:

@@ -585,8 +585,8 @@ function render() {
 
 const ACCEPTED = /^(90|61|6C)/;
 const refused = (event) => event.kind === "command" && !ACCEPTED.test(event.sw ?? "");
-const reasonOf = (event, reason) => (view.language === "zh" ? [meaningOf(event), reason].filter(Boolean).join("　") : reason || meaningOf(event));
-const second = (event) => (event.kind === "fault" ? faultText(event) : refused(event) ? reasonOf(event, event.reason) : "");
+const reasonOf = (event) => (view.language === "zh" && event.reason_zh) || event.reason;
+const second = (event) => (event.kind === "fault" || refused(event) ? reasonOf(event) || meaningOf(event) : "");
 const placeOf = (event) => rig.readers.findIndex((reader) => reader.name === event.reader);
 
 function toneOf(event) {
@@ -594,11 +594,6 @@ function toneOf(event) {
   if (event.kind !== "command") return "quiet";
   if (refused(event)) return "refused";
   return event.sw.startsWith("90") ? "good" : "normal";
-}
-
-function faultText(event) {
-  const kind = rig.kinds.find((each) => each.name === event.name);
-  return kind ? both(kind) : event.reason;
 }
 
 function meaningOf(event) {
@@ -656,7 +651,7 @@ function openedOf(event) {
     isCommand && [parts.response, h("span", { class: "mono" }, event.answer ? grouped(event.answer) : h("span", { class: "faint" }, text.noData))],
     event.sw && ["SW", [h("span", { class: "mono" }, event.sw), ` ${meaningOf(event)}`, event.clause ? h("span", { class: "faint" }, ` (${event.clause})`) : ""]],
     event.fields && [parts.fields, contentOf(event).split("; ").map((part) => h("span", { class: "field" }, part))],
-    event.reason && [parts.reason, event.reason],
+    event.reason && [parts.reason, reasonOf(event)],
     event.seconds && [parts.took, `${(event.seconds * 1000).toFixed(3)} ms`],
   ];
   return h("div", { class: "opened" }, pairs(...rows));
@@ -699,7 +694,7 @@ function wantedNow() {
 }
 
 function haystack(event) {
-  event.search ??= [event.kind, event.name, event.zh, event.file, event.fields, event.apdu, event.answer, event.sw, event.meaning, event.reason]
+  event.search ??= [event.kind, event.name, event.zh, event.file, event.fields, event.apdu, event.answer, event.sw, event.meaning, event.reason, event.reason_zh]
     .filter(Boolean).join("\n").toLowerCase();
   return event.search;
 }

@@ -24,6 +24,8 @@ CHOSEN = {
     f"no {UNKNOWN} record has identifier {UNKNOWN}; the file has {UNKNOWN} records",
     f"{UNKNOWN} has {UNKNOWN}",
     f"{UNKNOWN} have {UNKNOWN}",
+    f"in {UNKNOWN} {UNKNOWN} has {UNKNOWN}",
+    f"in {UNKNOWN} {UNKNOWN} have {UNKNOWN}",
     f"the card was pulled out {UNKNOWN} the command",
 }
 """Sentences of which the sources show too little; `chosen` has them whole."""

@@ -156,6 +156,16 @@ def test_a_command_in_hex() -> None:
     assert "DELIVERY SESSION KEY" in sscard("explain", "BFDE670820" + "00" * 32, "--profile", "psam").stdout
 
 
+def test_a_trace_and_a_command_are_explained_in_chinese() -> None:
+    shown = sscard("explain", LOG, "--language", "zh").stdout
+    assert "原因：按卡型 ssc-2.0：读取 DF04/EF05 需要个人密码或 RK1DF04；已验证：无" in shown
+    assert "why:" not in shown
+    assert sscard("explain", "0084010008", "6A86", "--language", "zh").stdout == (
+        "获取随机数\n> 0084010008  < 6A86 P1、P2 错误 (Part 5, table 5)\n"
+        "原因：按卡型 ssc-2.0：GET CHALLENGE 的参数应为 P1 00（P2 00）\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import sscard
-from emulator.control.hub import BATCH, Hub
+from emulator.control.hub import BATCH, Hub, numbered
 from emulator.control.operations import SIGNALS
 from emulator.trace.event import Event
 
@@ -160,3 +160,10 @@ def test_a_follower_that_left_is_woken_no_more() -> None:
         return await follower.next(PATIENCE)
 
     assert asyncio.run(follow()) == ": still here\n\n"
+
+
+def test_a_reason_comes_in_chinese_too_and_an_event_without_one_has_none() -> None:
+    refused = numbered(1, Event(1.5, "command", "VERIFY", sw="6983", reason="the PIN is locked: no tries left"))
+    assert refused["reason"] == "the PIN is locked: no tries left"
+    assert refused["reason_zh"] == "个人密码已锁定，剩余次数为 0"
+    assert "reason_zh" not in numbered(2, event())

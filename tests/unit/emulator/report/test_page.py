@@ -11,8 +11,9 @@ from playwright.sync_api import Browser
 import sscard
 from emulator.report.content import content
 from emulator.report.page import MOST_ROWS, page
-from emulator.report.texts import TEXTS, Language
+from emulator.report.texts import TEXTS
 from emulator.trace.event import Event
+from emulator.trace.text import Language
 from tests.kit.browser import browser as started_browser
 from tests.kit.cli import refused
 from tests.kit.cli import sscard as run
@@ -104,6 +105,17 @@ def test_states_before_and_after_are_shown_as_what_changed(tmp_path: Path) -> No
     assert "<ins>active, 2 of 3 tries</ins>" in text
     assert text.count("<tr><td class=place>") == 1
     assert TEXTS["en"].changed not in bare
+
+
+def test_a_chinese_page_says_in_chinese_why_a_card_refused_and_what_a_fault_did(bench: JudgeBench) -> None:
+    text, english = (page(content(bench.rig.trace), language) for language in ("zh", "en"))
+    for chinese, sentence in (
+        ("个人密码错误", "the PIN is wrong"),
+        ("读取 DF01/EF05 需要个人密码或 RK1DF01；已验证：无", "DF01/EF05 read needs PIN | RK1DF01; proven: nothing"),
+        ("在命令执行之前或之后卡被拔出读写器。", "The card is pulled out of the reader before or after"),
+    ):
+        assert (f"原因: {chinese}" in text, sentence in text) == (True, False)
+        assert (f"why: {sentence}" in english, chinese in english) == (True, False)
 
 
 @pytest.mark.parametrize("language", TEXTS)

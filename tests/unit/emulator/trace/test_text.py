@@ -51,3 +51,28 @@ def test_times_are_those_of_datetime(zone: str, monkeypatch: pytest.MonkeyPatch)
         time.tzset()
         for each in shared:
             each.cache_clear()
+
+
+def test_in_chinese_all_but_the_fields_of_a_command_is_chinese() -> None:
+    event = Event(
+        *(0.0, "command", "VERIFY", "DF04", "PIN masked", "0020", "", "6983", "locked", "Part 5, 6.14"),
+        reason="the PIN is locked: no tries left",
+        zh="校验",
+    )
+    assert list(event_lines(event, "zh")) == [
+        f"{'':14}校验{'':20}{'DF04':<10} PIN masked",
+        f"{'':14}> 0020  < 6983 认证方法锁定 (Part 5, 6.14)",
+        f"{'':14}原因：个人密码已锁定，剩余次数为 0",
+    ]
+    fault = Event(0.0, "fault", "pull", "DF04", "pull nth=2", "00B2", reason="An answer of one byte.")
+    assert [line.strip() for line in event_lines(fault, "zh")] == [
+        "故障 pull nth=2（DF04）",
+        "> 00B2  应答只有一个字节。",
+    ]
+    (note,) = event_lines(Event(0.0, "note", fields="an answer without its command"), "zh")
+    assert note.endswith("  说明 有应答而没有相应的命令")
+
+
+def test_a_sentence_that_has_no_chinese_form_stays() -> None:
+    event = Event(0.0, "command", "VERIFY", apdu="0020", sw="6983", reason="written by another program")
+    assert list(event_lines(event, "zh"))[2].endswith("原因：written by another program")
