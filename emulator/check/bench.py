@@ -13,9 +13,10 @@ from cardfs.model.files import SSSE_NAME, Structure, parent
 from cardfs.model.rules import Rule
 from cardfs.profile.files import EfPlan
 from cardfs.profile.loader import KeyPlan, Profile
+from keys.cryptograms import PIN_DIGITS
 from keys.errors import SscardError
 from keys.records import KeyRef, Usage
-from keys.suites import Suite
+from keys.suites import SUITES, Suite
 
 from ..ports import Insertable
 from ..terminal import Hsm, HsmCard, InProcess, TerminalError, exchange
@@ -231,6 +232,31 @@ class Bench:
             return hsm.key(self.algorithm, root, version, identity)
         except TerminalError as error:
             raise NotTested(str(error)) from None
+
+    def financial_key(self, root: str, derive: Callable[[Suite, bytes], bytes]) -> tuple[Suite, bytes]:
+        """Return a key of a financial application, and its suite; raise `NotTested` if there is no such root.
+
+        Args:
+            derive: makes it out of the root, if that is none of a single card.
+        """
+        hsm = self.means.hsm
+        if hsm is None:
+            raise NotTested("there are no root keys")
+        value = hsm.roots.values.get((root, 1))
+        if value is None:
+            raise NotTested(f"{hsm.roots.source} has no root {root}")
+        name = next((plan.suite_name for plan in self.profile.keys if plan.root == root), None)
+        if name is None:
+            raise NotTested(f"{self.profile.name} has no key of the root {root}")
+        suite = SUITES[name]
+        return suite, value if hsm.roots.level == "card" else derive(suite, value)
+
+    @property
+    def financial_pin(self) -> str:
+        """The PIN of the financial applications; raise `NotTested` if it is too long for them."""
+        if len(self.means.financial_pin) not in PIN_DIGITS:
+            raise NotTested(f"a PIN of the financial applications has {PIN_DIGITS[0]} to {PIN_DIGITS[-1]} digits")
+        return self.means.financial_pin
 
     def plan(self, ref: KeyRef) -> KeyPlan:
         """Return the key of the profile that a rule names."""

@@ -272,7 +272,12 @@ def _verify(b: Bench) -> None:
 
 def another_pin(pin: str) -> bytes:
     """Return another PIN of the same length, in cn."""
-    return pin_to_cn(pin[:-1] + str((int(pin[-1]) + 1) % 10))
+    return pin_to_cn(another(pin))
+
+
+def another(pin: str) -> str:
+    """Return another PIN of the same length, as digits."""
+    return pin[:-1] + str((int(pin[-1]) + 1) % 10)
 
 
 def _change(b: Bench) -> None:

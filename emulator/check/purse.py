@@ -11,7 +11,7 @@ from cardfs.model.codecs import pin_to_cn
 from cardfs.model.fci import ISSUER_DATA, PROPRIETARY, TEMPLATE
 from keys.diversify import diversify
 from keys.purse import line_mac, offline_key, online_key, tac, trade_mac
-from keys.suites import FACTOR_LENGTH, SUITES, Suite
+from keys.suites import FACTOR_LENGTH, Suite
 
 from .bench import DENIED, LOCKED, OK, PURSE_NAME, Bench, find_object, select_name
 from .check import Check, Failed, Need, NotTested, Part
@@ -27,8 +27,7 @@ SEQUENCE: Final = bytes.fromhex("00000001")
 FEN: Final = (1).to_bytes(4)
 MOST: Final = 0xFFFFFFFF
 INDEX: Final = b"\x01"
-BASIC_LENGTH, HOLDER_LENGTH, RECORD_LENGTH = 30, 39, 23
-MOST_DIGITS: Final = 12
+BASIC_LENGTH, HOLDER_LENGTH = 30, 39
 
 
 class Account(NamedTuple):
@@ -82,9 +81,7 @@ def verify(b: Bench) -> None:
 
 def pin(b: Bench) -> bytes:
     """Return the PIN as the purse takes it; raise `NotTested` if it is too long for it."""
-    if len(b.means.financial_pin) > MOST_DIGITS:
-        raise NotTested(f"a PIN of the financial applications has 4 to {MOST_DIGITS} digits")
-    return pin_to_cn(b.means.financial_pin)
+    return pin_to_cn(b.financial_pin)
 
 
 def _verify(value: bytes) -> bytes:
@@ -93,21 +90,16 @@ def _verify(value: bytes) -> bytes:
 
 def key(b: Bench, root: str) -> tuple[Suite, bytes]:
     """Derive a key of the purse from the application serial number; raise `NotTested` if there is no such root."""
-    hsm = b.means.hsm
-    if hsm is None:
-        raise NotTested("there are no root keys")
-    value = hsm.roots.values.get((root, 1))
-    if value is None:
-        raise NotTested(f"{hsm.roots.source} has no root {root}")
-    suite = SUITES[next(plan.suite_name for plan in b.profile.keys if plan.root == root)]
-    if hsm.roots.level == "card":
-        return suite, value
-    serial = b.need(bytes.fromhex("00B0950C08"), "READ BINARY of the application serial number")
-    if len(serial) != FACTOR_LENGTH:
-        raise NotTested(
-            f"READ BINARY answered {len(serial)} bytes of the application serial number, not {FACTOR_LENGTH}"
-        )
-    return suite, diversify(suite, value, (serial,))
+
+    def derive(suite: Suite, value: bytes) -> bytes:
+        serial = b.need(bytes.fromhex("00B0950C08"), "READ BINARY of the application serial number")
+        if len(serial) != FACTOR_LENGTH:
+            raise NotTested(
+                f"READ BINARY answered {len(serial)} bytes of the application serial number, not {FACTOR_LENGTH}"
+            )
+        return diversify(suite, value, (serial,))
+
+    return b.financial_key(root, derive)
 
 
 def require_pin(b: Bench) -> None:

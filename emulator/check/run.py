@@ -9,7 +9,9 @@ from typing import Any, Final, NamedTuple
 from xml.etree import ElementTree
 
 from cardfs.issuing.roots import Roots
+from cardfs.model.codecs import PIN_MAX_DIGITS, PIN_MIN_DIGITS
 from cardfs.profile.loader import Profile
+from keys.cryptograms import PIN_DIGITS
 
 from ..chinese.chinese import chinese
 from ..terminal import Hsm, InProcess, TerminalError
@@ -145,8 +147,8 @@ def run(
         TerminalError: there is no card.
     """
     wanted = chosen(groups)
-    _require_digits("PIN", pin, 16)
-    _require_digits("PIN of the financial applications", financial_pin or "", 12)
+    _require_digits("PIN", pin, PIN_MAX_DIGITS)
+    _require_digits("PIN of the financial applications", financial_pin or "", PIN_DIGITS[-1])
     if reader is None and fork is None:
         raise CheckError("there is no card to be checked")
 
@@ -191,8 +193,8 @@ def run(
 
 
 def _require_digits(what: str, pin: str, most: int) -> None:
-    if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= most):
-        raise CheckError(f"the {what} has 4 to {most} digits")
+    if pin and not (pin.isascii() and pin.isdigit() and PIN_MIN_DIGITS <= len(pin) <= most):
+        raise CheckError(f"the {what} has {PIN_MIN_DIGITS} to {most} digits")
 
 
 def _identified(reader: Reader, kind: Profile, means: Means) -> Means:

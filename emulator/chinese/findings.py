@@ -144,7 +144,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "VERIFY was refused with {word}: is this the PIN of the financial applications?": (
         "VERIFY 被拒绝（{word}）：这是金融应用的个人密码吗？"
     ),
-    "a PIN of the financial applications has 4 to {most} digits": "金融应用的个人密码为 4 至 {most} 位",
+    "a PIN of the financial applications has {least} to {most} digits": "金融应用的个人密码为 {least} 至 {most} 位",
     "{source} has no root {key}": "{source} 中没有根密钥 {key}",
     "READ BINARY answered {count} bytes of the application serial number, not {length}": (
         "READ BINARY 返回的应用序列号为 {count} 字节，应为 {length} 字节"

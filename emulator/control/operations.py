@@ -307,23 +307,10 @@ _INTEGER: Final = {"type": "integer"}
 _BOOLEAN: Final = {"type": "boolean"}
 _HEX: Final = {"type": "string", "pattern": "^([0-9A-F]{2})*$"}
 _TABLE: Final = {"type": "object"}
-_TEXTS: Final = (
-    *(
-        "kind",
-        "name",
-        "zh",
-        "file",
-        "fields",
-        "apdu",
-        "answer",
-        "sw",
-        "meaning",
-        "clause",
-        "reason",
-        "reason_zh",
-        "reader",
-    ),
-)  # of an event
+_TEXTS: Final = (  # of an event
+    *("kind", "name", "zh", "file", "fields", "apdu", "answer", "sw", "meaning", "clause"),
+    *("reason", "reason_zh", "reader"),
+)
 
 TEST_CARD: Final = ("id", "group", "title", "zh", "purpose", "purpose_zh", "right", "right_zh", "clause")
 """What control shows of a test card, beside whether it is a PSAM, and the codes that its functions return."""

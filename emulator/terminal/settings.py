@@ -4,13 +4,13 @@ The table in docs/reference/settings.md has the same names and defaults. A TOML 
 ``[terminal]`` / ``debit_amounts = "account"``; an unknown name or value is refused.
 """
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
+from cardfs.model.errors import nearest
 from cardfs.model.settings import CryptoSettings
 from cardfs.profile.inputs import InputError, Misfit, convert, read_document
 
@@ -97,6 +97,6 @@ def _refuse_unknown(data: Mapping[str, Any], where: str) -> None:
     for name in given:
         if name not in known:
             last = {each.rpartition(".")[2]: each for each in sorted(known)}
-            close = difflib.get_close_matches(name.rpartition(".")[2], last, n=1)
-            near = f"; did you mean {last[close[0]]}?" if close else ""
-            raise InputError(f"{where}: {name}", f"no such setting{near}")
+            near = nearest(name.rpartition(".")[2], last)
+            meant = f"; did you mean {last[near]}?" if near else ""
+            raise InputError(f"{where}: {name}", f"no such setting{meant}")

@@ -22,7 +22,7 @@ from keys.cryptograms import (
     session_key,
 )
 from keys.errors import SscardError
-from keys.suites import SUITES, Suite
+from keys.suites import Suite
 
 from ..bench import DEBIT_NAME, LOCKED, OK, Bench, all_objects, find_object, select_name
 from ..check import Failed, NotTested
@@ -295,23 +295,15 @@ def generate_command(payment: Payment, wanted: int, *, sign: bool = False, code:
 
 def own_key(b: Bench, payment: Payment, root: str) -> tuple[Suite, bytes]:
     """Derive a key of the card by account number and its sequence; raise `NotTested` if there is no such root."""
-    hsm = b.means.hsm
-    if hsm is None:
-        raise NotTested("there are no root keys")
-    value = hsm.roots.values.get((root, 1))
-    if value is None:
-        raise NotTested(f"{hsm.roots.source} has no root {root}")
-    name = next((plan.suite_name for plan in b.profile.keys if plan.root == root), None)
-    if name is None:
-        raise NotTested(f"{b.profile.name} has no key of the root {root}")
-    suite = SUITES[name]
-    if hsm.roots.level == "card":
-        return suite, value
-    number, sequence = payment.objects.get(PAN, b""), payment.objects.get(SEQUENCE, b"\x00")
-    try:
-        return suite, card_key(suite, value, number.hex().rstrip("f"), sequence.hex())
-    except ValueError:
-        raise NotTested("the records have no account number to derive keys from, tags 5A and 5F34") from None
+
+    def derive(suite: Suite, value: bytes) -> bytes:
+        number, sequence = payment.objects.get(PAN, b""), payment.objects.get(SEQUENCE, b"\x00")
+        try:
+            return card_key(suite, value, number.hex().rstrip("f"), sequence.hex())
+        except ValueError:
+            raise NotTested("the records have no account number to derive keys from, tags 5A and 5F34") from None
+
+    return b.financial_key(root, derive)
 
 
 def session(b: Bench, payment: Payment, root: str, counter: bytes) -> tuple[Suite, bytes]:

@@ -4,20 +4,15 @@ from typing import Final
 
 from ..bench import OK, Bench
 from ..check import Failed, NotTested
+from ..commands import another
 from .payment import PIN_TRIES, Payment, begin, enter, generate, object_of
 from .results import AAC, PIN_DONE, PIN_FAILED, told
 from .rows import CUT_PIN, OWN, PIN, aside, before, debit_check
-
-MOST_DIGITS: Final = 12
 
 
 def _pin_block(pin: str) -> bytes:
     """Return VERIFY with a plain PIN block (EMV Book 3, table 24)."""
     return bytes.fromhex("0020008008") + bytes.fromhex(f"2{len(pin):X}{pin}".ljust(16, "F"))
-
-
-def _another(pin: str) -> str:
-    return pin[:-1] + str((int(pin[-1]) + 1) % 10)
 
 
 def _tries(b: Bench) -> int:
@@ -34,11 +29,10 @@ def _tries(b: Bench) -> int:
 
 def _verified(b: Bench) -> Payment:
     """Begin a transaction and verify the PIN; raise `NotTested` if it is refused."""
-    if len(b.means.financial_pin) > MOST_DIGITS:
-        raise NotTested(f"a PIN of the financial applications has 4 to {MOST_DIGITS} digits")
+    block = _pin_block(b.financial_pin)
     payment = begin(b)
     _tries(b)
-    answer = b.send(_pin_block(b.means.financial_pin))
+    answer = b.send(block)
     if answer.word != OK:
         raise NotTested(f"VERIFY was refused with {answer.hex}: is this the PIN of debit/credit?")
     return payment
@@ -62,7 +56,7 @@ def _wrong_pin(b: Bench) -> tuple[Payment, int, int]:
     """Verify the right PIN, and a wrong one in a new transaction; return it, the tries before, and the word."""
     most = _spare_tries(b)
     payment = begin(b)
-    answer = b.send(_pin_block(_another(b.means.financial_pin)))
+    answer = b.send(_pin_block(another(b.means.financial_pin)))
     return payment, most, answer.word
 
 
@@ -100,7 +94,7 @@ def _pin_wrong_told(b: Bench) -> None:
 
 def _cut_pin(b: Bench) -> None:
     _spare_tries(b)
-    wrong = _pin_block(_another(b.means.financial_pin))
+    wrong = _pin_block(another(b.means.financial_pin))
 
     def look(bench: Bench) -> object:
         enter(bench)

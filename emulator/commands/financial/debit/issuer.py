@@ -18,7 +18,6 @@ from .state import Cvr, Issuer, Stage, remember, state_of
 CRYPTOGRAM_LENGTH: Final = 8
 ISSUER_FAILED: Final = 0x6300
 LOCKED_BEFORE: Final = 0x6984
-PIN_BLOCK_LENGTH: Final = 8
 MOST_TRIES: Final = 0x0F
 
 
@@ -109,6 +108,6 @@ def pin_block(pin: bytes) -> bytes:
         IssuerDataWrong: the PIN has more than 14 digits.
     """
     number = pin.hex().removesuffix("f")
-    if len(number) > 2 * PIN_BLOCK_LENGTH - 2:
+    if len(number) > 2 * cryptograms.PIN_BLOCK_LENGTH - 2:
         raise IssuerDataWrong(f"the PIN on the card has {len(number)} digits, too many for a PIN block")
-    return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * PIN_BLOCK_LENGTH, "f"))
+    return bytes.fromhex(f"2{len(number):X}{number}".ljust(2 * cryptograms.PIN_BLOCK_LENGTH, "f"))

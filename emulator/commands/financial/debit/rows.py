@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
+from keys.cryptograms import PIN_BLOCK_LENGTH
+
 from ....card.describer import SILENT
 from ....card.row import ANY_LE, GATED, Row
 from ....card.secret import ANSWER, DATA, OPEN, OPEN_IF_IT_FITS, all_but_mac, first
@@ -76,7 +78,7 @@ DEBIT_ROWS: Final[tuple[Row, ...]] = (
         issuer.verify,
         (0x9000, 0x63C0, 0x6581, 0x6983, 0x6984, 0x6985, 0x6A88, *GATED),
         parameters=lambda p1, p2: not p1 and p2 == 0x80,
-        lc=frozenset((issuer.PIN_BLOCK_LENGTH,)),
+        lc=frozenset((PIN_BLOCK_LENGTH,)),
         writes=True,
         while_suspended=True,
         secret=DATA,
